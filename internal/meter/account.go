@@ -1,0 +1,64 @@
+package meter
+
+import (
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// IDLengthMax is the longest meter id, in bytes.
+const IDLengthMax = 64
+
+// TextLengthMax is the longest owner name or address, in characters.
+const TextLengthMax = 200
+
+// ID names a meter: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a
+// digit. Two ids that differ only in case are two meters.
+type ID string
+
+// ParseID checks s against the rule for meter ids.
+func ParseID[T ~string | ~[]byte](s T) (ID, error) {
+	if len(s) == 0 || len(s) > IDLengthMax || !isAlphanumeric(s[0]) {
+		return "", errID(len(s))
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !isAlphanumeric(c) && c != '.' && c != '_' && c != '-' {
+			return "", errID(len(s))
+		}
+	}
+	return ID(s), nil
+}
+
+func errID(length int) error {
+	if length > IDLengthMax {
+		return Invalid(CodeInvalidParameter, "meter_id", "is %d bytes long, at most %d are allowed", length, IDLengthMax)
+	}
+	return Invalid(CodeInvalidParameter, "meter_id",
+		"must be 1 to %d of A-Z a-z 0-9 . _ - and begin with a letter or a digit", IDLengthMax)
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// Account is one household's registration of one meter.
+type Account struct {
+	ID           ID
+	OwnerName    string
+	Address      string
+	RegisteredAt time.Time // whole seconds
+}
+
+// ValidText reports whether s can be an owner name or an address: 1 to 200
+// characters of valid UTF-8, none of them a control character.
+func ValidText(s string) bool {
+	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > TextLengthMax {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,99 @@
+package meter
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what sort of thing went wrong; the HTTP edge has one table that
+// turns a kind into a status.
+type Kind uint8
+
+// The kinds of error. KindInternal is the zero value: an error that nobody
+// classified is ours, not the caller's.
+const (
+	KindInternal Kind = iota
+	KindInvalid
+	KindNotFound
+	KindMethodNotAllowed
+	KindTooLarge
+	KindUnsupportedMedia
+	KindTooMany
+	KindUnavailable
+)
+
+// Code is the stable, machine-readable name of an error.
+type Code string
+
+// The codes that callers may rely on.
+const (
+	CodeInvalidParameter   Code = "invalid_parameter"
+	CodeInvalidTimestamp   Code = "invalid_timestamp"
+	CodeInvalidReading     Code = "invalid_reading"
+	CodeReadingDecreases   Code = "reading_decreases"
+	CodeReadingConflict    Code = "reading_conflict"
+	CodeMeterExists        Code = "meter_exists"
+	CodeMeterNotFound      Code = "meter_not_found"
+	CodeNotEnoughReadings  Code = "not_enough_readings"
+	CodeBillNotFound       Code = "bill_not_found"
+	CodeNotReceiving       Code = "not_receiving"
+	CodeNotReady           Code = "not_ready"
+	CodeMaintenanceRunning Code = "maintenance_running"
+	CodeAlreadyShutDown    Code = "already_shut_down"
+	CodeAlreadyReceiving   Code = "already_receiving"
+	CodeOverloaded         Code = "overloaded"
+	CodeTooLarge           Code = "too_large"
+	CodeNotFound           Code = "not_found"
+	CodeMethodNotAllowed   Code = "method_not_allowed"
+	CodeUnsupportedMedia   Code = "unsupported_media_type"
+	CodeArchiveConflict    Code = "archive_conflict"
+	CodeUpstream           Code = "api_unavailable"
+	CodeInternal           Code = "internal"
+)
+
+// Error is an error that a caller is told. Detail is one plain sentence and
+// never holds a path or anything else of our insides.
+type Error struct {
+	Kind       Kind
+	Code       Code
+	Field      string        // the parameter at fault, or empty
+	Detail     string        // one plain sentence
+	RetryAfter time.Duration // with KindUnavailable and KindTooMany: when to come back
+}
+
+func (e *Error) Error() string { return e.Detail }
+
+// Invalid is bad input: the named field is at fault. Detail begins with the
+// field's name, so that a caller who reads nothing else can mend it.
+func Invalid(code Code, field, format string, args ...any) *Error {
+	detail := fmt.Sprintf(format, args...)
+	if field != "" {
+		detail = field + " " + detail
+	}
+	return &Error{Kind: KindInvalid, Code: code, Field: field, Detail: detail}
+}
+
+// NotFound says that what was asked for does not exist.
+func NotFound(code Code, format string, args ...any) *Error {
+	return &Error{Kind: KindNotFound, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Unavailable says not now, and when to try again.
+func Unavailable(code Code, retryAfter time.Duration, format string, args ...any) *Error {
+	return &Error{Kind: KindUnavailable, Code: code, Detail: fmt.Sprintf(format, args...), RetryAfter: retryAfter}
+}
+
+// UnknownMeter is the answer to an id that is not registered.
+func UnknownMeter(id ID) *Error {
+	return NotFound(CodeMeterNotFound, "meter %s is not registered", id)
+}
+
+// CodeOf returns the code of err, or CodeInternal where err carries none.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}

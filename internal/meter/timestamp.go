@@ -1,0 +1,180 @@
+package meter
+
+import (
+	"time"
+)
+
+// earliestYear is the first year of which readings are taken. No smart meter is
+// older, and a device whose clock was reset reports 1970.
+const earliestYear = 2000
+
+const stampLayout = "2006-01-02T15:04:05"
+
+const grammar = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T06:30:00Z"
+
+// ParseSlot reads a timestamp that lies on the half-hour grid. Without an offset
+// it is the zone's local time; with one (Z, +08:00, +0800, +08) it is converted.
+// T or a blank may stand between date and time; seconds and fractions may be
+// left out or be zero; 24:00 is the next day's 00:00. A blank before the offset
+// is the plus sign that a query string turns into one.
+//
+// A local time that the clock shows twice, or jumps over, is refused: only an
+// offset says which instant was meant.
+func (z *Zone) ParseSlot(field, s string) (Slot, error) {
+	p := stampParser{rest: s}
+	local, offset, hasOffset := p.stamp()
+	if p.failed || p.rest != "" {
+		return 0, Invalid(CodeInvalidTimestamp, field, grammar)
+	}
+	t := local.Add(-offset)
+	if !hasOffset {
+		instants := z.instants(local)
+		switch len(instants) {
+		case 0:
+			return 0, Invalid(CodeInvalidTimestamp, field, "does not exist in %s: the clock is put forward over it", z)
+		case 2:
+			return 0, Invalid(CodeInvalidTimestamp, field, "happens twice in %s: give its offset too, such as %s", z, instants[0].Format("-07:00"))
+		}
+		t = instants[0]
+	}
+	if year := t.In(z.location).Year(); year < earliestYear || year > 9999 {
+		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to 9999", earliestYear)
+	}
+	slot, ok := z.SlotOf(t)
+	if !ok {
+		return 0, Invalid(CodeInvalidTimestamp, field, "must lie on the hour or half hour")
+	}
+	return slot, nil
+}
+
+// Stamp writes a slot as the callers see it: local YYYY-MM-DDTHH:MM:SS. Where
+// the clock shows that time twice, the offset follows, so that every stamp
+// names one instant and can be read back.
+func (z *Zone) Stamp(s Slot) string { return z.StampTime(z.Time(s)) }
+
+// StampTime writes an instant as Stamp does, to the whole second.
+func (z *Zone) StampTime(t time.Time) string {
+	t = t.In(z.location)
+	if z.ambiguous(t) {
+		return t.Format(stampLayout + "-07:00")
+	}
+	return t.Format(stampLayout)
+}
+
+// ambiguous reports whether the clock shows t's local time at another instant too.
+func (z *Zone) ambiguous(t time.Time) bool {
+	_, offset := t.Zone()
+	start, end := t.ZoneBounds()
+	if !start.IsZero() {
+		_, before := start.Add(-time.Second).Zone()
+		if t.Sub(start) < time.Duration(before-offset)*time.Second {
+			return true
+		}
+	}
+	if !end.IsZero() {
+		_, after := end.Zone()
+		return end.Sub(t) <= time.Duration(offset-after)*time.Second
+	}
+	return false
+}
+
+// stampParser reads a timestamp from left to right. Once it has failed it
+// stays failed, so that only the end needs to look.
+type stampParser struct {
+	rest   string
+	failed bool
+}
+
+func (p *stampParser) stamp() (local time.Time, offset time.Duration, hasOffset bool) {
+	year, month, day := p.number(4), p.after("-", 2), p.after("-", 2)
+	hour, minute := p.after("Tt ", 2), p.after(":", 2)
+	second := 0
+	if p.next(":") {
+		second = p.after(":", 2)
+		nonZero := p.fraction()
+		if nonZero {
+			second = 1 // any second but 0 lies off the grid
+		}
+	}
+	p.failed = p.failed || minute > 59 || second > 59 || hour > 24 || hour == 24 && minute+second > 0
+	local = time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// Only a day that exists, counted from its midnight, is taken as written.
+	midnight := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	p.failed = p.failed || midnight.Month() != time.Month(month) || midnight.Day() != day
+	offset, hasOffset = p.offset()
+	return local, offset, hasOffset
+}
+
+// fraction skips the fraction of a second, and reports whether it is not zero.
+func (p *stampParser) fraction() (nonZero bool) {
+	if !p.next(".,") {
+		return false
+	}
+	p.rest = p.rest[1:]
+	digits := 0
+	for ; p.next("0123456789"); p.rest = p.rest[1:] {
+		nonZero = nonZero || p.rest[0] != '0'
+		digits++
+	}
+	p.failed = p.failed || digits == 0
+	return nonZero
+}
+
+func (p *stampParser) offset() (offset time.Duration, present bool) {
+	switch {
+	case p.rest == "":
+		return 0, false
+	case p.next("Zz"):
+		p.rest = p.rest[1:]
+		return 0, true
+	case !p.next("+- "):
+		p.failed = true
+		return 0, false
+	}
+	negative := p.rest[0] == '-'
+	p.rest = p.rest[1:]
+	hours, minutes := p.number(2), 0
+	if p.next(":") {
+		minutes = p.after(":", 2)
+	} else if p.rest != "" {
+		minutes = p.number(2)
+	}
+	p.failed = p.failed || hours > 14 || minutes > 59
+	offset = time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if negative {
+		offset = -offset
+	}
+	return offset, true
+}
+
+func (p *stampParser) next(any string) bool {
+	for i := range len(any) {
+		if p.rest != "" && p.rest[0] == any[i] {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *stampParser) after(separators string, digits int) int {
+	if !p.next(separators) {
+		p.failed = true
+		return 0
+	}
+	p.rest = p.rest[1:]
+	return p.number(digits)
+}
+
+func (p *stampParser) number(digits int) (n int) {
+	if len(p.rest) < digits {
+		p.failed = true
+		return 0
+	}
+	for i := range digits {
+		c := p.rest[i]
+		p.failed = p.failed || c < '0' || c > '9'
+		n = n*10 + int(c-'0')
+	}
+	p.rest = p.rest[digits:]
+	return n
+}

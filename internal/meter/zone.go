@@ -1,0 +1,117 @@
+package meter
+
+import (
+	"fmt"
+	"time"
+)
+
+// Zone is the time zone whose clock the callers read. Windows (days, weeks,
+// months) follow that clock, daylight saving included; the half-hour grid lies
+// on the zone's standard time and so never jumps.
+type Zone struct {
+	location *time.Location
+	standard int64 // seconds east of UTC outside daylight saving
+}
+
+// offsetYear is the year whose offset outside daylight saving is taken as the
+// zone's standard time. It is fixed, so that a slot means the same instant in
+// every year the program is run.
+const offsetYear = 2025
+
+// LoadZone finds a zone by its IANA name, such as Asia/Singapore.
+func LoadZone(name string) (*Zone, error) {
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is not an IANA time zone such as Asia/Singapore", name)
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an IANA time zone such as Asia/Singapore", name)
+	}
+	z := &Zone{location: location}
+	for _, month := range []time.Month{time.July, time.January} {
+		t := time.Date(offsetYear, month, 1, 0, 0, 0, 0, location)
+		if _, offset := t.Zone(); !t.IsDST() {
+			z.standard = int64(offset)
+		}
+	}
+	return z, nil
+}
+
+// Location returns the zone as the standard library knows it.
+func (z *Zone) Location() *time.Location { return z.location }
+
+func (z *Zone) String() string { return z.location.String() }
+
+// SlotOf returns the slot of an instant, and false where the instant lies off
+// the half-hour grid or before 1970.
+func (z *Zone) SlotOf(t time.Time) (Slot, bool) {
+	seconds := t.Unix() + z.standard
+	if seconds < 0 || seconds%slotSeconds != 0 || t.Nanosecond() != 0 {
+		return 0, false
+	}
+	return Slot(seconds / slotSeconds), true
+}
+
+// Floor returns the last slot that is not after t, which must not be before 1970.
+func (z *Zone) Floor(t time.Time) Slot {
+	return Slot((t.Unix() + z.standard) / slotSeconds)
+}
+
+// Time returns the instant of a slot, on the zone's clock.
+func (z *Zone) Time(s Slot) time.Time {
+	return time.Unix(int64(s)*slotSeconds-z.standard, 0).In(z.location)
+}
+
+// DayOf returns the calendar day of a slot on the zone's clock.
+func (z *Zone) DayOf(s Slot) Day { return dayOf(z.Time(s)) }
+
+// Today returns the calendar day of an instant on the zone's clock.
+func (z *Zone) Today(t time.Time) Day { return dayOf(t.In(z.location)) }
+
+// DayStart returns the first grid point of d.
+func (z *Zone) DayStart(d Day) Slot {
+	local := d.utc()
+	if instants := z.instants(local); len(instants) > 0 {
+		return z.Floor(instants[0])
+	}
+	// The clock jumped over midnight: the day starts where it landed.
+	start, _ := time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, z.location).ZoneBounds()
+	return z.Floor(start)
+}
+
+// DayWindow runs from the first register of d to the first of the day after.
+func (z *Zone) DayWindow(d Day) Window { return Window{z.DayStart(d), z.DayStart(d.AddDays(1))} }
+
+// WeekWindow runs from Monday 00:00 of d's week to the next Monday 00:00.
+func (z *Zone) WeekWindow(d Day) Window {
+	monday := d.Monday()
+	return Window{z.DayStart(monday), z.DayStart(monday.AddDays(7))}
+}
+
+// MonthWindow runs from the 1st 00:00 of m to the 1st 00:00 of the month after.
+func (z *Zone) MonthWindow(m Month) Window {
+	return Window{z.DayStart(m.FirstDay()), z.DayStart(m.Add(1).FirstDay())}
+}
+
+// MonthOf returns the calendar month of a slot on the zone's clock.
+func (z *Zone) MonthOf(s Slot) Month { return z.DayOf(s).CalendarMonth() }
+
+// instants returns every instant at which the zone's clock shows the date and
+// time of local (whose own zone is ignored), the earliest first: none where the
+// clock jumps over it, two where it is put back.
+func (z *Zone) instants(local time.Time) []time.Time {
+	var found []time.Time
+	last := 0
+	for i, around := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, offset := local.Add(around).In(z.location).Zone()
+		if i > 0 && offset == last {
+			break
+		}
+		last = offset
+		t := local.Add(-time.Duration(offset) * time.Second).In(z.location)
+		if _, actual := t.Zone(); actual == offset {
+			found = append(found, t)
+		}
+	}
+	return found
+}
