@@ -1,0 +1,74 @@
+package durable
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Category is the name under which writes are counted by the file system.
+const Category vfs.DiskWriteCategory = "meterledger"
+
+// temporarySuffix marks a file that is being written. One that is found at
+// start was left by a crash and means nothing.
+const temporarySuffix = ".tmp"
+
+// WriteFile makes path hold what write writes, whole or not at all:
+//
+//  1. write everything to path.tmp
+//  2. fsync path.tmp
+//  3. rename path.tmp to path
+//  4. fsync the folder
+//
+// A crash before 3 leaves the old file, after 4 the new one, and between them
+// one of the two. When WriteFile returns nil the new file survives a power cut.
+// When it returns an error the old file may already have been replaced, but
+// only by a whole new one.
+func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
+	temporary := path + temporarySuffix
+	if err := writeSynced(fs, temporary, write); err != nil {
+		_ = fs.Remove(temporary) // what is left of it means nothing
+		return err
+	}
+	if err := fs.Rename(temporary, path); err != nil {
+		return fmt.Errorf("renaming %s: %w", temporary, err)
+	}
+	return SyncFolder(fs, fs.PathDir(path))
+}
+
+func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
+	f, err := fs.Create(path, Category)
+	if err != nil {
+		return fmt.Errorf("creating %s: %w", path, err)
+	}
+	if err := write(f); err != nil {
+		_ = f.Close() // the first error is the one to tell
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("syncing %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("closing %s: %w", path, err)
+	}
+	return nil
+}
+
+// ReadFile returns the content of a small file, at most sizeMax bytes.
+func ReadFile(fs vfs.FS, path string, sizeMax int64) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, sizeMax+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if int64(len(b)) > sizeMax {
+		return nil, fmt.Errorf("reading %s: longer than %d bytes", path, sizeMax)
+	}
+	return b, nil
+}

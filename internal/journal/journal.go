@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// memTableBytes is how much Pebble gathers before it turns log into table. It
+// is far above the largest batch, so that a batch is always written at once.
+const memTableBytes = 64 << 20
+
+// Journal is an open log. One goroutine at a time may use it.
+type Journal struct {
+	folder   string
+	db       *pebble.DB
+	last     uint64 // sequence of the newest batch; 0 where there is none
+	previous hash   // of the newest batch
+	buffer   []byte
+	failure  error // once set, final: nothing is written any more
+}
+
+// Open opens the journal in folder, or begins one. A torn last batch, which was
+// never acknowledged, is dropped. Damage before it is an error.
+func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
+	options := &pebble.Options{
+		FS:                 fs,
+		Logger:             pebbleLog{log},
+		MemTableSize:       memTableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+	}
+	for i := range options.Levels {
+		options.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
+	}
+	db, err := open(folder, options)
+	if err != nil {
+		return nil, &CorruptionError{Folder: folder, Err: err}
+	}
+	j := &Journal{folder: folder, db: db}
+	if err := j.findLast(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return j, nil
+}
+
+// open turns what Pebble cannot go on from into an error.
+func open(folder string, options *pebble.Options) (db *pebble.DB, err error) {
+	defer recoverFatal(&err)
+	return pebble.Open(folder, options)
+}
+
+func (j *Journal) findLast() error {
+	it, err := j.db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("reading journal %s: %w", j.folder, err)
+	}
+	defer it.Close()
+	if !it.Last() {
+		return it.Error()
+	}
+	sequence, value, err := j.read(it)
+	if err != nil {
+		return err
+	}
+	j.last, j.previous = sequence, sha256.Sum256(value)
+	return nil
+}
+
+// Last returns the sequence of the newest batch, 0 where there is none.
+func (j *Journal) Last() uint64 { return j.last }
+
+// Append writes one batch and returns its sequence once the batch is on disk
+// (fsynced). After an error nothing can be said about the batch, and the journal
+// takes no more: a failed fsync is never tried again.
+func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
+	if j.failure != nil {
+		return 0, j.failure
+	}
+	if len(payload) == 0 || len(payload) > PayloadBytesMax {
+		panic(fmt.Sprintf("BUG: journal payload of %d bytes", len(payload)))
+	}
+	j.buffer = encode(j.buffer, j.last+1, j.previous, payload)
+	if err := j.write(j.last+1, j.buffer); err != nil {
+		j.failure = fmt.Errorf("writing batch %d of journal %s: %w", j.last+1, j.folder, err)
+		return 0, j.failure
+	}
+	j.last++
+	j.previous = sha256.Sum256(j.buffer)
+	return j.last, nil
+}
+
+func (j *Journal) write(sequence uint64, value []byte) (err error) {
+	defer recoverFatal(&err)
+	return j.db.Set(key(sequence), value, pebble.Sync)
+}
+
+// Replay hands out every batch from the given sequence on, in order, checked. The
+// payload is only valid during the call.
+func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte) error) error {
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(from)})
+	if err != nil {
+		return fmt.Errorf("reading journal %s: %w", j.folder, err)
+	}
+	defer it.Close()
+	var expected uint64
+	var expectedPrevious hash
+	for ok := it.First(); ok; ok = it.Next() {
+		sequence, value, err := j.read(it)
+		if err != nil {
+			return err
+		}
+		previous, payload, err := decode(value, sequence)
+		if err == nil && expected != 0 && sequence != expected {
+			err = fmt.Errorf("batch %d is missing", expected)
+		}
+		if err == nil && expected != 0 && previous != expectedPrevious {
+			err = errors.New("batch does not follow the one before it: hash does not fit")
+		}
+		if err == nil {
+			err = apply(sequence, payload)
+		}
+		if err != nil {
+			return &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
+		}
+		expected, expectedPrevious = sequence+1, sha256.Sum256(value)
+	}
+	if err := it.Error(); err != nil {
+		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: err}
+	}
+	return nil
+}
+
+func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err error) {
+	if len(it.Key()) != 8 {
+		return 0, nil, &CorruptionError{Folder: j.folder, Err: fmt.Errorf("key of %d bytes", len(it.Key()))}
+	}
+	sequence = binary.BigEndian.Uint64(it.Key())
+	value, err = it.ValueAndErr()
+	if err != nil {
+		return sequence, nil, &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
+	}
+	return sequence, value, nil
+}
+
+// Truncate drops the batches before the given sequence, but never the newest
+// one, which the next has to follow. What they said must be safe elsewhere.
+func (j *Journal) Truncate(before uint64) (err error) {
+	defer recoverFatal(&err)
+	before = min(before, j.last)
+	if err := j.db.DeleteRange(key(0), key(before), pebble.Sync); err != nil {
+		return fmt.Errorf("cutting journal %s before batch %d: %w", j.folder, before, err)
+	}
+	return nil
+}
+
+// Close ends the use of the journal. Everything that was appended is on disk already.
+func (j *Journal) Close() (err error) {
+	defer recoverFatal(&err)
+	return j.db.Close()
+}
+
+func key(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }
+
+// CorruptionError says that the journal cannot be trusted, and where.
+type CorruptionError struct {
+	Folder   string
+	Sequence uint64 // of the batch at fault; 0 where it is not known
+	Err      error
+}
+
+func (e *CorruptionError) Error() string {
+	return fmt.Sprintf("journal %s is damaged at batch %d: %v; nothing was changed: put back a copy of the data folder, "+
+		"or start with an empty one and POST /restore_data", e.Folder, e.Sequence, e.Err)
+}
+
+func (e *CorruptionError) Unwrap() error { return e.Err }
