@@ -1,0 +1,127 @@
+package store
+
+import (
+	"fmt"
+
+	"meterledger/internal/meter"
+)
+
+// Apply makes a batch of entries part of the state and appends one verdict for
+// each of them, in order. It is the only thing that changes a store. An error
+// means that the batch is not one: it was not written by this program.
+//
+// Applying a batch a second time changes nothing.
+func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := &decoder{rest: batch}
+	for len(d.rest) > 0 {
+		verdict := s.applyEntry(d)
+		if d.err != nil {
+			return verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(verdicts)+1, d.err)
+		}
+		verdicts = append(verdicts, verdict)
+	}
+	return verdicts, nil
+}
+
+func (s *Store) applyEntry(d *decoder) Verdict {
+	switch kind := d.uint8(); kind {
+	case kindReading:
+		return s.applyReading(d)
+	case kindAccount:
+		return s.applyAccount(d)
+	case kindReception:
+		s.paused = d.uint8() == 0
+	case kindRecall:
+		return s.applyRecall(d)
+	case kindSummaries:
+		s.applySummaries(d)
+	case kindClose:
+		s.applyClose(d)
+	case kindDay:
+		s.applyDay(d)
+	default:
+		d.fail(fmt.Errorf("kind %d is not known to this version", kind))
+	}
+	return Verdict{Outcome: nothingToJudge}
+}
+
+func (s *Store) applyAccount(d *decoder) Verdict {
+	account := meter.Account{RegisteredAt: d.time(), ID: meter.ID(d.text()), OwnerName: d.text(), Address: d.text()}
+	if d.err != nil {
+		return Verdict{}
+	}
+	if _, exists := s.byID[account.ID]; exists {
+		return Verdict{Outcome: MeterExists}
+	}
+	s.byID[account.ID] = Index(len(s.accounts))
+	s.accounts = append(s.accounts, account)
+	s.latest = append(s.latest, meter.Point{})
+	return Verdict{Outcome: Accepted}
+}
+
+func (s *Store) applyReading(d *decoder) Verdict {
+	i, point := s.meter(d), d.point()
+	if d.err != nil {
+		return Verdict{}
+	}
+	verdict := s.judge(Reading{i, point.Slot, point.Register})
+	if verdict.Outcome == Accepted {
+		s.record(i, point)
+		if m := s.monthAt(point.Slot); m != nil {
+			m.late = true
+		}
+	}
+	return verdict
+}
+
+func (s *Store) record(i Index, p meter.Point) {
+	s.grid.set(i, p.Slot, p.Register)
+	s.readings++
+	if p.Slot > s.latest[i].Slot {
+		s.latest[i] = p
+	}
+}
+
+func (s *Store) meter(d *decoder) Index {
+	i := Index(d.uint32())
+	if d.err == nil && int(i) >= len(s.accounts) {
+		d.fail(fmt.Errorf("meter %d is not registered", i))
+	}
+	return i
+}
+
+// applyRecall brings archived rows back into memory. They were accepted once and
+// are not judged again.
+func (s *Store) applyRecall(d *decoder) Verdict {
+	name, revision, i := d.month(), d.uint32(), s.meter(d)
+	m := s.closedMonth(name)
+	stale := m == nil || m.Revision != revision || !m.mustRecall(i)
+	for range d.uint32() {
+		point := d.point()
+		if d.err != nil {
+			return Verdict{}
+		}
+		if _, taken := s.grid.at(i, point.Slot); !stale && !taken {
+			s.record(i, point)
+		}
+	}
+	if stale {
+		return Verdict{Outcome: StaleRecall}
+	}
+	if m.recalled == nil {
+		m.recalled = make(map[Index]struct{})
+	}
+	m.recalled[i] = struct{}{}
+	return Verdict{Outcome: Accepted}
+}
+
+func (s *Store) closedMonth(name meter.Month) *month {
+	for _, m := range s.months {
+		if m.Month == name {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// applySummaries keeps summaries aside until their month is closed. A run that
+// was cut off leaves some behind, and the run that repeats it replaces them.
+func (s *Store) applySummaries(d *decoder) {
+	name := d.month()
+	for range d.uint32() {
+		i := s.meter(d)
+		summary := Summary{Count: d.uint16(), First: d.point(), Last: d.point()}
+		if d.err != nil {
+			return
+		}
+		pending := s.pending[name]
+		if missing := int(i) + 1 - len(pending); missing > 0 {
+			pending = append(pending, make([]Summary, missing)...)
+		}
+		pending[i] = summary
+		s.pending[name] = pending
+	}
+}
+
+// applyClose makes the archive the place of a month's readings, and clears them
+// from memory. Each meter's latest reading stays known.
+func (s *Store) applyClose(d *decoder) {
+	closed := MonthArchive{Month: d.month(), Revision: d.uint32()}
+	closed.Window = meter.Window{From: meter.Slot(d.uint32()), To: meter.Slot(d.uint32())}
+	closed.Archive = d.archive()
+	if d.err != nil {
+		return
+	}
+	summaries := s.pending[closed.Month]
+	delete(s.pending, closed.Month)
+	m := s.closedMonth(closed.Month)
+	if m == nil {
+		m = &month{}
+		s.months = append(s.months, m)
+	} else if m.Revision >= closed.Revision {
+		return // applied before
+	}
+	*m = month{MonthArchive: closed, summaries: summaries}
+	slices.SortFunc(s.months, func(a, b *month) int { return a.Month.Compare(b.Month) })
+	s.readings -= s.grid.clear(m.cleared())
+}
+
+func (s *Store) applyDay(d *decoder) {
+	day := meter.Day{Year: int(d.uint32()), Month: time.Month(d.uint8()), Day: int(d.uint8())}
+	archived := DayArchive{day, d.archive()}
+	if d.err != nil {
+		return
+	}
+	place, found := slices.BinarySearchFunc(s.days, day, func(a DayArchive, day meter.Day) int {
+		return a.Day.Compare(day)
+	})
+	if found {
+		s.days[place] = archived
+		return
+	}
+	s.days = slices.Insert(s.days, place, archived)
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"math/bits"
+
+	"meterledger/internal/meter"
+)
+
+// chunkMeters is how many meters share a chunk. A late reading of an old day
+// costs one chunk, 28 KiB, and not a page.
+const chunkMeters = 256
+
+// chunk is the day of 256 meters. Only the wide blocks stand behind a pointer,
+// at the front, so that the garbage collector looks at three words of it.
+type chunk struct {
+	wide   []wideBlock
+	blocks [chunkMeters]block
+}
+
+// page is one day of all meters: chunks by meter, nil where nothing was received.
+type page struct {
+	chunks []*chunk
+}
+
+// grid is the readings in memory: pages by day of standard time, counted from
+// first. A slot is found by arithmetic; nothing is searched.
+type grid struct {
+	first uint32
+	pages []*page
+}
+
+// at returns the register of a meter at a slot.
+func (g *grid) at(i Index, slot meter.Slot) (meter.KWh, bool) {
+	day, place := slot.Page()
+	c, b := g.find(i, day)
+	if c == nil || !b.has(place) {
+		return meter.KWh{}, false
+	}
+	return c.get(b, place), true
+}
+
+// find returns the block of a meter's day and the chunk it stands in, or nil.
+func (g *grid) find(i Index, day uint32) (*chunk, *block) {
+	if day < g.first || day-g.first >= uint32(len(g.pages)) {
+		return nil, nil
+	}
+	p := g.pages[day-g.first]
+	if p == nil || int(i/chunkMeters) >= len(p.chunks) {
+		return nil, nil
+	}
+	c := p.chunks[i/chunkMeters]
+	if c == nil {
+		return nil, nil
+	}
+	return c, &c.blocks[i%chunkMeters]
+}
+
+// set records a register. The slot must not be taken.
+func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
+	day, place := slot.Page()
+	c := g.page(day).chunk(i)
+	c.set(&c.blocks[i%chunkMeters], place, register)
+}
+
+func (g *grid) page(day uint32) *page {
+	if len(g.pages) == 0 {
+		g.first = day
+	}
+	if day < g.first {
+		longer := make([]*page, int(g.first-day)+len(g.pages))
+		copy(longer[g.first-day:], g.pages)
+		g.first, g.pages = day, longer
+	}
+	for uint32(len(g.pages)) <= day-g.first {
+		g.pages = append(g.pages, nil)
+	}
+	p := &g.pages[day-g.first]
+	if *p == nil {
+		*p = &page{}
+	}
+	return *p
+}
+
+func (p *page) chunk(i Index) *chunk {
+	place := int(i / chunkMeters)
+	if place >= len(p.chunks) {
+		p.chunks = append(p.chunks, make([]*chunk, place+1-len(p.chunks))...)
+	}
+	if p.chunks[place] == nil {
+		p.chunks[place] = &chunk{}
+	}
+	return p.chunks[place]
+}
+
+func (c *chunk) get(b *block, place int) meter.KWh {
+	if b.isWide() {
+		return c.wide[b.base].get(place)
+	}
+	return b.narrow(place)
+}
+
+func (c *chunk) set(b *block, place int, register meter.KWh) {
+	if !b.isWide() && !b.setNarrow(place, register) {
+		c.widen(b)
+	}
+	if b.isWide() {
+		c.wide[b.base].set(place, register)
+		b.head |= 1 << place
+	}
+}
+
+func (c *chunk) widen(b *block) {
+	var w wideBlock
+	for slot := range b.present().all {
+		w.set(slot, b.narrow(slot))
+	}
+	c.wide = append(c.wide, w)
+	b.head |= wideFlag
+	b.base = int64(len(c.wide) - 1)
+}
+
+// before returns the latest reading of a meter in memory before a slot.
+func (g *grid) before(i Index, slot meter.Slot) (meter.Point, bool) {
+	day, place := slot.Page()
+	if end := g.first + uint32(len(g.pages)); day >= end {
+		day, place = end, 0
+	}
+	below := uint64(1)<<place - 1
+	for ; day+1 > g.first && len(g.pages) > 0; day-- {
+		if c, b := g.find(i, day); c != nil && b.mask()&below != 0 {
+			found := bits.Len64(b.mask()&below) - 1
+			return meter.Point{Slot: slotOf(day, found), Register: c.get(b, found)}, true
+		}
+		below = maskBits
+		if day == 0 {
+			break
+		}
+	}
+	return meter.Point{}, false
+}
+
+// after returns the first reading of a meter in memory after a slot.
+func (g *grid) after(i Index, slot meter.Slot) (meter.Point, bool) {
+	day, place := slot.Page()
+	above := uint64(maskBits) &^ (uint64(2)<<place - 1)
+	if day < g.first {
+		day, above = g.first, maskBits
+	}
+	for ; day < g.first+uint32(len(g.pages)); day++ {
+		if c, b := g.find(i, day); c != nil && b.mask()&above != 0 {
+			found := bits.TrailingZeros64(b.mask() & above)
+			return meter.Point{Slot: slotOf(day, found), Register: c.get(b, found)}, true
+		}
+		above = maskBits
+	}
+	return meter.Point{}, false
+}
+
+// appendPoints adds a meter's readings within a window to points, in order.
+func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []meter.Point {
+	if w.Points() == 0 || len(g.pages) == 0 {
+		return points
+	}
+	firstDay, _ := w.From.Page()
+	lastDay, _ := w.To.Page()
+	lastDay = min(lastDay, g.first+uint32(len(g.pages))-1)
+	for day := max(firstDay, g.first); day <= lastDay; day++ {
+		c, b := g.find(i, day)
+		if c == nil {
+			continue
+		}
+		for slot := range (b.present() & presentSlots(dayMask(day, w))).all {
+			points = append(points, meter.Point{Slot: slotOf(day, slot), Register: c.get(b, slot)})
+		}
+	}
+	return points
+}
+
+// clear drops every reading within a window and returns how many they were.
+func (g *grid) clear(w meter.Window) (dropped uint64) {
+	for place, p := range g.pages {
+		mask := dayMask(g.first+uint32(place), w)
+		if p == nil || mask == 0 {
+			continue
+		}
+		for _, c := range p.chunks {
+			dropped += c.clear(mask)
+		}
+		if mask == maskBits {
+			g.pages[place] = nil
+		}
+	}
+	g.trim()
+	return dropped
+}
+
+func (c *chunk) clear(mask uint64) (dropped uint64) {
+	if c == nil {
+		return 0
+	}
+	for i := range c.blocks {
+		dropped += uint64(bits.OnesCount64(c.blocks[i].mask() & mask))
+		c.blocks[i].head &^= mask
+	}
+	return dropped
+}
+
+// trim forgets empty days at both ends.
+func (g *grid) trim() {
+	for len(g.pages) > 0 && g.pages[0] == nil {
+		g.pages = g.pages[1:]
+		g.first++
+	}
+	for len(g.pages) > 0 && g.pages[len(g.pages)-1] == nil {
+		g.pages = g.pages[:len(g.pages)-1]
+	}
+}
+
+// dayMask returns the bits of a day's slots that lie within a window.
+func dayMask(day uint32, w meter.Window) uint64 {
+	start := slotOf(day, 0)
+	from, to := max(w.From, start), min(w.To, start+meter.SlotsPerDay-1)
+	if from > to {
+		return 0
+	}
+	return (uint64(2)<<(to-start) - 1) &^ (uint64(1)<<(from-start) - 1)
+}
+
+func slotOf(day uint32, place int) meter.Slot {
+	return meter.Slot(day*meter.SlotsPerDay + uint32(place))
+}

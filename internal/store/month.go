@@ -1,0 +1,133 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// Archive says what an archive file held when it was written.
+type Archive struct {
+	Rows      uint64
+	SHA256    [32]byte
+	WrittenAt time.Time
+}
+
+// DayArchive is the archive of one day.
+type DayArchive struct {
+	Day meter.Day
+	Archive
+}
+
+// MonthArchive is the archive of one closed month.
+type MonthArchive struct {
+	Month    meter.Month
+	Window   meter.Window // from its first register to the first of the month after
+	Revision uint32       // 1 when it was closed first, one more each time it was archived again
+	Archive
+}
+
+// Summary is what a closed month keeps of a meter. It covers the month's window,
+// the first register of the month after included where that was known at the
+// closing, so that a bill ends where the next begins.
+type Summary struct {
+	Count       uint16 // readings within the window
+	First, Last meter.Point
+}
+
+// month is a month that was archived and cleared from memory.
+type month struct {
+	MonthArchive
+	summaries []Summary          // by Index; Count is 0 for a meter without readings
+	recalled  map[Index]struct{} // meters whose archived rows are in memory again
+	late      bool               // readings came since it was closed
+}
+
+func (m *month) summary(i Index) (Summary, bool) {
+	if int(i) >= len(m.summaries) || m.summaries[i].Count == 0 {
+		return Summary{}, false
+	}
+	return m.summaries[i], true
+}
+
+// mustRecall reports whether rows of the meter stand in the archive only.
+func (m *month) mustRecall(i Index) bool {
+	_, archived := m.summary(i)
+	_, recalled := m.recalled[i]
+	return archived && !recalled
+}
+
+// cleared is the part of the window that belongs to the month's own archive.
+func (m *month) cleared() meter.Window { return meter.Window{From: m.Window.From, To: m.Window.To - 1} }
+
+// monthAt returns the closed month that a slot belongs to, or nil.
+func (s *Store) monthAt(slot meter.Slot) *month {
+	for _, m := range s.months {
+		if m.cleared().Contains(slot) {
+			return m
+		}
+	}
+	return nil
+}
+
+// Months returns the closed months, in order of time.
+func (s *Store) Months() []MonthArchive {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	months := make([]MonthArchive, len(s.months))
+	for i, m := range s.months {
+		months[i] = m.MonthArchive
+	}
+	return months
+}
+
+// LateMonths returns the closed months that readings came for since.
+func (s *Store) LateMonths() []meter.Month {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var late []meter.Month
+	for _, m := range s.months {
+		if m.late {
+			late = append(late, m.Month)
+		}
+	}
+	return late
+}
+
+// Month returns the closed month that a slot belongs to.
+func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m := s.monthAt(slot); m != nil {
+		return m.MonthArchive, true
+	}
+	return MonthArchive{}, false
+}
+
+// Days returns the archived days, in order of time.
+func (s *Store) Days() []DayArchive {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.days)
+}
+
+// MonthSummary is one meter's closed month.
+type MonthSummary struct {
+	MonthArchive
+	Summary
+}
+
+// Summaries returns the closed months in which a meter has readings, in order
+// of time.
+func (s *Store) Summaries(i Index) []MonthSummary {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var summaries []MonthSummary
+	for _, m := range s.months {
+		if summary, ok := m.summary(i); ok {
+			summaries = append(summaries, MonthSummary{m.MonthArchive, summary})
+		}
+	}
+	return summaries
+}
