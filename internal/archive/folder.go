@@ -1,0 +1,86 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/durable"
+	"meterledger/internal/meter"
+)
+
+const (
+	dailyPrefix   = "daily_"
+	monthlyPrefix = "monthly_"
+	suffix        = ".csv"
+)
+
+// DailyName returns the name of a day's file.
+func DailyName(d meter.Day) string { return dailyPrefix + d.String() + suffix }
+
+// MonthlyName returns the name of a month's file.
+func MonthlyName(m meter.Month) string { return monthlyPrefix + m.String() + suffix }
+
+// Folder is where the archives are.
+type Folder struct {
+	fs   vfs.FS
+	path string
+	zone *meter.Zone
+}
+
+// OpenFolder returns the folder of archives at path, and creates it where it is missing.
+func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
+	if err := durable.MakeFolder(fs, path); err != nil {
+		return nil, fmt.Errorf("opening the archive: %w", err)
+	}
+	return &Folder{fs, path, zone}, nil
+}
+
+// Files returns the names of the CSV files in the folder, months before days and
+// each in order of time. Names that are neither are left out, however they came.
+func (f *Folder) Files() ([]string, error) {
+	names, err := f.fs.List(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("listing the archive: %w", err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return !strings.HasSuffix(name, suffix) ||
+			!strings.HasPrefix(name, dailyPrefix) && !strings.HasPrefix(name, monthlyPrefix)
+	})
+	slices.SortFunc(names, func(a, b string) int {
+		if months := strings.Compare(b[:1], a[:1]); months != 0 {
+			return months
+		}
+		return strings.Compare(a, b)
+	})
+	return names, nil
+}
+
+// Path returns where a file of the folder is, for the operator.
+func (f *Folder) Path(name string) string { return f.fs.PathJoin(f.path, name) }
+
+// open opens a file for reading; a missing one is (nil, nil).
+func (f *Folder) open(name string) (vfs.File, error) {
+	file, err := f.fs.Open(f.Path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening archive %s: %w", name, err)
+	}
+	return file, nil
+}
+
+// Open opens a file of the folder as it is.
+func (f *Folder) Open(name string) (io.ReadCloser, error) {
+	file, err := f.open(name)
+	if err == nil && file == nil {
+		err = fmt.Errorf("archive %s is missing", name)
+	}
+	return file, err
+}

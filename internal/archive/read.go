@@ -1,0 +1,130 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/meter"
+)
+
+// RowError says that a row of an archive is not as this package writes it.
+type RowError struct {
+	File string
+	Row  uint64 // from 1, the header not counted; 0 for the header
+	Err  error
+}
+
+func (e *RowError) Error() string {
+	return fmt.Sprintf("archive %s, row %d: %v", e.File, e.Row, e.Err)
+}
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// Reader is a Source that reads a file which this package wrote.
+type Reader struct {
+	name   string
+	file   vfs.File
+	in     *bufio.Reader
+	sum    hash.Hash
+	stamps *stamps
+	row    uint64
+	rows   Rows
+	ahead  meter.Point // the first row of the meter after rows
+	next   meter.ID    // that meter, or "" at the end
+}
+
+// Read opens a file of the folder, or returns nil where there is none. The window
+// is the period of the file.
+func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
+	file, err := f.open(name)
+	if err != nil || file == nil {
+		return nil, err
+	}
+	r := &Reader{name: name, file: file, sum: sha256.New(), stamps: newStamps(f.zone, w)}
+	r.in = bufio.NewReaderSize(io.TeeReader(file, r.sum), bufferBytes)
+	line, err := r.in.ReadSlice('\n')
+	if err != nil || string(line) != Header+"\n" {
+		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", Header)), file.Close())
+	}
+	if err := r.scan(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return r, nil
+}
+
+// Next returns the rows of the next meter.
+func (r *Reader) Next() (Rows, error) {
+	if r.next == "" {
+		return Rows{}, io.EOF
+	}
+	r.rows.Meter = r.next
+	r.rows.Points = append(r.rows.Points[:0], r.ahead)
+	for {
+		last := r.ahead.Slot
+		if err := r.scan(); err != nil {
+			return Rows{}, err
+		}
+		switch {
+		case r.next == "":
+			return r.rows, nil
+		case r.next < r.rows.Meter || r.next == r.rows.Meter && r.ahead.Slot <= last:
+			return Rows{}, r.fail(errors.New("is not in order of meter and time"))
+		case r.next != r.rows.Meter:
+			return r.rows, nil
+		}
+		r.rows.Points = append(r.rows.Points, r.ahead)
+	}
+}
+
+// scan reads one row into next and ahead; at the end of the file next is "".
+func (r *Reader) scan() error {
+	line, err := r.in.ReadSlice('\n')
+	if errors.Is(err, io.EOF) && len(line) == 0 {
+		r.next = ""
+		return nil
+	}
+	r.row++
+	if err != nil {
+		return r.fail(fmt.Errorf("does not end in a line break: %w", err))
+	}
+	id, stamp, reading, ok := splitRow(line[:len(line)-1])
+	if !ok {
+		return r.fail(errors.New("does not have three fields"))
+	}
+	if string(r.next) != string(id) {
+		if r.next, err = meter.ParseID(id); err != nil {
+			return r.fail(err)
+		}
+	}
+	if r.ahead.Slot, err = r.stamps.slot(stamp); err != nil {
+		return r.fail(err)
+	}
+	if r.ahead.Register, err = meter.ParseReading("reading", reading); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+func splitRow(line []byte) (id, stamp, reading []byte, ok bool) {
+	id, rest, ok := bytes.Cut(line, []byte{','})
+	if !ok {
+		return nil, nil, nil, false
+	}
+	stamp, reading, ok = bytes.Cut(rest, []byte{','})
+	return id, stamp, reading, ok
+}
+
+func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
+
+// SHA256 returns the hash of the file. It is only known once Next has said io.EOF.
+func (r *Reader) SHA256() [32]byte { return [32]byte(r.sum.Sum(nil)) }
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.file.Close() }
