@@ -1,0 +1,147 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/durable"
+	"meterledger/internal/journal"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// Options says where a ledger lives and what it lives by.
+type Options struct {
+	FS         vfs.FS
+	DataDir    string
+	ArchiveDir string
+	Zone       *meter.Zone
+	Now        func() time.Time
+	Log        *slog.Logger
+	Holder     string         // who this is, for a second program that wants the same folder
+	Progress   func(Progress) // called now and then while the journal is replayed
+}
+
+// Progress is how far the replay of the journal has come.
+type Progress struct{ Batch, Batches uint64 }
+
+// Ledger is the open system of record.
+type Ledger struct {
+	zone    *meter.Zone
+	now     func() time.Time
+	log     *slog.Logger
+	lock    *durable.Lock
+	journal *journal.Journal
+	store   *store.Store
+	archive *archive.Folder
+
+	committer *committer
+
+	// admission is read-held from the moment a reading is let in until it is
+	// queued. Whoever changes what is let in holds it for writing, and so knows
+	// that everything queued before was let in under the old rule and everything
+	// after under the new one.
+	admission sync.RWMutex
+	receiving bool         // guarded by admission
+	closing   meter.Window // the month that is being closed, or noWindow; guarded by admission
+
+	runs runs
+}
+
+// noWindow contains no slot.
+var noWindow = meter.Window{From: 1, To: 0}
+
+// Open takes the data folder, replays its journal and starts to receive. It
+// returns an error where the folder is in use, damaged, or of another time zone.
+func Open(o Options) (*Ledger, error) {
+	if err := durable.MakeFolder(o.FS, o.DataDir); err != nil {
+		return nil, err
+	}
+	lock, err := durable.LockFolder(o.FS, o.DataDir, o.Holder)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{
+		zone: o.Zone, now: o.Now, log: o.Log, lock: lock, store: store.New(),
+		closing: noWindow,
+	}
+	if err := l.open(o); err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	l.receiving = l.store.Receiving()
+	l.committer = startCommitter(l.journal, l.store)
+	return l, nil
+}
+
+func (l *Ledger) open(o Options) (err error) {
+	if err := checkFormat(o.FS, o.DataDir, o.Zone); err != nil {
+		return err
+	}
+	if l.archive, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
+		return err
+	}
+	if l.journal, err = journal.Open(o.FS, o.FS.PathJoin(o.DataDir, "journal"), o.Log); err != nil {
+		return err
+	}
+	if err := l.replay(o.Progress); err != nil {
+		return errors.Join(err, l.journal.Close())
+	}
+	return nil
+}
+
+// progressEvery is how many batches are replayed between two reports.
+const progressEvery = 1024
+
+func (l *Ledger) replay(progress func(Progress)) error {
+	started := time.Now()
+	var verdicts []store.Verdict
+	err := l.journal.Replay(0, func(sequence uint64, payload []byte) (err error) {
+		if progress != nil && sequence%progressEvery == 0 {
+			progress(Progress{sequence, l.journal.Last()})
+		}
+		verdicts, err = l.store.Apply(payload, verdicts[:0])
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("replaying the journal: %w", err)
+	}
+	meters, readings := l.store.Counts()
+	l.log.Info("journal replayed", "batches", l.journal.Last(), "meters", meters, "readings_in_memory", readings,
+		"took", time.Since(started).Round(time.Millisecond))
+	return nil
+}
+
+// Failed is closed when the journal can no longer be written. Nothing is
+// acknowledged from then on, and the program has to end.
+func (l *Ledger) Failed() <-chan struct{} { return l.committer.failed }
+
+// Failure says why, once Failed is closed.
+func (l *Ledger) Failure() error { return l.committer.failure }
+
+// Close waits for what was accepted and for a running maintenance step, and
+// gives the data folder up. Nothing may be sent to the ledger any more.
+func (l *Ledger) Close() error {
+	l.runs.stop()
+	l.committer.stop()
+	return errors.Join(l.journal.Close(), l.lock.Release())
+}
+
+// Zone returns the time zone of the ledger.
+func (l *Ledger) Zone() *meter.Zone { return l.zone }
+
+// Now returns the ledger's idea of the present.
+func (l *Ledger) Now() time.Time { return l.now() }
+
+func (l *Ledger) find(id meter.ID) (store.Index, error) {
+	i, ok := l.store.Lookup(id)
+	if !ok {
+		return 0, meter.UnknownMeter(id)
+	}
+	return i, nil
+}

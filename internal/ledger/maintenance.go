@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// Kind is what a maintenance run does.
+type Kind string
+
+// The kinds of run.
+const (
+	Daily   Kind = "daily"
+	Monthly Kind = "monthly"
+	Both    Kind = "both"
+	Restore Kind = "restore"
+)
+
+// ArchiveInfo describes an archive file.
+type ArchiveInfo struct {
+	Period string // YYYY-MM-DD or YYYY-MM
+	File   string
+	Rows   uint64
+	SHA256 [32]byte
+}
+
+// Run is a maintenance run, finished or not.
+type Run struct {
+	Kind       Kind
+	Period     string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Err        error
+	Archives   []ArchiveInfo
+
+	done     chan struct{}
+	progress progress
+}
+
+// Done is closed when the run has ended. Its results may be read from then on.
+func (r *Run) Done() <-chan struct{} { return r.done }
+
+// progress is written by the run and read by whoever asks for the status.
+type progress struct {
+	phase       atomic.Pointer[string]
+	rows        atomic.Uint64
+	meters      atomic.Int64
+	metersTotal atomic.Int64
+}
+
+func (p *progress) begin(phase string, metersTotal int) {
+	p.phase.Store(&phase)
+	p.meters.Store(0)
+	p.metersTotal.Store(int64(metersTotal))
+}
+
+// runs is the maintenance of a ledger: one run at a time.
+type runs struct {
+	mu      sync.Mutex // guards all below
+	current *Run
+	last    map[Kind]*Run
+	ended   bool
+	group   sync.WaitGroup
+	cancel  context.CancelFunc // of the current run
+}
+
+// stop asks the current run to end and waits until it has.
+func (r *runs) stop() {
+	r.mu.Lock()
+	r.ended = true
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Unlock()
+	r.group.Wait()
+}
+
+// MaintenanceRequest asks for a run. Day and Month are those to archive.
+type MaintenanceRequest struct {
+	Kind  Kind
+	Day   meter.Day   // for Daily and Both
+	Month meter.Month // for Monthly and Both
+}
+
+// StartMaintenance begins a run, which goes on whatever becomes of the caller.
+// While another is running it is refused.
+func (l *Ledger) StartMaintenance(q MaintenanceRequest) (*Run, error) {
+	today := l.zone.Today(l.now())
+	daily, monthly := q.Kind == Daily || q.Kind == Both, q.Kind == Monthly || q.Kind == Both
+	if daily && today.Before(q.Day) {
+		return nil, meter.Invalid(meter.CodeInvalidParameter, "date", "%s has not begun yet", q.Day)
+	}
+	if monthly && !q.Month.Before(today.CalendarMonth()) {
+		return nil, meter.Invalid(meter.CodeInvalidParameter, "month", "%s has not ended yet", q.Month)
+	}
+	period := q.Day.String()
+	if q.Kind == Monthly {
+		period = q.Month.String()
+	}
+	return l.start(q.Kind, period, func(ctx context.Context, run *Run) error {
+		if daily {
+			if err := l.archiveDay(ctx, run, q.Day); err != nil {
+				return err
+			}
+		}
+		if monthly {
+			return l.closeMonths(ctx, run, q.Month)
+		}
+		return nil
+	})
+}
+
+func (l *Ledger) start(kind Kind, period string, work func(context.Context, *Run) error) (*Run, error) {
+	l.runs.mu.Lock()
+	defer l.runs.mu.Unlock()
+	switch {
+	case l.runs.ended:
+		return nil, errNotReceiving
+	case l.runs.current != nil:
+		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
+			"%s maintenance of %s is running; one run at a time", l.runs.current.Kind, l.runs.current.Period)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	run := &Run{Kind: kind, Period: period, StartedAt: l.now(), done: make(chan struct{})}
+	run.progress.begin("starting", 0)
+	l.runs.current, l.runs.cancel = run, cancel
+	l.runs.group.Go(func() {
+		err := work(ctx, run)
+		cancel()
+		l.finish(run, err)
+	})
+	l.log.Info("maintenance started", "type", kind, "period", period)
+	return run, nil
+}
+
+func (l *Ledger) finish(run *Run, err error) {
+	l.runs.mu.Lock()
+	defer l.runs.mu.Unlock()
+	run.Err, run.FinishedAt = err, l.now()
+	l.runs.current, l.runs.cancel = nil, nil
+	if l.runs.last == nil {
+		l.runs.last = make(map[Kind]*Run)
+	}
+	for _, kind := range []Kind{Daily, Monthly} {
+		if run.Kind == kind || run.Kind == Both {
+			l.runs.last[kind] = run
+		}
+	}
+	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
+	if err != nil {
+		l.log.Error("maintenance failed", "type", run.Kind, "period", run.Period, "took", took, "error", err)
+	} else {
+		l.log.Info("maintenance done", "type", run.Kind, "period", run.Period, "took", took, "rows", run.progress.rows.Load())
+	}
+	close(run.done)
+}
+
+// errStopped ends a run when the program does.
+var errStopped = errors.New("the program is being stopped; the run can be repeated after a restart")
+
+func stopped(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errStopped
+	}
+	return nil
+}
+
+// refused says that a run found something that it must not overwrite.
+func refused(format string, args ...any) error {
+	return &meter.Error{
+		Kind: meter.KindInternal, Code: meter.CodeArchiveConflict, Detail: fmt.Sprintf(format, args...),
+	}
+}

@@ -1,0 +1,118 @@
+package ledger_test
+
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+)
+
+// model is what a ledger promises, written the plainest way: every accepted
+// reading of every meter, for ever, in decimals.
+type model struct {
+	zone     *meter.Zone
+	readings map[meter.ID]map[meter.Slot]decimal.Decimal
+	closings []closing // in order of time
+}
+
+// closing is what was known of a month when it was archived last.
+type closing struct {
+	month    meter.Month
+	readings map[meter.ID][]modelPoint // within the month's window, both ends included
+}
+
+type modelPoint struct {
+	slot  meter.Slot
+	value decimal.Decimal
+}
+
+func newModel(zone *meter.Zone) *model {
+	return &model{zone: zone, readings: make(map[meter.ID]map[meter.Slot]decimal.Decimal)}
+}
+
+// record says what must become of a reading: "" or the code of its refusal.
+func (m *model) record(id meter.ID, slot meter.Slot, value decimal.Decimal) (code meter.Code, duplicate bool) {
+	known, registered := m.readings[id]
+	if !registered {
+		return meter.CodeMeterNotFound, false
+	}
+	if recorded, ok := known[slot]; ok {
+		if recorded.Equal(value) {
+			return "", true
+		}
+		return meter.CodeReadingConflict, false
+	}
+	for at, other := range known {
+		if at < slot && other.GreaterThan(value) || at > slot && other.LessThan(value) {
+			return meter.CodeReadingDecreases, false
+		}
+	}
+	known[slot] = value
+	return "", false
+}
+
+// within returns a meter's readings in a window, in order of time.
+func (m *model) within(id meter.ID, w meter.Window) []modelPoint {
+	var points []modelPoint
+	for slot, value := range m.readings[id] {
+		if w.Contains(slot) {
+			points = append(points, modelPoint{slot, value})
+		}
+	}
+	slices.SortFunc(points, func(a, b modelPoint) int { return int(a.slot) - int(b.slot) })
+	return points
+}
+
+// close remembers what the month's bills are made of.
+func (m *model) close(month meter.Month) {
+	c := closing{month, make(map[meter.ID][]modelPoint)}
+	window := m.zone.MonthWindow(month)
+	for id := range m.readings {
+		if own := m.within(id, meter.Window{From: window.From, To: window.To - 1}); len(own) > 0 {
+			c.readings[id] = m.within(id, window)
+		}
+	}
+	m.closings = slices.DeleteFunc(m.closings, func(old closing) bool { return old.month == month })
+	m.closings = append(m.closings, c)
+	slices.SortFunc(m.closings, func(a, b closing) int { return a.month.Compare(b.month) })
+}
+
+// bill returns the opening and closing register of a bill.
+func (m *model) bill(id meter.ID, month meter.Month) (start, end decimal.Decimal, ok bool) {
+	var before *modelPoint
+	for _, c := range m.closings {
+		points := c.readings[id]
+		if len(points) == 0 {
+			continue
+		}
+		last := points[len(points)-1]
+		if c.month == month {
+			start = points[0].value
+			if before != nil {
+				start = before.value
+			}
+			return start, last.value, true
+		}
+		before = &last
+	}
+	return start, end, false
+}
+
+func (m *model) isClosed(month meter.Month) bool {
+	return slices.ContainsFunc(m.closings, func(c closing) bool { return c.month == month })
+}
+
+// agree compares a ledger's answer with the model's points.
+func agree(t fataler, what string, got []meter.Point, want []modelPoint) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d readings, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if got[i].Slot != want[i].slot || !got[i].Register.Decimal().Equal(want[i].value) {
+			t.Fatalf("%s: reading %d is %v at slot %d, want %v at slot %d",
+				what, i, got[i].Register, got[i].Slot, want[i].value, want[i].slot)
+		}
+	}
+}

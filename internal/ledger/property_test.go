@@ -1,0 +1,163 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+)
+
+// machine runs random operations on a ledger and on the model.
+type machine struct {
+	*bench
+	model *model
+}
+
+var machineMeters = []meter.ID{"A", "A-1", "a", "B.2"}
+
+func TestLedgerAgreesWithNaiveModel(t *testing.T) {
+	for _, zone := range []string{"Asia/Singapore", "Europe/London"} {
+		t.Run(zone, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				b := newBench(t, zone)
+				m := &machine{b, newModel(b.zone)}
+				defer func() { m.close() }()
+				rt.Repeat(map[string]func(*rapid.T){
+					"register": m.registerOne,
+					"record":   m.recordOne,
+					"backlog":  m.recordBacklog,
+					"month":    m.archiveMonth,
+					"day":      m.archiveDay,
+					"restart":  func(*rapid.T) { m.restart() },
+					"":         m.check,
+				})
+			})
+		})
+	}
+}
+
+func (m *machine) drawMeter(rt *rapid.T) meter.ID {
+	return rapid.SampledFrom(machineMeters).Draw(rt, "meter")
+}
+
+// drawSlot favours the half hours around the turn of a month.
+func (m *machine) drawSlot(rt *rapid.T) meter.Slot {
+	month := meter.Month{Year: 2026, Month: time.Month(rapid.IntRange(8, 11).Draw(rt, "month"))}
+	window := m.zone.MonthWindow(month)
+	return window.From + meter.Slot(rapid.IntRange(-4, 960).Draw(rt, "slot"))
+}
+
+// drawRegister favours what rises with time, and breaks the rule now and then.
+func (m *machine) drawRegister(rt *rapid.T, slot meter.Slot) decimal.Decimal {
+	scale := rapid.SampledFrom([]int32{0, 1, 3, 3, 3, 7, 9}).Draw(rt, "scale")
+	noise := decimal.New(int64(rapid.IntRange(0, 999).Draw(rt, "noise")), -scale)
+	return decimal.NewFromInt(int64(slot) * rapid.SampledFrom([]int64{1, 1, 1, 50}).Draw(rt, "slope")).Add(noise)
+}
+
+func (m *machine) registerOne(rt *rapid.T) {
+	id := m.drawMeter(rt)
+	_, known := m.model.readings[id]
+	err := m.Register(context.Background(), id, "owner", "address")
+	if known != (code(rt, err) == meter.CodeMeterExists) {
+		rt.Fatalf("registering %s: %v", id, err)
+	}
+	if !known {
+		m.model.readings[id] = make(map[meter.Slot]decimal.Decimal)
+	}
+}
+
+func (m *machine) recordOne(rt *rapid.T) {
+	id, slot := m.drawMeter(rt), m.drawSlot(rt)
+	value := m.drawRegister(rt, slot)
+	result, err := m.Record(context.Background(), meter.Reading{Meter: id, Slot: slot, Register: kwh(rt, value.String())})
+	m.compare(rt, id, slot, value, result, err)
+}
+
+func (m *machine) compare(rt *rapid.T, id meter.ID, slot meter.Slot, value decimal.Decimal, result ledger.Result, err error) {
+	want, duplicate := m.model.record(id, slot, value)
+	if got := code(rt, err); got != want || result.Duplicate != duplicate {
+		rt.Fatalf("%s at %s = %v: got %q (duplicate %v), want %q (duplicate %v): %v",
+			id, m.zone.Stamp(slot), value, got, result.Duplicate, want, duplicate, err)
+	}
+}
+
+// recordBacklog sends what a meter gathered while it was cut off, in one call.
+func (m *machine) recordBacklog(rt *rapid.T) {
+	id, slot := m.drawMeter(rt), m.drawSlot(rt)
+	var values []decimal.Decimal
+	var readings []meter.Reading
+	for i := range rapid.IntRange(1, 100).Draw(rt, "length") {
+		at := slot + meter.Slot(i)
+		values = append(values, decimal.NewFromInt(int64(at)))
+		readings = append(readings, meter.Reading{Meter: id, Slot: at, Register: kwh(rt, values[i].String())})
+	}
+	results, err := m.RecordMany(context.Background(), readings)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for i, r := range readings {
+		m.compare(rt, id, r.Slot, values[i], results[i], results[i].Err)
+	}
+}
+
+func (m *machine) archiveMonth(rt *rapid.T) {
+	month := meter.Month{Year: 2026, Month: time.Month(rapid.IntRange(8, 10).Draw(rt, "month"))}
+	late := m.LateMonths()
+	run := m.maintain(ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: month})
+	if run.Err != nil {
+		rt.Fatal(run.Err)
+	}
+	for _, again := range append(late, month) {
+		m.model.close(again)
+	}
+}
+
+func (m *machine) archiveDay(rt *rapid.T) {
+	day := m.zone.DayOf(m.drawSlot(rt))
+	run := m.maintain(ledger.MaintenanceRequest{Kind: ledger.Daily, Day: day})
+	if run.Err != nil {
+		rt.Fatal(run.Err)
+	}
+	window := m.zone.DayWindow(day)
+	rows := 0
+	for id := range m.model.readings {
+		rows += len(m.model.within(id, meter.Window{From: window.From, To: window.To - 1}))
+	}
+	if got := run.Archives[0].Rows; got != uint64(rows) {
+		rt.Fatalf("the archive of %s has %d rows, want %d", day, got, rows)
+	}
+}
+
+// check compares everything that can be asked.
+func (m *machine) check(rt *rapid.T) {
+	for id := range m.model.readings {
+		for month := time.August; month <= time.November; month++ {
+			name := meter.Month{Year: 2026, Month: month}
+			window := m.zone.MonthWindow(name)
+			want := m.model.within(id, window)
+			got, err := m.Readings(id, window)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			agree(rt, fmt.Sprintf("%s in %s", id, name), got, want)
+			m.checkBill(rt, id, name)
+		}
+	}
+}
+
+func (m *machine) checkBill(rt *rapid.T, id meter.ID, month meter.Month) {
+	start, end, billed := m.model.bill(id, month)
+	bill, err := m.Bill(id, month)
+	if billed != (err == nil) {
+		rt.Fatalf("bill of %s for %s: %v, want one: %v", id, month, err, billed)
+	}
+	if billed && (!bill.Start.Register.Decimal().Equal(start) || !bill.End.Register.Decimal().Equal(end)) {
+		rt.Fatalf("bill of %s for %s: %v to %v, want %v to %v", id, month, bill.Start, bill.End, start, end)
+	}
+}
