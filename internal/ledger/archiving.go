@@ -70,6 +70,9 @@ func (a *archiving) write(each func(archive.Rows)) (store.Archive, error) {
 		return store.Archive{}, refused("%s was not written: meter %s has %v kWh and %v kWh for %s; put one of them right first",
 			a.name, conflict.Meter, conflict.A, conflict.B, a.l.zone.Stamp(conflict.Slot))
 	}
+	if errors.As(err, &row) {
+		return store.Archive{}, refused("%s was not written: row %d of %s cannot be read: %v", a.name, row.Row, row.File, row.Err)
+	}
 	if err != nil {
 		return store.Archive{}, err
 	}

@@ -69,7 +69,7 @@ func Open(o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, lock: lock, store: store.New(),
-		closing: noWindow,
+		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
 	}
 	if err := l.open(o); err != nil {
 		return nil, errors.Join(err, lock.Release())

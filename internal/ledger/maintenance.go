@@ -64,7 +64,7 @@ func (p *progress) begin(phase string, metersTotal int) {
 type runs struct {
 	mu      sync.Mutex // guards all below
 	current *Run
-	last    map[Kind]*Run
+	last    map[Kind]*Run // the last run of each kind, Daily and Monthly
 	ended   bool
 	group   sync.WaitGroup
 	cancel  context.CancelFunc // of the current run
@@ -100,20 +100,35 @@ func (l *Ledger) StartMaintenance(q MaintenanceRequest) (*Run, error) {
 		return nil, meter.Invalid(meter.CodeInvalidParameter, "month", "%s has not ended yet", q.Month)
 	}
 	period := q.Day.String()
-	if q.Kind == Monthly {
+	switch q.Kind {
+	case Monthly:
 		period = q.Month.String()
+	case Both:
+		period += " and " + q.Month.String()
 	}
 	return l.start(q.Kind, period, func(ctx context.Context, run *Run) error {
 		if daily {
-			if err := l.archiveDay(ctx, run, q.Day); err != nil {
+			if err := l.step(run, Daily, q.Day.String(), func() error { return l.archiveDay(ctx, run, q.Day) }); err != nil {
 				return err
 			}
 		}
 		if monthly {
-			return l.closeMonths(ctx, run, q.Month)
+			return l.step(run, Monthly, q.Month.String(), func() error { return l.closeMonths(ctx, run, q.Month) })
 		}
 		return nil
 	})
+}
+
+// step does a run's daily or monthly part, and remembers what came of it.
+func (l *Ledger) step(run *Run, kind Kind, period string, work func() error) error {
+	part := &Run{Kind: kind, Period: period, StartedAt: l.now()}
+	before := len(run.Archives)
+	part.Err = work()
+	part.FinishedAt, part.Archives = l.now(), run.Archives[before:]
+	l.runs.mu.Lock()
+	defer l.runs.mu.Unlock()
+	l.runs.last[kind] = part
+	return part.Err
 }
 
 func (l *Ledger) start(kind Kind, period string, work func(context.Context, *Run) error) (*Run, error) {
@@ -144,14 +159,6 @@ func (l *Ledger) finish(run *Run, err error) {
 	defer l.runs.mu.Unlock()
 	run.Err, run.FinishedAt = err, l.now()
 	l.runs.current, l.runs.cancel = nil, nil
-	if l.runs.last == nil {
-		l.runs.last = make(map[Kind]*Run)
-	}
-	for _, kind := range []Kind{Daily, Monthly} {
-		if run.Kind == kind || run.Kind == Both {
-			l.runs.last[kind] = run
-		}
-	}
 	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
 	if err != nil {
 		l.log.Error("maintenance failed", "type", run.Kind, "period", run.Period, "took", took, "error", err)

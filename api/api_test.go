@@ -1,0 +1,170 @@
+package api_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"meterledger/api"
+)
+
+// The endpoints of the contract, and the statuses they answer with.
+var contract = map[string]string{
+	"POST /register_account":       "200 400 413 415 429 500 503",
+	"GET /account":                 "200 400 404 429 500 503",
+	"POST /receive_meter_reading":  "200 400 404 413 415 429 500 503",
+	"POST /receive_meter_readings": "200 400 413 415 429 500 503",
+	"GET /get_consumption":         "200 400 404 429 500 503",
+	"GET /get_readings":            "200 400 404 429 500 503",
+	"GET /get_last_month_bill":     "200 400 404 429 500 503",
+	"GET /get_bill":                "200 400 404 429 500 503",
+	"POST /maintenance/start":      "200 202 400 413 415 429 500 503",
+	"GET /maintenance/status":      "200 400 429 500 503",
+	"POST /shutdown":               "200 400 413 415 429 500 503",
+	"POST /resume":                 "200 400 413 415 429 500 503",
+	"POST /restore_data":           "200 400 413 415 429 500 503",
+
+	"GET /docs":         "302",
+	"GET /redoc":        "200",
+	"GET /openapi.json": "200",
+	"GET /healthz":      "200",
+	"GET /readyz":       "200 503",
+	"GET /metrics":      "200",
+
+	"POST /perform_daily_maintenance":   "200 400 413 415 500 503",
+	"POST /perform_monthly_maintenance": "200 400 413 415 500 503",
+	"GET /status":                       "200 400 500",
+}
+
+func load(t *testing.T) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	if err != nil {
+		t.Fatalf("loading the document: %v", err)
+	}
+	return doc
+}
+
+// operations returns the operations of a document by method and path.
+func operations(doc *openapi3.T) map[string]*openapi3.Operation {
+	found := make(map[string]*openapi3.Operation)
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			found[method+" "+path] = operation
+		}
+	}
+	return found
+}
+
+func TestDocumentIsValidAndItsExamplesFitTheirSchemas(t *testing.T) {
+	err := load(t).Validate(t.Context(),
+		openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDocumentNamesEveryEndpointOfTheContractWithItsStatuses(t *testing.T) {
+	documented := make(map[string]string)
+	for name, operation := range operations(load(t)) {
+		documented[name] = strings.Join(slices.Sorted(slices.Values(operation.Responses.Keys())), " ")
+	}
+	if diff := cmp.Diff(contract, documented); diff != "" {
+		t.Errorf("the contract (-) and the document (+) differ:\n%s", diff)
+	}
+}
+
+func TestEndpointsOfDailyAndMonthlyNameTheirOwnServers(t *testing.T) {
+	const daily, monthly = "http://localhost:8001", "http://localhost:8002"
+	want := map[string][]string{
+		"/perform_daily_maintenance":   {daily},
+		"/perform_monthly_maintenance": {monthly},
+		"/status":                      {daily, monthly},
+	}
+	got := make(map[string][]string)
+	doc := load(t)
+	for path, item := range doc.Paths.Map() {
+		for _, server := range item.Servers {
+			got[path] = append(got[path], server.URL)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("servers of the paths (-want +got):\n%s", diff)
+	}
+	if len(doc.Servers) != 1 || doc.Servers[0].URL != "/" {
+		t.Errorf("the other paths stand on %v, not on the program that serves the document", doc.Servers)
+	}
+}
+
+func TestParametersOfAPostMayStandInQueryFormOrJSON(t *testing.T) {
+	for name, operation := range operations(load(t)) {
+		if !strings.HasPrefix(name, "POST ") || len(operation.Parameters) == 0 {
+			continue
+		}
+		var inQuery []string
+		for _, parameter := range operation.Parameters {
+			inQuery = append(inQuery, parameter.Value.Name)
+			if parameter.Value.Required {
+				t.Errorf("%s: %s is required in the query, but may stand in the body", name, parameter.Value.Name)
+			}
+		}
+		if operation.RequestBody.Value.Required {
+			t.Errorf("%s: the body is required, but all may stand in the query", name)
+		}
+		slices.Sort(inQuery)
+		for _, media := range []string{"application/x-www-form-urlencoded", "multipart/form-data", "application/json"} {
+			inBody := bodyProperties(operation, media)
+			if diff := cmp.Diff(inQuery, inBody); diff != "" {
+				t.Errorf("%s: parameters of the query (-) and of the body as %s (+) differ:\n%s", name, media, diff)
+			}
+		}
+	}
+}
+
+// bodyProperties returns what a request body of some type may hold, and nil
+// where it has to hold something.
+func bodyProperties(operation *openapi3.Operation, media string) []string {
+	var names []string
+	if content := operation.RequestBody.Value.Content[media]; content != nil && len(content.Schema.Value.Required) == 0 {
+		for name := range content.Schema.Value.Properties {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestErrorCodesAreThoseOfTheDomain(t *testing.T) {
+	source, err := os.ReadFile("../internal/meter/error.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var domain, documented []string
+	for _, match := range regexp.MustCompile(`Code = "([a-z_]+)"`).FindAllSubmatch(source, -1) {
+		domain = append(domain, string(match[1]))
+	}
+	code := load(t).Components.Schemas["ErrorCode"].Value
+	for _, value := range code.Enum {
+		documented = append(documented, value.(string))
+		if !strings.Contains(code.Description, "`"+value.(string)+"`") {
+			t.Errorf("code %v is not explained", value)
+		}
+	}
+	slices.Sort(domain)
+	slices.Sort(documented)
+	if diff := cmp.Diff(domain, documented); diff != "" {
+		t.Errorf("the codes of the domain (-) and of the document (+) differ:\n%s", diff)
+	}
+}
+
+func TestDocumentCannotBeChangedByItsReaders(t *testing.T) {
+	clear(api.Document())
+	if string(api.Document()[:1]) != "{" {
+		t.Error("a reader changed the document for all others")
+	}
+}

@@ -1,0 +1,114 @@
+// Package apitest holds HTTP traffic against the OpenAPI document. Tests wrap
+// their client's transport in it, and fail on any request or answer that the
+// document does not describe, so that the two cannot drift apart.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"meterledger/api"
+)
+
+// Transport checks what goes through it. A request must fit the document when it is
+// answered below 400: bad input is what the others are sent for. An answer must
+// always fit, unless the document does not know the path and the answer says so.
+type Transport struct {
+	t    testing.TB
+	next http.RoundTripper
+	doc  *openapi3.T
+}
+
+// NewTransport returns a checking transport on top of next.
+func NewTransport(t testing.TB, next http.RoundTripper) *Transport {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	if err != nil {
+		t.Fatalf("loading the OpenAPI document: %v", err)
+	}
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
+	return &Transport{t, next, doc}
+}
+
+// RoundTrip sends a request and checks it and its answer.
+func (c *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	answer, err := c.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	answer.Body = io.NopCloser(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(r, body, answer, content); err != nil {
+		c.t.Errorf("%s %s → %d does not fit the OpenAPI document: %v\n%s", r.Method, r.URL, answer.StatusCode, err, content)
+	}
+	return answer, nil
+}
+
+func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, content []byte) error {
+	item := c.doc.Paths.Value(r.URL.Path)
+	if item == nil || item.GetOperation(r.Method) == nil {
+		if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusMethodNotAllowed {
+			return nil
+		}
+		return fmt.Errorf("the document does not know %s %s", r.Method, r.URL.Path)
+	}
+	operation := item.GetOperation(r.Method)
+	again := r.Clone(context.Background())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	request := &openapi3filter.RequestValidationInput{
+		Request: again,
+		Route:   &routers.Route{Spec: c.doc, Path: r.URL.Path, PathItem: item, Method: r.Method, Operation: operation},
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	if answer.StatusCode < http.StatusBadRequest && !hasRejectedRows(content) {
+		if err := checkRequest(request, operation, r); err != nil {
+			return err
+		}
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: request,
+		Status:                 answer.StatusCode,
+		Header:                 answer.Header,
+		Body:                   io.NopCloser(bytes.NewReader(content)),
+		Options:                request.Options,
+	})
+}
+
+// hasRejectedRows reports whether an answer is that to a batch with bad rows,
+// which is taken all the same.
+func hasRejectedRows(content []byte) bool {
+	var batch struct{ Rejected int }
+	return json.Unmarshal(content, &batch) == nil && batch.Rejected > 0
+}
+
+func checkRequest(request *openapi3filter.RequestValidationInput, operation *openapi3.Operation, r *http.Request) error {
+	for name := range r.URL.Query() {
+		if operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil {
+			return fmt.Errorf("the document does not know the parameter %s", name)
+		}
+	}
+	return openapi3filter.ValidateRequest(context.Background(), request)
+}

@@ -1,0 +1,103 @@
+// Command api takes meters' readings, keeps them, and answers what was used.
+//
+// It listens before it is ready: while the journal is replayed, /readyz and
+// everything that needs readings answer 503 and say how far it has come.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/config"
+	"meterledger/internal/ledger"
+	"meterledger/internal/rest"
+	"meterledger/internal/web"
+)
+
+func main() { config.Main("api", run) }
+
+func run(ctx context.Context, args []string) error {
+	settings, err := config.LoadAPI(args, os.Getenv, os.Stdout)
+	if err != nil {
+		return err
+	}
+	log := settings.Logger(os.Stderr)
+	listener, err := web.Listen(settings.Addr, "-addr", "API_ADDR")
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
+		"data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
+		"version", config.Version())
+	return serve(ctx, settings, listener, log)
+}
+
+// serve starts the server behind a closed gate, then the ledger, then opens the
+// gate; and stops them in the reverse order.
+func serve(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var replayed atomic.Pointer[ledger.Progress]
+	metrics := web.NewMetrics()
+	gate := web.NewGate(log, metrics, func() string { return starting(replayed.Load()) })
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(ctx, listener, gate, log) }()
+
+	l, err := openLedger(settings, listener, log, &replayed)
+	if err != nil {
+		stop(err)
+		return errors.Join(err, <-served)
+	}
+	gate.Open(rest.NewHandler(l, log, metrics, settings.RateLimit))
+	log.Info("ready", "receiving", l.Receiving())
+	return runUntilStopped(ctx, stop, l, served, log)
+}
+
+func openLedger(settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*ledger.Ledger, error) {
+	return ledger.Open(ledger.Options{
+		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
+		Zone: settings.Timezone, Now: time.Now, Log: log,
+		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
+		Progress: func(p ledger.Progress) { replayed.Store(&p) },
+	})
+}
+
+func starting(p *ledger.Progress) string {
+	if p == nil {
+		return "the api is starting"
+	}
+	return fmt.Sprintf("the api is starting: batch %d of %d of the journal is replayed", p.Batch, p.Batches)
+}
+
+// runUntilStopped waits for the end: a signal, a server that failed, or a journal
+// that can no longer be written.
+func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, l *ledger.Ledger, served <-chan error, log *slog.Logger) error {
+	var failure error
+	select {
+	case <-l.Failed():
+		failure = l.Failure()
+		log.Error("the journal cannot be written; the program ends so that nothing is promised in vain", "error", failure)
+		stop(failure)
+	case <-ctx.Done():
+		log.Info("stopping: finishing what was accepted")
+	case err := <-served:
+		return errors.Join(err, l.Close())
+	}
+	err := <-served
+	if failure != nil {
+		return errors.Join(failure, err) // the ledger is left as it is: its journal is not to be touched
+	}
+	err = errors.Join(err, l.Close())
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}

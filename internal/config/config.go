@@ -1,0 +1,104 @@
+// Package config turns flags and environment variables into one documented
+// struct per program, and holds what the three mains do alike: signals, the
+// one-line error, the exit code, the version.
+//
+// A flag wins over its environment variable, which wins over the default; an
+// empty environment variable counts as not set. What is loaded has been
+// checked: a program that starts has good settings.
+package config
+
+import (
+	"io"
+	"net/url"
+
+	"meterledger/internal/meter"
+)
+
+// API holds the settings of the api.
+type API struct {
+	// Addr is the host:port to listen on, localhost:8000 by default. Port 0
+	// picks a free one.
+	Addr string
+	// DataDir is the folder of the journal and its snapshots, data by default.
+	// It is created where it is missing, and belongs to one api at a time.
+	DataDir string
+	// ArchiveDir is the folder of the CSV archives, Archive by default.
+	ArchiveDir string
+	// Timezone is the clock of the callers, Asia/Singapore by default.
+	Timezone *meter.Zone
+	// RateLimit is how many requests a minute one client address may make;
+	// 0, the default, sets no limit.
+	RateLimit int
+	// Log says how the program reports what it does.
+	Log
+}
+
+// Maintenance holds the settings of daily and of monthly, which differ in
+// their defaults only.
+type Maintenance struct {
+	// Addr is the host:port to listen on: localhost:8001 for daily,
+	// localhost:8002 for monthly. Port 0 picks a free one.
+	Addr string
+	// APIURL is where the api answers, http://localhost:8000 by default.
+	APIURL *url.URL
+	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
+	// for daily, 00:15 on the 1st for monthly. Empty means off.
+	Schedule string
+	// Timezone is the clock of the schedule and of the days and months to be
+	// archived, Asia/Singapore by default. It must be the api's.
+	Timezone *meter.Zone
+	// Log says how the program reports what it does.
+	Log
+}
+
+// LoadAPI reads the api's settings from its arguments (without the program's
+// name) and its environment. It returns a *SettingError for a wrong or unknown
+// setting; flag.ErrHelp or ErrVersion where out was given what was asked for.
+func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, error) {
+	var c API
+	s := settings{program: "api", summary: "accounts, readings, consumption, bills and maintenance", getenv: getenv}
+	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
+	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created where missing", into(&c.DataDir, parseFolder)})
+	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created where missing", into(&c.ArchiveDir, parseFolder)})
+	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.addLog(&c.Log)
+	return c, s.load(args, out)
+}
+
+// LoadDaily reads the settings of daily as LoadAPI does those of the api.
+func LoadDaily(args []string, getenv func(string) string, out io.Writer) (Maintenance, error) {
+	return loadMaintenance(args, getenv, out, maintenanceDefaults{
+		program: "daily", summary: "has the api archive every day that has ended",
+		addr: "localhost:8001", envPrefix: "DAILY", schedule: "5 0 * * *",
+	})
+}
+
+// LoadMonthly reads the settings of monthly as LoadAPI does those of the api.
+func LoadMonthly(args []string, getenv func(string) string, out io.Writer) (Maintenance, error) {
+	return loadMaintenance(args, getenv, out, maintenanceDefaults{
+		program: "monthly", summary: "has the api archive and bill every month that has ended",
+		addr: "localhost:8002", envPrefix: "MONTHLY", schedule: "15 0 1 * *",
+	})
+}
+
+type maintenanceDefaults struct {
+	program, summary, addr, envPrefix, schedule string
+}
+
+func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d maintenanceDefaults) (Maintenance, error) {
+	var c Maintenance
+	s := settings{program: d.program, summary: d.summary, getenv: getenv}
+	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
+	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
+	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it off", into(&c.Schedule, parseSchedule)})
+	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.addLog(&c.Log)
+	return c, s.load(args, out)
+}
+
+const (
+	defaultTimezone = "Asia/Singapore"
+	meaningAddr     = "host:port to listen on; port 0 picks a free one, which is logged"
+	meaningTimezone = "IANA time zone of the callers' clock; the same for all three programs"
+)

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// ErrVersion says that the version was asked for and printed; the program has
+// nothing more to do.
+var ErrVersion = errors.New("the version was asked for")
+
+// SettingError is a setting that a program cannot start with. It prints as one
+// line that names the setting and says what to do.
+type SettingError struct {
+	Setting string // as it was given: -addr, API_ADDR or a stray argument
+	Problem string
+}
+
+func (e *SettingError) Error() string {
+	if e.Setting == "" {
+		return e.Problem
+	}
+	return e.Setting + ": " + e.Problem
+}
+
+// setting is one line of a program's manual. set checks a value and keeps it.
+type setting struct {
+	flag, env, fallback, meaning string
+	set                          func(string) error
+}
+
+func into[T any](field *T, parse func(string) (T, error)) func(string) error {
+	return func(s string) (err error) {
+		*field, err = parse(s)
+		return err
+	}
+}
+
+// settings is the manual of one program.
+type settings struct {
+	program, summary string
+	getenv           func(string) string
+	all              []setting
+}
+
+func (s *settings) add(one setting) { s.all = append(s.all, one) }
+
+func (s *settings) load(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet(s.program, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors are told once, by the caller
+	version := flags.Bool("version", false, "")
+	for _, one := range s.all {
+		flags.String(one.flag, "", one.meaning)
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		s.printHelp(out)
+		return err
+	case err != nil:
+		return &SettingError{Problem: err.Error() + "; -h lists every setting"}
+	case flags.NArg() > 0:
+		return &SettingError{Problem: fmt.Sprintf("unexpected argument %q: every setting is a flag, -h lists them", flags.Arg(0))}
+	case *version:
+		fmt.Fprintln(out, s.program, Version())
+		return ErrVersion
+	}
+	return s.set(flags)
+}
+
+// set gives each setting its value: the flag's, the environment's or the default.
+func (s *settings) set(flags *flag.FlagSet) error {
+	given := map[string]string{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
+	for _, one := range s.all {
+		value, isFlag := given[one.flag]
+		name := "-" + one.flag
+		if !isFlag {
+			value, name = s.getenv(one.env), one.env
+		}
+		if !isFlag && value == "" {
+			value = one.fallback
+		}
+		if err := one.set(value); err != nil {
+			return &SettingError{Setting: name, Problem: err.Error()}
+		}
+	}
+	return nil
+}
+
+func (s *settings) printHelp(out io.Writer) {
+	fmt.Fprintf(out, "%s: %s\n\n", s.program, s.summary)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  FLAG\tENVIRONMENT\tDEFAULT\tMEANING")
+	for _, one := range s.all {
+		fmt.Fprintf(table, "  -%s\t%s\t%s\t%s\n", one.flag, one.env, one.fallback, one.meaning)
+	}
+	fmt.Fprintln(table, "  -version\t\t\tprint version, commit and Go version, and exit")
+	fmt.Fprintln(table, "  -h\t\t\tprint this, and exit")
+	table.Flush()
+	fmt.Fprintln(out, "\nA flag wins over its environment variable; an empty variable counts as not set.")
+}

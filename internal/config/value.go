@@ -1,0 +1,62 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // so that -timezone works on a machine without zone files
+
+	"github.com/go-co-op/gocron/v2"
+)
+
+func parseAddr(s string) (string, error) {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", fmt.Errorf("%q is not host:port such as localhost:8000", s)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%q needs a port from 0 to 65535, such as localhost:8000", s)
+	}
+	return s, nil
+}
+
+func parseFolder(s string) (string, error) {
+	if s == "" || strings.ContainsRune(s, 0) {
+		return "", fmt.Errorf("%q is not the path of a folder", s)
+	}
+	return s, nil
+}
+
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%q is not an address such as http://localhost:8000", s)
+	}
+	return u, nil
+}
+
+const rateLimitMax = 1_000_000_000
+
+func parseRateLimit(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > rateLimitMax {
+		return 0, fmt.Errorf("%q is not a number of requests a minute, 0 to %d", s, rateLimitMax)
+	}
+	return n, nil
+}
+
+// parseSchedule checks a cron expression; off becomes the empty string. A zone
+// inside the expression is refused: the clock is that of -timezone.
+func parseSchedule(s string) (string, error) {
+	if s == "off" {
+		return "", nil
+	}
+	if strings.Contains(s, "TZ=") || gocron.NewDefaultCron(false).IsValid(s, time.UTC, time.Now()) != nil {
+		return "", fmt.Errorf("%q is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off", s)
+	}
+	return s, nil
+}

@@ -1,0 +1,37 @@
+package rest
+
+import (
+	"net/http"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/web"
+)
+
+type receiveReadingRequest struct {
+	MeterID   string `param:"meter_id" validate:"required"`
+	Timestamp string `param:"timestamp" validate:"required"`
+	Reading   string `param:"reading" validate:"required"`
+}
+
+type successAnswer struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}
+
+var recorded = successAnswer{true, "Reading recorded successfully"}
+
+func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
+	var q receiveReadingRequest
+	if err := web.Bind(r, &q); err != nil {
+		return err
+	}
+	reading, err := archive.ParseRow(a.zone, q.MeterID, q.Timestamp, q.Reading)
+	if err != nil {
+		return err
+	}
+	if _, err := a.ledger.Record(r.Context(), reading); err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, recorded)
+	return nil
+}

@@ -1,0 +1,71 @@
+package rest
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/httprate"
+
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+// api holds what the handlers share.
+type api struct {
+	ledger *ledger.Ledger
+	zone   *meter.Zone
+	log    *slog.Logger
+}
+
+// NewHandler returns the api. rateLimit is how many requests a minute one client
+// address may send; 0 is no limit.
+func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *web.Metrics, rateLimit int) http.Handler {
+	metrics.Registerer().MustRegister(l.Collectors()...)
+	a := &api{ledger: l, zone: l.Zone(), log: log}
+	r := web.NewRouter(log, metrics)
+	r.Get("/readyz", handle(a.ready))
+	r.Group(func(r chi.Router) {
+		if rateLimit > 0 {
+			r.Use(limit(rateLimit))
+		}
+		r.Post("/register_account", handle(a.registerAccount))
+		r.Get("/account", handle(a.account))
+		r.Post("/receive_meter_reading", handle(a.receiveReading))
+		r.Post("/receive_meter_readings", handle(a.receiveReadings))
+		r.Get("/get_consumption", handle(a.consumption))
+		r.Get("/get_readings", handle(a.readings))
+		r.Get("/get_last_month_bill", handle(a.lastMonthBill))
+		r.Get("/get_bill", handle(a.bill))
+		r.Post("/maintenance/start", handle(a.startMaintenance))
+		r.Get("/maintenance/status", handle(a.maintenanceStatus))
+		r.Post("/shutdown", handle(a.shutdown))
+		r.Post("/resume", handle(a.resume))
+		r.Post("/restore_data", handle(a.restore))
+	})
+	return r
+}
+
+// handle lets a handler return its error.
+func handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			web.WriteError(w, r, err)
+		}
+	}
+}
+
+func limit(perMinute int) func(http.Handler) http.Handler {
+	tooMany := &meter.Error{
+		Kind: meter.KindTooMany, Code: meter.CodeOverloaded, RetryAfter: time.Minute,
+		Detail: "this address sends more requests a minute than it may",
+	}
+	return httprate.Limit(perMinute, time.Minute,
+		httprate.WithKeyFuncs(httprate.KeyByIP),
+		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, tooMany) }))
+}
+
+// stamp writes the present as the answers do.
+func (a *api) stamp() string { return a.zone.StampTime(a.ledger.Now()) }

@@ -1,0 +1,259 @@
+package rest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+
+	"meterledger/api/apitest"
+	"meterledger/internal/durable"
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/rest"
+	"meterledger/internal/web"
+)
+
+// TestScripts runs the scripts in testdata: HTTP as one reads it, one file a
+// feature. Each gets an empty api of its own.
+//
+//	# a comment
+//	now 2026-11-23T10:10:00            the present, until it is set again
+//	file daily_2026-11-22.csv          an archive file appears, with the | lines as its content
+//	restart                            the api is closed and opened again on the same files
+//	POST /path?query                   a request
+//	Header: value
+//	| a line of the body
+//	=> 200 {"json": "*"}               its answer; "*" stands for anything, lines that are
+//	   indented go on with the answer
+//	=> 400 code: the whole detail      an error
+//	=> 200 | a line                    a body that is not JSON, line by line
+//	| another line
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newScript(t, file)
+			s.run(string(text))
+		})
+	}
+}
+
+type script struct {
+	t      *testing.T
+	file   string
+	line   int // of the request that is being run
+	fs     vfs.FS
+	zone   *meter.Zone
+	now    time.Time
+	ledger *ledger.Ledger
+	server *httptest.Server
+	client *http.Client
+}
+
+func newScript(t *testing.T, file string) *script {
+	t.Helper()
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{t: t, file: file, fs: vfs.NewMem(), zone: zone}
+	s.setNow("2026-11-23T10:10:00")
+	s.open()
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *script) open() {
+	var err error
+	s.ledger, err = ledger.Open(ledger.Options{
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
+		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.server = httptest.NewServer(rest.NewHandler(s.ledger, slog.New(slog.DiscardHandler), web.NewMetrics(), 0))
+	s.client = &http.Client{
+		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (s *script) close() {
+	s.server.Close()
+	if err := s.ledger.Close(); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *script) setNow(stamp string) {
+	now, err := time.ParseInLocation("2006-01-02T15:04:05", stamp, s.zone.Location())
+	if err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+	s.now = now
+}
+
+// run executes the script step by step: a step is a line that is neither blank
+// nor a comment, and what belongs to it.
+func (s *script) run(text string) {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); {
+		line := lines[i]
+		s.line = i + 1
+		i++
+		word, rest, _ := strings.Cut(line, " ")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case word == "now":
+			s.setNow(rest)
+		case word == "restart":
+			s.close()
+			s.open()
+		case word == "file":
+			var body string
+			body, i = bodyLines(lines, i)
+			s.writeArchive(rest, body)
+		default:
+			i = s.request(word, rest, lines, i)
+		}
+	}
+}
+
+// bodyLines reads the lines that begin with a bar.
+func bodyLines(lines []string, i int) (string, int) {
+	var body []string
+	for ; i < len(lines) && strings.HasPrefix(lines[i], "|"); i++ {
+		body = append(body, strings.TrimPrefix(strings.TrimPrefix(lines[i], "|"), " "))
+	}
+	return strings.Join(body, "\n"), i
+}
+
+func (s *script) writeArchive(name, content string) {
+	err := durable.WriteFile(s.fs, s.fs.PathJoin("Archive", name), func(w io.Writer) error {
+		_, err := io.WriteString(w, content)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *script) request(method, path string, lines []string, i int) int {
+	headers := http.Header{}
+	for ; i < len(lines) && !strings.HasPrefix(lines[i], "|") && !strings.HasPrefix(lines[i], "=>"); i++ {
+		name, value, ok := strings.Cut(lines[i], ": ")
+		if !ok {
+			s.t.Fatalf("%s:%d: not a header: %q", s.file, i+1, lines[i])
+		}
+		headers.Add(name, value)
+	}
+	body, i := bodyLines(lines, i)
+	if i == len(lines) || !strings.HasPrefix(lines[i], "=> ") {
+		s.t.Fatalf("%s:%d: the request has no answer", s.file, s.line)
+	}
+	status, want, _ := strings.Cut(strings.TrimPrefix(lines[i], "=> "), " ")
+	i++
+	if strings.HasPrefix(want, "|") {
+		var more string
+		more, i = bodyLines(lines, i)
+		want += "\n" + more
+	}
+	for ; i < len(lines) && strings.HasPrefix(lines[i], " "); i++ {
+		want += strings.TrimSpace(lines[i])
+	}
+	s.compare(s.send(method, path, headers, body), status, want)
+	return i
+}
+
+func (s *script) send(method, path string, headers http.Header, body string) *http.Response {
+	var content io.Reader
+	if body != "" {
+		content = strings.NewReader(body)
+	}
+	r, err := http.NewRequest(method, s.server.URL+path, content)
+	if err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+	r.Header = headers
+	answer, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+	return answer
+}
+
+func (s *script) compare(answer *http.Response, status, want string) {
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if got := strconv.Itoa(answer.StatusCode); got != status {
+		s.t.Errorf("%s:%d: got %s, want %s\n%s", s.file, s.line, got, status, content)
+		return
+	}
+	switch {
+	case want == "":
+	case strings.HasPrefix(want, "| "):
+		if got := strings.TrimSuffix(string(content), "\n"); got != strings.TrimPrefix(want, "| ") {
+			s.t.Errorf("%s:%d: got\n%s\nwant\n%s", s.file, s.line, got, want)
+		}
+	case strings.HasPrefix(want, "{"):
+		s.compareJSON(content, want)
+	default:
+		s.compareProblem(answer, content, want)
+	}
+}
+
+func (s *script) compareProblem(answer *http.Response, content []byte, want string) {
+	var problem struct{ Code, Detail string }
+	if err := json.Unmarshal(content, &problem); err != nil {
+		s.t.Errorf("%s:%d: %v in %s", s.file, s.line, err, content)
+	}
+	if got := problem.Code + ": " + problem.Detail; got != want {
+		s.t.Errorf("%s:%d: got\n  %s\nwant\n  %s", s.file, s.line, got, want)
+	}
+	if answer.StatusCode == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") == "" {
+		s.t.Errorf("%s:%d: a 503 without Retry-After", s.file, s.line)
+	}
+}
+
+func (s *script) compareJSON(content []byte, want string) {
+	got, wanted := s.decode(content), s.decode([]byte(want))
+	anything := cmp.FilterValues(func(a, b any) bool { return a == "*" || b == "*" }, cmp.Ignore())
+	if diff := cmp.Diff(wanted, got, anything); diff != "" {
+		s.t.Errorf("%s:%d: (-want +got)\n%s\ngot %s", s.file, s.line, diff, content)
+	}
+}
+
+// decode keeps numbers as they are written: 0.3 is not 0.30000000000000004.
+func (s *script) decode(content []byte) any {
+	in := json.NewDecoder(bytes.NewReader(content))
+	in.UseNumber()
+	var v any
+	if err := in.Decode(&v); err != nil {
+		s.t.Fatalf("%s:%d: %v in %s", s.file, s.line, err, content)
+	}
+	return v
+}
+

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+// gridModel is a grid, the plainest way.
+type gridModel map[Index]map[meter.Slot]meter.KWh
+
+func (m gridModel) within(i Index, w meter.Window) []meter.Point {
+	var points []meter.Point
+	for _, slot := range slices.Sorted(maps.Keys(m[i])) {
+		if w.Contains(slot) {
+			points = append(points, meter.Point{Slot: slot, Register: m[i][slot]})
+		}
+	}
+	return points
+}
+
+func drawRegister(t *rapid.T) meter.KWh {
+	digits := rapid.OneOf(
+		rapid.Int64Range(0, 100_000),                     // a home at a resolution of 1 Wh
+		rapid.Int64Range(0, 999_999_999_999_999_999),     // any size
+		rapid.Just[int64](999_999_999_999_999_999),       // the largest
+		rapid.Int64Range(1_000_000_000, 1_000_100_000),   // a large register that moves little
+		rapid.SampledFrom([]int64{0, 65_535, 65_536, 1}), // the edges of an offset
+	).Draw(t, "digits")
+	register, ok := meter.KWhFromParts(digits, rapid.SampledFrom([]uint8{0, 3, 3, 3, 7, 9}).Draw(t, "scale"))
+	if !ok {
+		t.Fatalf("%d is no register", digits)
+	}
+	return register
+}
+
+func drawIndex(t *rapid.T) Index {
+	return rapid.SampledFrom([]Index{0, 1, 255, 256, 1000}).Draw(t, "meter")
+}
+
+func drawGridSlot(t *rapid.T) meter.Slot {
+	return meter.Slot(rapid.IntRange(48*20_000-100, 48*20_000+100).Draw(t, "slot"))
+}
+
+func drawWindow(t *rapid.T) meter.Window {
+	a, b := drawGridSlot(t), drawGridSlot(t)
+	return meter.Window{From: min(a, b), To: max(a, b)}
+}
+
+func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var g grid
+		model := make(gridModel)
+		t.Repeat(map[string]func(*rapid.T){
+			"set": func(t *rapid.T) {
+				i, slot, register := drawIndex(t), drawGridSlot(t), drawRegister(t)
+				if _, taken := model[i][slot]; taken {
+					return
+				}
+				if model[i] == nil {
+					model[i] = make(map[meter.Slot]meter.KWh)
+				}
+				g.set(i, slot, register)
+				model[i][slot] = register
+			},
+			"clear": func(t *rapid.T) {
+				w := drawWindow(t)
+				var want uint64
+				for i := range model {
+					want += uint64(len(model.within(i, w)))
+					maps.DeleteFunc(model[i], func(s meter.Slot, _ meter.KWh) bool { return w.Contains(s) })
+				}
+				if got := g.clear(w); got != want {
+					t.Fatalf("cleared %d, want %d", got, want)
+				}
+			},
+			"": func(t *rapid.T) { compareGrid(t, &g, model) },
+		})
+	})
+}
+
+func compareGrid(t *rapid.T, g *grid, model gridModel) {
+	i, slot, w := drawIndex(t), drawGridSlot(t), drawWindow(t)
+	if got, want := g.appendPoints(nil, i, w), model.within(i, w); !slices.Equal(got, want) {
+		t.Fatalf("points of %d in %v:\n got %v\nwant %v", i, w, got, want)
+	}
+	register, ok := g.at(i, slot)
+	if want, there := model[i][slot]; ok != there || register != want {
+		t.Fatalf("at %d: got %v %v, want %v %v", slot, register, ok, want, there)
+	}
+	before := model.within(i, meter.Window{From: 0, To: slot - 1})
+	comparePoint(t, "before", before, len(before)-1, g.before, i, slot)
+	comparePoint(t, "after", model.within(i, meter.Window{From: slot + 1, To: slot + 1_000_000}), 0, g.after, i, slot)
+}
+
+func comparePoint(t *rapid.T, what string, candidates []meter.Point, place int, find func(Index, meter.Slot) (meter.Point, bool), i Index, slot meter.Slot) {
+	got, ok := find(i, slot)
+	if ok != (len(candidates) > 0) || ok && got != candidates[place] {
+		t.Fatalf("%s %d: got %v %v, want one of %v", what, slot, got, ok, candidates)
+	}
+}
+
+func TestHomeTakesOneBlockADayAndNothingElse(t *testing.T) {
+	var g grid
+	for place := range meter.SlotsPerDay {
+		register, _ := meter.KWhFromParts(1_234_567+int64(place)*900, 3) // 43 kWh a day at 1 Wh
+		g.set(0, slotOf(20_000, place), register)
+	}
+	c, b := g.find(0, 20_000)
+	if b.isWide() || len(c.wide) != 0 {
+		t.Error("the day of a home became wide")
+	}
+}

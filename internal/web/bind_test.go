@@ -1,0 +1,294 @@
+package web_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+// order is a request struct with every rule in it.
+type order struct {
+	MeterID string `param:"meter_id" validate:"required,meter_id"`
+	Owner   string `param:"owner_name" validate:"omitempty,text"`
+	Reading string `param:"reading"`
+	Period  string `param:"period" validate:"omitempty,oneof=today this_week custom"`
+	Start   string `param:"start" validate:"required_if=Period custom"`
+	Date    string `param:"date" validate:"omitempty,day"`
+	Month   string `param:"month" validate:"omitempty,month"`
+	Wait    string `param:"wait" validate:"omitempty,oneof=true false"`
+}
+
+const (
+	form    = "application/x-www-form-urlencoded"
+	jsonUTF = "application/json; charset=utf-8"
+)
+
+// post makes a POST; body may be nil.
+func post(query, contentType string, body io.Reader) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/order", body)
+	r.URL.RawQuery = query
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	return r
+}
+
+func multipartBody(t *testing.T, write func(*multipart.Writer) error) (contentType string, body io.Reader) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	if err := errors.Join(write(w), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return w.FormDataContentType(), &b
+}
+
+func TestBindTakesParametersFromQueryFormAndJSON(t *testing.T) {
+	multipartType, multipartForm := multipartBody(t, func(w *multipart.Writer) error {
+		return errors.Join(w.WriteField("meter_id", "m-1"), w.WriteField("reading", "1.50"))
+	})
+	get := httptest.NewRequest(http.MethodGet, "/order?meter_id=m-1", strings.NewReader("meter_id=not-read"))
+	get.Header.Set("Content-Type", form)
+	for name, tt := range map[string]struct {
+		request *http.Request
+		want    order
+	}{
+		"query":               {post("meter_id=m-1&reading=1.50", "", nil), order{MeterID: "m-1", Reading: "1.50"}},
+		"query with escapes":  {post("meter_id=m%2D1&owner_name=Tan+Ah%20Kow", "", nil), order{MeterID: "m-1", Owner: "Tan Ah Kow"}},
+		"query with gaps":     {post("&&meter_id=m-1&", "", nil), order{MeterID: "m-1"}},
+		"query, empty body":   {post("meter_id=m-1", "text/csv", strings.NewReader("")), order{MeterID: "m-1"}},
+		"form":                {post("", form, strings.NewReader("meter_id=m-1&reading=1.50")), order{MeterID: "m-1", Reading: "1.50"}},
+		"query and form":      {post("meter_id=m-1", form, strings.NewReader("reading=1.50")), order{MeterID: "m-1", Reading: "1.50"}},
+		"multipart form":      {post("", multipartType, multipartForm), order{MeterID: "m-1", Reading: "1.50"}},
+		"JSON":                {post("", jsonUTF, strings.NewReader(` {"meter_id":"m-1","reading":1.50} `)), order{MeterID: "m-1", Reading: "1.50"}},
+		"JSON, exact numbers": {post("", jsonUTF, strings.NewReader(`{"meter_id":1,"reading":123456789.1234567890}`)), order{MeterID: "1", Reading: "123456789.1234567890"}},
+		"JSON, exponent":      {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","reading":1e1000000}`)), order{MeterID: "m", Reading: "1e1000000"}},
+		"JSON, booleans":      {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","wait":false}`)), order{MeterID: "m", Wait: "false"}},
+		"JSON, escapes":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","owner_name":"\u00c5\ud83d\ude00"}`)), order{MeterID: "m", Owner: "Å😀"}},
+		"JSON and query":      {post("period=custom&start=x", jsonUTF, strings.NewReader(`{"meter_id":"m"}`)), order{MeterID: "m", Period: "custom", Start: "x"}},
+		"GET, body not read":  {get, order{MeterID: "m-1"}},
+		"empty optional":      {post("meter_id=m-1&date=&month=&wait=", "", nil), order{MeterID: "m-1"}},
+		"day and month":       {post("meter_id=m-1&date=2026-02-28&month=2026-02", "", nil), order{MeterID: "m-1", Date: "2026-02-28", Month: "2026-02"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got order
+			if err := web.Bind(tt.request, &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	tests := map[string]struct {
+		request *http.Request
+		field   string
+		detail  string
+	}{
+		"missing":              {post("", "", nil), "meter_id", "meter_id is missing"},
+		"empty":                {post("meter_id=", "", nil), "meter_id", "meter_id is missing"},
+		"missing, conditional": {post("meter_id=m&period=custom", "", nil), "start", "start is missing"},
+		"without a value":      {post("meter_id", "", nil), "meter_id", "meter_id is missing"},
+		"repeated":             {post("meter_id=a&meter_id=a", "", nil), "meter_id", "meter_id is given more than once"},
+		"repeated, empty":      {post("meter_id=&meter_id=", "", nil), "meter_id", "meter_id is given more than once"},
+		"in query and form":    {post("meter_id=a", form, strings.NewReader("meter_id=a")), "meter_id", "meter_id is given more than once"},
+		"in query and JSON":    {post("meter_id=a", jsonUTF, strings.NewReader(`{"meter_id":"a"}`)), "meter_id", "meter_id is given more than once"},
+		"repeated in JSON":     {post("", jsonUTF, strings.NewReader(`{"meter_id":"a","meter_id":"a"}`)), "meter_id", "meter_id is given more than once"},
+		"unknown":              {post("meter_id=a&colour=red", "", nil), "colour", "colour is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait"},
+		"unknown, odd":         {post("a%22b%0A=1", "", nil), `"a\"b\n"`, `"a\"b\n" is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait`},
+		"unknown, long":        {post(long+"=1", "", nil), `"` + long[:40] + `"…`, `"` + long[:40] + `"… is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait`},
+		"unknown, no name":     {post("=1", "", nil), `""`, `"" is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait`},
+		"other case":           {post("METER_ID=1", "", nil), "METER_ID", "METER_ID is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait"},
+		"name not UTF-8":       {post("%ff=1", "", nil), `"\xff"`, `"\xff" is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait`},
+		"value not UTF-8":      {post("owner_name=%c3%28", "", nil), "owner_name", "owner_name is not valid UTF-8"},
+		"bad escape":           {post("meter_id=%zz", "", nil), "", `"meter_id=%zz" is not percent-encoded as a parameter must be`},
+		"cut escape":           {post("meter_id=%2", "", nil), "", `"meter_id=%2" is not percent-encoded as a parameter must be`},
+		"semicolon":            {post("meter_id=a;reading=1", "", nil), "", `"meter_id=a;reading=1" is not percent-encoded as a parameter must be`},
+		"bad escape in form":   {post("", form, strings.NewReader("meter_id=%")), "", `"meter_id=%" is not percent-encoded as a parameter must be`},
+
+		"meter_id with a slash": {post("meter_id=a/b", "", nil), "meter_id", "meter_id must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit"},
+		"meter_id too long":     {post("meter_id="+long, "", nil), "meter_id", "meter_id is 1000 bytes long, at most 64 are allowed"},
+		"owner too long":        {post("meter_id=a&owner_name="+strings.Repeat("é", 201), "", nil), "owner_name", "owner_name must be 1 to 200 characters of valid UTF-8 without control characters"},
+		"owner with a newline":  {post("meter_id=a&owner_name=a%0Ab", "", nil), "owner_name", "owner_name must be 1 to 200 characters of valid UTF-8 without control characters"},
+		"not one of":            {post("meter_id=a&period=year", "", nil), "period", "period must be one of today, this_week, custom"},
+		"not a day":             {post("meter_id=a&date=2026-02-29", "", nil), "date", "date must be a day such as 2026-11-23"},
+		"not a month":           {post("meter_id=a&month=2026-13", "", nil), "month", "month must be a month such as 2026-11"},
+		"wait not a boolean":    {post("meter_id=a&wait=1", "", nil), "wait", "wait must be one of true, false"},
+
+		"JSON null":           {post("", jsonUTF, strings.NewReader(`{"meter_id":null}`)), "meter_id", "meter_id must be a string, a number, true or false"},
+		"JSON object inside":  {post("", jsonUTF, strings.NewReader(`{"meter_id":{"a":1}}`)), "meter_id", "meter_id must be a string, a number, true or false"},
+		"JSON array inside":   {post("", jsonUTF, strings.NewReader(`{"meter_id":["a"]}`)), "meter_id", "meter_id must be a string, a number, true or false"},
+		"JSON half surrogate": {post("", jsonUTF, strings.NewReader(`{"meter_id":"a","owner_name":"\ud83d"}`)), "owner_name", "owner_name is not valid UTF-8"},
+		"JSON unknown":        {post("", jsonUTF, strings.NewReader(`{"colour":"red"}`)), "colour", "colour is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait"},
+		"JSON not UTF-8":      {post("", jsonUTF, strings.NewReader("{\"meter_id\":\"\xff\"}")), "", "the body is not valid UTF-8"},
+		"JSON and more":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"} {}`)), "", "the body goes on after its JSON object"},
+		"JSON and junk":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"}}`)), "", "the body goes on after its JSON object"},
+
+		"body breaks off": {post("", form, iotest.ErrReader(io.ErrUnexpectedEOF)), "", "the body breaks off before its end"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := web.Bind(tt.request, &order{})
+			want := &meter.Error{Kind: meter.KindInvalid, Code: meter.CodeInvalidParameter, Field: tt.field, Detail: tt.detail}
+			if diff := cmp.Diff(want, asError(t, err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
+	for _, body := range []string{
+		" ", "{", `{"meter_id"`, `{"meter_id":`, `{"meter_id":"a`, `{"meter_id":"a"`, `{"meter_id":"a",`, `{"meter_id":"a",}`,
+		`{"meter_id" "a"}`, `{meter_id:"a"}`, `{'meter_id':'a'}`, `{"meter_id":a}`, `{"meter_id":01}`, `{"meter_id":.5}`,
+		`{"meter_id":NaN}`, `{"meter_id":0x10}`, `{"meter_id":1,2}`, `[]`, `[{"meter_id":"a"}]`, `"a"`, `null`, `1`,
+		"\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
+	} {
+		err := web.Bind(post("", jsonUTF, strings.NewReader(body)), &order{})
+		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "the body is not one whole JSON object") {
+			t.Errorf("%q: got %v", body, err)
+		}
+	}
+}
+
+func TestBindRefusesOddMultipartForms(t *testing.T) {
+	fileType, file := multipartBody(t, func(w *multipart.Writer) error {
+		part, err := w.CreateFormFile("meter_id", "meters.csv")
+		_, errWrite := io.WriteString(part, "m-1")
+		return errors.Join(err, errWrite)
+	})
+	const cut = "--b\r\nContent-Disposition: form-data; name=\"meter_id\"\r\n\r\nm-1"
+	const notWhole = "the body is not a whole multipart form"
+	for name, tt := range map[string]struct {
+		request *http.Request
+		detail  string
+	}{
+		"a file":      {post("", fileType, file), "meter_id must be a value, not a file"},
+		"cut off":     {post("", "multipart/form-data; boundary=b", strings.NewReader(cut)), notWhole},
+		"no boundary": {post("", "multipart/form-data", strings.NewReader(cut)), notWhole},
+		"no parts":    {post("", "multipart/form-data; boundary=b", strings.NewReader("meter_id=m-1")), "meter_id is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := asError(t, web.Bind(tt.request, &order{})); got.Kind != meter.KindInvalid || got.Detail != tt.detail {
+				t.Errorf("got %+v, want %q", got, tt.detail)
+			}
+		})
+	}
+}
+
+func TestBindRefusesOtherContentTypes(t *testing.T) {
+	for _, contentType := range []string{"", "text/plain", "text/csv", "application/xml", "application/json; =", "nonsense"} {
+		err := web.Bind(post("meter_id=a", contentType, strings.NewReader("x")), &order{})
+		if got := asError(t, err); got.Kind != meter.KindUnsupportedMedia || got.Code != meter.CodeUnsupportedMedia {
+			t.Errorf("%q: got %+v", contentType, got)
+		}
+	}
+}
+
+func TestBindReadsNoMoreThanItsLimit(t *testing.T) {
+	const limit = 64 << 10
+	fits := "meter_id=a&reading=" + strings.Repeat("1", limit-len("meter_id=a&reading="))
+	if err := web.Bind(post("", form, strings.NewReader(fits)), &order{}); err != nil {
+		t.Errorf("a body of %d bytes: %v", limit, err)
+	}
+	var tooLarge *http.MaxBytesError
+	err := web.Bind(post("", form, strings.NewReader(fits+"1")), &order{})
+	if !errors.As(err, &tooLarge) {
+		t.Errorf("a body of %d bytes: got %v", limit+1, err)
+	}
+}
+
+func TestBindOfAnEndpointWithoutParametersRefusesAny(t *testing.T) {
+	if err := web.Bind(post("", "", nil), &struct{}{}); err != nil {
+		t.Error(err)
+	}
+	got := asError(t, web.Bind(post("now=1", "", nil), &struct{}{}))
+	if want := "now is not a parameter here; none is taken"; got.Detail != want {
+		t.Errorf("got %q, want %q", got.Detail, want)
+	}
+}
+
+func asError(t *testing.T, err error) *meter.Error {
+	t.Helper()
+	var e *meter.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want a *meter.Error", err)
+	}
+	return e
+}
+
+// FuzzBindReadsQueriesLikeNetURL holds Bind's own reading of a query against
+// url.ParseQuery: what both take they take alike, and Bind refuses the rest.
+func FuzzBindReadsQueriesLikeNetURL(f *testing.F) {
+	for _, seed := range []string{
+		"", "a=1&b=2", "a=%31&b=+", "a=1;b=2", "a", "=", "&&a=1&", "a=%", "%61=1", "a=1&a=2", "a=\xff", "a=b=c", "a=%00",
+	} {
+		f.Add(seed)
+	}
+	type parameters struct {
+		A string `param:"a"`
+		B string `param:"b"`
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		var got parameters
+		if err := web.Bind(post(query, "", nil), &got); err != nil {
+			asError(t, err)
+			return
+		}
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatalf("%q was taken, url.ParseQuery says %v", query, err)
+		}
+		want := parameters{values.Get("a"), values.Get("b")}
+		delete(values, "a")
+		delete(values, "b")
+		if got != want || len(values) != 0 {
+			t.Errorf("%q: got %+v, want %+v, left over %v", query, got, want, values)
+		}
+	})
+}
+
+// BenchmarkBind is the hot path: one reading in a query string.
+func BenchmarkBind(b *testing.B) {
+	type reading struct {
+		MeterID   string `param:"meter_id" validate:"required,meter_id"`
+		Timestamp string `param:"timestamp" validate:"required"`
+		Reading   string `param:"reading" validate:"required"`
+	}
+	request := post("meter_id=123-456-789&timestamp=2026-11-23T14:30:00&reading=1234.567", "", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		var into reading
+		if err := web.Bind(request, &into); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func ExampleBind() {
+	request := httptest.NewRequest(http.MethodPost, "/receive_meter_reading?meter_id=123-456-789&reading=0.3", nil)
+	var reading struct {
+		MeterID   string `param:"meter_id" validate:"required,meter_id"`
+		Reading   string `param:"reading" validate:"required"`
+		Timestamp string `param:"timestamp" validate:"required"`
+	}
+	fmt.Println(web.Bind(request, &reading))
+	// Output: timestamp is missing
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"meterledger/internal/meter"
+)
+
+// parameterBytesMax is the largest body that parameters are read from.
+const parameterBytesMax = 64 << 10
+
+// body reads the parameters in r's body, whatever form they have there.
+func (b *binder) body(r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	content, err := readBody(r)
+	if err != nil || len(content) == 0 {
+		return err
+	}
+	mediaType, options, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		mediaType = ""
+	}
+	switch mediaType {
+	case "application/x-www-form-urlencoded":
+		return b.pairs(string(content))
+	case "application/json":
+		return b.json(content)
+	case "multipart/form-data":
+		return b.multipart(content, options["boundary"])
+	}
+	return &meter.Error{
+		Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia,
+		Detail: "parameters are taken from the query string, a form or a JSON object; the Content-Type names none of them",
+	}
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, parameterBytesMax))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, fmt.Errorf("reading parameters: %w", err)
+	}
+	if err != nil {
+		return nil, invalid("", "the body breaks off before its end")
+	}
+	return content, nil
+}
+
+// json reads one object token by token, because decoding into a map would hide
+// repeated names and turn numbers into floats.
+func (b *binder) json(content []byte) error {
+	if !utf8.Valid(content) {
+		return invalid("", "the body is not valid UTF-8")
+	}
+	tokens := json.NewDecoder(bytes.NewReader(content))
+	tokens.UseNumber()
+	if token, err := tokens.Token(); err != nil || token != json.Delim('{') {
+		return errNotObject()
+	}
+	for tokens.More() {
+		if err := b.member(tokens); err != nil {
+			return err
+		}
+	}
+	if _, err := tokens.Token(); err != nil { // the closing brace
+		return errNotObject()
+	}
+	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
+		return invalid("", "the body goes on after its JSON object")
+	}
+	return nil
+}
+
+func (b *binder) member(tokens *json.Decoder) error {
+	token, err := tokens.Token()
+	name, isName := token.(string)
+	if err != nil || !isName {
+		return errNotObject()
+	}
+	if token, err = tokens.Token(); err != nil {
+		return errNotObject()
+	}
+	value := ""
+	switch token := token.(type) {
+	case string:
+		value = token
+	case json.Number:
+		value = token.String()
+	case bool:
+		value = fmt.Sprint(token)
+	default:
+		return invalid(showName(name), "must be a string, a number, true or false")
+	}
+	// The decoder puts this in place of half a surrogate pair.
+	if strings.ContainsRune(value, utf8.RuneError) {
+		value = "\xff"
+	}
+	return b.set(name, value)
+}
+
+func errNotObject() error {
+	return invalid("", `the body is not one whole JSON object such as {"meter_id":"123-456-789"}`)
+}
+
+func (b *binder) multipart(content []byte, boundary string) error {
+	parts := multipart.NewReader(bytes.NewReader(content), boundary)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return errNotMultipart()
+		}
+		if part.FileName() != "" {
+			return invalid(showName(part.FormName()), "must be a value, not a file")
+		}
+		value, err := io.ReadAll(part)
+		if err != nil {
+			return errNotMultipart()
+		}
+		if err := b.set(part.FormName(), string(value)); err != nil {
+			return err
+		}
+	}
+}
+
+func errNotMultipart() error {
+	return invalid("", "the body is not a whole multipart form")
+}

@@ -1,0 +1,103 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// statusOf is the one table from kinds of error to HTTP statuses.
+var statusOf = map[meter.Kind]int{
+	meter.KindInternal:         http.StatusInternalServerError,
+	meter.KindInvalid:          http.StatusBadRequest,
+	meter.KindNotFound:         http.StatusNotFound,
+	meter.KindMethodNotAllowed: http.StatusMethodNotAllowed,
+	meter.KindTooLarge:         http.StatusRequestEntityTooLarge,
+	meter.KindUnsupportedMedia: http.StatusUnsupportedMediaType,
+	meter.KindTooMany:          http.StatusTooManyRequests,
+	meter.KindUnavailable:      http.StatusServiceUnavailable,
+}
+
+// statusClientGone is what the log and the metrics say of a caller who hung up
+// before the answer. Nobody receives it.
+const statusClientGone = 499
+
+// problem is RFC 9457's application/problem+json, with a stable code.
+type problem struct {
+	Type   string     `json:"type"`
+	Title  string     `json:"title"`
+	Status int        `json:"status"`
+	Detail string     `json:"detail"`
+	Code   meter.Code `json:"code"`
+	Field  string     `json:"field,omitempty"`
+}
+
+// WriteError answers with err as a problem. A *meter.Error anywhere in err's
+// chain is told to the caller, a body over its limit is a 413; anything else is
+// logged and answered 500 in a plain sentence, never with err's text.
+//
+// Where the answer has begun already, all that is left is to break the
+// connection, so that half an answer cannot pass for a whole one: WriteError
+// then panics with http.ErrAbortHandler.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	told := toldError(err)
+	if a := answerOf(w); a != nil {
+		a.cause = err
+		if a.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+	} else if told.Kind == meter.KindInternal {
+		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		w.WriteHeader(statusClientGone)
+		return
+	}
+	writeProblem(w, told)
+}
+
+// toldError returns what the caller is told of err.
+func toldError(err error) *meter.Error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &meter.Error{
+			Kind: meter.KindTooLarge, Code: meter.CodeTooLarge,
+			Detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit),
+		}
+	}
+	var told *meter.Error
+	if errors.As(err, &told) {
+		return told
+	}
+	return &meter.Error{
+		Kind: meter.KindInternal, Code: meter.CodeInternal,
+		Detail: "something went wrong on our side, it has been logged; the same request may be sent again",
+	}
+}
+
+func writeProblem(w http.ResponseWriter, e *meter.Error) {
+	status := statusOf[e.Kind]
+	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, e.Detail, e.Code, e.Field})
+	if err != nil {
+		panic(fmt.Sprintf("BUG: a problem does not encode: %v", err))
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
+	}
+	writeBody(w, "application/problem+json", status, body)
+}
+
+// wholeSeconds writes d in seconds, rounded up and at least 1.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64(max(1, (d+time.Second-1)/time.Second)), 10)
+}
+
+// Detail returns the sentence that a caller is told of err.
+func Detail(err error) string { return toldError(err).Detail }

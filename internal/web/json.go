@@ -1,0 +1,29 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// WriteJSON answers with status and body as one line of JSON. A body that does
+// not encode is a bug of ours, and panics.
+func WriteJSON(w http.ResponseWriter, status int, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: an answer of type %T does not encode: %v", body, err))
+	}
+	writeBody(w, "application/json", status, encoded)
+}
+
+func writeBody(w http.ResponseWriter, contentType string, status int, body []byte) {
+	body = append(body, '\n') // a terminal shows the answer on a line of its own
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// A failed write means that the caller has gone; nobody is left to tell.
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"meterledger/internal/meter"
+)
+
+// observe counts and logs every request, and turns a panic into a 500. Only
+// failures of ours are errors in the log; a refusal, a 503 too, is one caller's
+// business and is logged at debug, so that a rush of them cannot fill the disk.
+func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a := &answer{ResponseWriter: w}
+			begun := time.Now()
+			defer func() {
+				took := time.Since(begun)
+				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
+				metrics.request(r.Method, routeOf(r), a.status, took)
+				logRequest(log, r, a, took)
+			}()
+			defer recoverPanic(a, r)
+			next.ServeHTTP(a, r)
+		})
+	}
+}
+
+// routeOf returns the pattern that r was routed by.
+func routeOf(r *http.Request) string {
+	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
+		return pattern
+	}
+	return "none"
+}
+
+// panicked is the cause of an answer whose handler panicked.
+type panicked struct {
+	reason any
+	stack  string
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.reason) }
+
+func recoverPanic(a *answer, r *http.Request) {
+	switch reason := recover(); reason {
+	case nil:
+	case http.ErrAbortHandler: // the way to break a connection; net/http expects it
+		panic(reason)
+	default:
+		WriteError(a, r, &panicked{reason, string(debug.Stack())})
+	}
+}
+
+func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration) {
+	level := slog.LevelDebug
+	// A caller who hangs up makes writes and waits fail; that is not our fault.
+	ours := a.cause != nil && toldError(a.cause).Kind == meter.KindInternal && r.Context().Err() == nil
+	if ours || a.status == http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if !log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", a.status),
+		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
+	}
+	if a.cause != nil {
+		attrs = append(attrs, slog.String("error", a.cause.Error()))
+	}
+	if p, ok := a.cause.(*panicked); ok {
+		attrs = append(attrs, slog.String("stack", p.stack))
+	}
+	log.LogAttrs(r.Context(), level, "request", attrs...)
+}

@@ -1,0 +1,280 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+// problem is an error answer as a caller reads it.
+type problem struct {
+	Type, Title, Detail, Code, Field string
+	Status                           int
+}
+
+// newRouter returns a router that has the given routes, and what it logs.
+func newRouter(level slog.Level, routes func(chi.Router)) (router chi.Router, log *bytes.Buffer) {
+	log = &bytes.Buffer{}
+	router = web.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), web.NewMetrics())
+	routes(router)
+	return router, log
+}
+
+// do returns when the handler has: then the log and the metrics are written too.
+func do(h http.Handler, method, target string) (*http.Response, string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return w.Result(), w.Body.String()
+}
+
+func asProblem(t *testing.T, response *http.Response, body string) problem {
+	t.Helper()
+	if got := response.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("Content-Type is %q", got)
+	}
+	var p problem
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		t.Fatalf("%v in %q", err, body)
+	}
+	if p.Status != response.StatusCode || p.Title != http.StatusText(p.Status) || p.Type != "about:blank" {
+		t.Errorf("status %d, problem %+v", response.StatusCode, p)
+	}
+	return p
+}
+
+func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err        error
+		status     int
+		code       string
+		field      string
+		detail     string
+		retryAfter string
+	}{
+		"invalid":                          {meter.Invalid(meter.CodeInvalidReading, "reading", "must not be negative"), 400, "invalid_reading", "reading", "reading must not be negative", ""},
+		"wrapped":                          {fmt.Errorf("recording: %w", meter.UnknownMeter("m-1")), 404, "meter_not_found", "", "meter m-1 is not registered", ""},
+		"joined":                           {errors.Join(io.EOF, meter.UnknownMeter("m-1")), 404, "meter_not_found", "", "meter m-1 is not registered", ""},
+		"media type":                       {&meter.Error{Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia}, 415, "unsupported_media_type", "", "", ""},
+		"too large":                        {fmt.Errorf("reading: %w", &http.MaxBytesError{Limit: 10}), 413, "too_large", "", "the body is larger than 10 bytes", ""},
+		"too many":                         {&meter.Error{Kind: meter.KindTooMany, Code: meter.CodeOverloaded, RetryAfter: time.Minute}, 429, "overloaded", "", "", "60"},
+		"unavailable":                      {meter.Unavailable(meter.CodeNotReceiving, 1001*time.Millisecond, "shut down"), 503, "not_receiving", "", "shut down", "2"},
+		"no retry given":                   {meter.Unavailable(meter.CodeOverloaded, 0, "full"), 503, "overloaded", "", "full", "1"},
+		"unknown":                          {errors.New("open /data/secret: broken"), 500, "internal", "", "something went wrong on our side, it has been logged; the same request may be sent again", ""},
+		"cancelled, but not by the caller": {context.Canceled, 500, "internal", "", "something went wrong on our side, it has been logged; the same request may be sent again", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, log := newRouter(slog.LevelInfo, func(r chi.Router) {
+				r.Get("/", func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, tt.err) })
+			})
+			response, body := do(s, http.MethodGet, "/")
+			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status}
+			if diff := cmp.Diff(want, asProblem(t, response, body)); diff != "" {
+				t.Error(diff)
+			}
+			if got := response.Header.Get("Retry-After"); got != tt.retryAfter {
+				t.Errorf("Retry-After is %q, want %q", got, tt.retryAfter)
+			}
+			if isLogged := strings.Contains(log.String(), "level=ERROR"); isLogged != (tt.status == 500) {
+				t.Errorf("log: %s", log)
+			}
+			if tt.status == 500 && !strings.Contains(log.String(), tt.err.Error()) {
+				t.Errorf("the log does not say %v: %s", tt.err, log)
+			}
+		})
+	}
+}
+
+func TestErrorOutsideARouterIsAnsweredTheSame(t *testing.T) {
+	w := httptest.NewRecorder()
+	web.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), meter.UnknownMeter("m-1"))
+	if got := asProblem(t, w.Result(), w.Body.String()); got.Code != "meter_not_found" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestCallerWhoHungUpIsNotAnError(t *testing.T) {
+	var log bytes.Buffer
+	router := web.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), web.NewMetrics())
+	router.Get("/slow", func(w http.ResponseWriter, r *http.Request) {
+		web.WriteError(w, r, fmt.Errorf("waiting: %w", r.Context().Err()))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/slow", nil))
+	if w.Code != 499 || w.Body.Len() > 0 || log.Len() > 0 {
+		t.Errorf("got %d %q, log %q", w.Code, w.Body, &log)
+	}
+}
+
+func TestPanicIsA500ThatShowsNothing(t *testing.T) {
+	s, log := newRouter(slog.LevelInfo, func(r chi.Router) {
+		r.Get("/", func(http.ResponseWriter, *http.Request) { panic("secret") })
+	})
+	response, body := do(s, http.MethodGet, "/")
+	if got := asProblem(t, response, body); got.Code != "internal" || strings.Contains(body, "secret") {
+		t.Errorf("got %s", body)
+	}
+	if !strings.Contains(log.String(), "panic: secret") || !strings.Contains(log.String(), "router_test.go") {
+		t.Errorf("the log lacks the reason or the stack: %s", log)
+	}
+}
+
+func TestAnswerThatFailsHalfWayIsBrokenOff(t *testing.T) {
+	for name, fail := range map[string]func(http.ResponseWriter, *http.Request){
+		"error": func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, errors.New("disk")) },
+		"panic": func(http.ResponseWriter, *http.Request) { panic("disk") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			router, log := newRouter(slog.LevelInfo, func(r chi.Router) {
+				r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+					fmt.Fprintln(w, "meter_id,timestamp,reading")
+					if err := http.NewResponseController(w).Flush(); err != nil {
+						t.Error(err)
+					}
+					fail(w, r)
+				})
+			})
+			s := httptest.NewServer(router)
+			response, err := http.Get(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if body, err := io.ReadAll(response.Body); err == nil {
+				t.Errorf("the answer looks whole: %q", body)
+			}
+			s.Close() // waits for the handler, and so for its log line
+			if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "disk") {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}
+
+func TestUnroutedRequestsAreProblems(t *testing.T) {
+	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
+		nothing := func(http.ResponseWriter, *http.Request) {}
+		r.Get("/both", nothing)
+		r.Post("/both", nothing)
+		r.Post("/post", nothing)
+	})
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		code, allow  string
+	}{
+		{"GET", "/nowhere", 404, "not_found", ""},
+		{"POST", "/nowhere", 404, "not_found", ""},
+		{"BREW", "/nowhere", 404, "not_found", ""},
+		{"GET", "/both/", 404, "not_found", ""},
+		{"DELETE", "/both", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"BREW", "/both", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"GET", "/post", 405, "method_not_allowed", "POST"},
+		{"POST", "/healthz", 405, "method_not_allowed", "GET, HEAD"},
+	} {
+		response, body := do(s, tt.method, tt.path)
+		got := asProblem(t, response, body)
+		if got.Status != tt.status || got.Code != tt.code || response.Header.Get("Allow") != tt.allow {
+			t.Errorf("%s %s: got %+v, Allow %q", tt.method, tt.path, got, response.Header.Get("Allow"))
+		}
+	}
+}
+
+func TestHeadIsAnsweredAsGetIs(t *testing.T) {
+	router, _ := newRouter(slog.LevelInfo, func(chi.Router) {})
+	s := httptest.NewServer(router)
+	defer s.Close()
+	get, err := http.Get(s.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer get.Body.Close()
+	head, err := http.Head(s.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer head.Body.Close()
+	if head.StatusCode != http.StatusOK || head.ContentLength != int64(len("{\"status\":\"ok\"}\n")) || head.ContentLength != get.ContentLength {
+		t.Errorf("GET %v, HEAD %v", get, head)
+	}
+}
+
+func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
+	metrics := web.NewMetrics()
+	metrics.Registerer().MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "meters_registered"}))
+	router := web.NewRouter(slog.New(slog.DiscardHandler), metrics)
+	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
+	for _, id := range []string{"a", "b"} {
+		do(router, http.MethodGet, "/meters/"+id)
+	}
+	do(router, "BREW", "/meters/a")
+	do(router, http.MethodGet, "/nowhere")
+	_, text := do(router, http.MethodGet, "/metrics")
+	for _, line := range []string{
+		`http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
+		`http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
+		`http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
+		"meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
+	} {
+		if !strings.Contains(text, "\n"+line) {
+			t.Errorf("no line %s in\n%s", line, text)
+		}
+	}
+}
+
+func TestRequestsAreLoggedAtDebug(t *testing.T) {
+	s, log := newRouter(slog.LevelDebug, func(chi.Router) {})
+	do(s, http.MethodGet, "/healthz?secret=1")
+	if got := log.String(); !strings.Contains(got, "level=DEBUG") || !strings.Contains(got, "path=/healthz status=200") {
+		t.Errorf("log: %s", got)
+	}
+}
+
+func TestAnswerThatDoesNotEncodeIsA500(t *testing.T) {
+	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
+		r.Get("/", func(w http.ResponseWriter, _ *http.Request) { web.WriteJSON(w, 200, func() {}) })
+	})
+	if response, body := do(s, http.MethodGet, "/"); asProblem(t, response, body).Status != 500 {
+		t.Errorf("got %s", body)
+	}
+}
+
+func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
+	metrics, log := web.NewMetrics(), slog.New(slog.DiscardHandler)
+	gate := web.NewGate(log, metrics, func() string { return "replayed 3 of 7 batches" })
+	for _, path := range []string{"/readyz", "/receive_meter_reading", "/", "/account?meter_id=1"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			response, body := do(gate, method, path)
+			got := asProblem(t, response, body)
+			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || response.Header.Get("Retry-After") != "1" {
+				t.Errorf("%s %s: got %+v", method, path, got)
+			}
+		}
+	}
+	for _, path := range []string{"/healthz", "/metrics"} {
+		if response, _ := do(gate, http.MethodGet, path); response.StatusCode != 200 {
+			t.Errorf("%s: got %d", path, response.StatusCode)
+		}
+	}
+	gate.Open(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	if response, _ := do(gate, http.MethodGet, "/readyz"); response.StatusCode != http.StatusTeapot {
+		t.Errorf("open: got %d", response.StatusCode)
+	}
+}
