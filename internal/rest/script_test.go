@@ -71,11 +71,16 @@ type script struct {
 
 func newScript(t *testing.T, file string) *script {
 	t.Helper()
+	return newScriptOn(t, file, vfs.NewMem())
+}
+
+func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
+	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &script{t: t, file: file, fs: vfs.NewMem(), zone: zone}
+	s := &script{t: t, file: file, fs: fs, zone: zone}
 	s.setNow("2026-11-23T10:10:00")
 	s.open()
 	t.Cleanup(s.close)
