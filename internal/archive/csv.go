@@ -32,6 +32,7 @@ func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
 	}
 	in := csv.NewReader(buffered)
 	in.ReuseRecord = true
+	in.TrimLeadingSpace = true // a quote may follow a blank
 	header, err := in.Read()
 	if err != nil && !errors.Is(err, io.EOF) && !isSyntax(err) {
 		return nil, err

@@ -46,12 +46,12 @@ func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []me
 			return nil, fmt.Errorf("reading archive %s: %w", name, err)
 		}
 		rowID, stamp, reading, ok := splitRow(line[:len(line)-1])
-		if string(rowID) != string(id) {
+		if ok && string(rowID) != string(id) {
 			return points, nil
 		}
 		point, err := f.point(stamp, reading)
 		if err != nil || !ok {
-			return nil, fmt.Errorf("archive %s has a row of meter %s that cannot be read", name, id)
+			return nil, fmt.Errorf("archive %s has a row among those of meter %s that cannot be read", name, id)
 		}
 		if w.Contains(point.Slot) {
 			points = append(points, point)

@@ -37,7 +37,8 @@ type Reader struct {
 	row    uint64
 	rows   Rows
 	ahead  meter.Point // the first row of the meter after rows
-	next   meter.ID    // that meter, or "" at the end
+	next   meter.ID    // that meter
+	ended  bool        // there is no row ahead
 }
 
 // Read opens a file of the folder, or returns nil where there is none. The window
@@ -61,7 +62,7 @@ func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
 
 // Next returns the rows of the next meter.
 func (r *Reader) Next() (Rows, error) {
-	if r.next == "" {
+	if r.ended {
 		return Rows{}, io.EOF
 	}
 	r.rows.Meter = r.next
@@ -72,7 +73,7 @@ func (r *Reader) Next() (Rows, error) {
 			return Rows{}, err
 		}
 		switch {
-		case r.next == "":
+		case r.ended:
 			return r.rows, nil
 		case r.next < r.rows.Meter || r.next == r.rows.Meter && r.ahead.Slot <= last:
 			return Rows{}, r.fail(errors.New("is not in order of meter and time"))
@@ -83,22 +84,25 @@ func (r *Reader) Next() (Rows, error) {
 	}
 }
 
-// scan reads one row into next and ahead; at the end of the file next is "".
+// scan reads one row into next and ahead.
 func (r *Reader) scan() error {
 	line, err := r.in.ReadSlice('\n')
 	if errors.Is(err, io.EOF) && len(line) == 0 {
-		r.next = ""
+		r.ended = true
 		return nil
 	}
 	r.row++
+	if errors.Is(err, io.EOF) {
+		return r.fail(errors.New("is cut off")) // and must not be taken for the end
+	}
 	if err != nil {
-		return r.fail(fmt.Errorf("does not end in a line break: %w", err))
+		return r.fail(err)
 	}
 	id, stamp, reading, ok := splitRow(line[:len(line)-1])
 	if !ok {
 		return r.fail(errors.New("does not have three fields"))
 	}
-	if string(r.next) != string(id) {
+	if r.row == 1 || string(r.next) != string(id) {
 		if r.next, err = meter.ParseID(id); err != nil {
 			return r.fail(err)
 		}

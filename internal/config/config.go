@@ -42,7 +42,8 @@ type Maintenance struct {
 	// APIURL is where the api answers, http://localhost:8000 by default.
 	APIURL *url.URL
 	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
-	// for daily, 00:15 on the 1st for monthly. Empty means off.
+	// for daily, 00:15 on the 1st for monthly. Empty means off: runs are made
+	// on request only, and nothing is caught up with.
 	Schedule string
 	// Timezone is the clock of the schedule and of the days and months to be
 	// archived, Asia/Singapore by default. It must be the api's.
@@ -91,7 +92,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s := settings{program: d.program, summary: d.summary, getenv: getenv}
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
-	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it off", into(&c.Schedule, parseSchedule)})
+	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.addLog(&c.Log)
 	return c, s.load(args, out)

@@ -27,12 +27,13 @@ const temporarySuffix = ".tmp"
 // only by a whole new one.
 func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 	temporary := path + temporarySuffix
-	if err := writeSynced(fs, temporary, write); err != nil {
-		_ = fs.Remove(temporary) // what is left of it means nothing
-		return err
+	err := writeSynced(fs, temporary, write)
+	if err == nil {
+		err = fs.Rename(temporary, path)
 	}
-	if err := fs.Rename(temporary, path); err != nil {
-		return fmt.Errorf("renaming %s: %w", temporary, err)
+	if err != nil {
+		_ = fs.Remove(temporary) // what is left of it means nothing
+		return fmt.Errorf("replacing %s: %w", path, err)
 	}
 	return SyncFolder(fs, fs.PathDir(path))
 }

@@ -1,21 +1,36 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// MakeFolder creates a folder where there is none, and makes its name in the
-// parent folder survive a power cut.
+// MakeFolder creates a folder and its parents where there are none, and makes
+// each name survive a power cut in the folder that holds it. That is done for a
+// folder that is there too: the process that made it may have been killed before.
 func MakeFolder(fs vfs.FS, path string) error {
-	if _, err := fs.Stat(path); err == nil {
-		return nil
+	parent := fs.PathDir(path)
+	if found, err := fs.Stat(path); err == nil {
+		if !found.IsDir() {
+			return fmt.Errorf("%s is a file, not a folder", path)
+		}
+		if err := SyncFolder(fs, parent); !errors.Is(err, os.ErrPermission) {
+			return err
+		}
+		return nil // a folder in one that we may not even open is not of our making
+	}
+	if parent != path && parent != "." {
+		if err := MakeFolder(fs, parent); err != nil {
+			return err
+		}
 	}
 	if err := fs.MkdirAll(path, 0o755); err != nil {
 		return fmt.Errorf("creating folder %s: %w", path, err)
 	}
-	return SyncFolder(fs, fs.PathDir(path))
+	return SyncFolder(fs, parent)
 }
 
 // SyncFolder makes the names in a folder survive a power cut.

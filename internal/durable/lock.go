@@ -1,8 +1,10 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -24,6 +26,10 @@ type Lock struct{ closer io.Closer }
 // taken already, the error names the holder.
 func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
 	closer, err := fs.Lock(fs.PathJoin(folder, lockName))
+	var path *os.PathError
+	if errors.As(err, &path) { // the lock's file cannot be made; a lock that is taken has no path
+		return nil, fmt.Errorf("locking %s: %w", folder, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s is in use by %s: stop that program or choose another folder with -data-dir or DATA_DIR",
 			folder, heldBy(fs, folder))

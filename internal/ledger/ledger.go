@@ -101,7 +101,7 @@ const progressEvery = 1024
 func (l *Ledger) replay(progress func(Progress)) error {
 	started := time.Now()
 	var verdicts []store.Verdict
-	err := l.journal.Replay(0, func(sequence uint64, payload []byte) (err error) {
+	err := l.journal.Replay(1, func(sequence uint64, payload []byte) (err error) {
 		if progress != nil && sequence%progressEvery == 0 {
 			progress(Progress{sequence, l.journal.Last()})
 		}

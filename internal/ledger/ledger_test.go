@@ -127,25 +127,6 @@ func (b *bench) maintain(q ledger.MaintenanceRequest) *ledger.Run {
 	return run
 }
 
-func (b *bench) closeMonth(year int, month time.Month) *ledger.Run {
-	b.t.Helper()
-	run := b.maintain(ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: meter.Month{Year: year, Month: month}})
-	if run.Err != nil {
-		b.t.Fatal(run.Err)
-	}
-	return run
-}
-
-// billed returns a bill as "start-end" registers.
-func (b *bench) billed(id meter.ID, year int, month time.Month) string {
-	b.t.Helper()
-	bill, err := b.Bill(id, meter.Month{Year: year, Month: month})
-	if err != nil {
-		return string(code(b.t, err))
-	}
-	return bill.Start.Register.String() + "-" + bill.End.Register.String()
-}
-
 // fataler is what a test and a property have in common.
 type fataler interface {
 	Helper()

@@ -99,10 +99,6 @@ func (m *model) bill(id meter.ID, month meter.Month) (start, end decimal.Decimal
 	return start, end, false
 }
 
-func (m *model) isClosed(month meter.Month) bool {
-	return slices.ContainsFunc(m.closings, func(c closing) bool { return c.month == month })
-}
-
 // agree compares a ledger's answer with the model's points.
 func agree(t fataler, what string, got []meter.Point, want []modelPoint) {
 	t.Helper()

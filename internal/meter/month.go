@@ -25,8 +25,8 @@ func (m Month) FirstDay() Day { return Day{m.Year, m.Month, 1} }
 
 // Add returns the month n months after m, or before it where n is negative.
 func (m Month) Add(n int) Month {
-	months := m.Year*12 + int(m.Month) - 1 + n
-	return Month{months / 12, time.Month(months%12 + 1)}
+	t := time.Date(m.Year, m.Month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	return Month{t.Year(), t.Month()}
 }
 
 // Before reports whether m is an earlier month than other.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -62,9 +63,14 @@ func limit(perMinute int) func(http.Handler) http.Handler {
 		Kind: meter.KindTooMany, Code: meter.CodeOverloaded, RetryAfter: time.Minute,
 		Detail: "this address sends more requests a minute than it may",
 	}
-	return httprate.Limit(perMinute, time.Minute,
-		httprate.WithKeyFuncs(httprate.KeyByIP),
+	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, tooMany) }))
+}
+
+// clientAddress is the address of the connection: a header could name any.
+func clientAddress(r *http.Request) (string, error) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return host, err
 }
 
 // stamp writes the present as the answers do.

@@ -261,4 +261,3 @@ func (s *script) decode(content []byte) any {
 	}
 	return v
 }
-

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// environment returns a getenv that knows only the given variables.
+func environment(pairs ...string) func(string) string {
+	variables := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		variables[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return variables[name] }
+}
+
+func TestDefaultsAreTheContracts(t *testing.T) {
+	api, err := LoadAPI(nil, environment(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if api.Addr != "localhost:8000" || api.DataDir != "data" || api.ArchiveDir != "Archive" || api.RateLimit != 0 ||
+		api.Timezone.String() != "Asia/Singapore" || api.Format != "text" || api.Level != slog.LevelInfo {
+		t.Errorf("api: %+v", api)
+	}
+	daily, errDaily := LoadDaily(nil, environment(), io.Discard)
+	monthly, errMonthly := LoadMonthly(nil, environment(), io.Discard)
+	if err := errors.Join(errDaily, errMonthly); err != nil {
+		t.Fatal(err)
+	}
+	if daily.Addr != "localhost:8001" || daily.Schedule != "5 0 * * *" || daily.APIURL.String() != "http://localhost:8000" ||
+		daily.Timezone.String() != "Asia/Singapore" || daily.Format != "text" || daily.Level != slog.LevelInfo {
+		t.Errorf("daily: %+v", daily)
+	}
+	if monthly.Addr != "localhost:8002" || monthly.Schedule != "15 0 1 * *" || monthly.APIURL.String() != "http://localhost:8000" {
+		t.Errorf("monthly: %+v", monthly)
+	}
+}
+
+func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
+	wantAPI := func(c API, err error) error {
+		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || c.Timezone.String() != "Europe/London" ||
+			c.RateLimit != 60 || c.Format != "json" || c.Level != slog.LevelDebug {
+			return fmt.Errorf("got %+v, %v", c, err)
+		}
+		return nil
+	}
+	if err := wantAPI(LoadAPI([]string{
+		"-addr", ":1", "-data-dir", "d", "--archive-dir=a", "-timezone", "Europe/London", "-rate-limit", "60",
+		"-log-format", "json", "-log-level", "debug",
+	}, environment("API_ADDR", ":9", "DATA_DIR", "x", "TIMEZONE", "UTC", "LOG_LEVEL", "error"), io.Discard)); err != nil {
+		t.Errorf("flags, which win: %v", err)
+	}
+	if err := wantAPI(LoadAPI(nil, environment(
+		"API_ADDR", ":1", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "TIMEZONE", "Europe/London", "RATE_LIMIT", "60",
+		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
+	), io.Discard)); err != nil {
+		t.Errorf("environment: %v", err)
+	}
+
+	wantMaintenance := func(c Maintenance, err error) error {
+		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.Timezone.String() != "UTC" {
+			return fmt.Errorf("got %+v, %v", c, err)
+		}
+		return nil
+	}
+	flags := []string{"-addr", ":1", "-api-url", "https://api.example/meters", "-schedule", "off", "-timezone", "UTC"}
+	for name, load := range map[string]func([]string, func(string) string, io.Writer) (Maintenance, error){"DAILY": LoadDaily, "MONTHLY": LoadMonthly} {
+		if err := wantMaintenance(load(flags, environment(), io.Discard)); err != nil {
+			t.Errorf("%s, flags: %v", name, err)
+		}
+		if err := wantMaintenance(load(nil, environment(
+			name+"_ADDR", ":1", "API_URL", "https://api.example/meters", name+"_SCHEDULE", "off", "TIMEZONE", "UTC",
+		), io.Discard)); err != nil {
+			t.Errorf("%s, environment: %v", name, err)
+		}
+	}
+}
+
+func TestWrongSettingIsNamedInOneLine(t *testing.T) {
+	loadAPI := func(args []string, getenv func(string) string) error {
+		_, err := LoadAPI(args, getenv, io.Discard)
+		return err
+	}
+	loadDaily := func(args []string, getenv func(string) string) error {
+		_, err := LoadDaily(args, getenv, io.Discard)
+		return err
+	}
+	for _, tt := range []struct {
+		load func([]string, func(string) string) error
+		args []string
+		env  []string
+		want string
+	}{
+		{loadAPI, []string{"-timezone", "Mars"}, nil, `-timezone: "Mars" is not an IANA time zone such as Asia/Singapore`},
+		{loadAPI, nil, []string{"TIMEZONE", "Local"}, `TIMEZONE: "Local" is not an IANA time zone such as Asia/Singapore`},
+		{loadAPI, []string{"-timezone", "../etc"}, nil, `-timezone: "../etc" is not an IANA time zone such as Asia/Singapore`},
+		{loadAPI, []string{"-addr", ""}, nil, `-addr: "" is not host:port such as localhost:8000`},
+		{loadAPI, nil, []string{"API_ADDR", "8000"}, `API_ADDR: "8000" is not host:port such as localhost:8000`},
+		{loadAPI, []string{"-addr", "localhost:65536"}, nil, `-addr: "localhost:65536" needs a port from 0 to 65535, such as localhost:8000`},
+		{loadAPI, []string{"-data-dir="}, nil, `-data-dir: "" is not the path of a folder`},
+		{loadAPI, []string{"-rate-limit", "-1"}, nil, `-rate-limit: "-1" is not a number of requests a minute, 0 to 1000000000`},
+		{loadAPI, []string{"-rate-limit", "1.5"}, nil, `-rate-limit: "1.5" is not a number of requests a minute, 0 to 1000000000`},
+		{loadAPI, []string{"-log-format", "xml"}, nil, `-log-format: "xml" is neither text nor json`},
+		{loadAPI, []string{"-log-level", "trace"}, nil, `-log-level: "trace" is not one of debug, info, warn, error`},
+		{loadAPI, []string{"-schedule", "off"}, nil, `flag provided but not defined: -schedule; -h lists every setting`},
+		{loadAPI, []string{"-addr"}, nil, `flag needs an argument: -addr; -h lists every setting`},
+		{loadAPI, []string{"start"}, nil, `unexpected argument "start": every setting is a flag, -h lists them`},
+		{loadDaily, []string{"-api-url", "localhost:8000"}, nil, `-api-url: "localhost:8000" is not an address such as http://localhost:8000`},
+		{loadDaily, []string{"-api-url", "http://"}, nil, `-api-url: "http://" is not an address such as http://localhost:8000`},
+		{loadDaily, []string{"-api-url", "http://a?b=c"}, nil, `-api-url: "http://a?b=c" is not an address such as http://localhost:8000`},
+		{loadDaily, []string{"-schedule", "at noon"}, nil, `-schedule: "at noon" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
+		{loadDaily, nil, []string{"DAILY_SCHEDULE", "61 0 * * *"}, `DAILY_SCHEDULE: "61 0 * * *" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
+		{loadDaily, []string{"-schedule", "0 0 31 2 *"}, nil, `-schedule: "0 0 31 2 *" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
+		{loadDaily, []string{"-schedule", "TZ=UTC"}, nil, `-schedule: "TZ=UTC" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
+		{loadDaily, []string{"-schedule", ""}, nil, `-schedule: "" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
+	} {
+		err := tt.load(tt.args, environment(tt.env...))
+		var wrong *SettingError
+		if !errors.As(err, &wrong) || err.Error() != tt.want {
+			t.Errorf("%v %v:\ngot  %v\nwant %s", tt.args, tt.env, err, tt.want)
+		}
+		var line bytes.Buffer
+		if code := report("api", err, &line); code != 2 || line.String() != "api: "+tt.want+"\n" {
+			t.Errorf("%v: exit code %d, printed %q", tt.args, code, &line)
+		}
+	}
+}
+
+func TestEmptyEnvironmentVariableCountsAsNotSet(t *testing.T) {
+	c, err := LoadAPI(nil, environment("API_ADDR", "", "TIMEZONE", ""), io.Discard)
+	if err != nil || c.Addr != "localhost:8000" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestHelpListsEverySetting(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := LoadMonthly([]string{"-h"}, environment(), &out); !errors.Is(err, flag.ErrHelp) || report("monthly", err, &out) != 0 {
+		t.Errorf("got %v", err)
+	}
+	for _, words := range []string{
+		"-addr", "MONTHLY_ADDR", "localhost:8002", "-api-url", "API_URL", "http://localhost:8000",
+		"-schedule", "MONTHLY_SCHEDULE", "15 0 1 * *", "-timezone", "TIMEZONE", "Asia/Singapore",
+		"-log-format", "LOG_FORMAT", "-log-level", "LOG_LEVEL", "-version", "-h",
+	} {
+		if !strings.Contains(out.String(), " "+words+" ") {
+			t.Errorf("no %s in\n%s", words, &out)
+		}
+	}
+}
+
+func TestVersionNamesTheGoVersion(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := LoadAPI([]string{"-version"}, environment(), &out); !errors.Is(err, ErrVersion) || report("api", err, &out) != 0 {
+		t.Errorf("got %v", err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "api ") || !strings.Contains(got, "commit ") || !strings.HasSuffix(got, runtime.Version()+"\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFailureIsReportedInOneLine(t *testing.T) {
+	var out bytes.Buffer
+	if code := report("api", errors.Join(errors.New("disk full"), errors.New("closing")), &out); code != 1 || out.String() != "api: disk full; closing\n" {
+		t.Errorf("exit code %d, printed %q", code, &out)
+	}
+	if code := report("api", nil, &out); code != 0 {
+		t.Errorf("exit code %d without an error", code)
+	}
+}
+
+func TestLoggerFollowsFormatAndLevel(t *testing.T) {
+	var out bytes.Buffer
+	Log{Format: "json", Level: slog.LevelWarn}.Logger(&out).Warn("full", "disk", 1)
+	if !strings.HasPrefix(out.String(), "{") || !strings.Contains(out.String(), `"msg":"full","disk":1`) {
+		t.Errorf("json: %s", &out)
+	}
+	out.Reset()
+	text := Log{Format: "text", Level: slog.LevelWarn}.Logger(&out)
+	text.Info("not said")
+	text.Warn("full", "disk", 1)
+	if strings.Contains(out.String(), "not said") || !strings.Contains(out.String(), "level=WARN msg=full disk=1") {
+		t.Errorf("text: %s", &out)
+	}
+}

@@ -1,0 +1,100 @@
+package durable_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"meterledger/internal/durable"
+)
+
+const firstHolder, secondHolder = "api, process 17, since 2026-11-23T14:30:00", "api, process 18"
+
+func TestASecondOwnerIsRefusedAndToldOfTheFirst(t *testing.T) {
+	for name, fs := range map[string]vfs.FS{"memory": vfs.NewMem(), "disk": vfs.Default} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			if err := fs.MkdirAll(folder, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			lock, err := durable.LockFolder(fs, folder, firstHolder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // being refused does not loosen the lock
+				_, err = durable.LockFolder(fs, folder, secondHolder)
+				if err == nil {
+					t.Fatal("the folder has two owners")
+				}
+				for _, part := range []string{folder + " is in use by " + firstHolder + ":", "-data-dir", "DATA_DIR"} {
+					if !strings.Contains(err.Error(), part) {
+						t.Errorf("%q does not say %q", err, part)
+					}
+				}
+			}
+			if err := lock.Release(); err != nil {
+				t.Fatal(err)
+			}
+			lock, err = durable.LockFolder(fs, folder, secondHolder)
+			if err != nil {
+				t.Fatalf("after the first owner has gone: %v", err)
+			}
+			defer lock.Release()
+			if _, err := durable.LockFolder(fs, folder, firstHolder); err == nil || !strings.Contains(err.Error(), secondHolder) {
+				t.Errorf("error %v, want it to name the second owner", err)
+			}
+		})
+	}
+}
+
+func TestAHolderWhoCannotBeReadIsAnotherProcess(t *testing.T) {
+	disk := vfs.NewMem()
+	if err := disk.MkdirAll("data", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := durable.LockFolder(disk, "data", firstHolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if err := disk.Remove("data/HOLDER"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := durable.LockFolder(disk, "data", secondHolder); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestALockThatCannotNameItsHolderIsGivenUp(t *testing.T) {
+	disk := vfs.NewMem()
+	if err := disk.MkdirAll("data", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	noCreate := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	if _, err := durable.LockFolder(noCreate, "data", firstHolder); !errors.Is(err, errorfs.ErrInjected) {
+		t.Fatalf("error %v", err)
+	}
+	lock, err := durable.LockFolder(disk, "data", secondHolder)
+	if err != nil {
+		t.Fatalf("the lock is still held: %v", err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFolderThatCannotBeLockedIsNotSaidToBeInUse(t *testing.T) {
+	_, err := durable.LockFolder(vfs.NewMem(), "nowhere", firstHolder)
+	if !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "in use") {
+		t.Errorf("the folder is missing, the error says %v", err)
+	}
+}

@@ -1,0 +1,199 @@
+package meter_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+// anyKWh draws a register of any size and scale, zero and the largest included.
+func anyKWh() *rapid.Generator[meter.KWh] {
+	return rapid.Custom(func(t *rapid.T) meter.KWh {
+		coefficient := rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "coefficient")
+		scale := rapid.Uint8Range(0, meter.KWhDecimalsMax).Draw(t, "scale")
+		k, ok := meter.KWhFromParts(coefficient, scale)
+		if !ok {
+			t.Fatalf("KWhFromParts(%d, %d) was refused", coefficient, scale)
+		}
+		return k
+	})
+}
+
+func TestTextsThatAreRegistersAreReadExactly(t *testing.T) {
+	for text, want := range map[string]string{
+		"0":                           "0",
+		"0.0":                         "0",
+		"000":                         "0",
+		"0e99":                        "0",
+		"0.3":                         "0.3",
+		"1234.567":                    "1234.567",
+		"1.500":                       "1.5",
+		"100":                         "100",
+		"007.5":                       "7.5",
+		"0.000000001":                 "0.000000001",
+		"0.05":                        "0.05",
+		"10.010":                      "10.01",
+		"1e-05":                       "0.00001",
+		"1E+2":                        "100",
+		"1e2":                         "100",
+		"1e017":                       "100000000000000000",
+		"12345e-9":                    "0.000012345",
+		"1.5e1":                       "15",
+		"1.25e1":                      "12.5",
+		"3.1559999":                   "3.1559999",
+		"999999999999999999":          "999999999999999999",
+		"999999999.999999999":         "999999999.999999999",
+		"999999999999999999e-9":       "999999999.999999999",
+		strings.Repeat("0", 50) + "1": "1",
+	} {
+		t.Run(text, func(t *testing.T) {
+			k, err := meter.ParseKWh(text)
+			if err != nil {
+				t.Fatalf("refused: %v", err)
+			}
+			if k.String() != want {
+				t.Errorf("read as %s, want %s", k, want)
+			}
+			if fromBytes, err := meter.ParseKWh([]byte(text)); err != nil || fromBytes != k {
+				t.Errorf("as bytes it is %v, %v", fromBytes, err)
+			}
+		})
+	}
+}
+
+func TestTextsThatAreNoRegistersAreRefusedWithTheReason(t *testing.T) {
+	const (
+		notDecimal   = "must be a decimal number such as 1234.567"
+		negative     = "must not be negative"
+		tooManyPlace = "has more than 9 digits after the point"
+		tooMany      = "has more than 18 digits"
+	)
+	for text, want := range map[string]string{
+		"": notDecimal, " ": notDecimal, " 1": notDecimal, "1 ": notDecimal, "1\n": notDecimal,
+		".": notDecimal, "1.": notDecimal, ".5": notDecimal, "1..2": notDecimal, "1.2.3": notDecimal,
+		"1e": notDecimal, "1e+": notDecimal, "1e-": notDecimal, "e5": notDecimal, "1.e5": notDecimal,
+		"1e1.5": notDecimal, "1e5e5": notDecimal, "1e++5": notDecimal, "1e 5": notDecimal,
+		"+1": notDecimal, "1+": notDecimal, "1-1": notDecimal,
+		"NaN": notDecimal, "nan": notDecimal, "Infinity": notDecimal, "inf": notDecimal, "null": notDecimal,
+		"0x1F": notDecimal, "0b1": notDecimal, "1_000": notDecimal, "1,000": notDecimal, "1'000": notDecimal, "1,5": notDecimal,
+		"１": notDecimal, "1١": notDecimal, "\xff": notDecimal, "1\x00": notDecimal, "true": notDecimal, `"1"`: notDecimal,
+		"-0": negative, "-1": negative, "-": negative, "-Infinity": negative,
+		"0.0000000001": tooManyPlace, "1.0000000000": tooManyPlace, "1e-10": tooManyPlace, "0e-10": tooManyPlace,
+		"1e-1000000": tooManyPlace, "1.123456789e-1": tooManyPlace,
+		"1234567890123456789": tooMany, "1000000000000000000": tooMany, "1000000000.000000000": tooMany,
+		"1e18": tooMany, "1e1000000": tooMany, "12e17": tooMany, "1e99999999999999999999": tooMany,
+		strings.Repeat("9", 100_000): tooMany,
+	} {
+		k, err := meter.ParseKWh(text)
+		if err == nil {
+			t.Errorf("%.40q was read as %v", text, k)
+		} else if err.Error() != want {
+			t.Errorf("%.40q: %q, want %q", text, err, want)
+		}
+	}
+}
+
+var grammar = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// checkAgainstDecimal compares ParseKWh with the decimal library: it takes what
+// is written as a number and lies within the limits of a reading, with the same value.
+func checkAgainstDecimal(t interface{ Fatalf(string, ...any) }, text string) {
+	k, err := meter.ParseKWh(text)
+	d, decimalErr := decimal.NewFromString(text)
+	if grammar.MatchString(text) && decimalErr != nil {
+		d = decimal.Zero // of an exponent beyond decimal's own limit only zero can be taken
+		if err != nil {
+			return
+		}
+	}
+	want := grammar.MatchString(text) && withinLimits(d)
+	if (err == nil) != want {
+		t.Fatalf("%q: %v, %v, though decimal reads %v, %v", text, k, err, d, decimalErr)
+	}
+	if err == nil && !k.Decimal().Equal(d) {
+		t.Fatalf("%q was read as %v, decimal reads %v", text, k, d)
+	}
+}
+
+func withinLimits(d decimal.Decimal) bool {
+	limit := decimal.New(1, meter.KWhDigitsMax)
+	switch {
+	case d.Exponent() < -meter.KWhDecimalsMax:
+		return false
+	case d.IsZero():
+		return true
+	case d.Exponent() >= meter.KWhDigitsMax:
+		return false
+	}
+	return d.LessThan(limit) && decimal.NewFromBigInt(d.Coefficient(), 0).LessThan(limit)
+}
+
+func TestRegistersAgreeWithADecimalLibrary(t *testing.T) {
+	texts := rapid.StringMatching(`[0-9]{0,19}(\.[0-9]{0,10})?([eE][+-]?[0-9]{0,3})?`)
+	rapid.Check(t, func(t *rapid.T) {
+		for _, text := range rapid.SliceOfN(texts, 1, 20).Draw(t, "texts") {
+			checkAgainstDecimal(t, text)
+		}
+	})
+}
+
+func FuzzParseKWh(f *testing.F) {
+	for _, seed := range []string{
+		"0", "0.3", "1234.567", "1e-05", "1E+2", "1e1000000", "999999999999999999", "0.000000001", "-0", "+1", "", ".", "1.", ".5",
+		"1e", "NaN", "Infinity", "0x1F", "1,000", "１", "1_0", "00012.50", "9e17", "0e-9",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 64 {
+			return // decimal takes long over exponents of many digits
+		}
+		checkAgainstDecimal(t, text)
+		if k, err := meter.ParseKWh(text); err == nil {
+			if again, err := meter.ParseKWh(k.String()); err != nil || again != k {
+				t.Fatalf("%q is written as %v and read back as %v, %v", text, k, again, err)
+			}
+		}
+	})
+}
+
+func TestWhatIsWrittenIsReadBack(t *testing.T) {
+	type body struct {
+		Reading meter.KWh `json:"reading"`
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		k := anyKWh().Draw(t, "k")
+		if text := k.String(); text != k.Decimal().String() {
+			t.Fatalf("written as %s, decimal writes %v", text, k.Decimal())
+		}
+		if again, err := meter.ParseKWh(k.String()); err != nil || again != k {
+			t.Fatalf("%v is read back as %v, %v", k, again, err)
+		}
+		encoded, err := json.Marshal(body{k})
+		if err != nil {
+			t.Fatalf("encoding: %v", err)
+		}
+		if want := `{"reading":` + k.String() + `}`; string(encoded) != want {
+			t.Fatalf("encoded as %s, want %s", encoded, want)
+		}
+		var decoded body
+		if err := json.Unmarshal(encoded, &decoded); err != nil || decoded.Reading != k {
+			t.Fatalf("%s is decoded as %v, %v", encoded, decoded.Reading, err)
+		}
+	})
+}
+
+func TestJSONThatIsNoRegisterIsRefusedAndChangesNothing(t *testing.T) {
+	for _, text := range []string{`null`, `"1.5"`, `-1`, `true`, `[]`, `{}`, `1e400`, `1.0000000001`} {
+		k, _ := meter.ParseKWh("7")
+		if err := json.Unmarshal([]byte(text), &k); err == nil || k.String() != "7" {
+			t.Errorf("%s was decoded as %v, %v", text, k, err)
+		}
+	}
+}
