@@ -1,0 +1,108 @@
+package maintenance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"meterledger/internal/client"
+)
+
+const (
+	pauseFirst = 500 * time.Millisecond
+	pauseMax   = time.Minute
+	// watchEvery is how often an api that is archiving is asked whether it is
+	// alive, and how long it may take to answer. A nation's month takes minutes
+	// to archive, so the run itself has no limit.
+	watchEvery = 5 * time.Second
+	// attemptGrace is how long an attempt may go on after the program was told
+	// to stop: less than the server waits for its requests.
+	attemptGrace = 8 * time.Second
+)
+
+// errSilent ends an attempt whose api has stopped answering.
+var errSilent = errors.New("it has stopped answering")
+
+func newPauses() backoff.BackOff {
+	b := backoff.NewExponentialBackOff() // with jitter: each pause is up to half longer or shorter
+	b.InitialInterval, b.MaxInterval, b.Multiplier = pauseFirst, pauseMax, 2
+	return b
+}
+
+// archive asks the api for r's period until it has been archived, until it
+// refuses, or until patience ends. It counts the attempts in r.
+func (s *Service) archive(r *run) (client.Maintenance, error) {
+	var last error
+	done, err := backoff.Retry(s.ctx,
+		func() (client.Maintenance, error) {
+			r.attempts++
+			var done client.Maintenance
+			if done, last = s.attempt(r.period); last != nil && !isPassing(last) {
+				return done, backoff.Permanent(last)
+			}
+			return done, last
+		},
+		backoff.WithBackOff(newPauses()),
+		backoff.WithMaxElapsedTime(r.trigger.patience()),
+		backoff.WithNotify(func(err error, pause time.Duration) {
+			s.log.Warn("the api is away or busy; the run goes on asking", "period", r.period, "attempts", r.attempts,
+				"pause", pause.Round(time.Millisecond), "error", err)
+		}),
+	)
+	if err != nil && s.ctx.Err() != nil {
+		err = fmt.Errorf("%w; the last attempt ended with: %w", errStopping, last)
+	}
+	return done, err
+}
+
+// attempt asks the api once, and gives up when the api stops answering.
+func (s *Service) attempt(period string) (client.Maintenance, error) {
+	ctx, release := outlive(s.ctx, attemptGrace)
+	defer release()
+	ctx, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx, stop) })
+	done, err := s.api.StartMaintenance(ctx, s.kind.request(period))
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	stop(nil)
+	watching.Wait()
+	return done, err
+}
+
+// watch stops ctx where the api does not answer while ctx lasts.
+func (s *Service) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		soon, cancel := context.WithTimeout(ctx, watchEvery)
+		err := s.api.Healthy(soon)
+		cancel()
+		if err != nil {
+			stop(errSilent)
+		}
+	}
+}
+
+// outlive returns a context that ends when grace has passed after parent's end.
+func outlive(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	release := context.AfterFunc(parent, func() {
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { release(); cancel() }
+}

@@ -1,0 +1,159 @@
+package maintenance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"meterledger/api/apitest"
+	"meterledger/internal/client"
+	"meterledger/internal/config"
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+// bench runs a service on the clock of a synctest bubble, against a fake api.
+// The clock starts on 2000-01-01 at 08:00 in Singapore.
+type bench struct {
+	t       *testing.T
+	api     *fakeAPI
+	service *Service
+	stop    context.CancelFunc
+	keeping sync.WaitGroup
+	checked *apitest.Transport // to the service, held against the OpenAPI document
+}
+
+// inBubble runs test in a bubble. The service has been started by prepare's
+// settings, and is stopped afterwards.
+func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), test func(*testing.T, *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{t: t, api: &fakeAPI{}}
+		prepare(b.api)
+		zone, err := meter.LoadZone("Asia/Singapore")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		b.stop = stop
+		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURL: &url.URL{Scheme: "http", Host: "api.example"}}
+		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
+		b.service, err = New(ctx, kind, settings, api, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(web.NewMetrics())})
+		b.keeping.Go(b.service.KeepUp)
+		synctest.Wait()
+		test(t, b)
+		b.stop()
+		b.keeping.Wait()
+	})
+}
+
+// handlerTransport hands requests to a handler.
+type handlerTransport struct{ http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	response := w.Result()
+	response.Request = r
+	return response, nil
+}
+
+// at lets the clock run until a time in Singapore, and all settle that is due.
+func (b *bench) at(stamp string) {
+	b.t.Helper()
+	then, err := time.ParseInLocation("2006-01-02T15:04:05", stamp, b.service.settings.Timezone.Location())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	time.Sleep(time.Until(then))
+	synctest.Wait()
+}
+
+func (b *bench) do(ctx context.Context, method, target string) (*http.Response, string) {
+	b.t.Helper()
+	r := httptest.NewRequestWithContext(ctx, method, "http://service.example"+target, nil)
+	r.RequestURI = ""
+	response, err := b.checked.RoundTrip(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func (b *bench) post(target string) (*http.Response, string) {
+	b.t.Helper()
+	return b.do(b.t.Context(), http.MethodPost, target)
+}
+
+func (b *bench) status() statusAnswer {
+	b.t.Helper()
+	_, body := b.do(b.t.Context(), http.MethodGet, "/status")
+	var answer statusAnswer
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		b.t.Fatal(err)
+	}
+	return answer
+}
+
+// runs says of each run what became of it, the newest first.
+func (b *bench) runs() []string {
+	b.t.Helper()
+	var told []string
+	for _, r := range b.status().LastRuns {
+		outcome := "failed"
+		if r.Success {
+			outcome = "done"
+		}
+		told = append(told, fmt.Sprintf("%s %s %s %d", r.Period, r.Trigger, outcome, r.Attempts))
+	}
+	return told
+}
+
+func (b *bench) wantRuns(want ...string) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.runs()); diff != "" {
+		b.t.Errorf("runs, the newest first: %s", diff)
+	}
+}
+
+func asProblem(t *testing.T, body string) (p struct {
+	Status              int
+	Code, Detail, Field string
+},
+) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		t.Fatalf("%v in %q", err, body)
+	}
+	return p
+}
+
+const (
+	everyDay   = "5 0 * * *"
+	everyMonth = "15 0 1 * *"
+	off        = ""
+)
+
+// upToDate is an api that lacks nothing when the clock starts.
+func upToDate(f *fakeAPI) {
+	f.archives = []client.Archive{archived("1999-12-31"), archived("1999-12")}
+}

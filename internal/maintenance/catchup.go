@@ -1,0 +1,70 @@
+package maintenance
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"meterledger/internal/client"
+)
+
+// catchUp waits until the api answers, and then does every run that was missed
+// or has failed, in order of time.
+func (s *Service) catchUp() {
+	archives, err := s.awaitArchives()
+	if err != nil {
+		return // the service's life has ended
+	}
+	pending := s.pending(archives)
+	if len(pending) == 0 {
+		return
+	}
+	s.log.Info("catching up", "runs", len(pending), "from", pending[0], "to", pending[len(pending)-1])
+	for _, period := range pending {
+		s.runInTurn(period, byCatchUp)
+	}
+}
+
+// pending returns what is to be done, in order of time: what was missed, unless
+// the schedule is off, and what has failed.
+func (s *Service) pending(archives []client.Archive) []string {
+	var periods []string
+	if s.scheduler != nil {
+		periods = s.kind.missed(archives, s.lastEnded())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for period := range s.owed {
+		if !slices.Contains(periods, period) {
+			periods = append(periods, period)
+		}
+	}
+	slices.Sort(periods)
+	return periods
+}
+
+// awaitArchives asks the api for its archives until it answers or the service's
+// life ends. What is in the way is said once, and again when it changes.
+func (s *Service) awaitArchives() ([]client.Archive, error) {
+	told := ""
+	status, err := backoff.Retry(s.ctx,
+		func() (client.MaintenanceStatus, error) {
+			ctx, cancel := context.WithTimeout(s.ctx, watchEvery)
+			defer cancel()
+			status, err := s.api.MaintenanceStatus(ctx)
+			if err != nil && reason(err) != told && s.ctx.Err() == nil {
+				told = reason(err)
+				s.log.Warn("the api does not say what is archived; asking on until it does",
+					"api_url", s.settings.APIURL.String(), "error", err)
+			}
+			return status, err
+		},
+		backoff.WithBackOff(newPauses()),
+		backoff.WithMaxElapsedTime(0), // for ever
+	)
+	if err == nil && told != "" {
+		s.log.Info("the api answers again")
+	}
+	return status.Archives, err
+}

@@ -1,0 +1,130 @@
+package maintenance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+
+	"meterledger/internal/client"
+)
+
+// fakeAPI stands in for the api. It is a transport that needs no network, so
+// that it can live in a synctest bubble, where hours pass at once.
+type fakeAPI struct {
+	mu       sync.Mutex // guards all below
+	away     bool       // nothing listens
+	archives []client.Archive
+	started  []string // the periods asked for, in order
+
+	// start answers the next POST /maintenance/start, 200 where it is nil. It may
+	// block, and looks at the request's context when it does.
+	start func(*http.Request) (status int, body string)
+	// health answers /healthz, 200 where it is nil.
+	health func(*http.Request)
+}
+
+func (f *fakeAPI) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeAPI) onStart(answer func(*http.Request) (status int, body string)) {
+	f.set(func() { f.start = answer })
+}
+
+func (f *fakeAPI) onHealth(answer func(*http.Request)) { f.set(func() { f.health = answer }) }
+
+func (f *fakeAPI) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string{}, f.started...)
+}
+
+func (f *fakeAPI) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	away := f.away
+	f.mu.Unlock()
+	if away {
+		return nil, syscall.ECONNREFUSED
+	}
+	w := httptest.NewRecorder()
+	f.serve(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	response := w.Result()
+	response.Request = r
+	return response, nil
+}
+
+func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		f.mu.Lock()
+		health := f.health
+		f.mu.Unlock()
+		if health != nil {
+			health(r)
+		}
+		writeJSON(w, http.StatusOK, `{"status":"ok"}`)
+	case "/maintenance/status":
+		f.mu.Lock()
+		archives, _ := json.Marshal(append([]client.Archive{}, f.archives...))
+		f.mu.Unlock()
+		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2000-01-01T08:00:00",
+			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s}`, archives))
+	case "/maintenance/start":
+		status, body := f.run(r)
+		writeJSON(w, status, body)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (f *fakeAPI) run(r *http.Request) (status int, body string) {
+	kind, period := r.FormValue("maintenance_type"), r.FormValue("date")+r.FormValue("month")
+	f.mu.Lock()
+	f.started = append(f.started, period)
+	start := f.start
+	f.mu.Unlock()
+	if start != nil {
+		if status, body := start(r); status != http.StatusOK {
+			return status, body
+		}
+	}
+	archive := archived(period)
+	f.set(func() { f.archives = append(f.archives, archive) })
+	encoded, _ := json.Marshal([]client.Archive{archive})
+	return http.StatusOK, fmt.Sprintf(`{"success":true,"message":"done","timestamp":"2000-01-01T08:00:00","maintenance_type":%q,"archives":%s}`, kind, encoded)
+}
+
+// archived is the archive of a period.
+func archived(period string) client.Archive {
+	kind := "daily"
+	if len(period) == len("2006-01") {
+		kind = "monthly"
+	}
+	return client.Archive{Period: period, File: "Archive/" + kind + "_" + period + ".csv", Rows: 576, SHA256: strings.Repeat("0", 64)}
+}
+
+func problem(status int, code, detail string) (int, string) {
+	return status, fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d,"detail":%q,"code":%q}`,
+		http.StatusText(status), status, detail, code)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	if status >= http.StatusBadRequest {
+		w.Header().Set("Content-Type", "application/problem+json")
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "5")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
