@@ -1,0 +1,99 @@
+package households
+
+import (
+	_ "embed" // the sample is part of the program
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+)
+
+//go:embed data/lcl_london_12_households_2013-03_to_2013-05.csv
+var sample string
+
+const (
+	sampleHeader = "LCLid,tstp,energy(kWh/hh)"
+	stampLayout  = "2006-01-02 15:04:05"
+	halfHour     = 30 * time.Minute
+)
+
+// origin is half hour 0: the first stamp of the sample.
+var origin = time.Date(2013, time.March, 1, 0, 0, 0, 0, time.UTC)
+
+// Load returns the households of the sample in the order of their ids.
+func Load() ([]Household, error) { return read(strings.NewReader(sample)) }
+
+// read takes rows sorted by household and time. A row that breaks that order,
+// or the format, is an error that names its line.
+func read(r io.Reader) ([]Household, error) {
+	rows := csv.NewReader(r)
+	header, err := rows.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading the sample's header: %w", err)
+	}
+	if got := strings.Join(header, ","); got != sampleHeader {
+		return nil, fmt.Errorf("line 1: the header is %q, not %q", got, sampleHeader)
+	}
+	var homes []Household
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return homes, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the sample: %w", err) // a csv.ParseError names its line
+		}
+		if homes, err = appendRow(homes, row); err != nil {
+			line, _ := rows.FieldPos(0)
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+}
+
+func appendRow(homes []Household, row []string) ([]Household, error) {
+	interval, err := parseInterval(row[1], row[2])
+	if err != nil {
+		return nil, err
+	}
+	id, last := row[0], len(homes)-1
+	switch {
+	case last < 0 || homes[last].ID < id:
+		if _, err := meter.ParseID(id); err != nil {
+			return nil, fmt.Errorf("household %q: %w", id, err)
+		}
+		return append(homes, Household{id, []Interval{interval}}), nil
+	case homes[last].ID > id:
+		return nil, fmt.Errorf("household %s comes after %s", id, homes[last].ID)
+	}
+	home := &homes[last]
+	if before := home.Intervals[len(home.Intervals)-1]; before.End >= interval.End {
+		return nil, fmt.Errorf("%s does not come after the row before it", row[1])
+	}
+	home.Intervals = append(home.Intervals, interval)
+	return homes, nil
+}
+
+func parseInterval(stamp, energy string) (Interval, error) {
+	end, err := time.Parse(stampLayout, stamp)
+	if err != nil {
+		return Interval{}, fmt.Errorf("reading a stamp: %w", err)
+	}
+	since := end.Sub(origin)
+	if since < 0 || since%halfHour != 0 {
+		return Interval{}, fmt.Errorf("stamp %s is before %s or off the half hours", stamp, origin.Format(stampLayout))
+	}
+	kwh, err := decimal.NewFromString(strings.TrimSpace(energy))
+	if err != nil {
+		return Interval{}, fmt.Errorf("reading the energy %q: %w", energy, err)
+	}
+	if kwh.IsNegative() {
+		return Interval{}, fmt.Errorf("the energy %s is negative", kwh)
+	}
+	return Interval{int(since / halfHour), kwh}, nil
+}

@@ -1,0 +1,73 @@
+package programs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// lineBytesMax bounds what is held of a line that does not end; a longer one is
+// copied in pieces.
+const lineBytesMax = 64 << 10
+
+// output takes what one run of a program prints, cuts it into lines, and looks for
+// the one that says where the program listens. It is written by one goroutine.
+type output struct {
+	prefix  string
+	out     io.Writer // nil: nowhere
+	partial []byte
+
+	listening chan struct{} // closed once address is known
+	address   string        // host:port; to be read once listening is closed
+	last      string        // the last line that says something; to be read when the run has ended
+}
+
+func newOutput(name Name, out io.Writer) *output {
+	return &output{prefix: Prefix(name), out: out, listening: make(chan struct{})}
+}
+
+// Prefix is what stands in front of a program's lines, aligned with the others'.
+func Prefix(name Name) string { return fmt.Sprintf("%-*s | ", len(Monthly), name) }
+
+func (o *output) Write(b []byte) (int, error) {
+	for line := range bytes.Lines(b) {
+		o.partial = append(o.partial, line...)
+		if bytes.HasSuffix(line, []byte("\n")) || len(o.partial) >= lineBytesMax {
+			o.flush()
+		}
+	}
+	return len(b), nil
+}
+
+// flush copies the line that was gathered, if any.
+func (o *output) flush() {
+	if len(o.partial) == 0 {
+		return
+	}
+	line := strings.TrimRight(string(o.partial), "\r\n")
+	o.partial = o.partial[:0]
+	if o.out != nil {
+		_, _ = io.WriteString(o.out, o.prefix+line+"\n") // Config.Out says why
+	}
+	if line != "" {
+		o.last = line
+	}
+	if o.address != "" {
+		return
+	}
+	if o.address = listenAddress(line); o.address != "" {
+		close(o.listening)
+	}
+}
+
+// listenPattern matches a line of slog in either of its formats.
+var listenPattern = regexp.MustCompile(`\blistening\b.*\baddr"?[=:]"?([^\s",]+)`)
+
+func listenAddress(line string) string {
+	if match := listenPattern.FindStringSubmatch(line); match != nil {
+		return match[1]
+	}
+	return ""
+}

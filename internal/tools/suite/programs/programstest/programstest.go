@@ -1,0 +1,126 @@
+// Package programstest lets a test binary stand in for the three programs of
+// the suite: BinDir links it under their names, and Main, which TestMain must
+// call, notices under which name it was started.
+package programstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// The ways a stand-in can behave, to be set as FAKE_API=…, FAKE_DAILY=… or
+// FAKE_MONTHLY=…; without one it starts, answers, and stops when asked.
+const (
+	Broken   = "broken"    // ends with status 2 before it listens
+	Unready  = "unready"   // listens and is never ready
+	ShutDown = "shut-down" // is ready, but for readings
+	Dirty    = "dirty"     // ends with status 7 when it is asked to stop
+	Deaf     = "deaf"      // does not stop when it is asked to
+)
+
+// Info is what GET /info answers.
+type Info struct {
+	APIURL   string // the setting API_URL
+	OwnGroup bool   // it leads a process group of its own
+}
+
+// unreadyAnswers is how often an api answers that it is not ready yet.
+const unreadyAnswers = 2
+
+// Main runs the tests, or the program in whose name the binary was started.
+func Main(m *testing.M) {
+	switch name := filepath.Base(os.Args[0]); name {
+	case "api", "daily", "monthly":
+		os.Exit(program(name))
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// BinDir returns a folder in which the test binary stands as api, daily and monthly.
+func BinDir(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"api", "daily", "monthly"} {
+		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// FreePorts is the environment in which every program picks a free port.
+func FreePorts() []string {
+	return []string{"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0"}
+}
+
+func program(name string) (status int) {
+	behaviour := os.Getenv("FAKE_" + strings.ToUpper(name))
+	if behaviour == Broken {
+		fmt.Fprintf(os.Stderr, "%s: the port is taken: choose another one\n", name)
+		return 2
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	listener, err := net.Listen("tcp", os.Getenv(strings.ToUpper(name)+"_ADDR"))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		return 1
+	}
+	served := make(chan error, 1)
+	go func() { served <- http.Serve(listener, handler(behaviour)) }()
+	slog.New(slog.NewTextHandler(os.Stderr, nil)).Info("listening", "addr", listener.Addr().String())
+	for {
+		select {
+		case err := <-served:
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			return 1
+		case <-signals:
+			fmt.Printf("%s is asked to stop\n", name)
+		}
+		switch behaviour {
+		case Deaf:
+		case Dirty:
+			return 7
+		default:
+			return 0
+		}
+	}
+}
+
+func handler(behaviour string) http.Handler {
+	var asked atomic.Int32
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch {
+		case behaviour == ShutDown:
+			http.Error(w, `{"code":"not_receiving"}`, http.StatusServiceUnavailable)
+		case behaviour == Unready || asked.Add(1) <= unreadyAnswers:
+			http.Error(w, `{"code":"not_ready"}`, http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
+		info := Info{APIURL: os.Getenv("API_URL"), OwnGroup: syscall.Getpgrp() == os.Getpid()}
+		_ = json.NewEncoder(w).Encode(info) // a caller that went away needs no answer
+	})
+	mux.HandleFunc("POST /exit", func(http.ResponseWriter, *http.Request) {
+		fmt.Println("the disk is full")
+		os.Exit(3)
+	})
+	return mux
+}

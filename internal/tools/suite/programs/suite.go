@@ -1,0 +1,108 @@
+// Package programs runs the three programs of the suite as their users would:
+// as processes, from their binaries, with settings from the environment. The
+// development runner, the demo and the end-to-end test stand on it.
+//
+// A program's address is learnt from the log line with which it says where it
+// listens, so that every program may pick a free port; for that line the log
+// level must let info through. Every process that was started is waited for:
+// when Stop or Kill has returned, it is gone and all its output is copied.
+package programs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Config says what to start and how.
+type Config struct {
+	// BinDir is the folder that holds the binaries api, daily and monthly.
+	BinDir string
+	// Env holds settings such as DATA_DIR=data, added to this process's environment.
+	Env []string
+	// Out takes what the programs print, line by line, each with its program's
+	// name in front and in one Write. Nil drops it. A failing Out is ignored: a
+	// program must not stand still because nobody reads its log.
+	Out io.Writer
+}
+
+// Suite is the three programs, running together. Its methods may be called from
+// several goroutines, those that restart a program excepted.
+type Suite struct {
+	API, Daily, Monthly *Program
+}
+
+// Start starts the api and, once that takes readings, daily and monthly, which
+// are pointed at it whatever API_URL says. When it returns, all three answer.
+// Where one does not come up, or ctx ends first, the others are stopped again.
+func Start(ctx context.Context, c Config) (*Suite, error) {
+	if c.Out != nil {
+		c.Out = &oneAtATime{out: c.Out}
+	}
+	s := &Suite{}
+	if err := s.start(ctx, c); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Suite) start(ctx context.Context, c Config) (err error) {
+	if s.API, err = StartProgram(ctx, c, API); err != nil {
+		return err
+	}
+	c.Env = append(c.Env[:len(c.Env):len(c.Env)], "API_URL="+s.API.URL)
+	if s.Daily, err = StartProgram(ctx, c, Daily); err != nil {
+		return err
+	}
+	s.Monthly, err = StartProgram(ctx, c, Monthly)
+	return err
+}
+
+// Stop stops the programs, the api last, so that a run that is under way can
+// still end. It waits for each as Program.Stop does.
+func (s *Suite) Stop() error {
+	var errs []error
+	for _, p := range []*Program{s.Monthly, s.Daily, s.API} {
+		if p != nil {
+			errs = append(errs, p.Stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Kill ends every program at once, as a power cut would.
+func (s *Suite) Kill() error {
+	return errors.Join(s.Monthly.Kill(), s.Daily.Kill(), s.API.Kill())
+}
+
+// Wait returns nil when ctx ends, or before that an error that names the first
+// program that ended by itself.
+func (s *Suite) Wait(ctx context.Context) error {
+	var ended *Program
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.API.process.ended:
+		ended = s.API
+	case <-s.Daily.process.ended:
+		ended = s.Daily
+	case <-s.Monthly.process.ended:
+		ended = s.Monthly
+	}
+	ended.process.known.Store(true)
+	return fmt.Errorf("%s ended by itself: %w", ended.Name, ended.process.fate())
+}
+
+// oneAtATime lets several programs write to one writer.
+type oneAtATime struct {
+	mu  sync.Mutex // guards out
+	out io.Writer
+}
+
+func (w *oneAtATime) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(b)
+}
