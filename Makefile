@@ -1,0 +1,41 @@
+# The two commands of a newcomer are `make run` and `make test`. `make help` lists the others.
+
+# The programs are pure Go: no C compiler is needed, and the same tests run everywhere.
+export CGO_ENABLED ?= 0
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
+LDFLAGS     := -X meterledger/internal/config.commit=$(COMMIT)
+
+.PHONY: help build run test check lint race demo clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## the three programs into bin/
+	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
+	@go build -o bin/tools/ ./internal/tools/suite
+	@exec bin/tools/suite -bin bin
+
+test: ## all tests
+	go test ./...
+
+check: lint race ## the stricter checks that CI runs after the tests
+
+lint: ## formatting, vet, staticcheck
+	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+race: ## all tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 go test -race ./...
+
+demo: build ## real households through the whole suite, in fresh folders under .demo/
+	@go build -o bin/tools/ ./internal/tools/demo
+	@exec bin/tools/demo -bin bin -dir .demo
+
+clean: ## what was built and what the demo wrote
+	rm -rf bin .demo

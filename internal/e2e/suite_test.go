@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"meterledger/api/apitest"
+	"meterledger/internal/tools/suite/programs"
+)
+
+// binaries is the folder of the programs, built once for all tests.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	build := exec.Command("go", "build", "-o", folder, "meterledger/cmd/...")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
+		return 1
+	}
+	binaries = folder
+	return m.Run()
+}
+
+// suite is the three running programs and a client that holds all traffic
+// against the OpenAPI document.
+type suite struct {
+	*programs.Suite
+	t       *testing.T
+	client  *http.Client
+	data    string
+	archive string
+}
+
+func startSuite(t *testing.T) *suite {
+	t.Helper()
+	folder := t.TempDir()
+	s := &suite{
+		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
+		client: &http.Client{Transport: apitest.NewTransport(t, http.DefaultTransport), Timeout: time.Minute},
+	}
+	var err error
+	s.Suite, err = programs.Start(t.Context(), programs.Config{
+		BinDir: binaries,
+		Env: []string{
+			"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
+			"DATA_DIR=" + s.data, "ARCHIVE_DIR=" + s.archive, "TIMEZONE=Asia/Singapore",
+			"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "LOG_LEVEL=info", "LOG_FORMAT=text",
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// call sends a request with its parameters in the query, as the original
+// clients do, and decodes the answer into body where it has the wanted status.
+func (s *suite) call(method, base, path string, parameters url.Values, status int, body any) {
+	s.t.Helper()
+	r, err := http.NewRequest(method, base+path+"?"+parameters.Encode(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.do(r, status, body)
+}
+
+// post sends a body.
+func (s *suite) post(path, contentType string, content []byte, body any) {
+	s.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, s.API.URL+path, bytes.NewReader(content))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", contentType)
+	s.do(r, http.StatusOK, body)
+}
+
+func (s *suite) do(r *http.Request, status int, body any) {
+	s.t.Helper()
+	answer, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if answer.StatusCode != status {
+		s.t.Fatalf("%s %s: %d, want %d: %s", r.Method, r.URL, answer.StatusCode, status, content)
+	}
+	if err := json.Unmarshal(content, body); err != nil {
+		s.t.Fatalf("%s %s: %v in %s", r.Method, r.URL, err, content)
+	}
+}
+
+// kill ends the api as a power cut would, and starts it again.
+func (s *suite) kill() {
+	s.t.Helper()
+	if err := s.API.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.restart()
+}
+
+func (s *suite) restart() {
+	s.t.Helper()
+	if err := s.API.Restart(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
