@@ -10,15 +10,19 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/durable"
 )
 
 // memTableBytes is how much Pebble gathers before it turns log into table. It
 // is far above the largest batch, so that a batch is always written at once.
-const memTableBytes = 64 << 20
+const memTableBytes = 32 << 20
 
 // Journal is an open log. One goroutine at a time may use it.
 type Journal struct {
+	fs       vfs.FS
 	folder   string
+	id       id
 	db       *pebble.DB
 	last     uint64 // sequence of the newest batch; 0 where there is none
 	previous hash   // of the newest batch
@@ -27,32 +31,70 @@ type Journal struct {
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
-// never acknowledged, is dropped. Damage before it is an error.
+// never acknowledged, is dropped. Damage before it is an error, and changes nothing:
+// the journal is looked at read-only first, because Pebble tidies up as it opens.
 func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
-	options := &pebble.Options{
-		FS:                 fs,
-		Logger:             pebbleLog{log},
-		MemTableSize:       memTableBytes,
-		FormatMajorVersion: pebble.FormatNewest,
+	if err := durable.MakeFolder(fs, folder); err != nil {
+		return nil, err
 	}
-	for i := range options.Levels {
-		options.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
-	}
-	db, err := open(folder, options)
+	found, err := pebble.Peek(folder, fs)
 	if err != nil {
-		return nil, &CorruptionError{Folder: folder, Err: err}
+		return nil, fmt.Errorf("looking for journal %s: %w", folder, err)
 	}
-	j := &Journal{folder: folder, db: db}
-	if err := j.findLast(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	known, err := identify(fs, folder, found.Exists)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{fs: fs, folder: folder, id: known.id}
+	if found.Exists {
+		if err := j.open(options(fs, log, true)); err != nil {
+			return nil, err
+		}
+		if err := errors.Join(j.checkWhole(known), j.db.Close()); err != nil {
+			return nil, err
+		}
+	}
+	if err := j.open(options(fs, log, false)); err != nil {
+		return nil, err
+	}
+	if err := j.noteLast(); err != nil {
+		return nil, errors.Join(err, j.db.Close())
 	}
 	return j, nil
 }
 
-// open turns what Pebble cannot go on from into an error.
-func open(folder string, options *pebble.Options) (db *pebble.DB, err error) {
-	defer recoverFatal(&err)
-	return pebble.Open(folder, options)
+func (j *Journal) open(o *pebble.Options) (err error) {
+	defer recoverFatal(&err) // Pebble ends what it cannot go on from
+	j.db, err = pebble.Open(j.folder, o)
+	if pebble.IsCorruptionError(err) {
+		return &CorruptionError{Folder: j.folder, Err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("opening journal %s: %w", j.folder, err)
+	}
+	if err := j.findLast(); err != nil {
+		return errors.Join(err, j.db.Close())
+	}
+	return nil
+}
+
+func options(fs vfs.FS, log *slog.Logger, readOnly bool) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 fs,
+		ReadOnly:           readOnly,
+		Logger:             pebbleLog{log},
+		MemTableSize:       memTableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		DisableTableStats:  true, // they are of use to compactions that a log never needs
+		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+			// Whoever reads the damage gets it as an error; Pebble would end the process.
+			log.Error("journal is damaged", "file", info.Path, "error", info.Details)
+		}},
+	}
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
+	}
+	return o
 }
 
 func (j *Journal) findLast() error {
@@ -85,7 +127,7 @@ func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
 	if len(payload) == 0 || len(payload) > PayloadBytesMax {
 		panic(fmt.Sprintf("BUG: journal payload of %d bytes", len(payload)))
 	}
-	j.buffer = encode(j.buffer, j.last+1, j.previous, payload)
+	j.buffer = encode(j.buffer, j.id, j.last+1, j.previous, payload)
 	if err := j.write(j.last+1, j.buffer); err != nil {
 		j.failure = fmt.Errorf("writing batch %d of journal %s: %w", j.last+1, j.folder, err)
 		return 0, j.failure
@@ -101,39 +143,52 @@ func (j *Journal) write(sequence uint64, value []byte) (err error) {
 }
 
 // Replay hands out every batch from the given sequence on, in order, checked. The
-// payload is only valid during the call.
-func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte) error) error {
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(from)})
+// first ever is 1, and 0 means 1. The payload is only valid during the call.
+func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte) error) (err error) {
+	defer recoverFatal(&err)
+	expected := max(from, 1)
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(expected)})
 	if err != nil {
 		return fmt.Errorf("reading journal %s: %w", j.folder, err)
 	}
 	defer it.Close()
-	var expected uint64
-	var expectedPrevious hash
+	var before *hash // of the batch before; not known of the first
 	for ok := it.First(); ok; ok = it.Next() {
 		sequence, value, err := j.read(it)
 		if err != nil {
 			return err
 		}
-		previous, payload, err := decode(value, sequence)
-		if err == nil && expected != 0 && sequence != expected {
-			err = fmt.Errorf("batch %d is missing", expected)
-		}
-		if err == nil && expected != 0 && previous != expectedPrevious {
-			err = errors.New("batch does not follow the one before it: hash does not fit")
-		}
+		payload, err := j.follow(value, sequence, expected, before)
 		if err == nil {
 			err = apply(sequence, payload)
 		}
 		if err != nil {
 			return &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
 		}
-		expected, expectedPrevious = sequence+1, sha256.Sum256(value)
+		sum := hash(sha256.Sum256(value))
+		expected, before = sequence+1, &sum
 	}
 	if err := it.Error(); err != nil {
 		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: err}
 	}
+	if expected <= j.last {
+		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: errors.New("batch is missing")}
+	}
 	return nil
+}
+
+// follow checks that a batch is the next one and returns its payload.
+func (j *Journal) follow(value []byte, sequence, expected uint64, before *hash) ([]byte, error) {
+	previous, payload, err := decode(value, j.id, sequence)
+	switch {
+	case err != nil:
+		return nil, err
+	case sequence != expected:
+		return nil, fmt.Errorf("batch %d is missing", expected)
+	case before != nil && previous != *before:
+		return nil, errors.New("batch does not follow the one before it: hash does not fit")
+	}
+	return payload, nil
 }
 
 func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err error) {
@@ -162,7 +217,10 @@ func (j *Journal) Truncate(before uint64) (err error) {
 // Close ends the use of the journal. Everything that was appended is on disk already.
 func (j *Journal) Close() (err error) {
 	defer recoverFatal(&err)
-	return j.db.Close()
+	if j.failure != nil {
+		return j.failure
+	}
+	return errors.Join(j.noteLast(), j.db.Close())
 }
 
 func key(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }

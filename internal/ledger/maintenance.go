@@ -96,6 +96,12 @@ func (l *Ledger) StartMaintenance(q MaintenanceRequest) (*Run, error) {
 	if daily && today.Before(q.Day) {
 		return nil, meter.Invalid(meter.CodeInvalidParameter, "date", "%s has not begun yet", q.Day)
 	}
+	if daily && q.Day.Year < meter.EarliestYear {
+		return nil, meter.Invalid(meter.CodeInvalidParameter, "date", "must not be before the year %d", meter.EarliestYear)
+	}
+	if monthly && q.Month.Year < meter.EarliestYear {
+		return nil, meter.Invalid(meter.CodeInvalidParameter, "month", "must not be before the year %d", meter.EarliestYear)
+	}
 	if monthly && !q.Month.Before(today.CalendarMonth()) {
 		return nil, meter.Invalid(meter.CodeInvalidParameter, "month", "%s has not ended yet", q.Month)
 	}

@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// earliestYear is the first year of which readings are taken. No smart meter is
+// EarliestYear is the first year of which readings are taken. No smart meter is
 // older, and a device whose clock was reset reports 1970.
-const earliestYear = 2000
+const EarliestYear = 2000
 
 const stampLayout = "2006-01-02T15:04:05"
 
@@ -37,8 +37,8 @@ func (z *Zone) ParseSlot(field, s string) (Slot, error) {
 		}
 		t = instants[0]
 	}
-	if year := t.In(z.location).Year(); year < earliestYear || year > 9999 {
-		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to 9999", earliestYear)
+	if year := t.In(z.location).Year(); year < EarliestYear || year > 9999 {
+		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to 9999", EarliestYear)
 	}
 	slot, ok := z.SlotOf(t)
 	if !ok {
