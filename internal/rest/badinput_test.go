@@ -1,0 +1,278 @@
+package rest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// endpoints are calls that are right, each with all of its parameters.
+var endpoints = []struct {
+	method, path string
+	parameters   map[string]string
+	required     []string
+}{
+	{"POST", "/register_account", map[string]string{"owner_name": "Lim", "address": "Road", "meter_id": "NEW"}, []string{"owner_name", "address", "meter_id"}},
+	{"GET", "/account", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
+	{"POST", "/receive_meter_reading", map[string]string{"meter_id": "A", "timestamp": "2026-11-23T05:00:00", "reading": "3"}, []string{"meter_id", "timestamp", "reading"}},
+	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00"}, []string{"meter_id", "period", "start", "end"}},
+	{"GET", "/get_readings", map[string]string{
+		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "page_size": "5", "format": "json",
+	}, []string{"meter_id", "start", "end"}},
+	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
+	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10"}, []string{"meter_id", "month"}},
+	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true"}, []string{"maintenance_type"}},
+	{"GET", "/maintenance/status", nil, nil},
+	{"POST", "/shutdown", nil, nil},
+	{"POST", "/resume", nil, nil},
+	{"POST", "/restore_data", nil, nil},
+}
+
+// nothing are values that no parameter takes.
+var nothing = []string{
+	"\xff\xfe", "a\x00b", strings.Repeat("x", 100_000), "\u202e", "😀", "../../etc/passwd", "' OR 1=1 --", "<script>", " ", "\r\n",
+}
+
+// wrong are values that one parameter in particular does not take.
+var wrong = map[string][]string{
+	"timestamp": {
+		"2026-11-23T05:10:00", "2026-11-23T05:00:01", "2026-11-23T05:00:00.5", "05:00:00", "2026-11-23", "0000-01-01T00:00:00", "9999-12-31T23:30:00",
+		"2026-11-23T24:30:00", "2026-11-23T25:00:00", "2026-11-23T05:60:00", "2026-02-30T00:00:00", "2026-13-01T00:00:00", "2026-11-24T00:00:00",
+		"2026-11-23T05:00:00+08:15", "2026-11-23T05:00:00+99:00", "2026-11-23T05:00:00 Asia/Singapore", "20261123T050000", "1700000000", "-1", "now",
+		"１０２６-11-23T05:00:00", "2026-11-23T05:00:00Z+08:00", "1999-12-31T23:30:00", "10000-01-01T00:00:00",
+	},
+	"reading": {
+		"-1", "-0", "+1", "NaN", "nan", "Infinity", "-Infinity", "inf", "1e1000000", "1e-1000000", "1e18", "1e-10", "1234567890123456789", "1.0123456789",
+		"0.0000000001", "0x10", "1,000", "1_000", "1.2.3", ".", "1.", ".5", "e5", "1e", "1e+", "٣", "1/2", "true", "1 2",
+	},
+	"start":            {"2026-11-23T00:10:00", "2026-11-23T01:00:00", "2026-11-23T02:00:00", "0000-01-01T00:00:00", "yesterday"},
+	"end":              {"2026-11-23T00:00:00", "2026-11-22T00:00:00", "2026-11-23T01:01:00", "tomorrow"},
+	"month":            {"2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026", "0000-00"},
+	"date":             {"2026-11-31", "2026-1-1", "2026-11", "23.11.2026", "2999-01-01"},
+	"meter_id":         {"-A", ".A", "_A", "A B", "A/B", "A,B", "Ä", strings.Repeat("A", 65)},
+	"owner_name":       {strings.Repeat("ä", 201), "a\tb", "\x7f"},
+	"address":          {strings.Repeat("ä", 201), "a\nb"},
+	"period":           {"Today", "last_year", "today,this_week"},
+	"interval":         {"15min", "HOUR", "60"},
+	"order":            {"ASC", "up"},
+	"page_size":        {"0", "-1", "25001", "1.5", "1e2", "0x10", "99999999999999999999"},
+	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
+	"format":           {"xml", "CSV"},
+	"maintenance_type": {"restore", "Daily", "all"},
+	"wait":             {"yes", "0", "TRUE"},
+}
+
+func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
+	s := newScript(t, "bad input")
+	s.run(`
+POST /register_account?owner_name=Tan&address=Road&meter_id=A
+=> 200
+POST /receive_meter_readings
+Content-Type: text/csv
+| meter_id,timestamp,reading
+| A,2026-11-23T00:00:00,1
+| A,2026-11-23T00:30:00,2
+| A,2026-11-23T10:00:00,9
+=> 200`)
+	s.client.Transport = s.server.Client().Transport // what is sent here does not fit the document
+	before := s.state()
+	for _, e := range endpoints {
+		for _, values := range badValues(e.parameters, e.required) {
+			s.mustRefuse(e.method, e.path, values)
+		}
+	}
+	if after := s.state(); after != before {
+		t.Errorf("bad input changed something:\nbefore %s\nafter  %s", before, after)
+	}
+}
+
+// badValues makes each parameter bad in every way there is, the others being right.
+func badValues(parameters map[string]string, required []string) []url.Values {
+	right := url.Values{}
+	for name, value := range parameters {
+		right.Set(name, value)
+	}
+	with := func(name string, values ...string) url.Values {
+		changed := url.Values{}
+		for n, v := range right {
+			changed[n] = v
+		}
+		changed[name] = values
+		return changed
+	}
+	bad := []url.Values{with("unknown", "1"), with("Meter_ID", "A"), with("\xff", "1"), with(strings.Repeat("n", 10_000), "1")}
+	for name, value := range parameters {
+		bad = append(bad, with(name, value, value), with(name, value, "other"))
+		for _, v := range wrong[name] {
+			bad = append(bad, with(name, v))
+		}
+		for _, v := range nothing {
+			if isText := name == "owner_name" || name == "address"; !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r") || len(v) > 1000 {
+				bad = append(bad, with(name, v))
+			}
+		}
+	}
+	for _, name := range required {
+		missing := with(name)
+		delete(missing, name)
+		bad = append(bad, missing, with(name, ""))
+	}
+	return bad
+}
+
+// mustRefuse sends parameters in each way there is.
+func (s *script) mustRefuse(method, path string, values url.Values) {
+	s.t.Helper()
+	s.mustRefuseRequest(method, path+"?"+values.Encode(), "", nil)
+	if method != http.MethodPost {
+		return
+	}
+	s.mustRefuseRequest(method, path, "application/x-www-form-urlencoded", []byte(values.Encode()))
+	object := map[string]string{}
+	for name, v := range values {
+		object[name] = v[0]
+		if len(v) != 1 { // a repeated name cannot be written this way
+			return
+		}
+	}
+	body, err := json.Marshal(object)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.mustRefuseRequest(method, path, "application/json", bytes.ReplaceAll(body, []byte(`\ufffd`), []byte("\xff")))
+}
+
+func (s *script) mustRefuseRequest(method, target, contentType string, body []byte) {
+	s.t.Helper()
+	r, err := http.NewRequest(method, s.server.URL+target, bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	answer, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.wantProblem(answer, fmt.Sprintf("%s %.200s %s %.200s", method, target, contentType, body))
+}
+
+// wantProblem wants a 4xx with a detail and a code, and none of our insides.
+func (s *script) wantProblem(answer *http.Response, what string) {
+	s.t.Helper()
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var problem struct {
+		Status       int
+		Detail, Code string
+	}
+	err = json.Unmarshal(content, &problem)
+	if err != nil || answer.StatusCode/100 != 4 || problem.Status != answer.StatusCode || problem.Detail == "" || problem.Code == "" ||
+		len(content) > 1000 || strings.Contains(string(content), "goroutine") || strings.Contains(string(content), ".go:") {
+		s.t.Errorf("%s\n→ %d %s", what, answer.StatusCode, content)
+	}
+}
+
+// state is everything that a caller can see of the api.
+func (s *script) state() string {
+	var all []string
+	for _, path := range []string{
+		"/get_readings?meter_id=A&format=csv", "/account?meter_id=A", "/account?meter_id=NEW", "/maintenance/status", "/readyz",
+		"/get_bill?meter_id=A&month=2026-10",
+	} {
+		answer := s.send(http.MethodGet, path, http.Header{}, "")
+		content, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf("%s %s", answer.Status, content))
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestBadBodiesAreRefusedAndChangeNothing(t *testing.T) {
+	s := newScript(t, "bad bodies")
+	s.run(`
+POST /register_account?owner_name=Tan&address=Road&meter_id=A
+=> 200`)
+	s.client.Transport = s.server.Client().Transport
+	before := s.state()
+	long := strings.Repeat(" ", 70_000)
+	for _, b := range []struct{ path, contentType, body string }{
+		{"/receive_meter_reading", "application/json", `{"meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":1`},
+		{"/receive_meter_reading", "application/json", `{"meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":1}{}`},
+		{"/receive_meter_reading", "application/json", `{"meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":[1]}`},
+		{"/receive_meter_reading", "application/json", `{"meter_id":"A","meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":1}`},
+		{"/receive_meter_reading", "application/json", `not json`},
+		{"/receive_meter_reading", "application/json", `{"meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":1` + long + `}`},
+		{"/receive_meter_reading", "text/plain", `meter_id=A&timestamp=2026-11-23T00:00:00&reading=1`},
+		{"/receive_meter_reading", "", `{"meter_id":"A","timestamp":"2026-11-23T00:00:00","reading":1}`},
+		{"/receive_meter_reading", "application/x-www-form-urlencoded", `meter_id=A&timestamp=2026-11-23T00:00:00&reading=%zz`},
+		{"/receive_meter_reading", "application/x-www-form-urlencoded", "meter_id=A&timestamp=2026-11-23T00:00:00&reading=1" + long},
+		{"/receive_meter_reading", "multipart/form-data", `x`},
+		{"/receive_meter_readings", "", "meter_id,timestamp,reading\n"},
+		{"/receive_meter_readings", "text/csv", ""},
+		{"/receive_meter_readings", "text/csv", "A,2026-11-23T00:00:00,1\n"},
+		{"/receive_meter_readings", "text/csv", "meter_id,timestamp,reading\n\"A,2026-11-23T00:00:00,1\n"},
+		{"/receive_meter_readings", "application/json", ""},
+		{"/receive_meter_readings", "application/json", "null"},
+		{"/receive_meter_readings", "application/json", "[1,"},
+		{"/receive_meter_readings", "application/json", "[]]"},
+		{"/receive_meter_readings", "application/json", `[] {"meter_id":"A"}`},
+		{"/receive_meter_readings", "application/x-ndjson", "{}{}\n"},
+		{"/receive_meter_readings", "application/x-ndjson", "[\n"},
+		{"/receive_meter_readings", "application/x-ndjson", `{"meter_id":"` + long + `"}`},
+		{"/restore_data", "application/json", `{"file":"x"}`},
+		{"/shutdown", "application/json", `{"really":true}`},
+	} {
+		s.mustRefuseRequest(http.MethodPost, b.path, b.contentType, []byte(b.body))
+	}
+	if after := s.state(); after != before {
+		t.Errorf("bad bodies changed something:\nbefore %s\nafter  %s", before, after)
+	}
+}
+
+// TestBodyThatIsCutOffIsRefused hangs up its side before the body is whole.
+func TestBodyThatIsCutOffIsRefused(t *testing.T) {
+	s := newScript(t, "cut off")
+	s.run(`
+POST /register_account?owner_name=Tan&address=Road&meter_id=A
+=> 200`)
+	before := s.state()
+	for path, contentType := range map[string]string{
+		"/receive_meter_reading":  "application/json",
+		"/register_account":       "application/x-www-form-urlencoded",
+		"/receive_meter_readings": "text/csv",
+	} {
+		connection, err := net.Dial("tcp", s.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: api\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\nmeter_id,timest", path, contentType)
+		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(connection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), `"code":"invalid_parameter"`) {
+			t.Errorf("%s: %s", path, answer)
+		}
+		connection.Close()
+	}
+	if after := s.state(); after != before {
+		t.Errorf("a body that was cut off changed something:\nbefore %s\nafter  %s", before, after)
+	}
+}
