@@ -29,7 +29,7 @@ func (f *Folder) Write(name string, w meter.Window, source Source, each func(Row
 	sum := sha256.New()
 	writer := &rowWriter{stamps: newStamps(f.zone, w)}
 	err := durable.WriteFile(f.fs, f.Path(name), func(file io.Writer) error {
-		writer.out = bufio.NewWriterSize(io.MultiWriter(file, sum), bufferBytes)
+		writer.out = bufio.NewWriterSize(io.MultiWriter(sum, file), bufferBytes)
 		if err := writer.all(source, each); err != nil {
 			return err
 		}
