@@ -27,6 +27,8 @@ const path = "folder/file.csv"
 func put(content []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
 		half := len(content) / 2
+		// The in-memory disk garbles what it was given to write, in race builds.
+		content := bytes.Clone(content)
 		if _, err := w.Write(content[:half]); err != nil {
 			return err
 		}
