@@ -31,6 +31,7 @@ import (
 //	# a comment
 //	now 2026-11-23T10:10:00            the present, until it is set again
 //	file daily_2026-11-22.csv          an archive file appears, with the | lines as its content
+//	remove daily_2026-11-22.csv        an archive file is gone
 //	restart                            the api is closed and opened again on the same files
 //	POST /path?query                   a request
 //	Header: value
@@ -134,6 +135,10 @@ func (s *script) run(text string) {
 		case word == "restart":
 			s.close()
 			s.open()
+		case word == "remove":
+			if err := s.fs.Remove(s.fs.PathJoin("Archive", rest)); err != nil {
+				s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+			}
 		case word == "file":
 			var body string
 			body, i = bodyLines(lines, i)
