@@ -179,8 +179,8 @@ func (v *verified) Next() (archive.Rows, error) {
 	}
 	rows, err := v.Reader.Next()
 	if errors.Is(err, io.EOF) && v.a.expected != nil && v.SHA256() != v.a.expected.SHA256 {
-		return archive.Rows{}, refused("archive %s was changed since it was written: nothing was overwritten; "+
-			"put the original back, or move the file away and POST /restore_data", v.a.name)
+		return archive.Rows{}, refused("archive %s was changed since it was written: nothing was overwritten; put the original back "+
+			"(rows that were added can be restored from a copy under another name)", v.a.name)
 	}
 	return rows, err
 }
