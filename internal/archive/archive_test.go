@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"maps"
@@ -108,7 +109,7 @@ func collect(t tester, s archive.Source) readings {
 
 func write(t tester, f *archive.Folder, name string, w meter.Window, model readings) archive.Written {
 	t.Helper()
-	written, err := f.Write(name, w, sourceOf(model), func(archive.Rows) {})
+	written, err := f.Write(name, w, sourceOf(model), func(archive.Rows) {}, anyIntent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func TestAFailingSourceLeavesTheOldArchiveAlone(t *testing.T) {
 	write(t, f, name, w, model)
 	before := textOf(t, f, name)
 	conflict := archive.Merge(sourceOf(model), sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "8")}}}))
-	_, err := f.Write(name, w, conflict, func(archive.Rows) { t.Error("a row was called written") })
+	_, err := f.Write(name, w, conflict, func(archive.Rows) { t.Error("a row was called written") }, anyIntent)
 	var e *archive.ConflictError
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v", err)
@@ -323,10 +324,32 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 	announced := readings{}
 	if _, err := f.Write(name, w, sourceOf(model), func(rows archive.Rows) {
 		announced[rows.Meter] = slices.Clone(rows.Points)
-	}); err != nil {
+	}, anyIntent); err != nil {
 		t.Fatal(err)
 	}
 	if !equal(announced, model) {
 		t.Errorf("announced were %v", announced)
+	}
+}
+
+func anyIntent(archive.Written) error { return nil }
+
+func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
+	disk := vfs.NewMem()
+	z := singapore(t)
+	f := openFolder(t, disk, z)
+	put(t, disk, name, good)
+	stop := errors.New("stop")
+	_, err := f.Write(name, z.MonthWindow(november), archive.Merge(), func(archive.Rows) {}, func(w archive.Written) error {
+		if w.Rows != 0 || w.SHA256 != sha256.Sum256([]byte(archive.Header+"\n")) {
+			t.Errorf("the intent is to write %d rows", w.Rows)
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Errorf("error %v", err)
+	}
+	if sum, err := f.SHA256(name); err != nil || sum != sha256.Sum256([]byte(good)) {
+		t.Errorf("the old file is gone: %v", err)
 	}
 }

@@ -20,10 +20,7 @@ const lineBytesMax = 128
 // FindMeter appends one meter's rows within a window to points. It finds them by
 // bisection, so its cost hardly grows with the file. A missing file is an error.
 func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []meter.Point) ([]meter.Point, error) {
-	file, err := f.open(name)
-	if err == nil && file == nil {
-		err = fmt.Errorf("archive %s is missing", name)
-	}
+	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -76,11 +77,28 @@ func (f *Folder) open(name string) (vfs.File, error) {
 	return file, nil
 }
 
+// ErrMissing says that there is no such file.
+var ErrMissing = errors.New("there is no such archive")
+
 // Open opens a file of the folder as it is.
-func (f *Folder) Open(name string) (io.ReadCloser, error) {
+func (f *Folder) Open(name string) (vfs.File, error) {
 	file, err := f.open(name)
 	if err == nil && file == nil {
-		err = fmt.Errorf("archive %s is missing", name)
+		err = fmt.Errorf("opening archive %s: %w", name, ErrMissing)
 	}
 	return file, err
+}
+
+// SHA256 returns the hash of a file as it is.
+func (f *Folder) SHA256(name string) (sum [32]byte, err error) {
+	file, err := f.Open(name)
+	if err != nil {
+		return sum, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return sum, fmt.Errorf("reading archive %s: %w", name, err)
+	}
+	return [32]byte(hash.Sum(nil)), nil
 }

@@ -175,67 +175,6 @@ func TestTheFolderIsMadeWhereItIsMissing(t *testing.T) {
 	}
 }
 
-func TestAForeignFileIsTakenInAnyOrder(t *testing.T) {
-	disk := vfs.NewMem()
-	z := singapore(t)
-	f := openFolder(t, disk, z)
-	put(t, disk, name, good)
-	w := z.MonthWindow(november)
-	r, err := f.Read(name, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := collect(t, r)
-	for _, text := range []string{
-		good,
-		archive.Header + "\nB,2026-11-01T00:00:00,3\nA,2026-11-01T00:30:00,2\nA,2026-11-01T00:00:00,1\n",
-		archive.Header + "\r\nA,2026-11-01 00:30,2.000\r\n\"B\", 2026-11-01T00:00:00 ,3\r\nA,2026-10-31T16:00:00Z,1e0\r\nA,2026-11-01T00:00:00,1.0",
-	} {
-		put(t, disk, name, text)
-		s, err := f.Sorted(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := collect(t, s); !equal(got, want) {
-			t.Errorf("%q was read as %v, want %v", text, got, want)
-		}
-	}
-}
-
-func TestAForeignFileWithABadRowIsRefusedAtTheRow(t *testing.T) {
-	for text, row := range map[string]uint64{
-		"meter,timestamp,reading\n":            0,
-		good + "C,2026-11-01T00:00:00,-1\n":    4,
-		good + "C,2026-11-01T00:00:00\n":       4,
-		good + "\"C,2026-11-01T00:00:00,1\n":   4,
-		good + "C D,2026-11-01T00:00:00,1\n\n": 4,
-	} {
-		disk := vfs.NewMem()
-		f := openFolder(t, disk, singapore(t))
-		put(t, disk, name, text)
-		_, err := f.Sorted(name)
-		var e *archive.RowError
-		if !errors.As(err, &e) || e.File != name || e.Row != row {
-			t.Errorf("%q: error %v, want row %d", text, err, row)
-		}
-	}
-}
-
-func TestAForeignFileThatContradictsItselfIsAConflict(t *testing.T) {
-	disk := vfs.NewMem()
-	f := openFolder(t, disk, singapore(t))
-	put(t, disk, name, good+"A,2026-11-01T00:00:00,1.5\n")
-	s, err := f.Sorted(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Next()
-	var conflict *archive.ConflictError
-	if !errors.As(err, &conflict) || conflict.Meter != "A" || conflict.A != kwh(t, "1") || conflict.B != kwh(t, "1.5") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestMonthsAndDaysHaveTheNamesOfTheContract(t *testing.T) {
 	got := map[string]bool{archive.MonthlyName(november): true, archive.DailyName(meter.Day{Year: 2026, Month: 3, Day: 7}): true}
 	if want := map[string]bool{"monthly_2026-11.csv": true, "daily_2026-03-07.csv": true}; !maps.Equal(got, want) {

@@ -24,21 +24,23 @@ type Written struct {
 
 // Write makes the file name hold the rows of a source, whole or not at all. The
 // window is the period of the file. After each meter, each is called with its
-// rows.
-func (f *Folder) Write(name string, w meter.Window, source Source, each func(Rows)) (Written, error) {
+// rows; intend is called when the new file is safe and about to take the old one's
+// place, which an error of it prevents.
+func (f *Folder) Write(name string, w meter.Window, source Source, each func(Rows), intend func(Written) error) (Written, error) {
 	sum := sha256.New()
 	writer := &rowWriter{stamps: newStamps(f.zone, w)}
-	err := durable.WriteFile(f.fs, f.Path(name), func(file io.Writer) error {
+	written := func() Written { return Written{writer.rows, [32]byte(sum.Sum(nil))} }
+	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) error {
 		writer.out = bufio.NewWriterSize(io.MultiWriter(sum, file), bufferBytes)
 		if err := writer.all(source, each); err != nil {
 			return err
 		}
 		return writer.out.Flush()
-	})
+	}, func() error { return intend(written()) })
 	if err != nil {
 		return Written{}, fmt.Errorf("writing archive %s: %w", name, err)
 	}
-	return Written{writer.rows, [32]byte(sum.Sum(nil))}, nil
+	return written(), nil
 }
 
 type rowWriter struct {

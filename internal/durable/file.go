@@ -26,8 +26,17 @@ const temporarySuffix = ".tmp"
 // When it returns an error the old file may already have been replaced, but
 // only by a whole new one.
 func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
+	return ReplaceFile(fs, path, write, func() error { return nil })
+}
+
+// ReplaceFile is WriteFile with a step between 2 and 3: intend is called when the
+// new content is safe beside the old. Where it returns an error the old file stays.
+func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func() error) error {
 	temporary := path + temporarySuffix
 	err := writeSynced(fs, temporary, write)
+	if err == nil {
+		err = intend()
+	}
 	if err == nil {
 		err = fs.Rename(temporary, path)
 	}

@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -22,9 +24,11 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 			job.expected = &archived.Archive
 		}
 	}
+	if err := job.takeIn(); err != nil {
+		return err
+	}
 	if month, closed := l.store.Month(window.From); closed {
-		job.alsoFrom = archive.MonthlyName(month.Month)
-		job.alsoWindow = month.Window
+		job.month = &month
 	}
 	written, err := job.write(func(archive.Rows) {})
 	if err != nil {
@@ -45,96 +49,116 @@ func (l *Ledger) commitMaintenance(ctx context.Context, payload []byte) error {
 
 // archiving writes one archive file as the union of all that is known of its period.
 type archiving struct {
-	l          *Ledger
-	ctx        context.Context
-	run        *Run
-	name       string
-	period     string
-	window     meter.Window
-	expected   *store.Archive // what the file held when it was last written, or nil where it never was
-	alsoFrom   string         // another file with rows of the period, or empty
-	alsoWindow meter.Window
+	l        *Ledger
+	ctx      context.Context
+	run      *Run
+	name     string
+	period   string
+	window   meter.Window
+	expected *store.Archive      // what the file held when it was last written, or nil where it never was
+	month    *store.MonthArchive // a closed month whose archive has rows of the period too, or nil
 
 	opened []io.Closer
 }
 
-func (a *archiving) write(each func(archive.Rows)) (store.Archive, error) {
-	written, err := a.attempt(each, a.fromFile)
-	var row *archive.RowError
-	if errors.As(err, &row) && row.File == a.name && a.expected == nil {
-		// The file is not one of ours: take it in as it is.
-		written, err = a.attempt(each, a.fromForeignFile)
+// takeIn records the rows of a file that stands in the way and is not known to be
+// ours, so that they are judged as if meters had sent them. A row that is refused
+// stops the run: nothing is overwritten that is not safe elsewhere.
+func (a *archiving) takeIn() error {
+	if a.expected != nil {
+		return nil
 	}
-	var conflict *archive.ConflictError
-	if errors.As(err, &conflict) {
-		return store.Archive{}, refused("%s was not written: meter %s has %v kWh and %v kWh for %s; put one of them right first",
-			a.name, conflict.Meter, conflict.A, conflict.B, a.l.zone.Stamp(conflict.Slot))
-	}
-	if errors.As(err, &row) {
-		return store.Archive{}, refused("%s was not written: row %d of %s cannot be read: %v", a.name, row.Row, row.File, row.Err)
+	restorer := restorer{l: a.l, run: a.run, meters: make(map[meter.ID]struct{}), file: a.name}
+	err := restorer.one(a.ctx)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil
 	}
 	if err != nil {
+		return fmt.Errorf("taking in %s: %w", a.name, err)
+	}
+	if restored := restorer.restored; restored.Refused > 0 {
+		first := restored.List[0]
+		return refused("%s was there before and was not overwritten: %d of its rows cannot be taken, the first is row %d: %v; "+
+			"register the meters or move the file away", a.name, restored.Refused, first.Row, first.Err)
+	}
+	return nil
+}
+
+func (a *archiving) write(each func(archive.Rows)) (store.Archive, error) {
+	defer a.close()
+	sources, err := a.sources()
+	if err != nil {
 		return store.Archive{}, err
+	}
+	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), func(rows archive.Rows) {
+		a.run.progress.rows.Add(uint64(len(rows.Points)))
+		each(rows)
+	}, a.intend)
+	if err != nil {
+		return store.Archive{}, a.explain(err)
 	}
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
 	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: a.l.now()}, nil
 }
 
-func (a *archiving) attempt(each func(archive.Rows), existing func() (archive.Source, error)) (archive.Written, error) {
-	defer a.close()
-	sources, err := a.sources(existing)
-	if err != nil {
-		return archive.Written{}, err
-	}
-	return a.l.archive.Write(a.name, a.window, archive.Merge(sources...), func(rows archive.Rows) {
-		a.run.progress.rows.Add(uint64(len(rows.Points)))
-		each(rows)
-	})
+// intend writes down which file is about to take the place of the old one: were
+// the run cut off right after, the next one knows it for ours.
+func (a *archiving) intend(written archive.Written) error {
+	return a.l.commitMaintenance(a.ctx, store.AppendIntent(nil, a.period, written.SHA256))
 }
 
-func (a *archiving) sources(existing func() (archive.Source, error)) ([]archive.Source, error) {
+func (a *archiving) explain(err error) error {
+	var conflict *archive.ConflictError
+	var row *archive.RowError
+	switch {
+	case errors.As(err, &conflict):
+		return refused("%s was not written: meter %s has %v kWh and %v kWh for %s; put one of them right first",
+			a.name, conflict.Meter, conflict.A, conflict.B, a.l.zone.Stamp(conflict.Slot))
+	case errors.As(err, &row):
+		return refused("%s was not written: row %d of %s cannot be read: %v", a.name, row.Row, row.File, row.Err)
+	}
+	return err
+}
+
+// sources are memory, the file as it was written last, and the month's archive.
+func (a *archiving) sources() ([]archive.Source, error) {
 	order := a.l.store.SortedByID()
 	a.run.progress.begin("writing "+a.name, len(order))
 	sources := []archive.Source{&memory{a: a, order: order}}
-	file, err := existing()
-	if err != nil {
-		return nil, err
-	}
-	if file != nil {
-		sources = append(sources, file)
-	}
-	if a.alsoFrom != "" {
-		reader, err := a.l.archive.Read(a.alsoFrom, a.alsoWindow)
+	if a.expected != nil {
+		file, err := a.verified(a.name, a.window, *a.expected, a.period)
 		if err != nil {
 			return nil, err
 		}
-		if reader == nil {
-			return nil, refused("archive %s is missing: put it back first", a.alsoFrom)
+		sources = append(sources, file)
+	}
+	if a.month != nil {
+		file, err := a.verified(archive.MonthlyName(a.month.Month), a.month.Window, a.month.Archive, a.month.Month.String())
+		if err != nil {
+			return nil, err
 		}
-		a.opened = append(a.opened, reader)
-		sources = append(sources, &within{reader, a.window})
+		sources = append(sources, &within{file, a.window})
 	}
 	return sources, nil
 }
 
-// fromFile reads the file that is there, and makes sure that it is the one that
-// was written last.
-func (a *archiving) fromFile() (archive.Source, error) {
-	reader, err := a.l.archive.Read(a.name, a.window)
+// verified opens a file that must turn out to be the one that was written last, or
+// the one that a run was about to put in its place when it was cut off.
+func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
+	reader, err := a.l.archive.Read(name, w)
 	if err != nil {
-		return nil, err
+		return nil, a.explain(err)
 	}
 	if reader == nil {
-		if a.expected != nil {
-			return nil, refused("archive %s is missing, though it was written before: put it back first", a.name)
-		}
-		return nil, nil
+		return nil, missing(name)
 	}
 	a.opened = append(a.opened, reader)
-	return &verified{reader, a}, nil
+	known := [][32]byte{last.SHA256}
+	if sum, intended := a.l.store.Intent(period); intended {
+		known = append(known, sum)
+	}
+	return &verified{reader, a.ctx, name, known}, nil
 }
-
-func (a *archiving) fromForeignFile() (archive.Source, error) { return a.l.archive.Sorted(a.name) }
 
 func (a *archiving) close() {
 	for _, c := range a.opened {
@@ -166,21 +190,22 @@ func (m *memory) Next() (archive.Rows, error) {
 	return archive.Rows{}, io.EOF
 }
 
-// verified is a file that must turn out to be the one that was written last: what
-// was changed behind our back is not overwritten.
+// verified is a file whose hash must be a known one: what was changed behind our
+// back is not overwritten.
 type verified struct {
 	*archive.Reader
-	a *archiving
+	ctx   context.Context
+	name  string
+	known [][32]byte
 }
 
 func (v *verified) Next() (archive.Rows, error) {
-	if err := stopped(v.a.ctx); err != nil {
+	if err := stopped(v.ctx); err != nil {
 		return archive.Rows{}, err
 	}
 	rows, err := v.Reader.Next()
-	if errors.Is(err, io.EOF) && v.a.expected != nil && v.SHA256() != v.a.expected.SHA256 {
-		return archive.Rows{}, refused("archive %s was changed since it was written: nothing was overwritten; put the original back "+
-			"(rows that were added can be restored from a copy under another name)", v.a.name)
+	if errors.Is(err, io.EOF) && !slices.Contains(v.known, v.SHA256()) {
+		return archive.Rows{}, changed(v.name)
 	}
 	return rows, err
 }

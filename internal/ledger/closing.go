@@ -9,35 +9,34 @@ import (
 	"meterledger/internal/store"
 )
 
-// closeMonths closes a month and, with it, the months that late readings came for
-// since they were closed.
+// closeMonths closes a month and then the months that late readings came for
+// since they were closed. A late month whose archive is in the way must not keep
+// this one open: it is tried again by the next run.
 func (l *Ledger) closeMonths(ctx context.Context, run *Run, month meter.Month) error {
-	months := append(l.store.LateMonths(), month)
-	slices.SortFunc(months, meter.Month.Compare)
-	for _, m := range slices.Compact(months) {
-		if err := l.closeMonth(ctx, run, m); err != nil {
-			return err
+	if err := l.closeMonth(ctx, run, month); err != nil {
+		return err
+	}
+	for _, late := range l.store.LateMonths() {
+		if err := l.closeMonth(ctx, run, late); err != nil {
+			l.log.Error("late readings were not archived; the next monthly run tries again", "period", late, "error", err)
 		}
 	}
-	return nil
+	return stopped(ctx)
 }
 
 // closeMonth moves a month from memory to its archive:
 //
-//  1. readings of the month wait from here on; those let in before are written
-//  2. the archive is written, whole, with what it held and what memory holds
-//  3. the summaries that the bills are made of go through the journal
-//  4. the closing goes through the journal, and applying it clears memory
+//  1. rows of a file that is there already and not ours are recorded
+//  2. readings of the month wait from here on; those let in before are written
+//  3. the archive is written beside the old one, with what that held and what
+//     memory holds; its hash goes through the journal; it takes the old one's place
+//  4. the summaries that the bills are made of go through the journal
+//  5. the closing goes through the journal, and applying it clears memory
 //
-// A crash before 4 leaves the month in memory; doing it all again mends it.
+// A crash before 5 leaves the month in memory; doing it all again mends it.
 func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
 	window := l.zone.MonthWindow(month)
 	own := meter.Window{From: window.From, To: window.To - 1}
-	if err := l.holdBack(ctx, own); err != nil {
-		return err
-	}
-	defer l.letIn()
-
 	job := archiving{l: l, ctx: ctx, run: run, name: archive.MonthlyName(month), period: month.String(), window: own}
 	closing := store.MonthArchive{Month: month, Window: window, Revision: 1}
 	for _, closed := range l.store.Months() {
@@ -46,6 +45,14 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 			closing.Revision = closed.Revision + 1
 		}
 	}
+	if err := job.takeIn(); err != nil {
+		return err
+	}
+	if err := l.holdBack(ctx, own); err != nil {
+		return err
+	}
+	defer l.letIn()
+
 	var summaries []store.SummaryOf
 	var err error
 	closing.Archive, err = job.write(func(rows archive.Rows) {

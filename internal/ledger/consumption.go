@@ -3,7 +3,6 @@ package ledger
 import (
 	"slices"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
@@ -82,9 +81,14 @@ func (l *Ledger) points(i store.Index, id meter.ID, w meter.Window) ([]meter.Poi
 	}
 	points := held.Points
 	for _, month := range held.Archives {
-		var err error
-		if points, err = l.archive.FindMeter(archive.MonthlyName(month.Month), id, w, points); err != nil {
+		rows, err := l.archivedRows(id, month)
+		if err != nil {
 			return nil, err
+		}
+		for _, p := range rows {
+			if w.Contains(p.Slot) {
+				points = append(points, p)
+			}
 		}
 	}
 	slices.SortFunc(points, func(a, b meter.Point) int { return bySlot(a, b.Slot) })

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,11 +181,4 @@ func stopped(ctx context.Context) error {
 		return errStopped
 	}
 	return nil
-}
-
-// refused says that a run found something that it must not overwrite.
-func refused(format string, args ...any) error {
-	return &meter.Error{
-		Kind: meter.KindInternal, Code: meter.CodeArchiveConflict, Detail: fmt.Sprintf(format, args...),
-	}
 }

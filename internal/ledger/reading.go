@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
@@ -74,15 +73,15 @@ type archivedMonth struct {
 	revision uint32
 }
 
+// archivedRows are a meter's rows of a closed month.
 type archivedRows struct {
 	points   []meter.Point
-	recalled bool // by this commit
+	err      error // why they cannot be had
+	recalled bool  // by this commit
 }
 
 func (r *recorder) some(ctx context.Context, readings []meter.Reading) ([]Result, error) {
-	if err := r.readArchives(readings); err != nil {
-		return nil, err
-	}
+	r.readArchives(readings)
 	if err := r.enqueue(ctx, readings); err != nil {
 		return nil, err
 	}
@@ -103,27 +102,23 @@ func (r *recorder) some(ctx context.Context, readings []meter.Reading) ([]Result
 
 // readArchives fetches what the store will want to see before it can judge a
 // late reading. No lock is held while it reads.
-func (r *recorder) readArchives(readings []meter.Reading) error {
+func (r *recorder) readArchives(readings []meter.Reading) {
 	for _, reading := range readings {
 		i, known := r.l.store.Lookup(reading.Meter)
 		if !known || r.l.store.Judge(stored(i, reading)).Outcome != store.Archived {
 			continue
 		}
-		month, _ := r.l.store.Month(reading.Slot)
+		month, closed := r.l.store.SummaryAt(i, reading.Slot)
 		key := archivedMonth{i, month.Month, month.Revision}
-		if _, have := r.archived[key]; have {
+		if _, have := r.archived[key]; have || !closed {
 			continue
-		}
-		points, err := r.l.archive.FindMeter(archive.MonthlyName(month.Month), reading.Meter, month.Window, nil)
-		if err != nil {
-			return err
 		}
 		if r.archived == nil {
 			r.archived = make(map[archivedMonth]*archivedRows)
 		}
-		r.archived[key] = &archivedRows{points: points}
+		points, err := r.l.archivedRows(reading.Meter, month)
+		r.archived[key] = &archivedRows{points: points, err: err}
 	}
-	return nil
 }
 
 func (r *recorder) enqueue(ctx context.Context, readings []meter.Reading) error {
@@ -186,6 +181,9 @@ func (r *recorder) late(at store.Reading, reading meter.Reading) (result Result,
 	rows, have := r.archived[key]
 	if !have {
 		return Result{Err: r.l.monthBusy(at.Slot)}, false
+	}
+	if rows.err != nil {
+		return Result{Err: rows.err}, false
 	}
 	if place, found := slices.BinarySearchFunc(rows.points, at.Slot, bySlot); found {
 		if rows.points[place].Register == at.Register {

@@ -63,11 +63,14 @@ func (r *restorer) all(ctx context.Context, run *Run) error {
 		return err
 	}
 	for _, file := range files {
-		if r.isClosed(file) {
-			continue // its readings are where queries look for them
-		}
 		run.progress.begin("reading "+file, 0)
 		r.file = file
+		if known, err := r.isClosed(); known || err != nil {
+			if err != nil {
+				return fmt.Errorf("restoring %s: %w", file, err)
+			}
+			continue // its readings are where queries look for them
+		}
 		if err := r.one(ctx); err != nil {
 			return fmt.Errorf("restoring %s: %w", file, err)
 		}
@@ -75,13 +78,16 @@ func (r *restorer) all(ctx context.Context, run *Run) error {
 	return nil
 }
 
-func (r *restorer) isClosed(file string) bool {
+// isClosed reports whether the file is the archive of a closed month, as it was
+// written.
+func (r *restorer) isClosed() (bool, error) {
 	for _, month := range r.l.store.Months() {
-		if archive.MonthlyName(month.Month) == file {
-			return true
+		if archive.MonthlyName(month.Month) == r.file {
+			sum, err := r.l.archive.SHA256(r.file)
+			return sum == month.SHA256, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (r *restorer) one(ctx context.Context) error {

@@ -41,6 +41,8 @@ func (s *Store) applyEntry(d *decoder) Verdict {
 		s.applyClose(d)
 	case kindDay:
 		s.applyDay(d)
+	case kindIntent:
+		s.applyIntent(d)
 	default:
 		d.fail(fmt.Errorf("kind %d is not known to this version", kind))
 	}

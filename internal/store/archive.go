@@ -45,8 +45,16 @@ func (s *Store) applyClose(d *decoder) {
 		return // applied before
 	}
 	*m = month{MonthArchive: closed, summaries: summaries}
+	delete(s.intents, closed.Month.String())
 	slices.SortFunc(s.months, func(a, b *month) int { return a.Month.Compare(b.Month) })
 	s.readings -= s.grid.clear(m.cleared())
+}
+
+func (s *Store) applyIntent(d *decoder) {
+	period, sum := d.text(), [32]byte(d.take(32))
+	if d.err == nil {
+		s.intents[period] = sum
+	}
 }
 
 func (s *Store) applyDay(d *decoder) {
@@ -55,6 +63,7 @@ func (s *Store) applyDay(d *decoder) {
 	if d.err != nil {
 		return
 	}
+	delete(s.intents, day.String())
 	place, found := slices.BinarySearchFunc(s.days, day, func(a DayArchive, day meter.Day) int {
 		return a.Day.Compare(day)
 	})

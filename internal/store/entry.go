@@ -21,6 +21,7 @@ import (
 //	summaries  05 | month | n uint32 | n × (meter uint32, count uint16, first point, last point)
 //	close      06 | month | revision uint32 | window from, to uint32 | archive
 //	day        07 | year uint32, month uint8, day uint8 | archive
+//	intent     08 | period | SHA-256 32 bytes
 //
 //	archive: rows uint64 | SHA-256 32 bytes | written at
 const (
@@ -31,6 +32,7 @@ const (
 	kindSummaries
 	kindClose
 	kindDay
+	kindIntent
 )
 
 // Reading is a reading whose meter is known.
@@ -112,6 +114,14 @@ func AppendDay(b []byte, d meter.Day, a Archive) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, kindDay), uint32(d.Year))
 	b = append(b, uint8(d.Month), uint8(d.Day))
 	return appendArchive(b, a)
+}
+
+// AppendIntent adds to a batch that the archive of a period (YYYY-MM-DD or YYYY-MM)
+// is about to be replaced by a file of the given hash. It stands until the archive
+// is closed or the next intent comes.
+func AppendIntent(b []byte, period string, sha256 [32]byte) []byte {
+	b = appendText(append(b, kindIntent), period)
+	return append(b, sha256[:]...)
 }
 
 func appendText(b []byte, s string) []byte {

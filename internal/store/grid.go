@@ -183,10 +183,16 @@ func (g *grid) clear(w meter.Window) (dropped uint64) {
 		if p == nil || mask == 0 {
 			continue
 		}
-		for _, c := range p.chunks {
-			dropped += c.clear(mask)
+		used := false
+		for i, c := range p.chunks {
+			n, left := c.clear(mask)
+			dropped += n
+			if !left {
+				p.chunks[i] = nil
+			}
+			used = used || left
 		}
-		if mask == maskBits {
+		if !used {
 			g.pages[place] = nil
 		}
 	}
@@ -194,15 +200,18 @@ func (g *grid) clear(w meter.Window) (dropped uint64) {
 	return dropped
 }
 
-func (c *chunk) clear(mask uint64) (dropped uint64) {
+// clear drops the readings of a mask's slots, and reports whether any are left.
+func (c *chunk) clear(mask uint64) (dropped uint64, left bool) {
 	if c == nil {
-		return 0
+		return 0, false
 	}
 	for i := range c.blocks {
-		dropped += uint64(bits.OnesCount64(c.blocks[i].mask() & mask))
-		c.blocks[i].head &^= mask
+		b := &c.blocks[i]
+		dropped += uint64(bits.OnesCount64(b.mask() & mask))
+		b.head &^= mask
+		left = left || b.mask() != 0
 	}
-	return dropped
+	return dropped, left
 }
 
 // trim forgets empty days at both ends.

@@ -105,6 +105,27 @@ func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
 	return MonthArchive{}, false
 }
 
+// SummaryAt returns a meter's closed month that a slot belongs to, where it has
+// readings in it.
+func (s *Store) SummaryAt(i Index, slot meter.Slot) (MonthSummary, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m := s.monthAt(slot); m != nil {
+		summary, ok := m.summary(i)
+		return MonthSummary{m.MonthArchive, summary}, ok
+	}
+	return MonthSummary{}, false
+}
+
+// Intent returns the hash of the archive that was about to take the place of a
+// period's file, where a run was cut off there.
+func (s *Store) Intent(period string) ([32]byte, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	sum, ok := s.intents[period]
+	return sum, ok
+}
+
 // Days returns the archived days, in order of time.
 func (s *Store) Days() []DayArchive {
 	s.mu.RLock()
@@ -116,6 +137,24 @@ func (s *Store) Days() []DayArchive {
 type MonthSummary struct {
 	MonthArchive
 	Summary
+}
+
+// Archived returns the window of the rows that stand in the month's own archive.
+func (m MonthSummary) Archived() meter.Window {
+	return meter.Window{From: m.Window.From, To: m.Window.To - 1}
+}
+
+// Fits reports whether rows can be a meter's part of the month's archive: as many
+// as were written, with the first and the last of them.
+func (m MonthSummary) Fits(rows []meter.Point) bool {
+	count, last := int(m.Count), m.Last
+	if last.Slot == m.Window.To { // the register after the month stands in the next archive
+		count, last = count-1, meter.Point{}
+	}
+	if len(rows) != count || count == 0 || rows[0] != m.First {
+		return false
+	}
+	return last == meter.Point{} || rows[count-1] == last
 }
 
 // Summaries returns the closed months in which a meter has readings, in order

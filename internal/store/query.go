@@ -6,7 +6,7 @@ import "meterledger/internal/meter"
 // memory, and the closed months whose archives hold the others.
 type Held struct {
 	Points   []meter.Point  // in order of time
-	Archives []MonthArchive // in order of time
+	Archives []MonthSummary // in order of time
 }
 
 // Read returns a meter's readings in memory within a window, appended to buffer,
@@ -17,7 +17,8 @@ func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Held {
 	held := Held{Points: s.grid.appendPoints(buffer, i, w)}
 	for _, m := range s.months {
 		if m.cleared().From <= w.To && w.From <= m.cleared().To && m.mustRecall(i) {
-			held.Archives = append(held.Archives, m.MonthArchive)
+			summary, _ := m.summary(i)
+			held.Archives = append(held.Archives, MonthSummary{m.MonthArchive, summary})
 		}
 	}
 	return held

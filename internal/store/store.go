@@ -22,13 +22,14 @@ type Store struct {
 	months   []*month                  // archived and cleared, in order of time
 	pending  map[meter.Month][]Summary // of months that are being closed, by Index
 	days     []DayArchive              // in order of time
+	intents  map[string][32]byte       // by period: hash of the archive that was about to be put in place
 	paused   bool                      // reception was shut down
 	readings uint64                    // in the grid
 }
 
 // New returns an empty store that receives readings.
 func New() *Store {
-	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month][]Summary)}
+	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month][]Summary), intents: make(map[string][32]byte)}
 }
 
 // Lookup returns the index of a registered meter.

@@ -1,0 +1,43 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// archivedRows returns a meter's rows in the archive of a closed month, and makes
+// sure that they are those that were written: an archive that was edited, cut or
+// taken away must not pass for the truth.
+func (l *Ledger) archivedRows(id meter.ID, month store.MonthSummary) ([]meter.Point, error) {
+	name := archive.MonthlyName(month.Month)
+	rows, err := l.archive.FindMeter(name, id, month.Archived(), nil)
+	switch {
+	case errors.Is(err, archive.ErrMissing):
+		return nil, missing(name)
+	case err != nil:
+		return nil, err
+	case !month.Fits(rows):
+		return nil, changed(name)
+	}
+	return rows, nil
+}
+
+func missing(name string) error {
+	return refused("archive %s is missing, though it was written before: put it back", name)
+}
+
+func changed(name string) error {
+	return refused("archive %s was changed since it was written: put the original back "+
+		"(rows that were added can be restored from a copy under another name)", name)
+}
+
+// refused is an error that an operator has to mend in the archive folder.
+func refused(format string, args ...any) error {
+	return &meter.Error{
+		Kind: meter.KindInternal, Code: meter.CodeArchiveConflict, Detail: fmt.Sprintf(format, args...),
+	}
+}

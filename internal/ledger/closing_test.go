@@ -1,0 +1,60 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+)
+
+// brokenFolder is a file system whose archive folder cannot be synced while it is
+// broken: files are renamed, and then the run fails.
+type brokenFolder struct {
+	vfs.FS
+	broken bool
+}
+
+func (f *brokenFolder) OpenDir(name string) (vfs.File, error) {
+	if f.broken && name == "Archive" {
+		return nil, errors.New("input/output error")
+	}
+	return f.FS.OpenDir(name)
+}
+
+func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {
+	fs := &brokenFolder{FS: vfs.NewMem()}
+	b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	defer func() { b.close() }()
+	october := ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: meter.Month{Year: 2026, Month: time.October}}
+	b.register("A", "B")
+	b.record("A", "2026-10-31T23:30", "20")
+	b.record("B", "2026-10-31T23:30", "7")
+	for _, late := range []string{"", "2026-10-31T22:30", "2026-10-31T23:00"} { // the first closing, and two more
+		if late != "" {
+			if got := b.record("A", late, "19"); got != "" {
+				t.Fatal(got)
+			}
+		}
+		fs.broken = true
+		if run := b.maintain(october); run.Err == nil {
+			t.Fatal("the run did not notice that the folder cannot be synced")
+		}
+		fs.broken = false
+		b.restart()
+		if run := b.maintain(october); run.Err != nil {
+			t.Fatalf("the run cannot be repeated: %v", run.Err)
+		}
+	}
+	points, err := b.Readings("A", b.zone.MonthWindow(october.Month))
+	if err != nil || len(points) != 3 {
+		t.Errorf("A has %d readings, want 3: %v", len(points), err)
+	}
+	if archived := b.MaintenanceStatus().Archives; archived[0].Rows != 4 {
+		t.Errorf("the archive has %d rows, want 4", archived[0].Rows)
+	}
+}
