@@ -52,6 +52,9 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	go func() { served <- web.Serve(ctx, listener, gate, log) }()
 
 	l, err := openLedger(settings, listener, log, &replayed)
+	if errors.Is(err, ledger.ErrTimezone) {
+		err = &config.SettingError{Setting: "-timezone", Problem: err.Error()}
+	}
 	if err != nil {
 		stop(err)
 		return errors.Join(err, <-served)

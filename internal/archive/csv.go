@@ -21,8 +21,8 @@ type CSVReader struct {
 	row  int
 }
 
-// ErrSyntax says that a text is not CSV of the right shape, from some row on.
-var ErrSyntax = errors.New("is not CSV with the header " + Header)
+// ErrSyntax says that a text is not of the right shape, from some row on.
+var ErrSyntax = errors.New("cannot be parsed")
 
 // NewCSVReader reads the header.
 func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
@@ -34,12 +34,13 @@ func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
 	in.ReuseRecord = true
 	in.TrimLeadingSpace = true // a quote may follow a blank
 	header, err := in.Read()
-	if err != nil && !errors.Is(err, io.EOF) && !isSyntax(err) {
+	var syntax *csv.ParseError
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &syntax) {
 		return nil, err
 	}
 	trim(header)
 	if !slices.Equal(header, strings.Split(Header, ",")) {
-		return nil, ErrSyntax
+		return nil, fmt.Errorf("%w: the first line must be %s", ErrSyntax, Header)
 	}
 	return &CSVReader{in: in, zone: zone}, nil
 }
@@ -56,8 +57,9 @@ func (c *CSVReader) Next() (meter.Reading, error) {
 		return meter.Reading{}, io.EOF
 	}
 	c.row++
-	if isSyntax(err) {
-		return meter.Reading{}, fmt.Errorf("%w: %v", ErrSyntax, err)
+	var syntax *csv.ParseError
+	if errors.As(err, &syntax) {
+		return meter.Reading{}, fmt.Errorf("%w: %v", ErrSyntax, syntax.Err)
 	}
 	if err != nil {
 		return meter.Reading{}, err
@@ -78,11 +80,6 @@ func ParseRow(zone *meter.Zone, id, timestamp, reading string) (meter.Reading, e
 	}
 	r.Register, err = meter.ParseReading("reading", reading)
 	return r, err
-}
-
-func isSyntax(err error) bool {
-	var parse *csv.ParseError
-	return errors.As(err, &parse)
 }
 
 func trim(record []string) {

@@ -31,8 +31,7 @@ func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
 		return nil, fmt.Errorf("locking %s: %w", folder, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s is in use by %s: stop that program or choose another folder with -data-dir or DATA_DIR",
-			folder, heldBy(fs, folder))
+		return nil, fmt.Errorf("%s is in use by %s", folder, heldBy(fs, folder))
 	}
 	err = WriteFile(fs, fs.PathJoin(folder, holderName), func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, holder)

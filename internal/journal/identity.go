@@ -35,6 +35,12 @@ type identity struct {
 	last uint64
 }
 
+// Exists reports whether a folder holds a journal, or what is left of one.
+func Exists(fs vfs.FS, folder string) bool {
+	_, err := fs.Stat(identityPath(fs, folder))
+	return err == nil
+}
+
 type identityJSON struct {
 	ID   string `json:"id"`
 	Last uint64 `json:"last"`

@@ -233,8 +233,8 @@ type CorruptionError struct {
 }
 
 func (e *CorruptionError) Error() string {
-	return fmt.Sprintf("journal %s is damaged at batch %d: %v; nothing was changed: put back a copy of the data folder, "+
-		"or start with an empty one and POST /restore_data", e.Folder, e.Sequence, e.Err)
+	return fmt.Sprintf("journal %s is damaged at batch %d: %v; nothing was changed: put back a copy of the data folder; "+
+		"without one, begin a new folder, register the meters, and POST /restore_data", e.Folder, e.Sequence, e.Err)
 }
 
 func (e *CorruptionError) Unwrap() error { return e.Err }

@@ -27,29 +27,37 @@ type format struct {
 	Timezone string `json:"timezone"`
 }
 
-// checkFormat makes sure that this program understands a data folder, and signs a new one.
-func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) error {
+// ErrTimezone says that a data folder was begun in another time zone.
+var ErrTimezone = errors.New("start with that zone or choose another folder")
+
+// checkFormat makes sure that this program understands a data folder, and reports
+// whether the folder was signed before.
+func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (signed bool, err error) {
 	path := fs.PathJoin(folder, formatName)
 	b, err := durable.ReadFile(fs, path, formatSizeMax)
 	if errors.Is(err, os.ErrNotExist) {
-		return durable.WriteFile(fs, path, func(w io.Writer) error {
-			return json.NewEncoder(w).Encode(format{formatVersion, zone.String()})
-		})
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	var found format
 	if err := json.Unmarshal(b, &found); err != nil {
-		return fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
+		return false, fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
 	}
 	if found.Version != formatVersion {
-		return fmt.Errorf("%s has format %d, this program knows format %d: start the program that wrote it",
+		return false, fmt.Errorf("%s has format %d, this program knows format %d: start the program that wrote it",
 			folder, found.Version, formatVersion)
 	}
 	if found.Timezone != zone.String() {
-		return fmt.Errorf("%s was begun with -timezone %s, not %s: start with that zone or choose another folder",
-			folder, found.Timezone, zone)
+		return false, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
 	}
-	return nil
+	return true, nil
+}
+
+// sign makes a new data folder this program's.
+func sign(fs vfs.FS, folder string, zone *meter.Zone) error {
+	return durable.WriteFile(fs, fs.PathJoin(folder, formatName), func(w io.Writer) error {
+		return json.NewEncoder(w).Encode(format{formatVersion, zone.String()})
+	})
 }

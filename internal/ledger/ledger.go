@@ -36,7 +36,7 @@ type Ledger struct {
 	zone    *meter.Zone
 	now     func() time.Time
 	log     *slog.Logger
-	lock    *durable.Lock
+	locks   []*durable.Lock // on the folders
 	journal *journal.Journal
 	store   *store.Store
 	archive *archive.Folder
@@ -60,19 +60,16 @@ var noWindow = meter.Window{From: 1, To: 0}
 // Open takes the data folder, replays its journal and starts to receive. It
 // returns an error where the folder is in use, damaged, or of another time zone.
 func Open(o Options) (*Ledger, error) {
-	if err := durable.MakeFolder(o.FS, o.DataDir); err != nil {
-		return nil, err
-	}
-	lock, err := durable.LockFolder(o.FS, o.DataDir, o.Holder)
+	locks, err := lockFolders(o)
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, lock: lock, store: store.New(),
+		zone: o.Zone, now: o.Now, log: o.Log, locks: locks, store: store.New(),
 		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
 	}
 	if err := l.open(o); err != nil {
-		return nil, errors.Join(err, lock.Release())
+		return nil, errors.Join(err, l.unlock())
 	}
 	l.receiving = l.store.Receiving()
 	l.committer = startCommitter(l.journal, l.store)
@@ -80,19 +77,37 @@ func Open(o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(o Options) (err error) {
-	if err := checkFormat(o.FS, o.DataDir, o.Zone); err != nil {
+	signed, err := checkFormat(o.FS, o.DataDir, o.Zone)
+	if err != nil {
 		return err
 	}
 	if l.archive, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
 		return err
 	}
-	if l.journal, err = journal.Open(o.FS, o.FS.PathJoin(o.DataDir, "journal"), o.Log); err != nil {
+	folder := o.FS.PathJoin(o.DataDir, "journal")
+	if signed && !journal.Exists(o.FS, folder) {
+		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
+	}
+	if l.journal, err = journal.Open(o.FS, folder, o.Log); err != nil {
 		return err
 	}
-	if err := l.replay(o.Progress); err != nil {
+	if err := errors.Join(l.signOnce(o, signed), l.replay(o.Progress)); err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
+	l.rememberRuns()
 	return nil
+}
+
+// signOnce signs a data folder as soon as it has a journal, and never one that has
+// been in use.
+func (l *Ledger) signOnce(o Options, signed bool) error {
+	if signed {
+		return nil
+	}
+	if l.journal.Last() > 0 {
+		return fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
+	}
+	return sign(o.FS, o.DataDir, o.Zone)
 }
 
 // progressEvery is how many batches are replayed between two reports.
@@ -129,7 +144,34 @@ func (l *Ledger) Failure() error { return l.committer.failure }
 func (l *Ledger) Close() error {
 	l.runs.stop()
 	l.committer.stop()
-	return errors.Join(l.journal.Close(), l.lock.Release())
+	return errors.Join(l.journal.Close(), l.unlock())
+}
+
+// lockFolders takes the data folder and the archive for this ledger alone.
+func lockFolders(o Options) (locks []*durable.Lock, err error) {
+	if err := durable.MakeFolder(o.FS, o.DataDir); err != nil {
+		return nil, err
+	}
+	if err := durable.MakeFolder(o.FS, o.ArchiveDir); err != nil {
+		return nil, err
+	}
+	data, err := durable.LockFolder(o.FS, o.DataDir, o.Holder)
+	if err != nil {
+		return nil, fmt.Errorf("%w: stop that program or choose another folder with -data-dir or DATA_DIR", err)
+	}
+	archive, err := durable.LockFolder(o.FS, o.ArchiveDir, o.Holder)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: stop that program or choose another folder with -archive-dir or ARCHIVE_DIR", err), data.Release())
+	}
+	return []*durable.Lock{data, archive}, nil
+}
+
+func (l *Ledger) unlock() error {
+	var err error
+	for _, lock := range l.locks {
+		err = errors.Join(err, lock.Release())
+	}
+	return err
 }
 
 // Zone returns the time zone of the ledger.

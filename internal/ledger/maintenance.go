@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // Kind is what a maintenance run does.
@@ -78,6 +79,25 @@ func (r *runs) stop() {
 	}
 	r.mu.Unlock()
 	r.group.Wait()
+}
+
+// rememberRuns takes the newest archives for the last runs that there were before
+// the program was started. How long they took is not known any more.
+func (l *Ledger) rememberRuns() {
+	for _, day := range l.store.Days() {
+		l.rememberRun(Daily, l.dayInfo(day), day.Archive)
+	}
+	for _, month := range l.store.Months() {
+		l.rememberRun(Monthly, l.monthInfo(month), month.Archive)
+	}
+}
+
+func (l *Ledger) rememberRun(kind Kind, info ArchiveInfo, a store.Archive) {
+	if last := l.runs.last[kind]; last == nil || last.FinishedAt.Before(a.WrittenAt) {
+		l.runs.last[kind] = &Run{
+			Kind: kind, Period: info.Period, StartedAt: a.WrittenAt, FinishedAt: a.WrittenAt, Archives: []ArchiveInfo{info},
+		}
+	}
 }
 
 // MaintenanceRequest asks for a run. Day and Month are those to archive.

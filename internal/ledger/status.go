@@ -3,6 +3,7 @@ package ledger
 import (
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // MaintenanceStatus is what is being done and what was done last.
@@ -49,10 +50,18 @@ func (l *Ledger) LateMonths() []meter.Month { return l.store.LateMonths() }
 func (l *Ledger) archives() []ArchiveInfo {
 	var infos []ArchiveInfo
 	for _, day := range l.store.Days() {
-		infos = append(infos, ArchiveInfo{day.Day.String(), l.archive.Path(archive.DailyName(day.Day)), day.Rows, day.SHA256})
+		infos = append(infos, l.dayInfo(day))
 	}
 	for _, month := range l.store.Months() {
-		infos = append(infos, ArchiveInfo{month.Month.String(), l.archive.Path(archive.MonthlyName(month.Month)), month.Rows, month.SHA256})
+		infos = append(infos, l.monthInfo(month))
 	}
 	return infos
+}
+
+func (l *Ledger) dayInfo(d store.DayArchive) ArchiveInfo {
+	return ArchiveInfo{d.Day.String(), l.archive.Path(archive.DailyName(d.Day)), d.Rows, d.SHA256}
+}
+
+func (l *Ledger) monthInfo(m store.MonthArchive) ArchiveInfo {
+	return ArchiveInfo{m.Month.String(), l.archive.Path(archive.MonthlyName(m.Month)), m.Rows, m.SHA256}
 }

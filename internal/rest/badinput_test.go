@@ -24,7 +24,7 @@ var endpoints = []struct {
 	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00"}, []string{"meter_id", "period", "start", "end"}},
 	{"GET", "/get_readings", map[string]string{
 		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "page_size": "5", "format": "json",
-	}, []string{"meter_id", "start", "end"}},
+	}, []string{"meter_id"}},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true"}, []string{"maintenance_type"}},
@@ -108,7 +108,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 	}
 	bad := []url.Values{with("unknown", "1"), with("Meter_ID", "A"), with("\xff", "1"), with(strings.Repeat("n", 10_000), "1")}
 	for name, value := range parameters {
-		bad = append(bad, with(name, value, value), with(name, value, "other"))
+		bad = append(bad, with(name, value, value), with(name, value, "other"), with(name, ""))
 		for _, v := range wrong[name] {
 			bad = append(bad, with(name, v))
 		}
@@ -121,7 +121,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 	for _, name := range required {
 		missing := with(name)
 		delete(missing, name)
-		bad = append(bad, missing, with(name, ""))
+		bad = append(bad, missing)
 	}
 	return bad
 }
@@ -233,6 +233,10 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/receive_meter_readings", "application/x-ndjson", "{}{}\n"},
 		{"/receive_meter_readings", "application/x-ndjson", "[\n"},
 		{"/receive_meter_readings", "application/x-ndjson", `{"meter_id":"` + long + `"}`},
+		{"/receive_meter_readings", "text/csv", "meter_id,timestamp,reading\n\"" + strings.Repeat("x", 1<<20)},
+		{"/receive_meter_readings", "text/csv", strings.Repeat("x", 1<<20)},
+		{"/receive_meter_readings", "application/json", `["` + strings.Repeat("x", 1<<20)},
+		{"/receive_meter_readings", "application/json", strings.Repeat(" ", 1<<20)},
 		{"/restore_data", "application/json", `{"file":"x"}`},
 		{"/shutdown", "application/json", `{"really":true}`},
 	} {
@@ -250,16 +254,21 @@ func TestBodyThatIsCutOffIsRefused(t *testing.T) {
 POST /register_account?owner_name=Tan&address=Road&meter_id=A
 => 200`)
 	before := s.state()
-	for path, contentType := range map[string]string{
-		"/receive_meter_reading":  "application/json",
-		"/register_account":       "application/x-www-form-urlencoded",
-		"/receive_meter_readings": "text/csv",
+	for _, c := range []struct{ path, contentType, rest string }{
+		{"/receive_meter_reading", "application/json", "Content-Length: 1000\r\n\r\n{"},
+		{"/register_account", "application/x-www-form-urlencoded", "Content-Length: 1000\r\n\r\nmeter_id=A"},
+		{"/receive_meter_readings", "text/csv", "Content-Length: 1000\r\n\r\nmeter_id,timest"},
+		{"/receive_meter_readings", "text/csv", "Content-Length: 1000\r\n\r\nmeter_id,timestamp,reading\nA,20"},
+		{"/receive_meter_readings", "application/json", "Content-Length: 1000\r\n\r\n[{"},
+		{"/receive_meter_readings", "application/x-ndjson", "Content-Length: 1000\r\n\r\n{"},
+		{"/receive_meter_readings", "application/json", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
+		{"/receive_meter_readings", "text/csv", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
 	} {
 		connection, err := net.Dial("tcp", s.server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: api\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\nmeter_id,timest", path, contentType)
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: api\r\nContent-Type: %s\r\n%s", c.path, c.contentType, c.rest)
 		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +277,7 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), `"code":"invalid_parameter"`) {
-			t.Errorf("%s: %s", path, answer)
+			t.Errorf("%+v: %s", c, answer)
 		}
 		connection.Close()
 	}

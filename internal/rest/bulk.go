@@ -16,6 +16,7 @@ import (
 
 const (
 	bulkBytesMax  = 128 << 20 // of one body
+	rowBytesMax   = 64 << 10  // of one row, far above any that is right
 	bulkRows      = 4096      // handed to the ledger together
 	bulkErrorsMax = 1000      // listed; all are counted
 )
@@ -45,12 +46,16 @@ func (a *api) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Bind(withoutBody(r), &struct{}{}); err != nil {
 		return err
 	}
-	body := http.MaxBytesReader(w, r.Body, bulkBytesMax)
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return unsupported("readings are taken as they are, without a Content-Encoding")
+	}
+	body := &rowLimit{in: http.MaxBytesReader(w, r.Body, bulkBytesMax)}
+	body.nextRow()
 	rows, err := a.rows(r.Header.Get("Content-Type"), body)
 	if err != nil {
 		return err
 	}
-	b := &bulk{api: a, rows: rows, answer: bulkAnswer{Errors: []bulkRow{}}}
+	b := &bulk{api: a, body: body, rows: rows, answer: bulkAnswer{Errors: []bulkRow{}}}
 	if err := b.read(r.Context()); err != nil {
 		return err
 	}
@@ -78,28 +83,59 @@ func (a *api) rows(contentType string, body io.Reader) (rowSource, error) {
 		return newNDJSONRows(body, a.zone), nil
 	case "text/csv":
 		rows, err := archive.NewCSVReader(body, a.zone)
-		if errors.Is(err, archive.ErrSyntax) {
-			return nil, meter.Invalid(meter.CodeInvalidParameter, "body", "row 0: %v", err)
-		}
 		return rows, unreadable(err)
 	}
-	return nil, &meter.Error{
-		Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia,
-		Detail: "readings are taken as application/json, application/x-ndjson or text/csv",
+	return nil, unsupported("readings are taken as application/json, application/x-ndjson or text/csv")
+}
+
+func unsupported(detail string) error {
+	return &meter.Error{Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia, Detail: detail}
+}
+
+// unreadable words the error of a body whose beginning cannot be read.
+func unreadable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errRowTooLong):
+		return tooLong(1, "")
+	case errors.Is(err, archive.ErrSyntax):
+		return meter.Invalid(meter.CodeInvalidParameter, "body", "%v", err)
+	}
+	return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off")
+}
+
+var errRowTooLong = fmt.Errorf("a row is longer than %d bytes", rowBytesMax)
+
+func tooLong(row int, counted string) error {
+	return &meter.Error{
+		Kind: meter.KindTooLarge, Code: meter.CodeTooLarge,
+		Detail: fmt.Sprintf("row %d is longer than the %d bytes that a row may have%s", row, rowBytesMax, counted),
 	}
 }
 
-// unreadable words the error of a body that ended before it should have.
-func unreadable(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off")
+// rowLimit is a body of which no row may be read without end. What a parser reads
+// ahead counts too, so the limit is a multiple of what a row may have.
+type rowLimit struct {
+	in   io.Reader
+	left int
+}
+
+func (l *rowLimit) nextRow() { l.left = 4 * rowBytesMax }
+
+func (l *rowLimit) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errRowTooLong
 	}
-	return err
+	n, err := l.in.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
 }
 
 // bulk reads one batch.
 type bulk struct {
 	api    *api
+	body   *rowLimit
 	rows   rowSource
 	answer bulkAnswer
 
@@ -115,6 +151,7 @@ func (b *bulk) read(ctx context.Context) error {
 				return err
 			}
 		}
+		b.body.nextRow()
 		reading, err := b.rows.Next()
 		var broken *meter.Error
 		switch {
@@ -144,12 +181,12 @@ func (b *bulk) cutShort(ctx context.Context, cause error) error {
 			Kind: meter.KindTooLarge, Code: meter.CodeTooLarge,
 			Detail: fmt.Sprintf("row %d lies beyond the %d bytes that one batch may have%s", b.rows.Row(), tooLarge.Limit, counted),
 		}
+	case errors.Is(cause, errRowTooLong):
+		return tooLong(b.rows.Row(), counted)
 	case errors.Is(cause, archive.ErrSyntax):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "row %d: %v%s", b.rows.Row(), cause, counted)
-	case errors.Is(cause, io.ErrUnexpectedEOF):
-		return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off in row %d%s", b.rows.Row(), counted)
 	}
-	return cause
+	return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off in row %d%s", b.rows.Row(), counted)
 }
 
 func (b *bulk) flush(ctx context.Context) error {

@@ -7,14 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/web"
 )
-
-// errJSON says that a batch is not the JSON that it should be.
-var errJSON = fmt.Errorf("%w or JSON rows", archive.ErrSyntax)
 
 // jsonRows reads a JSON array of rows, one element at a time.
 type jsonRows struct {
@@ -44,7 +41,7 @@ func (j *jsonRows) Next() (meter.Reading, error) {
 	var element json.RawMessage
 	if err := j.in.Decode(&element); err != nil {
 		if isJSONSyntax(err) {
-			return meter.Reading{}, fmt.Errorf("%w: %v", errJSON, err)
+			return meter.Reading{}, fmt.Errorf("%w: %v", archive.ErrSyntax, err)
 		}
 		return meter.Reading{}, j.cut(err)
 	}
@@ -64,9 +61,9 @@ func (j *jsonRows) end() error {
 	j.row++
 	switch {
 	case err == nil:
-		return fmt.Errorf("%w: something follows the array", errJSON)
+		return fmt.Errorf("%w: something follows the array", archive.ErrSyntax)
 	case isJSONSyntax(err):
-		return fmt.Errorf("%w: %v", errJSON, err)
+		return fmt.Errorf("%w: %v", archive.ErrSyntax, err)
 	}
 	return j.cut(err)
 }
@@ -84,82 +81,48 @@ func isJSONSyntax(err error) bool {
 	return errors.As(err, &syntax)
 }
 
-// ndjsonLineMax is far above any row.
-const ndjsonLineMax = 64 << 10
-
 // ndjsonRows reads one JSON object a line. Empty lines are passed over.
 type ndjsonRows struct {
-	lines *bufio.Scanner
+	lines *bufio.Reader
 	zone  *meter.Zone
 	row   int
 }
 
 func newNDJSONRows(r io.Reader, zone *meter.Zone) *ndjsonRows {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, ndjsonLineMax)
-	return &ndjsonRows{lines: lines, zone: zone}
+	return &ndjsonRows{lines: bufio.NewReaderSize(r, rowBytesMax), zone: zone}
 }
 
 func (n *ndjsonRows) Row() int { return n.row }
 
 func (n *ndjsonRows) Next() (meter.Reading, error) {
-	for n.lines.Scan() {
-		line := bytes.TrimSpace(n.lines.Bytes())
-		if len(line) == 0 {
+	for {
+		line, err := n.lines.ReadSlice('\n')
+		last := errors.Is(err, io.EOF)
+		if line = bytes.TrimSpace(line); len(line) == 0 && last {
+			return meter.Reading{}, io.EOF
+		}
+		if len(line) == 0 && err == nil {
 			continue
 		}
 		n.row++
-		if !json.Valid(line) {
-			return meter.Reading{}, fmt.Errorf("%w: the line is not JSON", errJSON)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			return meter.Reading{}, errRowTooLong
+		case err != nil && !last:
+			return meter.Reading{}, err
+		case !json.Valid(line):
+			return meter.Reading{}, fmt.Errorf("%w: the line is not JSON", archive.ErrSyntax)
 		}
 		return parseJSONRow(n.zone, line)
 	}
-	err := n.lines.Err()
-	if err == nil {
-		return meter.Reading{}, io.EOF
-	}
-	n.row++
-	if errors.Is(err, bufio.ErrTooLong) {
-		err = fmt.Errorf("%w: the line is longer than %d bytes", errJSON, ndjsonLineMax)
-	}
-	return meter.Reading{}, err
 }
 
-// parseJSONRow reads {"meter_id":…,"timestamp":…,"reading":…}; the reading may be a
-// number or a string. What is not so breaks the row, not the batch.
-func parseJSONRow(zone *meter.Zone, b []byte) (meter.Reading, error) {
-	var row struct {
-		MeterID   *string      `json:"meter_id"`
-		Timestamp *string      `json:"timestamp"`
-		Reading   *json.Number `json:"reading"`
+// parseJSONRow reads {"meter_id":…,"timestamp":…,"reading":…}, by the rules for the
+// parameters of a single reading. What is not so breaks the row, not the batch.
+func parseJSONRow(zone *meter.Zone, object []byte) (meter.Reading, error) {
+	var q receiveReadingRequest
+	if err := web.BindJSON(object, &q); err != nil {
+		return meter.Reading{}, err
 	}
-	if !utf8.Valid(b) {
-		return meter.Reading{}, meter.Invalid(meter.CodeInvalidParameter, "row", "is not valid UTF-8")
-	}
-	in := json.NewDecoder(bytes.NewReader(b))
-	in.DisallowUnknownFields()
-	if err := in.Decode(&row); err != nil {
-		return meter.Reading{}, rowError(err)
-	}
-	switch {
-	case row.MeterID == nil:
-		return meter.Reading{}, meter.Invalid(meter.CodeInvalidParameter, "meter_id", "is missing")
-	case row.Timestamp == nil:
-		return meter.Reading{}, meter.Invalid(meter.CodeInvalidParameter, "timestamp", "is missing")
-	case row.Reading == nil:
-		return meter.Reading{}, meter.Invalid(meter.CodeInvalidParameter, "reading", "is missing")
-	}
-	return archive.ParseRow(zone, *row.MeterID, *row.Timestamp, row.Reading.String())
-}
-
-func rowError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		code := meter.CodeInvalidParameter
-		if wrong.Field == "reading" {
-			code = meter.CodeInvalidReading
-		}
-		return meter.Invalid(code, wrong.Field, "must not be a JSON %s", wrong.Value)
-	}
-	return meter.Invalid(meter.CodeInvalidParameter, "row", "must be an object of meter_id, timestamp and reading")
+	return archive.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)
 }

@@ -57,9 +57,6 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := meter.ID(q.MeterID)
-	if q.Format == "csv" || q.Format == "" && strings.Contains(r.Header.Get("Accept"), "text/csv") {
-		return a.readingsCSV(w, id, window)
-	}
 	query := ledger.SeriesQuery{Window: window, Interval: ledger.HalfHour, Descending: q.Order == "desc"}
 	if q.Interval != "" {
 		query.Interval = ledger.Interval(q.Interval)
@@ -70,6 +67,9 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 	if query.After, err = parseCursor(q.Cursor); err != nil {
 		return err
 	}
+	if q.Format == "csv" || q.Format == "" && strings.HasPrefix(r.Header.Get("Accept"), "text/csv") {
+		return a.readingsCSV(w, id, window)
+	}
 	page, err := a.ledger.Series(id, query)
 	if err != nil {
 		return err
@@ -78,11 +78,16 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// windowOrThisMonth reads the bounds that are given; the others are this month's.
 func (a *api) windowOrThisMonth(start, end string) (meter.Window, error) {
-	if start != "" || end != "" {
-		return a.window(start, end)
+	month := a.zone.MonthWindow(a.zone.Today(a.ledger.Now()).CalendarMonth())
+	if start == "" {
+		start = a.zone.Stamp(month.From)
 	}
-	return a.zone.MonthWindow(a.zone.Today(a.ledger.Now()).CalendarMonth()), nil
+	if end == "" {
+		end = a.zone.Stamp(month.To)
+	}
+	return a.window(start, end)
 }
 
 func (a *api) seriesAnswer(id meter.ID, interval ledger.Interval, page ledger.Page) readingsAnswer {
@@ -109,11 +114,11 @@ func pageSize(s string) (int, error) {
 	if s == "" {
 		return pageSizeDefault, nil
 	}
-	n, err := strconv.Atoi(s)
+	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil || n < 1 || n > pageSizeMax {
 		return 0, meter.Invalid(meter.CodeInvalidParameter, "page_size", "must be a whole number from 1 to %d", pageSizeMax)
 	}
-	return n, nil
+	return int(n), nil
 }
 
 // cursor is where a page begins, as the caller sees it: nothing to be read or made.

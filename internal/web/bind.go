@@ -16,13 +16,12 @@ import (
 //	MeterID string `param:"meter_id" validate:"required,meter_id"`
 //
 // The rules are those of package validator (required, omitempty, oneof, …) and
-// meter_id, text, day and month, which are the domain's. An empty value counts
-// as missing.
+// meter_id, text, day and month, which are the domain's.
 //
 // Parameters come from the query string and, except with GET and HEAD, from
 // the body: a form, a small multipart form, or one JSON object, of 64 KiB at
-// the most. A parameter that is unknown, given twice or not UTF-8 is refused,
-// as is whatever does not parse. Every error is a *meter.Error, or holds the
+// the most. A parameter that is unknown, empty, given twice or not UTF-8 is
+// refused, as is whatever does not parse. Every error is a *meter.Error, or holds the
 // *http.MaxBytesError that WriteError knows.
 func Bind(r *http.Request, into any) error {
 	b := newBinder(into)
@@ -33,6 +32,14 @@ func Bind(r *http.Request, into any) error {
 		if err := b.body(r); err != nil {
 			return err
 		}
+	}
+	return check(into)
+}
+
+// BindJSON is Bind for one JSON object that is not a request's body.
+func BindJSON(object []byte, into any) error {
+	if err := newBinder(into).json(object); err != nil {
+		return err
 	}
 	return check(into)
 }
@@ -56,6 +63,8 @@ func (b *binder) set(name, value string) error {
 		return b.unknown(name)
 	case b.seen&(1<<field) != 0:
 		return invalid(name, "is given more than once")
+	case value == "":
+		return invalid(name, "is empty")
 	case !utf8.ValidString(value):
 		return invalid(name, "is not valid UTF-8")
 	}

@@ -80,7 +80,6 @@ func TestBindTakesParametersFromQueryFormAndJSON(t *testing.T) {
 		"JSON, escapes":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","owner_name":"\u00c5\ud83d\ude00"}`)), order{MeterID: "m", Owner: "Å😀"}},
 		"JSON and query":      {post("period=custom&start=x", jsonUTF, strings.NewReader(`{"meter_id":"m"}`)), order{MeterID: "m", Period: "custom", Start: "x"}},
 		"GET, body not read":  {get, order{MeterID: "m-1"}},
-		"empty optional":      {post("meter_id=m-1&date=&month=&wait=", "", nil), order{MeterID: "m-1"}},
 		"day and month":       {post("meter_id=m-1&date=2026-02-28&month=2026-02", "", nil), order{MeterID: "m-1", Date: "2026-02-28", Month: "2026-02"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,11 +102,12 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 		detail  string
 	}{
 		"missing":              {post("", "", nil), "meter_id", "meter_id is missing"},
-		"empty":                {post("meter_id=", "", nil), "meter_id", "meter_id is missing"},
+		"empty":                {post("meter_id=", "", nil), "meter_id", "meter_id is empty"},
+		"empty optional":       {post("meter_id=m-1&date=", "", nil), "date", "date is empty"},
 		"missing, conditional": {post("meter_id=m&period=custom", "", nil), "start", "start is missing"},
-		"without a value":      {post("meter_id", "", nil), "meter_id", "meter_id is missing"},
+		"without a value":      {post("meter_id", "", nil), "meter_id", "meter_id is empty"},
 		"repeated":             {post("meter_id=a&meter_id=a", "", nil), "meter_id", "meter_id is given more than once"},
-		"repeated, empty":      {post("meter_id=&meter_id=", "", nil), "meter_id", "meter_id is given more than once"},
+		"repeated, empty":      {post("meter_id=&meter_id=", "", nil), "meter_id", "meter_id is empty"},
 		"in query and form":    {post("meter_id=a", form, strings.NewReader("meter_id=a")), "meter_id", "meter_id is given more than once"},
 		"in query and JSON":    {post("meter_id=a", jsonUTF, strings.NewReader(`{"meter_id":"a"}`)), "meter_id", "meter_id is given more than once"},
 		"repeated in JSON":     {post("", jsonUTF, strings.NewReader(`{"meter_id":"a","meter_id":"a"}`)), "meter_id", "meter_id is given more than once"},
@@ -137,9 +137,9 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 		"JSON array inside":   {post("", jsonUTF, strings.NewReader(`{"meter_id":["a"]}`)), "meter_id", "meter_id must be a string, a number, true or false"},
 		"JSON half surrogate": {post("", jsonUTF, strings.NewReader(`{"meter_id":"a","owner_name":"\ud83d"}`)), "owner_name", "owner_name is not valid UTF-8"},
 		"JSON unknown":        {post("", jsonUTF, strings.NewReader(`{"colour":"red"}`)), "colour", "colour is not a parameter here; known are meter_id, owner_name, reading, period, start, date, month, wait"},
-		"JSON not UTF-8":      {post("", jsonUTF, strings.NewReader("{\"meter_id\":\"\xff\"}")), "", "the body is not valid UTF-8"},
-		"JSON and more":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"} {}`)), "", "the body goes on after its JSON object"},
-		"JSON and junk":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"}}`)), "", "the body goes on after its JSON object"},
+		"JSON not UTF-8":      {post("", jsonUTF, strings.NewReader("{\"meter_id\":\"\xff\"}")), "", "the JSON is not valid UTF-8"},
+		"JSON and more":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"} {}`)), "", "something follows the JSON object"},
+		"JSON and junk":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"a"}}`)), "", "something follows the JSON object"},
 
 		"body breaks off": {post("", form, iotest.ErrReader(io.ErrUnexpectedEOF)), "", "the body breaks off before its end"},
 	}
@@ -162,7 +162,7 @@ func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
 		"\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
 	} {
 		err := web.Bind(post("", jsonUTF, strings.NewReader(body)), &order{})
-		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "the body is not one whole JSON object") {
+		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "what was sent is not one whole JSON object") {
 			t.Errorf("%q: got %v", body, err)
 		}
 	}

@@ -61,7 +61,7 @@ func readBody(r *http.Request) ([]byte, error) {
 // repeated names and turn numbers into floats.
 func (b *binder) json(content []byte) error {
 	if !utf8.Valid(content) {
-		return invalid("", "the body is not valid UTF-8")
+		return invalid("", "the JSON is not valid UTF-8")
 	}
 	tokens := json.NewDecoder(bytes.NewReader(content))
 	tokens.UseNumber()
@@ -77,7 +77,7 @@ func (b *binder) json(content []byte) error {
 		return errNotObject()
 	}
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
-		return invalid("", "the body goes on after its JSON object")
+		return invalid("", "something follows the JSON object")
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (b *binder) member(tokens *json.Decoder) error {
 }
 
 func errNotObject() error {
-	return invalid("", `the body is not one whole JSON object such as {"meter_id":"123-456-789"}`)
+	return invalid("", `what was sent is not one whole JSON object such as {"meter_id":"123-456-789"}`)
 }
 
 func (b *binder) multipart(content []byte, boundary string) error {
