@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -56,5 +57,30 @@ func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {
 	}
 	if archived := b.MaintenanceStatus().Archives; archived[0].Rows != 4 {
 		t.Errorf("the archive has %d rows, want 4", archived[0].Rows)
+	}
+}
+
+func TestLateReadingsOfManyMetersAreTakenInOneCall(t *testing.T) {
+	b := newBench(t, "Asia/Singapore")
+	defer b.close()
+	var onTime, late []meter.Reading
+	for i := range 300 { // more than one commit recalls
+		id := meter.ID(fmt.Sprintf("M%03d", i))
+		b.register(id)
+		onTime = append(onTime, b.reading(id, "2026-10-31T23:30", "20"))
+		late = append(late, b.reading(id, "2026-10-31T23:00", "19"), b.reading(id, "2026-10-31T23:30", "20"))
+	}
+	if _, err := b.RecordMany(t.Context(), onTime); err != nil {
+		t.Fatal(err)
+	}
+	b.maintain(ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: meter.Month{Year: 2026, Month: time.October}})
+	results, err := b.RecordMany(t.Context(), late)
+	if err != nil || len(results) != len(late) {
+		t.Fatalf("%d results of %d, %v", len(results), len(late), err)
+	}
+	for i, result := range results {
+		if result.Err != nil || result.Duplicate != (i%2 == 1) {
+			t.Errorf("reading %d: %+v", i, result)
+		}
 	}
 }

@@ -15,6 +15,9 @@ const (
 	futureMax = 5 * time.Minute
 	// recordBytesMax is the most that one call writes as one commit.
 	recordBytesMax = 4 << 20
+	// archivesMax is from how many archived months of meters one commit recalls
+	// rows: about 20 KB each.
+	archivesMax = 128
 )
 
 // Result is what became of one reading.
@@ -81,7 +84,7 @@ type archivedRows struct {
 }
 
 func (r *recorder) some(ctx context.Context, readings []meter.Reading) ([]Result, error) {
-	r.readArchives(readings)
+	readings = readings[:r.readArchives(readings)]
 	if err := r.enqueue(ctx, readings); err != nil {
 		return nil, err
 	}
@@ -100,10 +103,11 @@ func (r *recorder) some(ctx context.Context, readings []meter.Reading) ([]Result
 	return r.results, nil
 }
 
-// readArchives fetches what the store will want to see before it can judge a
-// late reading. No lock is held while it reads.
-func (r *recorder) readArchives(readings []meter.Reading) {
-	for _, reading := range readings {
+// readArchives fetches what the store will want to see before it can judge late
+// readings, and returns how many readings it has everything for. No lock is held
+// while it reads.
+func (r *recorder) readArchives(readings []meter.Reading) int {
+	for n, reading := range readings {
 		i, known := r.l.store.Lookup(reading.Meter)
 		if !known || r.l.store.Judge(stored(i, reading)).Outcome != store.Archived {
 			continue
@@ -113,12 +117,16 @@ func (r *recorder) readArchives(readings []meter.Reading) {
 		if _, have := r.archived[key]; have || !closed {
 			continue
 		}
+		if len(r.archived) == archivesMax {
+			return n
+		}
 		if r.archived == nil {
 			r.archived = make(map[archivedMonth]*archivedRows)
 		}
 		points, err := r.l.archivedRows(reading.Meter, month)
 		r.archived[key] = &archivedRows{points: points, err: err}
 	}
+	return len(readings)
 }
 
 func (r *recorder) enqueue(ctx context.Context, readings []meter.Reading) error {

@@ -24,13 +24,6 @@ func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Held {
 	return held
 }
 
-// Latest returns the reading with the latest slot that a meter ever sent.
-func (s *Store) Latest(i Index) (meter.Point, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.latest[i], s.latest[i].Slot > 0
-}
-
 // At returns the meter's register at a slot that is in memory, or that a closed
 // month begins with.
 func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {
