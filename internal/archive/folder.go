@@ -65,28 +65,19 @@ func (f *Folder) Files() ([]string, error) {
 // Path returns where a file of the folder is, for the operator.
 func (f *Folder) Path(name string) string { return f.fs.PathJoin(f.path, name) }
 
-// open opens a file for reading; a missing one is (nil, nil).
-func (f *Folder) open(name string) (vfs.File, error) {
-	file, err := f.fs.Open(f.Path(name))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening archive %s: %w", name, err)
-	}
-	return file, nil
-}
-
 // ErrMissing says that there is no such file.
 var ErrMissing = errors.New("there is no such archive")
 
 // Open opens a file of the folder as it is.
 func (f *Folder) Open(name string) (vfs.File, error) {
-	file, err := f.open(name)
-	if err == nil && file == nil {
-		err = fmt.Errorf("opening archive %s: %w", name, ErrMissing)
+	file, err := f.fs.Open(f.Path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		err = ErrMissing
 	}
-	return file, err
+	if err != nil {
+		return nil, fmt.Errorf("opening archive %s: %w", name, err)
+	}
+	return file, nil
 }
 
 // SHA256 returns the hash of a file as it is.

@@ -41,11 +41,11 @@ type Reader struct {
 	ended  bool        // there is no row ahead
 }
 
-// Read opens a file of the folder, or returns nil where there is none. The window
-// is the period of the file.
+// Read opens a file of the folder to be read as a Source. The window is the period
+// of the file.
 func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
-	file, err := f.open(name)
-	if err != nil || file == nil {
+	file, err := f.Open(name)
+	if err != nil {
 		return nil, err
 	}
 	r := &Reader{name: name, file: file, sum: sha256.New(), stamps: newStamps(f.zone, w)}

@@ -117,17 +117,17 @@ func TestAnArchiveWithoutRowsIsRead(t *testing.T) {
 	wantFound(t, f, "A", nil, z.MonthWindow(november))
 }
 
-func TestAMissingArchiveIsNothingToReadAndAnErrorToSearch(t *testing.T) {
+func TestAMissingArchiveIsKnownAsSuch(t *testing.T) {
 	z := singapore(t)
 	f := openFolder(t, vfs.NewMem(), z)
 	w := z.MonthWindow(november)
-	if r, err := f.Read(name, w); r != nil || err != nil {
+	if r, err := f.Read(name, w); r != nil || !errors.Is(err, archive.ErrMissing) {
 		t.Errorf("read %v, error %v", r, err)
 	}
-	if points, err := f.FindMeter(name, "A", w, nil); err == nil || !strings.Contains(err.Error(), name) {
+	if points, err := f.FindMeter(name, "A", w, nil); !errors.Is(err, archive.ErrMissing) || !strings.Contains(err.Error(), name) {
 		t.Errorf("found %v, error %v", points, err)
 	}
-	if file, err := f.Open(name); err == nil || !strings.Contains(err.Error(), name) || file != nil {
+	if file, err := f.Open(name); !errors.Is(err, archive.ErrMissing) || !strings.Contains(err.Error(), name) || file != nil {
 		t.Errorf("opened %v, error %v", file, err)
 	}
 }

@@ -146,11 +146,11 @@ func (a *archiving) sources() ([]archive.Source, error) {
 // the one that a run was about to put in its place when it was cut off.
 func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
 	reader, err := a.l.archive.Read(name, w)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil, missing(name)
+	}
 	if err != nil {
 		return nil, a.explain(err)
-	}
-	if reader == nil {
-		return nil, missing(name)
 	}
 	a.opened = append(a.opened, reader)
 	known := [][32]byte{last.SHA256}

@@ -65,13 +65,11 @@ func (r *restorer) all(ctx context.Context, run *Run) error {
 	for _, file := range files {
 		run.progress.begin("reading "+file, 0)
 		r.file = file
-		if known, err := r.isClosed(); known || err != nil {
-			if err != nil {
-				return fmt.Errorf("restoring %s: %w", file, err)
-			}
-			continue // its readings are where queries look for them
+		known, err := r.isClosed() // then its readings are where queries look for them
+		if err == nil && !known {
+			err = r.one(ctx)
 		}
-		if err := r.one(ctx); err != nil {
+		if err != nil {
 			return fmt.Errorf("restoring %s: %w", file, err)
 		}
 	}

@@ -105,6 +105,16 @@ func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
 	return MonthArchive{}, false
 }
 
+// ClosedUntil returns the first slot after all closed months, 0 where there are none.
+func (s *Store) ClosedUntil() meter.Slot {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.months) == 0 {
+		return 0
+	}
+	return s.months[len(s.months)-1].Window.To
+}
+
 // SummaryAt returns a meter's closed month that a slot belongs to, where it has
 // readings in it.
 func (s *Store) SummaryAt(i Index, slot meter.Slot) (MonthSummary, bool) {

@@ -18,9 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -35,20 +33,7 @@ const defaultTimezone = "Asia/Singapore"
 // opening is what every meter showed before its first interval, in kWh.
 var opening = decimal.NewFromInt(1000)
 
-func main() {
-	// Whatever ends the demo early must not leave the programs running.
-	ctx, release := signal.NotifyContext(context.Background(),
-		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	release()
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { programs.Main("demo", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	started := time.Now()

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"meterledger/internal/tools/suite/programs"
 )
@@ -26,21 +25,7 @@ import (
 // prefix aligns this program's own lines with those of the others.
 const prefix = programs.Name("suite")
 
-func main() {
-	// A closed terminal (SIGHUP) and a closed pipe (SIGPIPE) must not leave the
-	// three running without a parent, so they stop them as Ctrl-C does.
-	ctx, release := signal.NotifyContext(context.Background(),
-		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	release()
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "suite: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { programs.Main("suite", run) }
 
 // run starts the suite, and stops it when ctx ends or one program does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
