@@ -1,7 +1,7 @@
 // Command api takes meters' readings, keeps them, and answers what was used.
 //
-// It listens before it is ready: while the journal is replayed, /readyz and
-// everything that needs readings answer 503 and say how far it has come.
+// It listens before it is ready: while a snapshot is read and the journal replayed,
+// /readyz and everything that needs readings answer 503 and say how far it has come.
 package main
 
 import (
@@ -51,7 +51,11 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(ctx, listener, gate, log) }()
 
-	l, err := openLedger(settings, listener, log, &replayed)
+	l, err := openLedger(ctx, settings, listener, log, &replayed)
+	if errors.Is(err, ledger.ErrStopped) {
+		log.Info("stopped before the state was back")
+		return <-served
+	}
 	if errors.Is(err, ledger.ErrTimezone) {
 		err = &config.SettingError{Setting: "-timezone", Problem: err.Error()}
 	}
@@ -64,12 +68,14 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	return runUntilStopped(ctx, stop, l, served, log)
 }
 
-func openLedger(settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*ledger.Ledger, error) {
-	return ledger.Open(ledger.Options{
+func openLedger(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*ledger.Ledger, error) {
+	return ledger.Open(ctx, ledger.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
+
+		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
 	})
 }
 
@@ -77,7 +83,7 @@ func starting(p *ledger.Progress) string {
 	if p == nil {
 		return "the api is starting"
 	}
-	return fmt.Sprintf("the api is starting: batch %d of %d of the journal is replayed", p.Batch, p.Batches)
+	return fmt.Sprintf("the api is starting: %v", p)
 }
 
 // runUntilStopped waits for the end: a signal, a server that failed, or a journal
@@ -94,13 +100,26 @@ func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, l *ledge
 	case err := <-served:
 		return errors.Join(err, l.Close())
 	}
-	err := <-served
 	if failure != nil {
-		return errors.Join(failure, err) // the ledger is left as it is: its journal is not to be touched
+		return afterFailure(failure, served)
 	}
-	err = errors.Join(err, l.Close())
+	err := errors.Join(<-served, l.Close())
 	if err == nil {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// answerMax is how long the requests that wait may be answered after a failure.
+const answerMax = 500 * time.Millisecond
+
+// afterFailure ends soon, whatever is still going on. The ledger is left as it is:
+// its journal is not to be touched.
+func afterFailure(failure error, served <-chan error) error {
+	select {
+	case err := <-served:
+		return errors.Join(failure, err)
+	case <-time.After(answerMax):
+		return failure
+	}
 }

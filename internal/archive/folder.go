@@ -34,12 +34,13 @@ type Folder struct {
 	zone *meter.Zone
 }
 
-// OpenFolder returns the folder of archives at path, and creates it where it is missing.
+// OpenFolder returns the folder of archives at path, and creates it where it is
+// missing. What a crash left of an archive that was being written is removed.
 func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return nil, fmt.Errorf("opening the archive: %w", err)
 	}
-	return &Folder{fs, path, zone}, nil
+	return &Folder{fs, path, zone}, durable.RemoveTemporary(fs, path, suffix)
 }
 
 // Files returns the names of the CSV files in the folder, months before days and

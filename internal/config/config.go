@@ -10,6 +10,7 @@ package config
 import (
 	"io"
 	"net/url"
+	"time"
 
 	"meterledger/internal/meter"
 )
@@ -24,6 +25,16 @@ type API struct {
 	DataDir string
 	// ArchiveDir is the folder of the CSV archives, Archive by default.
 	ArchiveDir string
+	// SnapshotSize is by how many bytes the journal grows until the state is
+	// written down, 256 MiB by default, and by no less than the last snapshot's
+	// size. 0 turns it off.
+	SnapshotSize uint64
+	// SnapshotInterval is after how much time that is done where anything was
+	// written, 1 h by default. 0 turns it off.
+	SnapshotInterval time.Duration
+	// DiskFreeMin is how many bytes must be free on the disk of DataDir for
+	// readings and registrations to be taken, 256 MiB by default.
+	DiskFreeMin uint64
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
 	// RateLimit is how many requests a minute one client address may make;
@@ -61,6 +72,9 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created where missing", into(&c.DataDir, parseFolder)})
 	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created where missing", into(&c.ArchiveDir, parseFolder)})
+	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
+	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
+	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.addLog(&c.Log)

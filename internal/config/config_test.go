@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // environment returns a getenv that knows only the given variables.
@@ -47,20 +48,20 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || c.Timezone.String() != "Europe/London" ||
-			c.RateLimit != 60 || c.Format != "json" || c.Level != slog.LevelDebug {
+			c.RateLimit != 60 || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
 	}
 	if err := wantAPI(LoadAPI([]string{
 		"-addr", ":1", "-data-dir", "d", "--archive-dir=a", "-timezone", "Europe/London", "-rate-limit", "60",
-		"-log-format", "json", "-log-level", "debug",
+		"-log-format", "json", "-log-level", "debug", "-snapshot-size", "3GiB", "-snapshot-interval", "90s", "-disk-free-min", "1000",
 	}, environment("API_ADDR", ":9", "DATA_DIR", "x", "TIMEZONE", "UTC", "LOG_LEVEL", "error"), io.Discard)); err != nil {
 		t.Errorf("flags, which win: %v", err)
 	}
 	if err := wantAPI(LoadAPI(nil, environment(
 		"API_ADDR", ":1", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "TIMEZONE", "Europe/London", "RATE_LIMIT", "60",
-		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
+		"LOG_FORMAT", "json", "LOG_LEVEL", "debug", "SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s", "DISK_FREE_MIN", "1000",
 	), io.Discard)); err != nil {
 		t.Errorf("environment: %v", err)
 	}
@@ -107,6 +108,10 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadAPI, []string{"-addr", "localhost:65536"}, nil, `-addr: "localhost:65536" needs a port from 0 to 65535, such as localhost:8000`},
 		{loadAPI, []string{"-data-dir="}, nil, `-data-dir: "" is not the path of a folder`},
 		{loadAPI, []string{"-rate-limit", "-1"}, nil, `-rate-limit: "-1" is not a number of requests a minute, 0 to 1000000000`},
+		{loadAPI, []string{"-snapshot-size", "256MB"}, nil, `-snapshot-size: "256MB" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
+		{loadAPI, []string{"-snapshot-size", "2000000TiB"}, nil, `-snapshot-size: "2000000TiB" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
+		{loadAPI, nil, []string{"DISK_FREE_MIN", "-1"}, `DISK_FREE_MIN: "-1" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
+		{loadAPI, []string{"-snapshot-interval", "10ms"}, nil, `-snapshot-interval: "10ms" is not a time such as 1h or 90s, at least 1s; 0 is off`},
 		{loadAPI, []string{"-rate-limit", "1.5"}, nil, `-rate-limit: "1.5" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-log-format", "xml"}, nil, `-log-format: "xml" is neither text nor json`},
 		{loadAPI, []string{"-log-level", "trace"}, nil, `-log-level: "trace" is not one of debug, info, warn, error`},

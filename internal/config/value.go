@@ -49,6 +49,36 @@ func parseRateLimit(s string) (int, error) {
 	return n, nil
 }
 
+// sizeUnits are the units of a size; without one it is in bytes.
+var sizeUnits = []struct {
+	name  string
+	bytes uint64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
+
+const sizeMax = 1 << 60
+
+func parseSize(s string) (uint64, error) {
+	digits, unit := s, uint64(1)
+	for _, u := range sizeUnits {
+		if number, ok := strings.CutSuffix(s, u.name); ok {
+			digits, unit = number, u.bytes
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || n > sizeMax/unit {
+		return 0, fmt.Errorf("%q is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)", s)
+	}
+	return n * unit, nil
+}
+
+func parseInterval(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 || d > 0 && d < time.Second {
+		return 0, fmt.Errorf("%q is not a time such as 1h or 90s, at least 1s; 0 is off", s)
+	}
+	return d, nil
+}
+
 // parseSchedule checks a cron expression; off becomes the empty string. A zone
 // inside the expression is refused: the clock is that of -timezone.
 func parseSchedule(s string) (string, error) {

@@ -3,6 +3,7 @@ package durable
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -62,6 +63,24 @@ func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("closing %s: %w", path, err)
+	}
+	return nil
+}
+
+// RemoveTemporary removes what a crash left in a folder of files that were being
+// written and whose names end with suffix.
+func RemoveTemporary(fs vfs.FS, folder, suffix string) error {
+	names, err := fs.List(folder)
+	if err != nil {
+		return fmt.Errorf("listing folder %s: %w", folder, err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, suffix+temporarySuffix) {
+			continue
+		}
+		if err := fs.Remove(fs.PathJoin(folder, name)); err != nil {
+			return fmt.Errorf("removing %s from folder %s: %w", name, folder, err)
+		}
 	}
 	return nil
 }

@@ -82,4 +82,4 @@ func (i identity) write(fs vfs.FS, folder string) error {
 func identityPath(fs vfs.FS, folder string) string { return fs.PathJoin(folder, identityName) }
 
 // noteLast writes down which batch is the newest.
-func (j *Journal) noteLast() error { return identity{j.id, j.last}.write(j.fs, j.folder) }
+func (j *Journal) noteLast() error { return identity{j.id, j.Last()}.write(j.fs, j.folder) }

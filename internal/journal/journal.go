@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -18,16 +20,24 @@ import (
 // is far above the largest batch, so that a batch is always written at once.
 const memTableBytes = 32 << 20
 
-// Journal is an open log. One goroutine at a time may use it.
+// Journal is an open log. One goroutine at a time may use it, but that Truncate
+// and Shrink may run beside Append.
 type Journal struct {
 	fs       vfs.FS
 	folder   string
 	id       id
 	db       *pebble.DB
-	last     uint64 // sequence of the newest batch; 0 where there is none
-	previous hash   // of the newest batch
+	last     atomic.Uint64 // sequence of the newest batch; 0 where there is none
+	previous hash          // of the newest batch
 	buffer   []byte
 	failure  error // once set, final: nothing is written any more
+}
+
+// Position is a place in the history of a journal: behind a batch.
+type Position struct {
+	Journal  [idBytes]byte
+	Sequence uint64 // of the batch; 0 is the beginning
+	Hash     [sha256.Size]byte
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -110,12 +120,33 @@ func (j *Journal) findLast() error {
 	if err != nil {
 		return err
 	}
-	j.last, j.previous = sequence, sha256.Sum256(value)
+	j.previous = sha256.Sum256(value)
+	j.last.Store(sequence)
 	return nil
 }
 
 // Last returns the sequence of the newest batch, 0 where there is none.
-func (j *Journal) Last() uint64 { return j.last }
+func (j *Journal) Last() uint64 { return j.last.Load() }
+
+// First returns the sequence of the oldest batch that is kept, 0 where there is none.
+func (j *Journal) First() (sequence uint64, err error) {
+	defer recoverFatal(&err)
+	it, err := j.db.NewIter(nil)
+	if err != nil {
+		return 0, fmt.Errorf("reading journal %s: %w", j.folder, err)
+	}
+	defer it.Close()
+	if !it.First() {
+		return 0, it.Error()
+	}
+	sequence, _, err = j.read(it)
+	return sequence, err
+}
+
+// Position returns where the journal ends.
+func (j *Journal) Position() Position {
+	return Position{Journal: j.id, Sequence: j.Last(), Hash: j.previous}
+}
 
 // Append writes one batch and returns its sequence once the batch is on disk
 // (fsynced). After an error nothing can be said about the batch, and the journal
@@ -127,14 +158,15 @@ func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
 	if len(payload) == 0 || len(payload) > PayloadBytesMax {
 		panic(fmt.Sprintf("BUG: journal payload of %d bytes", len(payload)))
 	}
-	j.buffer = encode(j.buffer, j.id, j.last+1, j.previous, payload)
-	if err := j.write(j.last+1, j.buffer); err != nil {
-		j.failure = fmt.Errorf("writing batch %d of journal %s: %w", j.last+1, j.folder, err)
+	sequence = j.Last() + 1
+	j.buffer = encode(j.buffer, j.id, sequence, j.previous, payload)
+	if err := j.write(sequence, j.buffer); err != nil {
+		j.failure = fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
 		return 0, j.failure
 	}
-	j.last++
+	j.last.Store(sequence)
 	j.previous = sha256.Sum256(j.buffer)
-	return j.last, nil
+	return sequence, nil
 }
 
 func (j *Journal) write(sequence uint64, value []byte) (err error) {
@@ -171,7 +203,7 @@ func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte
 	if err := it.Error(); err != nil {
 		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: err}
 	}
-	if expected <= j.last {
+	if expected <= j.Last() {
 		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: errors.New("batch is missing")}
 	}
 	return nil
@@ -192,7 +224,7 @@ func (j *Journal) follow(value []byte, sequence, expected uint64, before *hash) 
 }
 
 func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err error) {
-	if len(it.Key()) != 8 {
+	if len(it.Key()) != sequenceBytes {
 		return 0, nil, &CorruptionError{Folder: j.folder, Err: fmt.Errorf("key of %d bytes", len(it.Key()))}
 	}
 	sequence = binary.BigEndian.Uint64(it.Key())
@@ -203,13 +235,62 @@ func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err 
 	return sequence, value, nil
 }
 
+// GoesOnFrom returns nil where a position lies in this journal's history and every
+// batch behind it is there, or else a *CorruptionError.
+func (j *Journal) GoesOnFrom(p Position) (err error) {
+	defer recoverFatal(&err)
+	damaged := func(format string, args ...any) error {
+		return &CorruptionError{Folder: j.folder, Sequence: p.Sequence, Err: fmt.Errorf(format, args...)}
+	}
+	if p.Journal != j.id {
+		return damaged("it is not the journal of batch %x", p.Hash[:4])
+	}
+	if p.Sequence > j.Last() {
+		return damaged("it ends with batch %d, but batch %d was on disk before", j.Last(), p.Sequence)
+	}
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(p.Sequence)})
+	if err != nil {
+		return fmt.Errorf("reading journal %s: %w", j.folder, err)
+	}
+	defer it.Close()
+	if !it.First() {
+		return it.Error()
+	}
+	sequence, value, err := j.read(it)
+	if err != nil {
+		return err
+	}
+	found := hash(sha256.Sum256(value))
+	if sequence == p.Sequence+1 { // the batch itself was cut off
+		if found, _, err = decode(value, j.id, sequence); err != nil {
+			return damaged("%w", err)
+		}
+	} else if sequence != p.Sequence {
+		return damaged("batch %d is missing", p.Sequence+1)
+	}
+	if found != p.Hash {
+		return damaged("batch %d is another one than before: hash does not fit", p.Sequence)
+	}
+	return nil
+}
+
 // Truncate drops the batches before the given sequence, but never the newest
-// one, which the next has to follow. What they said must be safe elsewhere.
+// one, which the next has to follow. What they said must be safe elsewhere. After
+// an error the journal cannot be trusted to take more.
 func (j *Journal) Truncate(before uint64) (err error) {
 	defer recoverFatal(&err)
-	before = min(before, j.last)
+	before = min(before, j.Last())
 	if err := j.db.DeleteRange(key(0), key(before), pebble.Sync); err != nil {
 		return fmt.Errorf("cutting journal %s before batch %d: %w", j.folder, before, err)
+	}
+	return nil
+}
+
+// Shrink gives back the space of what was truncated before a sequence.
+func (j *Journal) Shrink(before uint64) (err error) {
+	defer recoverFatal(&err)
+	if err := j.db.Compact(context.Background(), key(0), key(before), false); err != nil {
+		return fmt.Errorf("shrinking journal %s: %w", j.folder, err)
 	}
 	return nil
 }
@@ -222,6 +303,8 @@ func (j *Journal) Close() (err error) {
 	}
 	return errors.Join(j.noteLast(), j.db.Close())
 }
+
+const sequenceBytes = 8
 
 func key(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }
 

@@ -17,17 +17,17 @@ const (
 // checkWhole makes sure that no batch is missing at the end that is known to have
 // been on disk.
 func (j *Journal) checkWhole(known identity) error {
-	if j.last < known.last {
-		return &CorruptionError{Folder: j.folder, Sequence: j.last + 1, Err: fmt.Errorf(
-			"it ends with batch %d, but batch %d was on disk before", j.last, known.last)}
+	if j.Last() < known.last {
+		return &CorruptionError{Folder: j.folder, Sequence: j.Last() + 1, Err: fmt.Errorf(
+			"it ends with batch %d, but batch %d was on disk before", j.Last(), known.last)}
 	}
 	traced, err := j.traces()
 	if err != nil {
 		return err
 	}
-	if j.last+1 < traced {
-		return &CorruptionError{Folder: j.folder, Sequence: j.last + 1, Err: fmt.Errorf(
-			"it ends with batch %d, but its log shows batch %d, which was only written when all before it were on disk", j.last, traced)}
+	if j.Last()+1 < traced {
+		return &CorruptionError{Folder: j.folder, Sequence: j.Last() + 1, Err: fmt.Errorf(
+			"it ends with batch %d, but its log shows batch %d, which was only written when all before it were on disk", j.Last(), traced)}
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if _, known := l.store.Lookup(id); known {
 		return meterExists(id)
 	}
-	k := &commit{payload: store.AppendAccount(nil, account), entries: 1}
+	k := &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}
 	if err := l.admit(ctx, k); err != nil {
 		return err
 	}

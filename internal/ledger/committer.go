@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meterledger/internal/journal"
@@ -23,6 +25,8 @@ const (
 type commit struct {
 	payload  []byte
 	entries  int
+	deferred bool            // may be refused while the disk is nearly full
+	then     func()          // done by the committer once it is applied, before it is answered; or nil
 	verdicts []store.Verdict // one an entry, once done
 	err      error           // instead of verdicts
 	done     chan struct{}
@@ -35,19 +39,28 @@ type committer struct {
 	queue   chan *commit
 	quit    chan struct{}
 	ended   sync.WaitGroup
+	failing sync.Once
 	failed  chan struct{} // closed after failure was set
 	failure error
 	metrics *metrics
+	space   *space
+
+	grown   chan struct{} // told when a snapshot is due by the size of the journal
+	limit   int64         // bytes of journal; 0 is none
+	growth  atomic.Int64  // the journal must have grown by as much too
+	written int64         // bytes since a snapshot was due last; touched by the goroutine alone
 }
 
-func startCommitter(j *journal.Journal, s *store.Store) *committer {
+func startCommitter(l *Ledger, snapshotBytes, unsaved int64) *committer {
 	c := &committer{
-		journal: j, store: s,
+		journal: l.journal, store: l.store, space: l.space,
+		grown: make(chan struct{}, 1), limit: snapshotBytes, written: unsaved,
 		queue:   make(chan *commit, queueLength),
 		quit:    make(chan struct{}),
 		failed:  make(chan struct{}),
 		metrics: newMetrics(),
 	}
+	c.growth.Store(l.snapshots.size)
 	c.ended.Go(c.run)
 	return c
 }
@@ -97,6 +110,8 @@ func (c *committer) run() {
 	var gathered []*commit
 	for {
 		select {
+		case <-c.failed:
+			return
 		case k := <-c.queue:
 			gathered = c.gather(append(gathered[:0], k))
 		case <-c.quit:
@@ -105,8 +120,7 @@ func (c *committer) run() {
 			}
 		}
 		if err := c.commit(gathered); err != nil {
-			c.failure = fmt.Errorf("the journal cannot be written, nothing more is accepted: %w", err)
-			close(c.failed)
+			c.fail(err)
 			return
 		}
 	}
@@ -130,8 +144,17 @@ func (c *committer) gather(gathered []*commit) []*commit {
 	return gathered
 }
 
+// fail ends all acknowledgement.
+func (c *committer) fail(err error) {
+	c.failing.Do(func() {
+		c.failure = fmt.Errorf("the journal cannot be written, nothing more is accepted: %w", err)
+		close(c.failed)
+	})
+}
+
 // commit writes, fsyncs, applies and answers, in this order.
 func (c *committer) commit(gathered []*commit) error {
+	gathered = c.refuse(gathered)
 	var payload []byte
 	entries := 0
 	for _, k := range gathered {
@@ -149,10 +172,46 @@ func (c *committer) commit(gathered []*commit) error {
 		if verdicts, err = c.store.Apply(payload, make([]store.Verdict, 0, entries)); err != nil || len(verdicts) != entries {
 			panic(fmt.Sprintf("BUG: a batch of %d entries came back with %d verdicts: %v", entries, len(verdicts), err))
 		}
+		c.grow(len(payload))
 	}
 	for _, k := range gathered {
 		k.verdicts, verdicts = verdicts[:k.entries:k.entries], verdicts[k.entries:]
+		if k.then != nil {
+			k.then()
+		}
 		close(k.done)
 	}
 	return nil
+}
+
+// refuse answers what must not be written while the disk is nearly full, and
+// returns the others.
+func (c *committer) refuse(gathered []*commit) []*commit {
+	size := 0
+	for _, k := range gathered {
+		size += len(k.payload)
+	}
+	if !c.space.refuses(uint64(size)) {
+		return gathered
+	}
+	return slices.DeleteFunc(gathered, func(k *commit) bool {
+		if k.deferred {
+			k.err = errDiskFull
+			close(k.done)
+		}
+		return k.deferred
+	})
+}
+
+// grow counts what the journal grows by, and says when a snapshot is due.
+func (c *committer) grow(bytes int) {
+	c.written += int64(bytes)
+	if c.limit == 0 || c.written < max(c.limit, c.growth.Load()) {
+		return
+	}
+	c.written = 0
+	select {
+	case c.grown <- struct{}{}:
+	default: // one is due already
+	}
 }

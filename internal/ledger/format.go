@@ -15,7 +15,8 @@ import (
 
 const (
 	formatName    = "FORMAT"
-	formatVersion = 1
+	formatVersion = 2 // 1 had no snapshots, and a journal that was never cut
+	unsigned      = 0
 	formatSizeMax = 4096
 )
 
@@ -30,29 +31,29 @@ type format struct {
 // ErrTimezone says that a data folder was begun in another time zone.
 var ErrTimezone = errors.New("start with that zone or choose another folder")
 
-// checkFormat makes sure that this program understands a data folder, and reports
-// whether the folder was signed before.
-func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (signed bool, err error) {
+// checkFormat makes sure that this program understands a data folder, and returns
+// the version that it was signed with.
+func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (version int, err error) {
 	path := fs.PathJoin(folder, formatName)
 	b, err := durable.ReadFile(fs, path, formatSizeMax)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return unsigned, nil
 	}
 	if err != nil {
-		return false, err
+		return unsigned, err
 	}
 	var found format
 	if err := json.Unmarshal(b, &found); err != nil {
-		return false, fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
+		return unsigned, fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
 	}
-	if found.Version != formatVersion {
-		return false, fmt.Errorf("%s has format %d, this program knows format %d: start the program that wrote it",
+	if found.Version <= unsigned || found.Version > formatVersion {
+		return unsigned, fmt.Errorf("%s has format %d, this program knows formats 1 to %d: start the program that wrote it",
 			folder, found.Version, formatVersion)
 	}
 	if found.Timezone != zone.String() {
-		return false, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
+		return unsigned, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
 	}
-	return true, nil
+	return found.Version, nil
 }
 
 // sign makes a new data folder this program's.

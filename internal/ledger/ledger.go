@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"meterledger/internal/durable"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
+	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
 
@@ -25,11 +27,16 @@ type Options struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 	Holder     string         // who this is, for a second program that wants the same folder
-	Progress   func(Progress) // called now and then while the journal is replayed
-}
+	Progress   func(Progress) // called while the state is brought back; nil for nobody
 
-// Progress is how far the replay of the journal has come.
-type Progress struct{ Batch, Batches uint64 }
+	// SnapshotBytes is after how many bytes of journal a snapshot is taken; 0 is never.
+	SnapshotBytes int64
+	// SnapshotEvery is after how much time one is taken where anything was written; 0 is never.
+	SnapshotEvery time.Duration
+	// DiskFreeMin is how many bytes must be free on the data folder's disk for
+	// readings and registrations to be taken.
+	DiskFreeMin uint64
+}
 
 // Ledger is the open system of record.
 type Ledger struct {
@@ -42,6 +49,8 @@ type Ledger struct {
 	archive *archive.Folder
 
 	committer *committer
+	snapshots snapshotter
+	space     *space
 
 	// admission is read-held from the moment a reading is let in until it is
 	// queued. Whoever changes what is let in holds it for writing, and so knows
@@ -57,27 +66,27 @@ type Ledger struct {
 // noWindow contains no slot.
 var noWindow = meter.Window{From: 1, To: 0}
 
-// Open takes the data folder, replays its journal and starts to receive. It
-// returns an error where the folder is in use, damaged, or of another time zone.
-func Open(o Options) (*Ledger, error) {
+// Open takes the data folder, brings its state back and starts to receive. It
+// returns an error where the folder is in use, damaged, or of another time zone,
+// and when ctx is done before the state is back.
+func Open(ctx context.Context, o Options) (*Ledger, error) {
 	locks, err := lockFolders(o)
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, locks: locks, store: store.New(),
+		zone: o.Zone, now: o.Now, log: o.Log, locks: locks,
 		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
+		space: &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 	}
-	if err := l.open(o); err != nil {
+	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.unlock())
 	}
-	l.receiving = l.store.Receiving()
-	l.committer = startCommitter(l.journal, l.store)
 	return l, nil
 }
 
-func (l *Ledger) open(o Options) (err error) {
-	signed, err := checkFormat(o.FS, o.DataDir, o.Zone)
+func (l *Ledger) open(ctx context.Context, o Options) (err error) {
+	version, err := checkFormat(o.FS, o.DataDir, o.Zone)
 	if err != nil {
 		return err
 	}
@@ -85,51 +94,41 @@ func (l *Ledger) open(o Options) (err error) {
 		return err
 	}
 	folder := o.FS.PathJoin(o.DataDir, "journal")
-	if signed && !journal.Exists(o.FS, folder) {
+	if version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
+	}
+	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, "snapshots"))
+	if err != nil {
+		return err
 	}
 	if l.journal, err = journal.Open(o.FS, folder, o.Log); err != nil {
 		return err
 	}
-	if err := errors.Join(l.signOnce(o, signed), l.replay(o.Progress)); err != nil {
+	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress}
+	if err := errors.Join(l.signOnce(o, version), r.run()); err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
+	l.store, l.receiving = r.store, r.store.Receiving()
+	l.snapshots = snapshotter{l: l, folder: snapshots, every: o.SnapshotEvery, size: r.size}
+	if r.from > 0 {
+		l.snapshots.good = []uint64{r.from}
+	}
 	l.rememberRuns()
+	l.committer = startCommitter(l, o.SnapshotBytes, r.replayed)
+	l.snapshots.start()
 	return nil
 }
 
 // signOnce signs a data folder as soon as it has a journal, and never one that has
-// been in use.
-func (l *Ledger) signOnce(o Options, signed bool) error {
-	if signed {
+// been in use. One of an older format gets the present one.
+func (l *Ledger) signOnce(o Options, version int) error {
+	if version == formatVersion {
 		return nil
 	}
-	if l.journal.Last() > 0 {
+	if version == unsigned && l.journal.Last() > 0 {
 		return fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
 	}
 	return sign(o.FS, o.DataDir, o.Zone)
-}
-
-// progressEvery is how many batches are replayed between two reports.
-const progressEvery = 1024
-
-func (l *Ledger) replay(progress func(Progress)) error {
-	started := time.Now()
-	var verdicts []store.Verdict
-	err := l.journal.Replay(1, func(sequence uint64, payload []byte) (err error) {
-		if progress != nil && sequence%progressEvery == 0 {
-			progress(Progress{sequence, l.journal.Last()})
-		}
-		verdicts, err = l.store.Apply(payload, verdicts[:0])
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("replaying the journal: %w", err)
-	}
-	meters, readings := l.store.Counts()
-	l.log.Info("journal replayed", "batches", l.journal.Last(), "meters", meters, "readings_in_memory", readings,
-		"took", time.Since(started).Round(time.Millisecond))
-	return nil
 }
 
 // Failed is closed when the journal can no longer be written. Nothing is
@@ -139,11 +138,18 @@ func (l *Ledger) Failed() <-chan struct{} { return l.committer.failed }
 // Failure says why, once Failed is closed.
 func (l *Ledger) Failure() error { return l.committer.failure }
 
-// Close waits for what was accepted and for a running maintenance step, and
-// gives the data folder up. Nothing may be sent to the ledger any more.
+// Close waits for what was accepted and for a running maintenance step, takes a
+// last snapshot and gives the data folder up. Nothing may be sent to the ledger any
+// more.
 func (l *Ledger) Close() error {
 	l.runs.stop()
+	l.snapshots.stop()
 	l.committer.stop()
+	if l.committer.failure == nil {
+		if err := l.snapshots.take(context.Background(), l.snapshots.freezeNow); err != nil {
+			l.log.Error("no last snapshot could be taken; the next start replays the journal", "error", err)
+		}
+	}
 	return errors.Join(l.journal.Close(), l.unlock())
 }
 

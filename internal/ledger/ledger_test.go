@@ -32,6 +32,10 @@ type bench struct {
 	fs   vfs.FS
 	zone *meter.Zone
 	now  time.Time
+
+	snapshotBytes int64
+	snapshotEvery time.Duration
+	diskFreeMin   uint64
 }
 
 func newBench(t testing.TB, zone string) *bench {
@@ -45,12 +49,13 @@ func (b *bench) options() ledger.Options {
 	return ledger.Options{
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
+		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin,
 	}
 }
 
 func (b *bench) open() {
 	b.t.Helper()
-	l, err := ledger.Open(b.options())
+	l, err := ledger.Open(context.Background(), b.options())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -193,12 +193,12 @@ func (l *Ledger) finish(run *Run, err error) {
 	close(run.done)
 }
 
-// errStopped ends a run when the program does.
-var errStopped = errors.New("the program is being stopped; the run can be repeated after a restart")
+// ErrStopped ends what takes long when the program is to end.
+var ErrStopped = errors.New("the program is being stopped; this can be repeated after a restart")
 
 func stopped(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return errStopped
+		return ErrStopped
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func (b *bench) mustNotOpen(change func(*ledger.Options), parts ...string) {
 	b.t.Helper()
 	o := b.options()
 	change(&o)
-	l, err := ledger.Open(o)
+	l, err := ledger.Open(context.Background(), o)
 	if err == nil {
 		b.t.Fatal("it was opened", errors.Join(l.Close()))
 	}

@@ -139,6 +139,7 @@ func (r *recorder) enqueue(ctx context.Context, readings []meter.Reading) error 
 	if !r.l.receiving && !r.restore {
 		return errNotReceiving
 	}
+	r.commit.deferred = true
 	r.latest = r.l.zone.Floor(r.l.now().Add(futureMax))
 	for _, reading := range readings {
 		if len(r.commit.payload) > recordBytesMax {

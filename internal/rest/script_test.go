@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -90,7 +91,7 @@ func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
 
 func (s *script) open() {
 	var err error
-	s.ledger, err = ledger.Open(ledger.Options{
+	s.ledger, err = ledger.Open(context.Background(), ledger.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 	})

@@ -112,10 +112,7 @@ func (s *Store) applyRecall(d *decoder) Verdict {
 	if stale {
 		return Verdict{Outcome: StaleRecall}
 	}
-	if m.recalled == nil {
-		m.recalled = make(map[Index]struct{})
-	}
-	m.recalled[i] = struct{}{}
+	m.recalled.add(i)
 	return Verdict{Outcome: Accepted}
 }
 

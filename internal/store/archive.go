@@ -13,25 +13,18 @@ func (s *Store) applySummaries(d *decoder) {
 	name := d.month()
 	for range d.uint32() {
 		i := s.meter(d)
-		summary := Summary{Count: d.uint16(), First: d.point(), Last: d.point()}
+		summary := d.summary()
 		if d.err != nil {
 			return
 		}
-		pending := s.pending[name]
-		if missing := int(i) + 1 - len(pending); missing > 0 {
-			pending = append(pending, make([]Summary, missing)...)
-		}
-		pending[i] = summary
-		s.pending[name] = pending
+		s.pending[name] = s.pending[name].with(i, summary, s.grid.ice)
 	}
 }
 
 // applyClose makes the archive the place of a month's readings, and clears them
 // from memory. Each meter's latest reading stays known.
 func (s *Store) applyClose(d *decoder) {
-	closed := MonthArchive{Month: d.month(), Revision: d.uint32()}
-	closed.Window = meter.Window{From: meter.Slot(d.uint32()), To: meter.Slot(d.uint32())}
-	closed.Archive = d.archive()
+	closed := d.monthArchive()
 	if d.err != nil {
 		return
 	}

@@ -50,11 +50,7 @@ type SummaryOf struct {
 
 // AppendAccount adds the registration of a meter to a batch.
 func AppendAccount(b []byte, a meter.Account) []byte {
-	b = append(b, kindAccount)
-	b = binary.BigEndian.AppendUint64(b, uint64(a.RegisteredAt.Unix()))
-	b = appendText(b, string(a.ID))
-	b = appendText(b, a.OwnerName)
-	return appendText(b, a.Address)
+	return appendAccount(append(b, kindAccount), a)
 }
 
 // AppendReading adds a reading to a batch.
@@ -93,8 +89,7 @@ func AppendSummaries(b []byte, m meter.Month, summaries []SummaryOf) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(summaries)))
 	for _, s := range summaries {
 		b = binary.BigEndian.AppendUint32(b, uint32(s.Meter))
-		b = binary.BigEndian.AppendUint16(b, s.Count)
-		b = appendPoint(appendPoint(b, s.First), s.Last)
+		b = appendSummary(b, s.Summary)
 	}
 	return b
 }
@@ -102,18 +97,12 @@ func AppendSummaries(b []byte, m meter.Month, summaries []SummaryOf) []byte {
 // AppendClose adds the closing of a month to a batch: its archive is on disk, and
 // its readings leave memory.
 func AppendClose(b []byte, m MonthArchive) []byte {
-	b = appendMonth(append(b, kindClose), m.Month)
-	b = binary.BigEndian.AppendUint32(b, m.Revision)
-	b = binary.BigEndian.AppendUint32(b, uint32(m.Window.From))
-	b = binary.BigEndian.AppendUint32(b, uint32(m.Window.To))
-	return appendArchive(b, m.Archive)
+	return appendMonthArchive(append(b, kindClose), m)
 }
 
 // AppendDay adds the archive of a day to a batch.
 func AppendDay(b []byte, d meter.Day, a Archive) []byte {
-	b = binary.BigEndian.AppendUint32(append(b, kindDay), uint32(d.Year))
-	b = append(b, uint8(d.Month), uint8(d.Day))
-	return appendArchive(b, a)
+	return appendArchive(appendDay(append(b, kindDay), d), a)
 }
 
 // AppendIntent adds to a batch that the archive of a period (YYYY-MM-DD or YYYY-MM)
@@ -122,6 +111,13 @@ func AppendDay(b []byte, d meter.Day, a Archive) []byte {
 func AppendIntent(b []byte, period string, sha256 [32]byte) []byte {
 	b = appendText(append(b, kindIntent), period)
 	return append(b, sha256[:]...)
+}
+
+func appendAccount(b []byte, a meter.Account) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(a.RegisteredAt.Unix()))
+	b = appendText(b, string(a.ID))
+	b = appendText(b, a.OwnerName)
+	return appendText(b, a.Address)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -138,6 +134,24 @@ func appendPoint(b []byte, p meter.Point) []byte {
 
 func appendMonth(b []byte, m meter.Month) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(m.Year*12+int(m.Month)-1))
+}
+
+func appendDay(b []byte, d meter.Day) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(d.Year))
+	return append(b, uint8(d.Month), uint8(d.Day))
+}
+
+func appendSummary(b []byte, s Summary) []byte {
+	b = binary.BigEndian.AppendUint16(b, s.Count)
+	return appendPoint(appendPoint(b, s.First), s.Last)
+}
+
+func appendMonthArchive(b []byte, m MonthArchive) []byte {
+	b = appendMonth(b, m.Month)
+	b = binary.BigEndian.AppendUint32(b, m.Revision)
+	b = binary.BigEndian.AppendUint32(b, uint32(m.Window.From))
+	b = binary.BigEndian.AppendUint32(b, uint32(m.Window.To))
+	return appendArchive(b, m.Archive)
 }
 
 func appendArchive(b []byte, a Archive) []byte {
@@ -194,4 +208,15 @@ func (d *decoder) month() meter.Month {
 
 func (d *decoder) archive() Archive {
 	return Archive{Rows: d.uint64(), SHA256: [32]byte(d.take(32)), WrittenAt: d.time()}
+}
+
+func (d *decoder) summary() Summary {
+	return Summary{Count: d.uint16(), First: d.point(), Last: d.point()}
+}
+
+func (d *decoder) monthArchive() MonthArchive {
+	m := MonthArchive{Month: d.month(), Revision: d.uint32()}
+	m.Window = meter.Window{From: meter.Slot(d.uint32()), To: meter.Slot(d.uint32())}
+	m.Archive = d.archive()
+	return m
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"math/bits"
+	"slices"
 
 	"meterledger/internal/meter"
 )
@@ -10,16 +11,18 @@ import (
 // costs one chunk, 28 KiB, and not a page.
 const chunkMeters = 256
 
-// chunk is the day of 256 meters. Only the wide blocks stand behind a pointer,
-// at the front, so that the garbage collector looks at three words of it.
+// chunk is the day of 256 meters. Its blocks fill one slab without pointers, of
+// which the garbage collector has nothing to see.
 type chunk struct {
-	wide   []wideBlock
-	blocks [chunkMeters]block
+	blocks   *[chunkMeters]block // nil where nothing was received
+	wide     []wideBlock
+	readings uint32 // in all blocks
+	age      age
 }
 
-// page is one day of all meters: chunks by meter, nil where nothing was received.
+// page is one day of all meters: chunks by meter.
 type page struct {
-	chunks []*chunk
+	chunks []chunk
 }
 
 // grid is the readings in memory: pages by day of standard time, counted from
@@ -27,6 +30,7 @@ type page struct {
 type grid struct {
 	first uint32
 	pages []*page
+	ice   ice
 }
 
 // at returns the register of a meter at a slot.
@@ -48,8 +52,8 @@ func (g *grid) find(i Index, day uint32) (*chunk, *block) {
 	if p == nil || int(i/chunkMeters) >= len(p.chunks) {
 		return nil, nil
 	}
-	c := p.chunks[i/chunkMeters]
-	if c == nil {
+	c := &p.chunks[i/chunkMeters]
+	if c.blocks == nil {
 		return nil, nil
 	}
 	return c, &c.blocks[i%chunkMeters]
@@ -59,7 +63,9 @@ func (g *grid) find(i Index, day uint32) (*chunk, *block) {
 func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 	day, place := slot.Page()
 	c := g.page(day).chunk(i)
+	c.melt(g.ice)
 	c.set(&c.blocks[i%chunkMeters], place, register)
+	c.readings++
 }
 
 func (g *grid) page(day uint32) *page {
@@ -84,12 +90,22 @@ func (g *grid) page(day uint32) *page {
 func (p *page) chunk(i Index) *chunk {
 	place := int(i / chunkMeters)
 	if place >= len(p.chunks) {
-		p.chunks = append(p.chunks, make([]*chunk, place+1-len(p.chunks))...)
+		p.chunks = append(p.chunks, make([]chunk, place+1-len(p.chunks))...)
 	}
-	if p.chunks[place] == nil {
-		p.chunks[place] = &chunk{}
+	return &p.chunks[place]
+}
+
+// melt makes a chunk fit to be changed: one that is new gets its blocks, and one
+// that a frozen state shares is copied first.
+func (c *chunk) melt(ice ice) {
+	switch {
+	case c.blocks == nil:
+		c.blocks = new([chunkMeters]block)
+	case ice.covers(c.age):
+		blocks := *c.blocks
+		c.blocks, c.wide = &blocks, slices.Clone(c.wide)
 	}
-	return p.chunks[place]
+	c.age = ice.age
 }
 
 func (c *chunk) get(b *block, place int) meter.KWh {
@@ -176,7 +192,8 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 	return points
 }
 
-// clear drops every reading within a window and returns how many they were.
+// clear drops every reading within a window and returns how many they were. A
+// chunk whose whole day lies in it is let go without being looked at.
 func (g *grid) clear(w meter.Window) (dropped uint64) {
 	for place, p := range g.pages {
 		mask := dayMask(g.first+uint32(place), w)
@@ -184,13 +201,12 @@ func (g *grid) clear(w meter.Window) (dropped uint64) {
 			continue
 		}
 		used := false
-		for i, c := range p.chunks {
-			n, left := c.clear(mask)
-			dropped += n
-			if !left {
-				p.chunks[i] = nil
-			}
-			used = used || left
+		for i := range p.chunks {
+			c := &p.chunks[i]
+			before := c.readings
+			c.clear(mask, g.ice)
+			dropped += uint64(before - c.readings)
+			used = used || c.readings > 0
 		}
 		if !used {
 			g.pages[place] = nil
@@ -200,18 +216,22 @@ func (g *grid) clear(w meter.Window) (dropped uint64) {
 	return dropped
 }
 
-// clear drops the readings of a mask's slots, and reports whether any are left.
-func (c *chunk) clear(mask uint64) (dropped uint64, left bool) {
-	if c == nil {
-		return 0, false
+// clear drops the readings of a mask's slots.
+func (c *chunk) clear(mask uint64, ice ice) {
+	if c.blocks == nil {
+		return
 	}
-	for i := range c.blocks {
-		b := &c.blocks[i]
-		dropped += uint64(bits.OnesCount64(b.mask() & mask))
-		b.head &^= mask
-		left = left || b.mask() != 0
+	if mask != maskBits {
+		c.melt(ice)
+		for i := range c.blocks {
+			b := &c.blocks[i]
+			c.readings -= uint32(bits.OnesCount64(b.mask() & mask))
+			b.head &^= mask
+		}
 	}
-	return dropped, left
+	if mask == maskBits || c.readings == 0 {
+		*c = chunk{}
+	}
 }
 
 // trim forgets empty days at both ends.

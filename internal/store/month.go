@@ -39,23 +39,17 @@ type Summary struct {
 // month is a month that was archived and cleared from memory.
 type month struct {
 	MonthArchive
-	summaries []Summary          // by Index; Count is 0 for a meter without readings
-	recalled  map[Index]struct{} // meters whose archived rows are in memory again
-	late      bool               // readings came since it was closed
+	summaries summaries
+	recalled  indexSet // meters whose archived rows are in memory again
+	late      bool     // readings came since it was closed
 }
 
-func (m *month) summary(i Index) (Summary, bool) {
-	if int(i) >= len(m.summaries) || m.summaries[i].Count == 0 {
-		return Summary{}, false
-	}
-	return m.summaries[i], true
-}
+func (m *month) summary(i Index) (Summary, bool) { return m.summaries.of(i) }
 
 // mustRecall reports whether rows of the meter stand in the archive only.
 func (m *month) mustRecall(i Index) bool {
 	_, archived := m.summary(i)
-	_, recalled := m.recalled[i]
-	return archived && !recalled
+	return archived && !m.recalled.has(i)
 }
 
 // cleared is the part of the window that belongs to the month's own archive.

@@ -20,7 +20,7 @@ type Store struct {
 	latest   []meter.Point // by Index: the reading with the latest slot ever accepted; slot 0 before the first
 	grid     grid
 	months   []*month                  // archived and cleared, in order of time
-	pending  map[meter.Month][]Summary // of months that are being closed, by Index
+	pending  map[meter.Month]summaries // of months that are being closed
 	days     []DayArchive              // in order of time
 	intents  map[string][32]byte       // by period: hash of the archive that was about to be put in place
 	paused   bool                      // reception was shut down
@@ -29,7 +29,7 @@ type Store struct {
 
 // New returns an empty store that receives readings.
 func New() *Store {
-	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month][]Summary), intents: make(map[string][32]byte)}
+	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]summaries), intents: make(map[string][32]byte)}
 }
 
 // Lookup returns the index of a registered meter.

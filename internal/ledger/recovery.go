@@ -1,0 +1,128 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"meterledger/internal/journal"
+	"meterledger/internal/snapshot"
+	"meterledger/internal/store"
+)
+
+// Progress is how far the way back to the state of before has come.
+type Progress struct {
+	Phase       string // what is being read
+	Done, Total int64  // bytes of a snapshot, batches of the journal
+}
+
+func (p Progress) String() string {
+	return fmt.Sprintf("%s, %d of %d (%d %%)", p.Phase, p.Done, p.Total, 100*p.Done/max(p.Total, 1))
+}
+
+// recovery brings the state back: the newest good snapshot, then what the journal
+// says since.
+type recovery struct {
+	ctx       context.Context
+	journal   *journal.Journal
+	snapshots *snapshot.Folder
+	log       *slog.Logger
+	report    func(Progress) // or nil
+	reported  time.Time      // in the log
+
+	store    *store.Store
+	from     uint64 // batch of the snapshot; 0 where there is none
+	size     int64  // of the snapshot in bytes
+	replayed int64  // bytes of journal behind it
+}
+
+// reportEvery is how often a long recovery says in the log how far it is.
+const reportEvery = 5 * time.Second
+
+func (r *recovery) run() error {
+	began := time.Now()
+	r.reported = began
+	if err := r.readSnapshot(); err != nil {
+		return err
+	}
+	if err := r.replay(); err != nil {
+		return err
+	}
+	meters, readings := r.store.Counts()
+	r.log.Info("state is back", "snapshot_batch", r.from, "snapshot_bytes", r.size, "batches_replayed", r.journal.Last()-r.from,
+		"meters", meters, "readings_in_memory", readings, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// readSnapshot takes the newest snapshot that is good. One that is damaged is
+// passed over: the journal is only cut behind the one before it.
+func (r *recovery) readSnapshot() error {
+	sequences, err := r.snapshots.Sequences()
+	if err != nil {
+		return err
+	}
+	for _, sequence := range sequences {
+		position, err := r.decode(sequence)
+		if stop := stopped(r.ctx); stop != nil {
+			return stop
+		}
+		if err != nil {
+			r.log.Error("a snapshot cannot be used, the one before it is tried", "error", err)
+			continue
+		}
+		r.from = sequence
+		return r.journal.GoesOnFrom(journal.Position(position))
+	}
+	r.store = store.New()
+	if first, err := r.journal.First(); err != nil || first <= 1 {
+		return err
+	}
+	return fmt.Errorf("no snapshot can be read (of %d), and the journal was cut behind one: put back a copy of the data folder", len(sequences))
+}
+
+func (r *recovery) decode(sequence uint64) (snapshot.Position, error) {
+	d := store.NewStateDecoder()
+	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
+		r.size = total
+		r.progress("reading the snapshot of batch "+fmt.Sprint(sequence), done, total)
+		return errors.Join(stopped(r.ctx), d.Decode(record))
+	})
+	if err != nil {
+		return position, err
+	}
+	r.store, err = d.Store()
+	return position, err
+}
+
+func (r *recovery) replay() error {
+	var verdicts []store.Verdict
+	err := r.journal.Replay(r.from+1, func(sequence uint64, payload []byte) (err error) {
+		r.progress("replaying the journal", int64(sequence-r.from), int64(r.journal.Last()-r.from))
+		if err := stopped(r.ctx); err != nil {
+			return err
+		}
+		r.replayed += int64(len(payload))
+		verdicts, err = r.store.Apply(payload, verdicts[:0])
+		return err
+	})
+	if stop := stopped(r.ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		return fmt.Errorf("replaying the journal: %w", err)
+	}
+	return nil
+}
+
+func (r *recovery) progress(phase string, done, total int64) {
+	p := Progress{phase, done, total}
+	if r.report != nil {
+		r.report(p)
+	}
+	if time.Since(r.reported) > reportEvery {
+		r.reported = time.Now()
+		r.log.Info("starting", "progress", p)
+	}
+}

@@ -1,0 +1,206 @@
+package snapshot_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"meterledger/internal/snapshot"
+)
+
+func open(t *testing.T, fs vfs.FS) *snapshot.Folder {
+	t.Helper()
+	f, err := snapshot.OpenFolder(fs, "data/snapshots")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func position(sequence uint64) snapshot.Position {
+	return snapshot.Position{Journal: [16]byte{1, 2, 3}, Sequence: sequence, Hash: [32]byte{9, 8, 7}}
+}
+
+var records = []string{"one", strings.Repeat("two", 100_000), "\x00"}
+
+func write(f *snapshot.Folder, sequence uint64) (int64, error) {
+	return f.Write(position(sequence), func(emit func([]byte) error) error {
+		for _, record := range records {
+			if err := emit([]byte(record)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func read(f *snapshot.Folder, sequence uint64) (p snapshot.Position, got []string, err error) {
+	p, err = f.Read(sequence, func(record []byte, done, total int64) error {
+		if done > total {
+			return fmt.Errorf("%d of %d bytes", done, total)
+		}
+		got = append(got, string(record))
+		return nil
+	})
+	return p, got, err
+}
+
+func TestASnapshotIsReadAsItWasWritten(t *testing.T) {
+	f := open(t, vfs.NewMem())
+	size, err := write(f, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, got, err := read(f, 17)
+	if err != nil || p != position(17) || !slices.Equal(got, records) {
+		t.Errorf("read %d records at %v, %v", len(got), p, err)
+	}
+	if want := int64(64 + 3*8 + 300_004 + 8); size != want {
+		t.Errorf("size %d, want %d", size, want)
+	}
+}
+
+func TestTheNewestComeFirstAndOnlyThoseAreKeptThatShall(t *testing.T) {
+	fs := vfs.NewMem()
+	f := open(t, fs)
+	for _, sequence := range []uint64{9, 10, 100, 99} {
+		if _, err := write(f, sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"x.snapshot", "00000000000000000007.snapshot.tmp", "README"} {
+		file, err := fs.Create("data/snapshots/"+name, "test")
+		if err = errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := f.Sequences(); err != nil || !slices.Equal(all, []uint64{100, 99, 10, 9}) {
+		t.Errorf("there are %v, %v", all, err)
+	}
+	if err := f.Keep(99, 100); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := open(t, fs).Sequences(); err != nil || !slices.Equal(all, []uint64{100, 99}) {
+		t.Errorf("kept are %v, %v", all, err)
+	}
+	if names, _ := fs.List("data/snapshots"); slices.Contains(names, "00000000000000000007.snapshot.tmp") {
+		t.Error("what a crash left behind is still there")
+	}
+}
+
+// TestNoDamageIsTakenForASnapshot alters every byte, cuts at every length and adds one.
+func TestNoDamageIsTakenForASnapshot(t *testing.T) {
+	records = []string{"one", "two and a half", "\x00"}
+	fs := vfs.NewMem()
+	f := open(t, fs)
+	if _, err := write(f, 17); err != nil {
+		t.Fatal(err)
+	}
+	whole := content(t, fs, f.Path(17))
+	damage := map[string][]byte{"longer": append(bytes.Clone(whole), 0)}
+	for i := range whole {
+		damage[fmt.Sprint("cut to ", i)] = whole[:i]
+		for bit := range 8 {
+			flipped := bytes.Clone(whole)
+			flipped[i] ^= 1 << bit
+			damage[fmt.Sprint("bit ", bit, " of byte ", i)] = flipped
+		}
+	}
+	damage["two records swapped"] = swapped(whole)
+	for what, b := range damage {
+		put(t, fs, f.Path(17), b)
+		_, _, err := read(f, 17)
+		var corruption *snapshot.CorruptionError
+		if !errors.As(err, &corruption) || corruption.File != f.Path(17) || corruption.Offset > int64(len(whole)) {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	put(t, fs, f.Path(18), whole)
+	if _, _, err := read(f, 18); err == nil {
+		t.Error("a snapshot under another's name was taken")
+	}
+}
+
+func swapped(whole []byte) []byte {
+	const header, frame = 64, 8
+	one, two := len("one")+frame, len("two and a half")+frame
+	b := bytes.Clone(whole[:header])
+	b = append(b, whole[header+one:header+one+two]...)
+	b = append(b, whole[header:header+one]...)
+	return append(b, whole[header+one+two:]...)
+}
+
+func TestAFailedWriteLeavesTheSnapshotOfBefore(t *testing.T) {
+	broken := errors.New("the state cannot be read")
+	f := open(t, vfs.NewMem())
+	if _, err := write(f, 17); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Write(position(18), func(emit func([]byte) error) error {
+		return errors.Join(emit([]byte("half")), broken)
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if all, err := f.Sequences(); err != nil || !slices.Equal(all, []uint64{17}) {
+		t.Errorf("there are %v, %v", all, err)
+	}
+}
+
+func TestASnapshotThatIsReadBackAlteredIsRemoved(t *testing.T) {
+	disk := vfs.NewMem()
+	altering := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpOpen && strings.HasSuffix(op.Path, ".snapshot") {
+			b := content(t, disk, op.Path)
+			b[len(b)-20] ^= 1 // as a disk would that does not keep what it was given
+			put(t, disk, op.Path, b)
+		}
+		return nil
+	}))
+	f := open(t, altering)
+	var corruption *snapshot.CorruptionError
+	if _, err := write(f, 17); !errors.As(err, &corruption) {
+		t.Errorf("error %v", err)
+	}
+	if all, err := f.Sequences(); err != nil || len(all) > 0 {
+		t.Errorf("there are %v, %v", all, err)
+	}
+}
+
+func content(t *testing.T, fs vfs.FS, path string) []byte {
+	t.Helper()
+	file, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	stat, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, stat.Size())
+	if _, err := file.ReadAt(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func put(t *testing.T, fs vfs.FS, path string, b []byte) {
+	t.Helper()
+	file, err := fs.Create(path, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write(bytes.Clone(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

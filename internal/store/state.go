@@ -1,0 +1,238 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+
+	"meterledger/internal/meter"
+)
+
+// A state is records, one after another in the order of their kinds, numbers and
+// texts as in a batch. Meters are counted in the order of their accounts.
+//
+//	begin      01 | version uint8 | reception uint8
+//	accounts   02 | n uint32 | n × (registered at | id | owner name | address)
+//	latest     03 | first meter uint32 | n uint32 | n × point
+//	day        04 | year uint32, month uint8, day uint8 | archive
+//	intent     05 | period | SHA-256 32 bytes
+//	month      06 | month | revision uint32 | window from, to uint32 | archive | late uint8 | n uint32 | n × recalled uint64
+//	summaries  07 | month | first meter uint32 | n uint32 | n × (count uint16, first point, last point)
+//	pending    08 | as summaries, of a month that is being closed
+//	chunk      09 | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
+//	end        10 | records uint32 | meters uint32 | readings uint64
+//
+//	recalled:  bit m of word w is meter 64 w + m
+//	block:     head uint64 | base uint64 | 48 × offset uint16   or, in the wide form,
+//	           head uint64 | 48 × coefficient uint64 | 48 × scale uint8
+//
+// records counts them all, itself included.
+const (
+	stateBegin = iota + 1
+	stateAccounts
+	stateLatest
+	stateDay
+	stateIntent
+	stateMonth
+	stateSummaries
+	statePending
+	stateChunk
+	stateEnd
+
+	stateVersion = 1
+	// accountsTogether keeps a record of accounts below 2 MiB, however long the
+	// names are.
+	accountsTogether = 1024
+	latestTogether   = 8192
+)
+
+// Encode hands out the state record by record. A record is only valid during the call.
+func (f *Frozen) Encode(emit func(record []byte) error) error {
+	e := &stateEncoder{emit: emit}
+	e.books(f)
+	readings := e.grid(&f.grid)
+	b := binary.BigEndian.AppendUint32(e.begin(stateEnd), e.records+1)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(f.accounts)))
+	e.put(binary.BigEndian.AppendUint64(b, readings))
+	return e.err
+}
+
+// Hash returns a hash of all that the store knows. Two stores that hold the same
+// have the same hash, however they came to it.
+func (s *Store) Hash() [sha256.Size]byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	hash := sha256.New()
+	e := &stateEncoder{emit: func(record []byte) error { _, err := hash.Write(record); return err }}
+	e.books(s.share())
+	for i := range s.accounts {
+		b := binary.BigEndian.AppendUint32(e.buffer[:0], uint32(i))
+		for _, p := range s.grid.appendPoints(nil, Index(i), meter.Window{To: math.MaxUint32}) {
+			b = appendPoint(b, p)
+		}
+		e.put(b)
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compare)
+	return keys
+}
+
+func flag(set bool) uint8 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// stateEncoder makes one record after another in the same buffer. Once emit has failed
+// it does nothing more.
+type stateEncoder struct {
+	emit    func([]byte) error
+	buffer  []byte
+	records uint32
+	err     error
+}
+
+func (e *stateEncoder) begin(kind uint8) []byte { return append(e.buffer[:0], kind) }
+
+func (e *stateEncoder) put(record []byte) {
+	e.buffer = record
+	e.records++
+	if e.err == nil {
+		e.err = e.emit(record)
+	}
+}
+
+// books writes everything but the readings.
+func (e *stateEncoder) books(f *Frozen) {
+	e.put(append(e.begin(stateBegin), stateVersion, flag(!f.paused)))
+	for part := range slices.Chunk(f.accounts, accountsTogether) {
+		b := binary.BigEndian.AppendUint32(e.begin(stateAccounts), uint32(len(part)))
+		for _, a := range part {
+			b = appendAccount(b, a)
+		}
+		e.put(b)
+	}
+	for first := 0; first < len(f.latest); first += latestTogether {
+		e.latest(first, f.latest[first:min(first+latestTogether, len(f.latest))])
+	}
+	for _, d := range f.days {
+		e.put(appendArchive(appendDay(e.begin(stateDay), d.Day), d.Archive))
+	}
+	for _, period := range sortedKeys(f.intents, strings.Compare) {
+		sum := f.intents[period]
+		e.put(append(appendText(e.begin(stateIntent), period), sum[:]...))
+	}
+	for i := range f.months {
+		e.month(&f.months[i])
+	}
+	for i := range f.months {
+		e.summaries(stateSummaries, f.months[i].Month, f.months[i].summaries)
+	}
+	for _, name := range sortedKeys(f.pending, meter.Month.Compare) {
+		e.summaries(statePending, name, f.pending[name])
+	}
+}
+
+func (e *stateEncoder) latest(first int, points []meter.Point) {
+	b := binary.BigEndian.AppendUint32(e.begin(stateLatest), uint32(first))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(points)))
+	for _, p := range points {
+		b = appendPoint(b, p)
+	}
+	e.put(b)
+}
+
+func (e *stateEncoder) month(m *month) {
+	b := appendMonthArchive(e.begin(stateMonth), m.MonthArchive)
+	b = append(b, flag(m.late))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(m.recalled)))
+	for _, word := range m.recalled {
+		b = binary.BigEndian.AppendUint64(b, word)
+	}
+	e.put(b)
+}
+
+func (e *stateEncoder) summaries(kind uint8, name meter.Month, s summaries) {
+	for place, segment := range s {
+		if segment == nil {
+			continue
+		}
+		b := appendMonth(e.begin(kind), name)
+		b = binary.BigEndian.AppendUint32(b, uint32(place*segmentMeters))
+		b = binary.BigEndian.AppendUint32(b, segmentMeters)
+		for _, summary := range &segment.all {
+			b = appendSummary(b, summary)
+		}
+		e.put(b)
+	}
+}
+
+func (e *stateEncoder) grid(g *grid) (readings uint64) {
+	for day, p := range g.pages {
+		if p == nil {
+			continue
+		}
+		for place := range p.chunks {
+			if c := &p.chunks[place]; c.readings > 0 && e.err == nil {
+				e.chunk(g.first+uint32(day), Index(place*chunkMeters), c)
+				readings += uint64(c.readings)
+			}
+		}
+	}
+	return readings
+}
+
+func (e *stateEncoder) chunk(day uint32, first Index, c *chunk) {
+	b := binary.BigEndian.AppendUint32(e.begin(stateChunk), day)
+	b = binary.BigEndian.AppendUint32(b, uint32(first))
+	used := len(b)
+	b = append(b, make([]byte, chunkMeters/8)...)
+	for i := range c.blocks {
+		block := &c.blocks[i]
+		if block.mask() == 0 {
+			continue
+		}
+		b[used+i/8] |= 0x80 >> (i % 8)
+		if block.isWide() {
+			b = block.appendWide(b, &c.wide[block.base])
+		} else {
+			b = block.append(b)
+		}
+	}
+	e.put(b)
+}
+
+const (
+	blockBytes     = 8 + 8 + 2*meter.SlotsPerDay
+	wideBlockBytes = 8 + 9*meter.SlotsPerDay
+)
+
+func (b *block) append(to []byte) []byte {
+	at := len(to)
+	to = slices.Grow(to, blockBytes)[:at+blockBytes]
+	record := (*[blockBytes]byte)(to[at:])
+	binary.BigEndian.PutUint64(record[0:], b.head)
+	binary.BigEndian.PutUint64(record[8:], uint64(b.base))
+	for i, offset := range &b.offsets {
+		binary.BigEndian.PutUint16(record[16+2*i:], offset)
+	}
+	return to
+}
+
+func (b *block) appendWide(to []byte, w *wideBlock) []byte {
+	to = binary.BigEndian.AppendUint64(to, b.head)
+	for _, coefficient := range w.coefficients {
+		to = binary.BigEndian.AppendUint64(to, uint64(coefficient))
+	}
+	return append(to, w.scales[:]...)
+}
