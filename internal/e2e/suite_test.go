@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"meterledger/api/apitest"
+	_ "meterledger/internal/maintenance" // so that go test does not take a result
+	_ "meterledger/internal/rest"        // of other programs than today's from its cache
 	"meterledger/internal/tools/suite/programs"
 )
 

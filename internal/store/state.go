@@ -167,10 +167,14 @@ func (e *stateEncoder) summaries(kind uint8, name meter.Month, s summaries) {
 		if segment == nil {
 			continue
 		}
+		used := segmentMeters
+		for used > 0 && segment.all[used-1].Count == 0 {
+			used--
+		}
 		b := appendMonth(e.begin(kind), name)
 		b = binary.BigEndian.AppendUint32(b, uint32(place*segmentMeters))
-		b = binary.BigEndian.AppendUint32(b, segmentMeters)
-		for _, summary := range &segment.all {
+		b = binary.BigEndian.AppendUint32(b, uint32(used))
+		for _, summary := range segment.all[:used] {
 			b = appendSummary(b, summary)
 		}
 		e.put(b)
