@@ -329,3 +329,27 @@ func TestAStartThatIsStoppedSaysSoAndHarmsNothing(t *testing.T) {
 	defer b.close()
 	b.wantReadings("A", "2026-11-20T00:00", 5)
 }
+
+func TestAStartReportsHowFarItIs(t *testing.T) {
+	b := newCrashableBench(t)
+	b.register("A")
+	b.snapshot()
+	b.live("A", "2026-11-20T00:00", 0, 5)
+	survived := b.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+	b.close()
+	b.fs = survived
+	o := b.options()
+	last := make(map[string]ledger.Progress)
+	o.Progress = func(p ledger.Progress) { last[p.Phase] = p }
+	l, err := ledger.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if p := last["replaying the journal"]; p.Done != 5 || p.Total != 5 || !strings.Contains(p.String(), "5 of 5 (100 %)") {
+		t.Errorf("replay: %v", p)
+	}
+	if p := last["reading the snapshot of batch 1"]; p.Done == 0 || p.Done > p.Total {
+		t.Errorf("snapshot: %v", p)
+	}
+}
