@@ -59,7 +59,6 @@ func (s *Store) applyAccount(d *decoder) Verdict {
 	}
 	s.byID[account.ID] = Index(len(s.accounts))
 	s.accounts = append(s.accounts, account)
-	s.latest = append(s.latest, meter.Point{})
 	return Verdict{Outcome: Accepted}
 }
 
@@ -81,8 +80,8 @@ func (s *Store) applyReading(d *decoder) Verdict {
 func (s *Store) record(i Index, p meter.Point) {
 	s.grid.set(i, p.Slot, p.Register)
 	s.readings++
-	if p.Slot > s.latest[i].Slot {
-		s.latest[i] = p
+	if p.Slot > s.latest.at(i).Slot {
+		s.latest.set(i, p, s.grid.ice)
 	}
 }
 

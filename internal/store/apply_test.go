@@ -53,7 +53,7 @@ func TestClosingClearsMemoryAndKeepsTheLatestReading(t *testing.T) {
 	if _, readings := s.Counts(); readings != 0 {
 		t.Errorf("%d readings in memory", readings)
 	}
-	if latest := s.latest[0]; latest.Slot != 960_050 {
+	if latest := s.latest.at(0); latest.Slot != 960_050 {
 		t.Errorf("latest is %v", latest)
 	}
 	if v := s.Judge(reading(960_100, 1999)); v.Outcome != BelowEarlier || v.Other.Slot != 960_050 {

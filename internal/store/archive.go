@@ -17,7 +17,9 @@ func (s *Store) applySummaries(d *decoder) {
 		if d.err != nil {
 			return
 		}
-		s.pending[name] = s.pending[name].with(i, summary, s.grid.ice)
+		pending := s.pending[name]
+		pending.set(i, summary, s.grid.ice)
+		s.pending[name] = pending
 	}
 }
 

@@ -24,18 +24,17 @@ type Frozen struct {
 	store *Store // the one that was frozen
 
 	accounts []meter.Account
-	latest   []meter.Point
+	latest   column[meter.Point]
 	grid     grid
 	months   []month
-	pending  map[meter.Month]summaries
+	pending  map[meter.Month]column[Summary]
 	days     []DayArchive
 	intents  map[string][32]byte
 	paused   bool
 }
 
-// Freeze returns the state of this moment. It copies no readings but each meter's
-// latest, only where they stand; what is changed afterwards is copied then, a chunk
-// at a time. It must not
+// Freeze returns the state of this moment. It copies no readings, only where they
+// stand; what is changed afterwards is copied then, a chunk at a time. It must not
 // run beside Apply, and Thaw must be called before the next Freeze.
 func (s *Store) Freeze() *Frozen {
 	s.mu.RLock()
@@ -53,10 +52,10 @@ func (s *Store) share() *Frozen {
 	f := &Frozen{
 		store:    s,
 		accounts: s.accounts[:len(s.accounts):len(s.accounts)], // only ever appended to
-		latest:   slices.Clone(s.latest),
+		latest:   s.latest.share(),
 		grid:     grid{first: s.grid.first, pages: make([]*page, len(s.grid.pages))},
 		months:   make([]month, len(s.months)),
-		pending:  make(map[meter.Month]summaries, len(s.pending)),
+		pending:  make(map[meter.Month]column[Summary], len(s.pending)),
 		days:     slices.Clone(s.days),
 		intents:  maps.Clone(s.intents),
 		paused:   s.paused,
@@ -71,7 +70,7 @@ func (s *Store) share() *Frozen {
 		f.months[i].recalled = slices.Clone(m.recalled)
 	}
 	for name, summaries := range s.pending {
-		f.pending[name] = slices.Clone(summaries)
+		f.pending[name] = summaries.share()
 	}
 	return f
 }

@@ -39,12 +39,15 @@ type Summary struct {
 // month is a month that was archived and cleared from memory.
 type month struct {
 	MonthArchive
-	summaries summaries
-	recalled  indexSet // meters whose archived rows are in memory again
-	late      bool     // readings came since it was closed
+	summaries column[Summary] // Count is 0 for a meter without readings
+	recalled  indexSet        // meters whose archived rows are in memory again
+	late      bool            // readings came since it was closed
 }
 
-func (m *month) summary(i Index) (Summary, bool) { return m.summaries.of(i) }
+func (m *month) summary(i Index) (Summary, bool) {
+	summary := m.summaries.at(i)
+	return summary, summary.Count > 0
+}
 
 // mustRecall reports whether rows of the meter stand in the archive only.
 func (m *month) mustRecall(i Index) bool {

@@ -45,7 +45,6 @@ const (
 	// accountsTogether keeps a record of accounts below 2 MiB, however long the
 	// names are.
 	accountsTogether = 1024
-	latestTogether   = 8192
 )
 
 // Encode hands out the state record by record. A record is only valid during the call.
@@ -122,9 +121,7 @@ func (e *stateEncoder) books(f *Frozen) {
 		}
 		e.put(b)
 	}
-	for first := 0; first < len(f.latest); first += latestTogether {
-		e.latest(first, f.latest[first:min(first+latestTogether, len(f.latest))])
-	}
+	encodeColumn(e, f.latest, func(b []byte) []byte { return append(b, stateLatest) }, appendPoint)
 	for _, d := range f.days {
 		e.put(appendArchive(appendDay(e.begin(stateDay), d.Day), d.Archive))
 	}
@@ -143,15 +140,6 @@ func (e *stateEncoder) books(f *Frozen) {
 	}
 }
 
-func (e *stateEncoder) latest(first int, points []meter.Point) {
-	b := binary.BigEndian.AppendUint32(e.begin(stateLatest), uint32(first))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(points)))
-	for _, p := range points {
-		b = appendPoint(b, p)
-	}
-	e.put(b)
-}
-
 func (e *stateEncoder) month(m *month) {
 	b := appendMonthArchive(e.begin(stateMonth), m.MonthArchive)
 	b = append(b, flag(m.late))
@@ -162,20 +150,25 @@ func (e *stateEncoder) month(m *month) {
 	e.put(b)
 }
 
-func (e *stateEncoder) summaries(kind uint8, name meter.Month, s summaries) {
-	for place, segment := range s {
+func (e *stateEncoder) summaries(kind uint8, name meter.Month, summaries column[Summary]) {
+	encodeColumn(e, summaries, func(b []byte) []byte { return appendMonth(append(b, kind), name) }, appendSummary)
+}
+
+// encodeColumn writes a column, a record for each segment that has a value.
+func encodeColumn[T comparable](e *stateEncoder, c column[T], begin func([]byte) []byte, add func([]byte, T) []byte) {
+	for place, segment := range c {
 		if segment == nil {
 			continue
 		}
+		var zero T
 		used := segmentMeters
-		for used > 0 && segment.all[used-1].Count == 0 {
+		for used > 0 && segment.all[used-1] == zero {
 			used--
 		}
-		b := appendMonth(e.begin(kind), name)
-		b = binary.BigEndian.AppendUint32(b, uint32(place*segmentMeters))
+		b := binary.BigEndian.AppendUint32(begin(e.buffer[:0]), uint32(place*segmentMeters))
 		b = binary.BigEndian.AppendUint32(b, uint32(used))
-		for _, summary := range segment.all[:used] {
-			b = appendSummary(b, summary)
+		for _, value := range segment.all[:used] {
+			b = add(b, value)
 		}
 		e.put(b)
 	}

@@ -50,8 +50,10 @@ func (sd *StateDecoder) Decode(record []byte) error {
 		sd.s.applyIntent(d)
 	case kind == stateMonth:
 		sd.month(d)
-	case kind == stateSummaries, kind == statePending:
-		sd.summaries(d, kind)
+	case kind == stateSummaries:
+		sd.summaries(d)
+	case kind == statePending:
+		sd.pending(d)
 	case kind == stateChunk:
 		sd.chunk(d)
 	case kind == stateEnd:
@@ -81,14 +83,7 @@ func (sd *StateDecoder) begin(d *decoder) {
 }
 
 func (sd *StateDecoder) latest(d *decoder) {
-	first, n := d.uint32(), d.uint32()
-	if uint64(first)+uint64(n) > uint64(len(sd.s.latest)) {
-		d.fail(fmt.Errorf("meter %d is not registered", uint64(first)+uint64(n)-1))
-		return
-	}
-	for i := range sd.s.latest[first:][:n] {
-		sd.s.latest[int(first)+i] = d.point()
-	}
+	decodeColumn(sd, d, &sd.s.latest, d.point)
 }
 
 func (sd *StateDecoder) month(d *decoder) {
@@ -105,37 +100,34 @@ func (sd *StateDecoder) month(d *decoder) {
 	sd.s.months = append(sd.s.months, m)
 }
 
-func (sd *StateDecoder) summaries(d *decoder, kind uint8) {
-	name, first, n := d.month(), d.uint32(), d.uint32()
+func (sd *StateDecoder) summaries(d *decoder) {
+	name := d.month()
 	m := sd.s.closedMonth(name)
-	if kind == stateSummaries && m == nil {
+	if m == nil {
 		d.fail(fmt.Errorf("summaries of %s, which is not closed", name))
 		return
 	}
-	var all summaries
-	if kind == statePending {
-		all = sd.s.pending[name]
-	} else if m != nil {
-		all = m.summaries
+	decodeColumn(sd, d, &m.summaries, d.summary)
+}
+
+func (sd *StateDecoder) pending(d *decoder) {
+	name := d.month()
+	pending := sd.s.pending[name]
+	decodeColumn(sd, d, &pending, d.summary)
+	sd.s.pending[name] = pending
+}
+
+func decodeColumn[T comparable](sd *StateDecoder, d *decoder, c *column[T], next func() T) {
+	first, n := Index(d.uint32()), d.uint32()
+	if uint64(first)+uint64(n) > uint64(len(sd.s.accounts)) {
+		d.fail(fmt.Errorf("meter %d is not registered", uint64(first)+uint64(n)-1))
+		return
 	}
-	for i := Index(first); i < Index(first+n); i++ {
-		summary := d.summary()
-		if d.err != nil {
-			return
+	var zero T
+	for i := first; i < first+Index(n); i++ {
+		if value := next(); value != zero {
+			c.set(i, value, ice{})
 		}
-		if summary.Count == 0 {
-			continue
-		}
-		if int(i) >= len(sd.s.accounts) {
-			d.fail(fmt.Errorf("meter %d is not registered", i))
-			return
-		}
-		all = all.with(i, summary, ice{})
-	}
-	if kind == statePending {
-		sd.s.pending[name] = all
-	} else {
-		m.summaries = all
 	}
 }
 

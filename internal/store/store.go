@@ -17,19 +17,19 @@ type Store struct {
 
 	accounts []meter.Account // by Index
 	byID     map[meter.ID]Index
-	latest   []meter.Point // by Index: the reading with the latest slot ever accepted; slot 0 before the first
+	latest   column[meter.Point] // by Index: the reading with the latest slot ever accepted; slot 0 before the first
 	grid     grid
-	months   []*month                  // archived and cleared, in order of time
-	pending  map[meter.Month]summaries // of months that are being closed
-	days     []DayArchive              // in order of time
-	intents  map[string][32]byte       // by period: hash of the archive that was about to be put in place
-	paused   bool                      // reception was shut down
-	readings uint64                    // in the grid
+	months   []*month                        // archived and cleared, in order of time
+	pending  map[meter.Month]column[Summary] // of months that are being closed
+	days     []DayArchive                    // in order of time
+	intents  map[string][32]byte             // by period: hash of the archive that was about to be put in place
+	paused   bool                            // reception was shut down
+	readings uint64                          // in the grid
 }
 
 // New returns an empty store that receives readings.
 func New() *Store {
-	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]summaries), intents: make(map[string][32]byte)}
+	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]column[Summary]), intents: make(map[string][32]byte)}
 }
 
 // Lookup returns the index of a registered meter.

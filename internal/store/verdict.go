@@ -33,7 +33,7 @@ func (s *Store) Judge(r Reading) Verdict {
 }
 
 func (s *Store) judge(r Reading) Verdict {
-	if latest := s.latest[r.Meter]; latest.Slot < r.Slot {
+	if latest := s.latest.at(r.Meter); latest.Slot < r.Slot {
 		return rising(latest, latest.Slot > 0, meter.Point{}, false, r.Register)
 	}
 	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {

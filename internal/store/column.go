@@ -1,0 +1,57 @@
+package store
+
+import "slices"
+
+// segmentMeters is how many meters share a segment of a column.
+const segmentMeters = 1024
+
+// segment is the values of 1024 meters.
+type segment[T any] struct {
+	age age
+	all [segmentMeters]T
+}
+
+// column is a value of each meter: segments by meter, nil where all values are
+// zero. A frozen state shares its segments.
+type column[T any] []*segment[T]
+
+func (c column[T]) at(i Index) (value T) {
+	if place := int(i / segmentMeters); place < len(c) && c[place] != nil {
+		return c[place].all[i%segmentMeters]
+	}
+	return value
+}
+
+func (c *column[T]) set(i Index, value T, ice ice) {
+	place := int(i / segmentMeters)
+	if missing := place + 1 - len(*c); missing > 0 {
+		*c = append(*c, make(column[T], missing)...)
+	}
+	s := &(*c)[place]
+	switch {
+	case *s == nil:
+		*s = &segment[T]{age: ice.age}
+	case ice.covers((*s).age):
+		young := **s
+		young.age = ice.age
+		*s = &young
+	}
+	(*s).all[i%segmentMeters] = value
+}
+
+// share returns the column as it is now, as long as ice covers it.
+func (c column[T]) share() column[T] { return slices.Clone(c) }
+
+// indexSet is a set of meters, one bit each.
+type indexSet []uint64
+
+func (s indexSet) has(i Index) bool {
+	return int(i/64) < len(s) && s[i/64]>>(i%64)&1 != 0
+}
+
+func (s *indexSet) add(i Index) {
+	if missing := int(i/64) + 1 - len(*s); missing > 0 {
+		*s = append(*s, make(indexSet, missing)...)
+	}
+	(*s)[i/64] |= 1 << (i % 64)
+}
