@@ -31,7 +31,6 @@ func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {
 	b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
 	b.open()
 	defer func() { b.close() }()
-	october := ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: meter.Month{Year: 2026, Month: time.October}}
 	b.register("A", "B")
 	b.record("A", "2026-10-31T23:30", "20")
 	b.record("B", "2026-10-31T23:30", "7")

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -75,6 +76,15 @@ func (l *Ledger) Readings(id meter.ID, w meter.Window) ([]meter.Point, error) {
 }
 
 func (l *Ledger) points(i store.Index, id meter.ID, w meter.Window) ([]meter.Point, error) {
+	for {
+		points, err := l.pointsOnce(i, id, w)
+		if !errors.Is(err, errArchivedAgain) {
+			return points, err
+		}
+	}
+}
+
+func (l *Ledger) pointsOnce(i store.Index, id meter.ID, w meter.Window) ([]meter.Point, error) {
 	held := l.store.Read(i, w, nil)
 	if len(held.Archives) == 0 {
 		return held.Points, nil
