@@ -8,7 +8,11 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS     := -X meterledger/internal/config.commit=$(COMMIT)
 
-.PHONY: help build run test check lint race demo clean
+# What `make soak` does: how many cycles, and further flags for the api.
+CYCLES        ?= 30
+SOAK_API_ARGS ?=
+
+.PHONY: help build run test check lint race soak demo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -23,7 +27,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 
-check: lint race ## the stricter checks that CI runs after the tests
+check: lint race soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -33,9 +37,13 @@ lint: ## formatting, vet, staticcheck
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
 
+soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
+	@go build -o bin/tools/ ./internal/tools/soak
+	@exec bin/tools/soak -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
+
 demo: build ## real households through the whole suite, in fresh folders under .demo/
 	@go build -o bin/tools/ ./internal/tools/demo
 	@exec bin/tools/demo -bin bin -dir .demo
 
-clean: ## what was built and what the demo wrote
-	rm -rf bin .demo
+clean: ## what was built and what the demo and the soak wrote
+	rm -rf bin .demo .soak

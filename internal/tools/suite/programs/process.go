@@ -21,8 +21,8 @@ type process struct {
 // startProcess runs a binary in a process group of its own: a terminal sends
 // its Ctrl-C to the whole foreground group, and it is for the parent to decide
 // in which order its programs stop.
-func startProcess(binary string, env []string, out *output) (*process, error) {
-	p := &process{cmd: exec.Command(binary), output: out, ended: make(chan struct{})}
+func startProcess(binary string, args, env []string, out *output) (*process, error) {
+	p := &process{cmd: exec.Command(binary, args...), output: out, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -101,7 +101,7 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", p.Name, err)
 	}
-	process, err := startProcess(binary, env, newOutput(p.Name, p.config.Out))
+	process, err := startProcess(binary, p.config.Args[p.Name], env, newOutput(p.Name, p.config.Out))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("starting %s: %w: run go build -o DIR ./cmd/... first", p.Name, err)
 	}

@@ -22,6 +22,8 @@ type Config struct {
 	BinDir string
 	// Env holds settings such as DATA_DIR=data, added to this process's environment.
 	Env []string
+	// Args holds each program's flags, which win over the environment.
+	Args map[Name][]string
 	// Out takes what the programs print, line by line, each with its program's
 	// name in front and in one Write. Nil drops it. A failing Out is ignored: a
 	// program must not stand still because nobody reads its log.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,17 @@ func TestDailyAndMonthlyArePointedAtTheApiThatWasStarted(t *testing.T) {
 	for _, p := range []*Program{s.Daily, s.Monthly} {
 		if got := infoOf(t, p).APIURL; got != s.API.URL {
 			t.Errorf("%s has API_URL=%s, the api is at %s", p.Name, got, s.API.URL)
+		}
+	}
+}
+
+func TestEachProgramGetsItsOwnFlags(t *testing.T) {
+	c := config(t, nil)
+	c.Args = map[Name][]string{API: {"-snapshot", "1"}, Daily: {"-schedule", "off"}}
+	s := start(t, c)
+	for p, want := range map[*Program][]string{s.API: {"-snapshot", "1"}, s.Daily: {"-schedule", "off"}, s.Monthly: {}} {
+		if got := infoOf(t, p).Args; !slices.Equal(got, want) {
+			t.Errorf("%s has the flags %q, want %q", p.Name, got, want)
 		}
 	}
 }

@@ -30,8 +30,9 @@ const (
 
 // Info is what GET /info answers.
 type Info struct {
-	APIURL   string // the setting API_URL
-	OwnGroup bool   // it leads a process group of its own
+	APIURL   string   // the setting API_URL
+	Args     []string // its flags
+	OwnGroup bool     // it leads a process group of its own
 }
 
 // unreadyAnswers is how often an api answers that it is not ready yet.
@@ -115,7 +116,7 @@ func handler(behaviour string) http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
-		info := Info{APIURL: os.Getenv("API_URL"), OwnGroup: syscall.Getpgrp() == os.Getpid()}
+		info := Info{APIURL: os.Getenv("API_URL"), Args: os.Args[1:], OwnGroup: syscall.Getpgrp() == os.Getpid()}
 		_ = json.NewEncoder(w).Encode(info) // a caller that went away needs no answer
 	})
 	mux.HandleFunc("POST /exit", func(http.ResponseWriter, *http.Request) {
