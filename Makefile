@@ -10,7 +10,7 @@ LDFLAGS     := -X meterledger/internal/config.commit=$(COMMIT)
 
 # What `make soak` does: how many cycles, and further flags for the api.
 CYCLES        ?= 30
-SOAK_API_ARGS ?=
+SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
 .PHONY: help build run test check lint race soak demo clean
 
