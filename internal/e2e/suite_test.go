@@ -61,17 +61,39 @@ func startSuite(t *testing.T) *suite {
 	}
 	var err error
 	s.Suite, err = programs.Start(t.Context(), programs.Config{
-		BinDir: binaries,
-		Env: []string{
-			"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
-			"DATA_DIR=" + s.data, "ARCHIVE_DIR=" + s.archive, "TIMEZONE=Asia/Singapore",
-			"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "LOG_LEVEL=info", "LOG_FORMAT=text",
-		},
+		BinDir: binaries, Env: settings(s.data, s.archive),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func settings(data, archive string) []string {
+	return []string{
+		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
+		"DATA_DIR=" + data, "ARCHIVE_DIR=" + archive, "TIMEZONE=Asia/Singapore",
+		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "LOG_LEVEL=info", "LOG_FORMAT=text",
+	}
+}
+
+// startAPI starts an api alone, on folders of its own, and returns a client that
+// holds all traffic against the OpenAPI document.
+func startAPI(t *testing.T, connections http.RoundTripper) (*programs.Program, *http.Client) {
+	t.Helper()
+	folder := t.TempDir()
+	api, err := programs.StartProgram(t.Context(), programs.Config{
+		BinDir: binaries, Env: settings(filepath.Join(folder, "data"), filepath.Join(folder, "Archive")),
+	}, programs.API)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := api.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return api, &http.Client{Transport: apitest.NewTransport(t, connections), Timeout: time.Minute}
 }
 
 // call sends a request with its parameters in the query, as the original
