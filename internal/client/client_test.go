@@ -34,6 +34,7 @@ func serve(t *testing.T, status int, contentType, answer string) (c *client.Clie
 		}
 		*asked = strings.TrimSpace(fmt.Sprintf("%s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), body))
 		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Cache-Control", "no-store")
 		if status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "7")
 		}
@@ -95,7 +96,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 	}
 	bill := fmt.Sprintf(usage, "2026-10", `,"success":true,"message":"Bill details retrieved successfully"`)
 	october := meter.Month{Year: 2026, Month: time.October}
-	next, one, two, zero := "AAdcAA", kWh(t, "1"), kWh(t, "2.5"), energy(t, "1.5")
+	next, start, one, two, zero := "AAdcAA", "start", kWh(t, "1"), kWh(t, "2.5"), energy(t, "1.5")
 	for name, tt := range map[string]struct {
 		answer string
 		call   func(context.Context, *client.Client) (any, error)
@@ -132,14 +133,16 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		},
 		"series": {
 			`{"meter_id":"m-1","interval":"hour","count":2,"next":"AAdcAA","results":[
-			{"interval_start":"2026-11-23T00:00:00","interval_end":"2026-11-23T01:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5,"complete":true},
-			{"interval_start":"2026-11-23T01:00:00","interval_end":"2026-11-23T02:00:00","start_reading":2.5,"end_reading":null,"consumption":null,"complete":false}]}`,
+			{"interval_start":"2026-11-23T00:00:00","interval_end":"2026-11-23T01:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5,
+			 "complete":true,"clipped":true,"estimated":true,"missing":"start"},
+			{"interval_start":"2026-11-23T01:00:00","interval_end":"2026-11-23T02:00:00","start_reading":2.5,"end_reading":null,"consumption":null,
+			 "complete":false,"clipped":false,"estimated":false,"missing":null}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", PageSize: 2})
+				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", Estimate: "linear", PageSize: 2})
 			},
-			"GET /get_readings?interval=hour&meter_id=m-1&order=asc&page_size=2",
+			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
 			client.Series{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Results: []client.Interval{
-				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true},
+				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
 		},

@@ -47,6 +47,7 @@ type ReadingsQuery struct {
 	Start, End string
 	Interval   string // 30min, hour, day, week or month
 	Order      string // asc or desc
+	Estimate   string // none or linear
 	PageSize   int
 	Cursor     string // the Next of the page before
 }
@@ -68,6 +69,9 @@ type Interval struct {
 	EndReading   *meter.KWh    `json:"end_reading"`
 	Consumption  *meter.Energy `json:"consumption"`
 	Complete     bool          `json:"complete"`
+	Clipped      bool          `json:"clipped"`   // by the window or the present
+	Estimated    bool          `json:"estimated"` // a register of it was interpolated
+	Missing      *string       `json:"missing"`   // start, end or both: the registers that were not received
 }
 
 // Readings returns one page of a meter's readings by interval.
@@ -78,6 +82,6 @@ func (c *Client) Readings(ctx context.Context, q ReadingsQuery) (Series, error) 
 	}
 	return ask[Series](ctx, c, call{method: http.MethodGet, path: "/get_readings", parameters: parameters{
 		"meter_id", string(q.MeterID), "start", q.Start, "end", q.End, "interval", q.Interval,
-		"order", q.Order, "page_size", size, "cursor", q.Cursor,
+		"order", q.Order, "estimate", q.Estimate, "page_size", size, "cursor", q.Cursor,
 	}})
 }

@@ -10,14 +10,10 @@ import (
 	"meterledger/internal/store"
 )
 
-// errArchivedAgain says that a month's archive was replaced while a query looked at
-// the old one: the query has to begin again.
-var errArchivedAgain = errors.New("the month was archived again meanwhile")
-
 // archivedRows returns a meter's rows in the archive of a closed month, and makes
 // sure that they are those that were written: an archive that was edited, cut or
 // taken away must not pass for the truth.
-func (l *Ledger) archivedRows(id meter.ID, month store.MonthSummary) ([]meter.Point, error) {
+func (l *Ledger) archivedRows(i store.Index, id meter.ID, month store.MonthSummary) ([]meter.Point, error) {
 	name := archive.MonthlyName(month.Month)
 	rows, err := l.archive.FindMeter(name, id, month.Archived(), nil)
 	switch {
@@ -25,32 +21,29 @@ func (l *Ledger) archivedRows(id meter.ID, month store.MonthSummary) ([]meter.Po
 		return nil, missing(name)
 	case err != nil:
 		return nil, err
-	case !month.Fits(rows):
-		return rows, l.checkReplaced(id, month, rows)
+	case month.Fits(rows):
+		return rows, nil
 	}
-	return rows, nil
+	// A run may just have put the file in place that holds the late readings too,
+	// and not have closed the month again yet.
+	written := l.withoutLate(i, month, rows)
+	if !month.Fits(written) {
+		return nil, changed(name)
+	}
+	return written, nil
 }
 
-// checkReplaced decides about rows that are not those of the last closing. Between
-// the rename and the closing, which a run that was cut off never reaches, the file
-// also holds what came since and is still in memory; that, and nothing else.
-func (l *Ledger) checkReplaced(id meter.ID, month store.MonthSummary, rows []meter.Point) error {
-	i, err := l.find(id)
-	if err != nil {
-		return err
-	}
-	memory := l.store.Read(i, month.Archived(), nil).Points
-	before := slices.DeleteFunc(slices.Clone(rows), func(p meter.Point) bool {
-		place, found := slices.BinarySearchFunc(memory, p.Slot, bySlot)
-		return found && memory[place] == p
-	})
-	if month.Fits(before) {
-		return nil
-	}
-	if latest, _ := l.store.Month(month.Window.From); latest.Revision != month.Revision {
-		return errArchivedAgain
-	}
-	return changed(archive.MonthlyName(month.Month))
+// withoutLate returns the rows that are not in memory.
+func (l *Ledger) withoutLate(i store.Index, month store.MonthSummary, rows []meter.Point) []meter.Point {
+	late := l.store.Read(i, month.Archived(), nil).Points
+	return slices.DeleteFunc(rows, func(p meter.Point) bool { return slices.Contains(late, p) })
+}
+
+// rewritten reports whether a month was archived again since its summary was read,
+// so that what its archive holds has to be looked at anew.
+func (l *Ledger) rewritten(month store.MonthSummary) bool {
+	now, closed := l.store.Month(month.Window.From)
+	return closed && now.Revision != month.Revision
 }
 
 func missing(name string) error {

@@ -36,9 +36,8 @@ func closedWithALateReading(t *testing.T, fs vfs.FS) *bench {
 
 func (b *bench) wantTwoOfOctober(when string) {
 	b.t.Helper()
-	points, err := b.Readings("A", b.zone.MonthWindow(october.Month))
-	if err != nil || len(points) != 2 {
-		b.t.Errorf("%s A has %d readings in October, want 2: %v", when, len(points), err)
+	if points := b.readings(b.t, "A", b.zone.MonthWindow(october.Month)); len(points) != 2 {
+		b.t.Errorf("%s A has %d readings in October, want 2", when, len(points))
 	}
 }
 
@@ -70,9 +69,8 @@ func TestQueriesAndLateReadingsGoOnAfterARunThatWasCutOffAfterTheRename(t *testi
 	if run := b.maintain(october); run.Err != nil {
 		t.Fatal(run.Err)
 	}
-	points, err := b.Readings("A", b.zone.MonthWindow(october.Month))
-	if err != nil || len(points) != 3 {
-		t.Errorf("A has %d readings in October, want 3: %v", len(points), err)
+	if points := b.readings(t, "A", b.zone.MonthWindow(october.Month)); len(points) != 3 {
+		t.Errorf("A has %d readings in October, want 3", len(points))
 	}
 }
 
@@ -119,7 +117,7 @@ func TestAnArchiveThatContradictsMemoryIsNotBelieved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.Readings("A", b.zone.MonthWindow(october.Month))
+		_, err = b.Consumption("A", b.zone.MonthWindow(october.Month))
 		if got := code(t, err); got != c.want {
 			t.Errorf("memory has 22 and the archive %s: got %q, want %q", c.register, got, c.want)
 		}

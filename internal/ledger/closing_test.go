@@ -50,9 +50,9 @@ func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {
 			t.Fatalf("the run cannot be repeated: %v", run.Err)
 		}
 	}
-	points, err := b.Readings("A", b.zone.MonthWindow(october.Month))
-	if err != nil || len(points) != 3 {
-		t.Errorf("A has %d readings, want 3: %v", len(points), err)
+	points := b.readings(t, "A", b.zone.MonthWindow(october.Month))
+	if len(points) != 3 {
+		t.Errorf("A has %d readings, want 3", len(points))
 	}
 	if archived := b.MaintenanceStatus().Archives; archived[0].Rows != 4 {
 		t.Errorf("the archive has %d rows, want 4", archived[0].Rows)

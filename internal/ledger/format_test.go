@@ -91,11 +91,7 @@ func (b *bench) points(ids ...meter.ID) (points []string) {
 	b.t.Helper()
 	first, last := b.reading("x", "2026-09-01T00:00", "0").Slot, b.reading("x", "2026-11-23T00:00", "0").Slot
 	for _, id := range ids {
-		found, err := b.Readings(id, meter.Window{From: first, To: last})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		for _, p := range found {
+		for _, p := range b.readings(b.t, id, meter.Window{From: first, To: last}) {
 			points = append(points, fmt.Sprint(id, " ", b.zone.Stamp(p.Slot), " ", p.Register))
 		}
 	}

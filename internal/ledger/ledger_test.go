@@ -122,6 +122,23 @@ func code(t fataler, err error) meter.Code {
 	return known.Code
 }
 
+// readings returns a meter's readings within a window.
+func (b *bench) readings(t fataler, id meter.ID, w meter.Window) []meter.Point {
+	t.Helper()
+	months, err := b.Readings(id, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []meter.Point
+	for points, err := range months {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, points...)
+	}
+	return all
+}
+
 func (b *bench) maintain(q ledger.MaintenanceRequest) *ledger.Run {
 	b.t.Helper()
 	run, err := b.StartMaintenance(q)

@@ -127,7 +127,7 @@ func (r *recorder) readArchives(readings []meter.Reading) int {
 		if r.archived == nil {
 			r.archived = make(map[archivedMonth]*archivedRows)
 		}
-		points, err := r.l.archivedRows(reading.Meter, month)
+		points, err := r.l.archivedRows(i, reading.Meter, month)
 		r.archived[key] = &archivedRows{points: points, err: err}
 	}
 	return len(readings)

@@ -1,125 +1,115 @@
 package ledger
 
 import (
-	"slices"
+	"iter"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
-
-// Interval is the length of a series' buckets.
-type Interval string
-
-// The intervals of a series. All but the first follow the zone's clock.
-const (
-	HalfHour Interval = "30min"
-	Hour     Interval = "hour"
-	Day      Interval = "day"
-	Week     Interval = "week"
-	Month    Interval = "month"
-)
-
-// Bucket is one interval of a series, clipped to the window that was asked for.
-// Its registers are those at its very ends; where one is missing, the consumption
-// is not known, and nothing is guessed.
-type Bucket struct {
-	Window     meter.Window
-	Start, End *meter.KWh // nil where the reading is missing
-	Complete   bool       // every reading of the interval is there
-}
 
 // SeriesQuery asks for a page of a series.
 type SeriesQuery struct {
 	Window     meter.Window
 	Interval   Interval
 	Descending bool
-	After      *meter.Slot // where the page begins: the Next of the page before, or nil
+	Estimate   bool        // interpolate registers that are missing at the ends of buckets
+	At         *meter.Slot // where the page begins: the Next of the page before, or nil
 	PageSize   int
 }
 
 // Page is a part of a series.
 type Page struct {
-	Buckets []Bucket
-	Next    *meter.Slot // start of the first bucket of the next page, or nil
+	Next *meter.Slot // where the next page begins, or nil
+
+	spans     []span
+	registers registers
 }
 
-// Series returns a page of a meter's buckets. The window ends at the present.
+// span is where a bucket lies.
+type span struct {
+	meter.Window
+	clipped bool
+}
+
+// Series returns a page of a meter's buckets. The series ends at the present.
 func (l *Ledger) Series(id meter.ID, q SeriesQuery) (Page, error) {
 	i, err := l.find(id)
 	if err != nil {
 		return Page{}, err
 	}
-	windows := l.buckets(q.Window.Until(l.zone.Floor(l.now())), q.Interval)
-	if q.Descending {
-		slices.Reverse(windows)
-	}
-	if q.After != nil {
-		start := slices.IndexFunc(windows, func(w meter.Window) bool { return w.From == *q.After })
-		if start < 0 {
-			return Page{}, meter.Invalid(meter.CodeInvalidParameter, "cursor", "does not belong to this series")
-		}
-		windows = windows[start:]
-	}
 	var page Page
-	if len(windows) > q.PageSize {
-		page.Next = &windows[q.PageSize].From
-		windows = windows[:q.PageSize]
-	}
-	if len(windows) == 0 {
+	page.spans, page.Next = q.spans(l.zone, q.Window.Until(l.horizon(i)))
+	if len(page.spans) == 0 {
 		return page, nil
 	}
-	first, last := windows[0], windows[len(windows)-1]
-	points, err := l.points(i, id, meter.Window{From: min(first.From, last.From), To: max(first.To, last.To)})
-	if err != nil {
-		return Page{}, err
-	}
-	for _, w := range windows {
-		page.Buckets = append(page.Buckets, bucket(w, points))
-	}
-	return page, nil
+	first, last := page.spans[0], page.spans[len(page.spans)-1]
+	page.registers, err = l.registers(i, id, meter.Window{From: min(first.From, last.From), To: max(first.To, last.To)}, q.Estimate)
+	return page, err
 }
 
-// buckets cuts a window at the interval's boundaries. Neighbours share a register.
-func (l *Ledger) buckets(w meter.Window, interval Interval) []meter.Window {
-	var windows []meter.Window
-	for from := w.From; from < w.To; {
-		to := min(l.boundaryAfter(from, interval), w.To)
-		windows = append(windows, meter.Window{From: from, To: to})
-		from = to
-	}
-	return windows
+// horizon is the last slot of which there can be a reading: the present, or the
+// meter's latest one where its clock is ahead.
+func (l *Ledger) horizon(i store.Index) meter.Slot {
+	return max(l.zone.Floor(l.now()), l.store.Latest(i).Slot)
 }
 
-// boundaryAfter returns the first boundary of an interval after a slot.
-func (l *Ledger) boundaryAfter(s meter.Slot, interval Interval) meter.Slot {
-	switch interval {
-	case HalfHour:
-		return s + 1
-	case Hour:
-		if l.zone.Time(s+1).Minute() == 0 {
-			return s + 1
-		}
-		return s + 2
-	case Day:
-		return l.zone.DayWindow(l.zone.DayOf(s)).To
-	case Week:
-		return l.zone.WeekWindow(l.zone.DayOf(s)).To
-	case Month:
-		return l.zone.MonthWindow(l.zone.MonthOf(s)).To
+// spans cuts a window at the boundaries of intervals, as many as fit on the page.
+func (q SeriesQuery) spans(zone *meter.Zone, w meter.Window) (spans []span, next *meter.Slot) {
+	switch {
+	case q.At == nil:
+	case q.Descending:
+		w.To = min(w.To, *q.At)
 	default:
-		panic("BUG: interval " + string(interval) + " is not known")
+		w.From = max(w.From, *q.At)
 	}
+	if w.From < w.To {
+		spans = make([]span, 0, min(q.PageSize, int(w.To-w.From)))
+	}
+	for w.From < w.To {
+		edge := w.From
+		if q.Descending {
+			edge = w.To
+		}
+		if len(spans) == q.PageSize {
+			return spans, &edge
+		}
+		s := cut(w, q.Interval, zone, q.Descending)
+		spans = append(spans, s)
+		if q.Descending {
+			w.To = s.From
+		} else {
+			w.From = s.To
+		}
+	}
+	return spans, nil
 }
 
-func bucket(w meter.Window, points []meter.Point) Bucket {
-	from, startsThere := slices.BinarySearchFunc(points, w.From, bySlot)
-	to, endsThere := slices.BinarySearchFunc(points, w.To, bySlot)
-	b := Bucket{Window: w}
-	if startsThere {
-		b.Start = &points[from].Register
+// cut returns the first bucket of a window, or the last.
+func cut(w meter.Window, interval Interval, zone *meter.Zone, last bool) span {
+	slot := w.From
+	if last {
+		slot = w.To - 1
 	}
-	if endsThere {
-		b.End = &points[to].Register
+	whole := interval.around(zone, slot)
+	part := meter.Window{From: max(whole.From, w.From), To: min(whole.To, w.To)}
+	return span{part, part != whole}
+}
+
+// Count returns how many buckets the page has.
+func (p *Page) Count() int { return len(p.spans) }
+
+// Buckets returns the page's buckets in the order that was asked for.
+func (p *Page) Buckets() iter.Seq[Bucket] {
+	return func(yield func(Bucket) bool) {
+		for _, s := range p.spans {
+			b := Bucket{Window: s.Window, Clipped: s.clipped}
+			var from, to int
+			b.Start, from = p.registers.at(s.From)
+			b.End, to = p.registers.at(s.To)
+			b.Complete = b.Start.Source == Received && b.End.Source == Received && to-from == int(s.To-s.From)
+			if !yield(b) {
+				return
+			}
+		}
 	}
-	b.Complete = startsThere && endsThere && to-from+1 == w.Points()
-	return b
 }

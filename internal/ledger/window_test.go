@@ -40,7 +40,7 @@ func (b *bench) fill(rt *rapid.T, w meter.Window, keep func(meter.Slot) bool) {
 
 // used asks for the consumption of a window, which must be known.
 func (b *bench) used(rt *rapid.T, w meter.Window) decimal.Decimal {
-	c, err := b.Consumption("A", ledger.Custom, w)
+	c, err := b.Consumption("A", w)
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -195,6 +195,17 @@ func (k KWh) Sub(earlier KWh) Energy {
 	return Energy{k.Decimal().Sub(earlier.Decimal())}
 }
 
+// AppendSub writes the energy between two registers, as Energy does.
+func (k KWh) AppendSub(b []byte, earlier KWh) []byte {
+	scale := max(k.scale, earlier.scale)
+	to, fits := k.AtScale(scale)
+	from, alsoFits := earlier.AtScale(scale)
+	if !fits || !alsoFits || to < from {
+		return append(b, k.Sub(earlier).String()...)
+	}
+	return KWh{to - from, scale}.shortest().Append(b)
+}
+
 // Decimal returns k as an arbitrary-precision decimal, in kWh.
 func (k KWh) Decimal() decimal.Decimal {
 	return decimal.New(k.coefficient, -int32(k.scale))

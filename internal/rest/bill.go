@@ -22,7 +22,7 @@ func (a *api) lastMonthBill(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Bind(r, &q); err != nil {
 		return err
 	}
-	return a.writeBill(w, meter.ID(q.MeterID), a.ledger.LastMonth())
+	return a.writeBill(w, r, meter.ID(q.MeterID), a.ledger.LastMonth())
 }
 
 func (a *api) bill(w http.ResponseWriter, r *http.Request) error {
@@ -31,15 +31,15 @@ func (a *api) bill(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	month, _ := meter.ParseMonth(q.Month) // validated above
-	return a.writeBill(w, meter.ID(q.MeterID), month)
+	return a.writeBill(w, r, meter.ID(q.MeterID), month)
 }
 
-func (a *api) writeBill(w http.ResponseWriter, id meter.ID, month meter.Month) error {
+func (a *api) writeBill(w http.ResponseWriter, r *http.Request, id meter.ID, month meter.Month) error {
 	bill, err := a.ledger.Bill(id, month)
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, billAnswer{
+	answer := web.Encode(billAnswer{
 		consumptionAnswer{
 			MeterID: id, Period: month.String(),
 			StartReading: bill.Start.Register, EndReading: bill.End.Register, Consumption: bill.Consumption(),
@@ -48,5 +48,9 @@ func (a *api) writeBill(w http.ResponseWriter, id meter.ID, month meter.Month) e
 		},
 		successAnswer{true, "Bill details retrieved successfully"},
 	})
+	// A bill costs less than a look at what it is made of, so it is its own state.
+	if !notModified(w, r, typeJSON, answer) {
+		web.WriteEncoded(w, http.StatusOK, answer)
+	}
 	return nil
 }

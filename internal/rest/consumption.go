@@ -13,6 +13,7 @@ type consumptionRequest struct {
 	Period  string `param:"period" validate:"required,oneof=last_30min today this_week this_month last_month custom"`
 	Start   string `param:"start"`
 	End     string `param:"end"`
+	Compare string `param:"compare" validate:"omitempty,oneof=none previous"`
 }
 
 type consumptionAnswer struct {
@@ -28,26 +29,58 @@ type consumptionAnswer struct {
 	Complete         bool         `json:"complete"`
 }
 
+// comparedAnswer is a consumption beside that of the window before.
+type comparedAnswer struct {
+	consumptionAnswer
+	Previous previousAnswer `json:"previous"`
+}
+
 func (a *api) consumption(w http.ResponseWriter, r *http.Request) error {
 	var q consumptionRequest
 	if err := web.Bind(r, &q); err != nil {
 		return err
 	}
-	window, err := a.customWindow(q)
+	id := meter.ID(q.MeterID)
+	custom, err := a.customWindow(q)
 	if err != nil {
 		return err
 	}
-	c, err := a.ledger.Consumption(meter.ID(q.MeterID), ledger.Period(q.Period), window)
+	window, err := a.ledger.Window(id, ledger.Period(q.Period), custom)
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, consumptionAnswer{
+	asked := window
+	if q.Compare == "previous" {
+		asked.From = ledger.WindowBefore(window).From
+	}
+	state, closed, err := a.ledger.ClosedState(id, asked, false)
+	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
+		return err
+	}
+	c, err := a.ledger.Consumption(id, window)
+	if err != nil {
+		return err
+	}
+	answer := a.consumptionAnswer(q, c)
+	if q.Compare != "previous" {
+		web.WriteJSON(w, http.StatusOK, answer)
+		return nil
+	}
+	before, err := a.ledger.Before(id, window)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, comparedAnswer{answer, a.previousAnswer(before, c)})
+	return nil
+}
+
+func (a *api) consumptionAnswer(q consumptionRequest, c ledger.Consumption) consumptionAnswer {
+	return consumptionAnswer{
 		MeterID: meter.ID(q.MeterID), Period: q.Period,
 		StartReading: c.Start.Register, EndReading: c.End.Register, Consumption: c.Energy(),
 		StartTime: a.zone.Stamp(c.Start.Slot), EndTime: a.zone.Stamp(c.End.Slot),
 		Readings: c.Readings, ExpectedReadings: c.Expected, Complete: c.Complete(),
-	})
-	return nil
+	}
 }
 
 // customWindow reads start and end, which belong to period=custom and to no other.
@@ -61,23 +94,4 @@ func (a *api) customWindow(q consumptionRequest) (meter.Window, error) {
 		}
 	}
 	return meter.Window{}, nil
-}
-
-// window reads the two bounds of a window, both of which must be there.
-func (a *api) window(start, end string) (w meter.Window, err error) {
-	for _, bound := range []struct {
-		name, value string
-		slot        *meter.Slot
-	}{{"start", start, &w.From}, {"end", end, &w.To}} {
-		if bound.value == "" {
-			return w, meter.Invalid(meter.CodeInvalidParameter, bound.name, "is missing")
-		}
-		if *bound.slot, err = a.zone.ParseSlot(bound.name, bound.value); err != nil {
-			return w, err
-		}
-	}
-	if w.To <= w.From {
-		return w, meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
-	}
-	return w, nil
 }

@@ -42,6 +42,8 @@ import (
 //	=> 400 code: the whole detail      an error
 //	=> 200 | a line                    a body that is not JSON, line by line
 //	| another line
+//	< Header: value                    a header of the answer; "*" stands for any value, "-" for
+//	                                   none, and $name keeps it for the requests that follow
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -69,6 +71,7 @@ type script struct {
 	ledger *ledger.Ledger
 	server *httptest.Server
 	client *http.Client
+	kept   map[string]string // values of headers, by $name
 }
 
 func newScript(t *testing.T, file string) *script {
@@ -78,11 +81,16 @@ func newScript(t *testing.T, file string) *script {
 
 func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
 	t.Helper()
-	zone, err := meter.LoadZone("Asia/Singapore")
+	return newScriptIn(t, file, fs, "Asia/Singapore")
+}
+
+func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script {
+	t.Helper()
+	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &script{t: t, file: file, fs: fs, zone: zone}
+	s := &script{t: t, file: file, fs: fs, zone: zone, kept: make(map[string]string)}
 	s.setNow("2026-11-23T10:10:00")
 	s.open()
 	t.Cleanup(s.close)
@@ -176,6 +184,9 @@ func (s *script) request(method, path string, lines []string, i int) int {
 		if !ok {
 			s.t.Fatalf("%s:%d: not a header: %q", s.file, i+1, lines[i])
 		}
+		if kept, ok := s.kept[value]; ok {
+			value = kept
+		}
 		headers.Add(name, value)
 	}
 	body, i := bodyLines(lines, i)
@@ -192,8 +203,35 @@ func (s *script) request(method, path string, lines []string, i int) int {
 	for ; i < len(lines) && strings.HasPrefix(lines[i], " "); i++ {
 		want += strings.TrimSpace(lines[i])
 	}
-	s.compare(s.send(method, path, headers, body), status, want)
+	answer := s.send(method, path, headers, body)
+	s.compare(answer, status, want)
+	for ; i < len(lines) && strings.HasPrefix(lines[i], "< "); i++ {
+		s.compareHeader(answer.Header, strings.TrimPrefix(lines[i], "< "))
+	}
 	return i
+}
+
+func (s *script) compareHeader(headers http.Header, line string) {
+	name, want, ok := strings.Cut(line, ": ")
+	if !ok {
+		s.t.Fatalf("%s:%d: not a header: %q", s.file, s.line, line)
+	}
+	got := headers.Get(name)
+	switch {
+	case want == "-":
+		want = ""
+	case want == "*" && got != "":
+		want = got
+	case strings.HasPrefix(want, "$") && got != "":
+		if kept, ok := s.kept[want]; ok {
+			want = kept
+			break
+		}
+		s.kept[want], want = got, got
+	}
+	if got != want {
+		s.t.Errorf("%s:%d: header %s is %q, want %q", s.file, s.line, name, got, want)
+	}
 }
 
 func (s *script) send(method, path string, headers http.Header, body string) *http.Response {
@@ -226,7 +264,8 @@ func (s *script) compare(answer *http.Response, status, want string) {
 	switch {
 	case want == "":
 	case strings.HasPrefix(want, "| "):
-		if got := strings.TrimSuffix(string(content), "\n"); got != strings.TrimPrefix(want, "| ") {
+		want := strings.TrimSuffix(strings.TrimPrefix(want, "| "), "\n")
+		if got := strings.TrimSuffix(string(content), "\n"); got != want {
 			s.t.Errorf("%s:%d: got\n%s\nwant\n%s", s.file, s.line, got, want)
 		}
 	case strings.HasPrefix(want, "{"):

@@ -7,14 +7,24 @@ import (
 	"strconv"
 )
 
-// WriteJSON answers with status and body as one line of JSON. A body that does
-// not encode is a bug of ours, and panics.
+// WriteJSON answers with status and body as one line of JSON.
 func WriteJSON(w http.ResponseWriter, status int, body any) {
+	WriteEncoded(w, status, Encode(body))
+}
+
+// Encode returns a body as JSON. One that does not encode is a bug of ours, and
+// panics.
+func Encode(body any) []byte {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: an answer of type %T does not encode: %v", body, err))
 	}
-	writeBody(w, "application/json", status, encoded)
+	return encoded
+}
+
+// WriteEncoded is WriteJSON for a body that is encoded already.
+func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
+	writeBody(w, "application/json", status, body)
 }
 
 func writeBody(w http.ResponseWriter, contentType string, status int, body []byte) {
@@ -23,6 +33,9 @@ func writeBody(w http.ResponseWriter, contentType string, status int, body []byt
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Content-Type-Options", "nosniff")
+	if header.Get("Cache-Control") == "" {
+		header.Set("Cache-Control", KeepNothing)
+	}
 	w.WriteHeader(status)
 	// A failed write means that the caller has gone; nobody is left to tell.
 	_, _ = w.Write(body)

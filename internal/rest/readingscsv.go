@@ -1,0 +1,70 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+// readingsCSV writes the raw readings of a window as the archives hold them.
+func (a *api) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q ledger.SeriesQuery) error {
+	if err := rawOnly(q); err != nil {
+		return err
+	}
+	state, closed, err := a.ledger.ClosedState(id, q.Window, false)
+	if err != nil || closed && notModified(w, r, typeCSV, state[:]) {
+		return err
+	}
+	months, err := a.ledger.Readings(id, q.Window)
+	if err != nil {
+		return err
+	}
+	return a.stream(w, r, func(out *rowWriter) error {
+		for points, err := range months {
+			if err != nil {
+				return err
+			}
+			if err := out.rows(id, points); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rawOnly refuses what would ask for something else than the readings as they came.
+func rawOnly(q ledger.SeriesQuery) error {
+	for _, asked := range []struct {
+		name string
+		is   bool
+	}{
+		{"interval", q.Interval != ledger.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate}, {"cursor", q.At != nil},
+	} {
+		if asked.is {
+			return meter.Invalid(meter.CodeInvalidParameter, asked.name,
+				"does not go with CSV, which is the readings as they came; leave it out, or ask for JSON")
+		}
+	}
+	return nil
+}
+
+// stream answers with rows. An error before the first chunk is answered as any; one
+// behind it breaks the connection, so that nobody takes a part for the whole.
+func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", web.KeepNothing)
+	}
+	out := newRowWriter(w, r, a.zone)
+	err := write(out)
+	if err == nil {
+		err = out.end()
+	}
+	if errors.Is(err, errCallerGone) {
+		a.log.Debug("the caller went away", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
+	}
+	return err
+}
