@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -68,7 +69,7 @@ func (c *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, content []byte) error {
-	item := c.doc.Paths.Value(r.URL.Path)
+	item, inPath := c.find(r.URL.Path)
 	if item == nil || item.GetOperation(r.Method) == nil {
 		if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusMethodNotAllowed {
 			return nil
@@ -79,7 +80,7 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 	again := r.Clone(context.Background())
 	again.Body = io.NopCloser(bytes.NewReader(body))
 	request := &openapi3filter.RequestValidationInput{
-		Request: again,
+		Request: again, PathParams: inPath,
 		Route:   &routers.Route{Spec: c.doc, Path: r.URL.Path, PathItem: item, Method: r.Method, Operation: operation},
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	}
@@ -95,6 +96,32 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 		Body:                   io.NopCloser(bytes.NewReader(content)),
 		Options:                request.Options,
 	})
+}
+
+// find returns what the document says of a path, and the parameters that stand in it.
+func (c *Transport) find(path string) (*openapi3.PathItem, map[string]string) {
+	parts := strings.Split(path, "/")
+	for pattern, item := range c.doc.Paths.Map() {
+		if inPath, ok := match(strings.Split(pattern, "/"), parts); ok {
+			return item, inPath
+		}
+	}
+	return nil, nil
+}
+
+func match(pattern, parts []string) (map[string]string, bool) {
+	inPath := make(map[string]string)
+	if len(pattern) != len(parts) {
+		return nil, false
+	}
+	for i, part := range parts {
+		if name, ok := strings.CutPrefix(pattern[i], "{"); ok {
+			inPath[strings.TrimSuffix(name, "}")] = part
+		} else if pattern[i] != part {
+			return nil, false
+		}
+	}
+	return inPath, true
 }
 
 // hasRejectedRows reports whether an answer is that to a batch with bad rows,

@@ -142,22 +142,31 @@ func (a *archiving) sources() ([]archive.Source, error) {
 	return sources, nil
 }
 
-// verified opens a file that must turn out to be the one that was written last, or
-// the one that a run was about to put in its place when it was cut off.
+// verified opens a file that is to be merged.
 func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
-	reader, err := a.l.archive.Read(name, w)
+	file, err := a.l.openArchive(a.ctx, name, w, last, period)
+	if err != nil {
+		return nil, a.explain(err)
+	}
+	a.opened = append(a.opened, file)
+	return file, nil
+}
+
+// openArchive opens a file that must turn out to be the one that was written last, or
+// the one that a run was about to put in its place when it was cut off.
+func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, last store.Archive, period string) (*verified, error) {
+	reader, err := l.archive.Read(name, w)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, missing(name)
 	}
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, err
 	}
-	a.opened = append(a.opened, reader)
 	known := [][32]byte{last.SHA256}
-	if sum, intended := a.l.store.Intent(period); intended {
+	if sum, intended := l.store.Intent(period); intended {
 		known = append(known, sum)
 	}
-	return &verified{reader, a.ctx, name, known}, nil
+	return &verified{reader, ctx, name, known}, nil
 }
 
 func (a *archiving) close() {

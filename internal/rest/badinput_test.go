@@ -25,6 +25,10 @@ var endpoints = []struct {
 	{"GET", "/get_readings", map[string]string{
 		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "estimate": "linear", "page_size": "5", "format": "json",
 	}, []string{"meter_id"}},
+	{"GET", "/export_readings", map[string]string{"date": "2026-11-22"}, []string{"date"}},
+	{"GET", "/export_readings", map[string]string{"month": "2026-10"}, []string{"month"}},
+	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5"}, nil},
+	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true"}, []string{"maintenance_type"}},
@@ -61,6 +65,7 @@ var wrong = map[string][]string{
 	"period":           {"Today", "last_year", "today,this_week"},
 	"interval":         {"15min", "HOUR", "60"},
 	"order":            {"ASC", "up"},
+	"stale_for":        {"24", "h", "0h", "-1h", "1.5h", "1h30m", "24H", "024h", "10001d", "99999999999999d", "1 h", "１h"},
 	"estimate":         {"LINEAR", "cubic", "true"},
 	"compare":          {"Previous", "last_year", "2026-10"},
 	"page_size":        {"0", "-1", "25001", "1.5", "1e2", "0x10", "99999999999999999999"},

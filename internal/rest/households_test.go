@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
@@ -138,6 +139,7 @@ func TestSeriesOfRealHomes(t *testing.T) {
 			{"written by hand is written as encoding/json does", writtenAsUsual},
 			{"CSV parsed back is the JSON", csvIsTheJSON},
 			{"archived or not makes no difference", archivedIsAsLive},
+			{"gaps are what is not complete", gapsAreWhatIsMissing},
 		} {
 			t.Run(zone+" "+property.name, func(t *testing.T) {
 				rapid.Check(t, func(rt *rapid.T) { property.holds(rt, h) })
@@ -313,4 +315,67 @@ func (s *script) body(t fataler, path string) string {
 		t.Fatalf("%s: %v", path, err)
 	}
 	return answer.Status + "\n" + string(content)
+}
+
+func gapsAreWhatIsMissing(rt *rapid.T, h *homes) {
+	id := rapid.SampledFrom(h.ids).Draw(rt, "home")
+	month := meter.Month{Year: 2026, Month: time.Month(rapid.IntRange(7, 12).Draw(rt, "month"))}
+	window := h.archived.zone.MonthWindow(month)
+	var gaps struct {
+		Missing  int
+		Complete bool
+		Gaps     []struct {
+			First, Last string
+			Count       int
+		}
+	}
+	if problem := h.archived.get(rt, "/meters/"+id+"/gaps?month="+month.String(), &gaps); problem.Code != "" {
+		rt.Fatalf("%+v", problem)
+	}
+	missing := 0
+	for _, gap := range gaps.Gaps {
+		missing += gap.Count
+		if used := h.archived.body(rt, "/get_readings?format=csv&"+asked{id: id, from: gap.First, to: h.after(rt, gap.Last)}.window()); strings.Count(used, "\n") > 3 {
+			rt.Fatalf("the gap %v has readings:\n%s", gap, used)
+		}
+	}
+	var used client.Usage
+	a := asked{id: id, from: h.archived.zone.Stamp(window.From), to: h.archived.zone.Stamp(window.To)}
+	problem := h.archived.get(rt, "/get_consumption?period=custom&"+a.window(), &used)
+	if missing != gaps.Missing || problem.Code == "" && (used.Complete != gaps.Complete || used.ExpectedReadings-used.Readings != missing) {
+		rt.Fatalf("%d are missing by the gaps of %+v, the consumption is %+v", missing, gaps, used)
+	}
+}
+
+// after returns the half hour after a stamp.
+func (h *homes) after(rt *rapid.T, stamp string) string {
+	slot, err := h.archived.zone.ParseSlot("timestamp", stamp)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	return h.archived.zone.Stamp(slot + 1)
+}
+
+func TestExportsOfRealHomesAreTheirArchives(t *testing.T) {
+	h := loadHomes(t, "Europe/London")
+	for _, period := range []string{
+		"month=2026-08", "month=2026-09", "month=2026-10", "month=2026-11", "date=2026-08-01", "date=2026-09-14", "date=2026-10-25", "date=2026-11-01",
+	} {
+		live, archived := h.live.body(t, "/export_readings?"+period), h.archived.body(t, "/export_readings?"+period)
+		if live != archived {
+			t.Errorf("%s: %d bytes in memory, %d archived", period, len(live), len(archived))
+		}
+		if rows := strings.Count(live, "\n"); rows < 12*40 && period != "month=2026-11" && period != "date=2026-11-01" {
+			t.Errorf("%s: only %d rows", period, rows)
+		}
+	}
+	file, err := h.archived.fs.Open("Archive/monthly_2026-08.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(file)
+	if err != nil || h.live.body(t, "/export_readings?month=2026-08") != "200 OK\n"+string(content) {
+		t.Errorf("the export of August is not its archive: %v", err)
+	}
 }

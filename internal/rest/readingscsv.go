@@ -1,12 +1,10 @@
 package rest
 
 import (
-	"errors"
 	"net/http"
 
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // readingsCSV writes the raw readings of a window as the archives hold them.
@@ -49,22 +47,4 @@ func rawOnly(q ledger.SeriesQuery) error {
 		}
 	}
 	return nil
-}
-
-// stream answers with rows. An error before the first chunk is answered as any; one
-// behind it breaks the connection, so that nobody takes a part for the whole.
-func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
-	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", web.KeepNothing)
-	}
-	out := newRowWriter(w, r, a.zone)
-	err := write(out)
-	if err == nil {
-		err = out.end()
-	}
-	if errors.Is(err, errCallerGone) {
-		a.log.Debug("the caller went away", "path", r.URL.Path, "error", err)
-		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
-	}
-	return err
 }

@@ -16,16 +16,17 @@ import (
 
 // api holds what the handlers share.
 type api struct {
-	ledger *ledger.Ledger
-	zone   *meter.Zone
-	log    *slog.Logger
+	ledger  *ledger.Ledger
+	zone    *meter.Zone
+	log     *slog.Logger
+	exports chan struct{} // holds one for each export that is under way
 }
 
 // NewHandler returns the api. rateLimit is how many requests a minute one client
 // address may send; 0 is no limit.
 func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *web.Metrics, rateLimit int) http.Handler {
 	metrics.Registerer().MustRegister(l.Collectors()...)
-	a := &api{ledger: l, zone: l.Zone(), log: log}
+	a := &api{ledger: l, zone: l.Zone(), log: log, exports: make(chan struct{}, exportsMax)}
 	r := web.NewRouter(log, metrics)
 	r.Get("/readyz", handle(a.ready))
 	r.Group(func(r chi.Router) {
@@ -38,6 +39,9 @@ func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *web.Metrics, rateLi
 		r.Post("/receive_meter_readings", handle(a.receiveReadings))
 		r.Get("/get_consumption", handle(a.consumption))
 		r.Get("/get_readings", handle(a.readings))
+		r.Get("/meters", handle(a.meters))
+		r.Get("/meters/{meter_id}/gaps", handle(a.gaps))
+		r.Get("/export_readings", handle(a.export))
 		r.Get("/get_last_month_bill", handle(a.lastMonthBill))
 		r.Get("/get_bill", handle(a.bill))
 		r.Post("/maintenance/start", handle(a.startMaintenance))

@@ -10,6 +10,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/web"
 )
 
 const (
@@ -22,6 +23,29 @@ const (
 // errCallerGone says that the caller hung up, or takes nothing any more.
 var errCallerGone = errors.New("the caller took no more of the answer")
 
+// stream answers with rows. An error before the first chunk is answered as any; one
+// behind it breaks the connection, so that nobody takes a part for the whole.
+func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", web.KeepNothing)
+	}
+	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	out := newRowWriter(w, r, a.zone)
+	err := write(out)
+	if err == nil {
+		err = out.end()
+	}
+	if errors.Is(err, errCallerGone) {
+		a.log.Debug("the caller went away", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
+	}
+	return err
+}
+
 // rowWriter sends readings as CSV: a chunk at a time, as fast as the caller takes
 // them, in memory that does not grow with the answer. No cell of it can be taken for
 // a formula by a spreadsheet: ids begin with a letter or a digit, timestamps and
@@ -32,7 +56,6 @@ type rowWriter struct {
 	stamps *meter.Stamps
 	room   *[]byte
 	chunk  []byte
-	begun  bool
 }
 
 var chunks = sync.Pool{New: func() any {
@@ -70,11 +93,6 @@ func (o *rowWriter) send() error {
 	if err := o.ctx.Err(); err != nil {
 		return errors.Join(errCallerGone, err)
 	}
-	if !o.begun {
-		o.begun = true
-		o.w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
-		o.w.Header().Set("X-Content-Type-Options", "nosniff")
-	}
 	connection := http.NewResponseController(o.w)
 	if err := connection.SetWriteDeadline(time.Now().Add(stalledMax)); err != nil {
 		return fmt.Errorf("limiting how long a chunk may take: %w", err)
@@ -92,10 +110,8 @@ func (o *rowWriter) send() error {
 
 // end sends what is left and gives the connection back as it was.
 func (o *rowWriter) end() error {
-	if len(o.chunk) > 0 || !o.begun {
-		if err := o.send(); err != nil {
-			return err
-		}
+	if err := o.send(); err != nil {
+		return err
 	}
 	*o.room = o.chunk
 	chunks.Put(o.room)

@@ -65,13 +65,14 @@ func (s *Store) Counts() (meters int, readings uint64) {
 // order of the archives.
 func (s *Store) SortedByID() []Index {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	order := make([]Index, len(s.accounts))
+	accounts := s.accounts // only ever added to; a nation's take a second to sort
+	s.mu.RUnlock()
+	order := make([]Index, len(accounts))
 	for i := range order {
 		order[i] = Index(i)
 	}
 	slices.SortFunc(order, func(a, b Index) int {
-		return strings.Compare(string(s.accounts[a].ID), string(s.accounts[b].ID))
+		return strings.Compare(string(accounts[a].ID), string(accounts[b].ID))
 	})
 	return order
 }

@@ -91,7 +91,9 @@ func writeProblem(w http.ResponseWriter, e *meter.Error) {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}
-	w.Header().Del("ETag") // it was that of the answer that was not to be
+	for _, name := range []string{"ETag", "Content-Disposition"} { // those of the answer that was not to be
+		w.Header().Del(name)
+	}
 	w.Header().Set("Cache-Control", KeepNothing)
 	writeBody(w, "application/problem+json", status, body)
 }
