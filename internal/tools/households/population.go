@@ -1,0 +1,100 @@
+package households
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+)
+
+// whDecimals is the resolution of a home's meter: 1 Wh. The float artefacts of the
+// source (3.1559999 for 3.156) lie below it and are rounded away.
+const whDecimals = 3
+
+// Population is any number of meters that behave as the households of the sample
+// do: meter i follows household i mod 12, each its own number of half hours behind
+// the others, over and over. What a meter shows depends on nothing but its number
+// and the half hour, so whoever knows what was sent knows what it was.
+type Population struct {
+	prefix    string
+	count     int
+	installed meter.Slot // when every register stood at 0
+	homes     []course
+}
+
+// course is a household's energy as a register that begins at 0, in Wh: after n
+// half hours it shows wh[n]. Its last value is the whole sample's energy.
+type course struct{ wh []int64 }
+
+// installedYear is when the meters of a population showed 0.
+const installedYear = 2020
+
+// phase is how many half hours later each further meter of a household lives. It
+// has no divisor in common with a day, so that the meters' evenings are spread.
+const phase = 37
+
+// NewPopulation returns count meters whose ids begin with prefix.
+func NewPopulation(prefix string, count int, zone *meter.Zone, homes []Household) (*Population, error) {
+	p := &Population{
+		prefix: prefix, count: count,
+		installed: zone.Floor(time.Date(installedYear, time.January, 1, 0, 0, 0, 0, zone.Location())),
+	}
+	if _, err := meter.ParseID(p.ID(count)); err != nil {
+		return nil, fmt.Errorf("meter ids cannot begin with %q: %w", prefix, err)
+	}
+	for _, h := range homes {
+		p.homes = append(p.homes, newCourse(h))
+	}
+	return p, nil
+}
+
+func newCourse(h Household) course {
+	wh := make([]int64, 1, len(h.Intervals)+1)
+	sum := decimal.Zero
+	for _, interval := range h.Intervals {
+		sum = sum.Add(interval.Energy)
+		wh = append(wh, sum.Shift(whDecimals).Round(0).IntPart())
+	}
+	return course{wh}
+}
+
+// after returns the register n half hours after it showed 0.
+func (c course) after(n int) int64 {
+	length := len(c.wh) - 1
+	return int64(n/length)*c.wh[length] + c.wh[n%length]
+}
+
+// Len returns how many meters there are.
+func (p *Population) Len() int { return p.count }
+
+// Since returns the first half hour that the meters have a register for.
+func (p *Population) Since() meter.Slot { return p.installed }
+
+// ID returns the id of meter i, from 0.
+func (p *Population) ID(i int) meter.ID { return meter.ID(p.AppendID(nil, i)) }
+
+// AppendID writes the id of meter i: the prefix and at least seven digits, so that
+// the ids of ten million meters sort in the order of their numbers.
+func (p *Population) AppendID(b []byte, i int) []byte {
+	b = append(b, p.prefix...)
+	for least := 1_000_000; least > i && least > 1; least /= 10 {
+		b = append(b, '0')
+	}
+	return strconv.AppendInt(b, int64(i), 10)
+}
+
+// Register returns what meter i shows at a half hour, which must not be before
+// Since.
+func (p *Population) Register(i int, at meter.Slot) meter.KWh {
+	c := p.homes[i%len(p.homes)]
+	start := i / len(p.homes) * phase
+	wh := c.after(start+int(at-p.installed)) - c.after(start)
+	register, ok := meter.KWhFromParts(wh, whDecimals)
+	if !ok {
+		panic(fmt.Sprintf("BUG: meter %d shows %d Wh", i, wh))
+	}
+	return register
+}
