@@ -8,11 +8,14 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS     := -X meterledger/internal/config.commit=$(COMMIT)
 
+# Which rows `make bench` measures, and what else: BENCH='-only single-256,bulk'.
+BENCH ?=
+
 # What `make soak` does: how many cycles, and further flags for the api.
 CYCLES        ?= 30
 SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
-.PHONY: help build run test check lint race soak demo clean
+.PHONY: help build run test check lint race soak bench demo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,9 +44,13 @@ soak: build ## kills the api under load, 30 times, and compares all it keeps; CY
 	@go build -o bin/tools/ ./internal/tools/soak
 	@exec bin/tools/soak -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
 
+bench: build ## how close to the machine's limits the api is: one table, in .bench/bench.json too
+	@go build -ldflags '$(LDFLAGS)' -o bin/tools/ ./internal/tools/bench
+	@exec bin/tools/bench -bin bin -dir .bench $(BENCH)
+
 demo: build ## real households through the whole suite, in fresh folders under .demo/
 	@go build -o bin/tools/ ./internal/tools/demo
 	@exec bin/tools/demo -bin bin -dir .demo
 
-clean: ## what was built and what the demo and the soak wrote
-	rm -rf bin .demo .soak
+clean: ## what was built and what the demo, the soak and the benchmark wrote
+	rm -rf bin .demo .soak .bench

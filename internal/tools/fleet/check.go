@@ -69,10 +69,8 @@ func (f *fleet) check(ctx context.Context) error {
 
 // held asks for the readings of meter i in the half hours that were sent.
 func (f *fleet) held(ctx context.Context, c *caller, i int) (map[meter.Slot]meter.KWh, error) {
-	last := f.traffic.First + meter.Slot(f.traffic.Slots)
-	target := fmt.Sprintf("/get_readings?meter_id=%s&start=%s&end=%s&format=csv",
-		f.traffic.Meters.ID(i), f.stamp(f.traffic.First), f.stamp(last))
-	answer, err := c.do(ctx, f.traffic.AppendGet(nil, target), nil)
+	window := fmt.Sprintf("&start=%s&end=%s&format=csv", f.stamp(f.traffic.First), f.stamp(f.traffic.First+meter.Slot(f.traffic.Slots)))
+	answer, err := c.do(ctx, f.traffic.AppendQuestion(nil, "/get_readings", i, window), nil)
 	if err != nil {
 		return nil, err
 	}

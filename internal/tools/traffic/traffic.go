@@ -37,6 +37,14 @@ func New(host string, meters *households.Population, zone *meter.Zone, first met
 	return t
 }
 
+// Part returns the traffic of some of the half hours: slots of them, after skip.
+func (t *Traffic) Part(skip, slots int) *Traffic {
+	part := *t
+	part.First, part.Slots = t.First+meter.Slot(skip), slots
+	part.stamps, part.escaped = t.stamps[skip:skip+slots], t.escaped[skip:skip+slots]
+	return &part
+}
+
 // Len returns how many readings there are.
 func (t *Traffic) Len() int { return t.Meters.Len() * t.Slots }
 
@@ -87,9 +95,12 @@ func (t *Traffic) AppendBulk(b []byte, length int) []byte {
 	return b
 }
 
-// AppendGet writes a request that asks for target, a path and its query.
-func (t *Traffic) AppendGet(b []byte, target string) []byte {
-	return t.end(append(append(b, "GET "...), target...))
+// AppendQuestion writes the request that asks path about meter i; more is the rest of
+// the query, beginning with &, or empty.
+func (t *Traffic) AppendQuestion(b []byte, path string, i int, more string) []byte {
+	b = append(append(append(b, "GET "...), path...), "?meter_id="...)
+	b = t.Meters.AppendID(b, i)
+	return t.end(append(b, more...))
 }
 
 // end writes what follows the target of a request, with some header lines.

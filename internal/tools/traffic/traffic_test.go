@@ -92,8 +92,9 @@ func TestOtherRequestsAreHTTP(t *testing.T) {
 	if bulk.Header.Get("Content-Type") != "text/csv" || bulk.URL.Path != "/receive_meter_readings" {
 		t.Errorf("the bulk request is %v", bulk)
 	}
-	if get := parsed(t, tr.AppendGet(nil, "/healthz?a=b")); get.Method != http.MethodGet || get.URL.String() != "/healthz?a=b" {
-		t.Errorf("the question is %v", get)
+	question := parsed(t, tr.AppendQuestion(nil, "/get_bill", 1, "&month=2026-10"))
+	if question.Method != http.MethodGet || question.URL.String() != "/get_bill?meter_id=m-0000001&month=2026-10" {
+		t.Errorf("the question is %v", question)
 	}
 }
 

@@ -93,6 +93,9 @@ func (p *Program) Kill() error {
 	return nil
 }
 
+// PID returns the id of the process that is running, or ran last.
+func (p *Program) PID() int { return p.process.cmd.Process.Pid }
+
 func (p *Program) start(ctx context.Context, env []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax,
 		fmt.Errorf("not ready within %s", startTimeMax))

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"meterledger/internal/config"
+)
+
+// report is the table, and what one must know of the machine to believe it.
+type report struct {
+	When       time.Time `json:"when"`
+	Took       string    `json:"took"`
+	Version    string    `json:"version"`
+	CPUs       int       `json:"cpus"`
+	OthersUsed float64   `json:"others_used"` // CPUs that other processes kept busy meanwhile, on average
+	Quick      bool      `json:"quick"`       // true: the figures mean nothing
+	Lines      []line    `json:"lines"`
+
+	busyBefore time.Duration
+}
+
+func newReport(quick bool) *report {
+	return &report{
+		When: time.Now().Round(time.Second), Version: config.Version(), CPUs: runtime.NumCPU(), Quick: quick,
+		busyBefore: busy() - ownCPU(),
+	}
+}
+
+func (r *report) add(row string, lines []line) {
+	for _, l := range lines {
+		l.Row = row
+		l.judge()
+		r.Lines = append(r.Lines, l)
+	}
+}
+
+// end takes the time, and what others did with the machine.
+func (r *report) end() {
+	took := time.Since(r.When)
+	r.Took = took.Round(time.Second).String()
+	r.OthersUsed = float64(busy()-ownCPU()-r.busyBefore) / float64(max(took, time.Second))
+}
+
+func (r *report) print(out io.Writer) error {
+	cells := [][]string{{"WHAT", "FLOOR", "OURS", "RATIO", "AIM", "MET"}}
+	for _, l := range r.Lines {
+		ratio, met := "", ""
+		if l.Ratio != nil {
+			ratio = number(*l.Ratio)
+		}
+		if l.Met != nil {
+			met = map[bool]string{true: "yes", false: "no"}[*l.Met]
+		}
+		cells = append(cells, []string{l.What, l.Floor.String(), l.Ours.String(), ratio, l.Aim, met})
+	}
+	if err := printTable(out, cells); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	for _, l := range r.Lines {
+		if l.FloorIs != "" {
+			fmt.Fprintf(out, "%s: the floor is %s\n", l.What, l.FloorIs)
+		}
+		if l.Note != "" {
+			fmt.Fprintf(out, "%s: %s\n", l.What, l.Note)
+		}
+	}
+	_, err := fmt.Fprintf(out, "\n%d CPUs; other processes kept %.2f of them busy meanwhile; took %s; %s\n",
+		r.CPUs, r.OthersUsed, r.Took, r.Version)
+	if r.Quick {
+		_, err = fmt.Fprintln(out, "-quick: the figures mean nothing")
+	}
+	return err
+}
+
+// write writes the report as JSON.
+func (r *report) write(path string) error {
+	b, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// milliseconds of a percentile, as the table has them.
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
