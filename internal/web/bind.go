@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math/bits"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -33,27 +34,29 @@ func Bind(r *http.Request, into any) error {
 			return err
 		}
 	}
-	return check(into)
+	return b.check(into)
 }
 
 // BindJSON is Bind for one JSON object that is not a request's body.
 func BindJSON(object []byte, into any) error {
-	if err := newBinder(into).json(object); err != nil {
+	b := newBinder(into)
+	if err := b.json(object); err != nil {
 		return err
 	}
-	return check(into)
+	return b.check(into)
 }
 
 // binder puts parameters into one struct.
 type binder struct {
-	names []string // of the struct's fields, in their order
-	into  reflect.Value
-	seen  uint64 // bit i: field i has been given
+	*shape
+
+	into reflect.Value
+	seen uint64 // bit i: field i has been given
 }
 
-func newBinder(into any) *binder {
+func newBinder(into any) binder {
 	value := reflect.ValueOf(into).Elem()
-	return &binder{names: namesOf(value.Type()), into: value}
+	return binder{shape: shapeOf(value.Type()), into: value}
 }
 
 func (b *binder) set(name, value string) error {
@@ -70,6 +73,18 @@ func (b *binder) set(name, value string) error {
 	}
 	b.seen |= 1 << field
 	b.into.Field(field).SetString(value)
+	return nil
+}
+
+// check makes sure that all rules hold. Whether a field was given, and no more is
+// asked of a single reading, the binder knows without the validator.
+func (b *binder) check(into any) error {
+	if missing := b.required &^ b.seen; missing != 0 && !b.ruled {
+		return errMissing(b.names[bits.TrailingZeros64(missing)])
+	}
+	if b.ruled {
+		return check(into)
+	}
 	return nil
 }
 

@@ -154,6 +154,26 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 	}
 }
 
+func TestFirstMissingParameterIsNamedWhereNothingElseIsAsked(t *testing.T) {
+	type plain struct {
+		First    string `param:"first" validate:"required"`
+		Optional string `param:"optional"`
+		Second   string `param:"second" validate:"required"`
+	}
+	for query, want := range map[string]string{
+		"": "first is missing", "second=2": "first is missing", "first=1": "second is missing", "first=1&second=2": "",
+		"first=&second=2": "first is empty",
+	} {
+		err, got := web.Bind(post(query, "", nil), &plain{}), ""
+		if err != nil {
+			got = asError(t, err).Detail
+		}
+		if got != want {
+			t.Errorf("%q is answered %q, want %q", query, got, want)
+		}
+	}
+}
+
 func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
 	for _, body := range []string{
 		" ", "{", `{"meter_id"`, `{"meter_id":`, `{"meter_id":"a`, `{"meter_id":"a"`, `{"meter_id":"a",`, `{"meter_id":"a",}`,

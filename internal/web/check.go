@@ -60,8 +60,10 @@ func sentence(broken validator.FieldError) error {
 		return invalid(name, "must be one of %s", strings.ReplaceAll(broken.Param(), " ", ", "))
 	default:
 		if strings.HasPrefix(tag, "required") {
-			return invalid(name, "is missing")
+			return errMissing(name)
 		}
 		return invalid(name, "breaks the rule %s %s", tag, broken.Param())
 	}
 }
+
+func errMissing(name string) error { return invalid(name, "is missing") }
