@@ -18,16 +18,31 @@ type ID string
 
 // ParseID checks s against the rule for meter ids.
 func ParseID[T ~string | ~[]byte](s T) (ID, error) {
-	if len(s) == 0 || len(s) > IDLengthMax || !isAlphanumeric(s[0]) {
+	if !isID(s) {
 		return "", errID(len(s))
-	}
-	for i := 1; i < len(s); i++ {
-		if c := s[i]; !isAlphanumeric(c) && c != '.' && c != '_' && c != '-' {
-			return "", errID(len(s))
-		}
 	}
 	return ID(s), nil
 }
+
+func isID[T ~string | ~[]byte](s T) bool {
+	if len(s) == 0 || len(s) > IDLengthMax || !isAlphanumeric(s[0]) {
+		return false
+	}
+	for i := range len(s) {
+		if !inIDs[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// inIDs marks the bytes that an id is made of.
+var inIDs = func() (in [256]bool) {
+	for c := range in {
+		in[c] = isAlphanumeric(byte(c)) || c == '.' || c == '_' || c == '-'
+	}
+	return in
+}()
 
 func errID(length int) error {
 	if length > IDLengthMax {

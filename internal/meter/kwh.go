@@ -82,6 +82,28 @@ scan:
 	return newKWh(coefficient, significant, max(decimals, 0)-exponent)
 }
 
+// parsePlainKWh reads digits with an optional point, as nearly all readings are
+// written, in half the time that ParseKWh takes. It reports false for anything else.
+func parsePlainKWh(s []byte) (KWh, bool) {
+	point := len(s) - 1 // where there is none, no digit stands after it
+	var coefficient uint64
+	for i, c := range s {
+		if digit := c - '0'; digit <= 9 {
+			coefficient = coefficient*10 + uint64(digit)
+			continue
+		}
+		if c != '.' || i == 0 || point != len(s)-1 || i == len(s)-1 {
+			return KWh{}, false
+		}
+		point = i
+	}
+	decimals := len(s) - 1 - point
+	if digits := len(s) - min(decimals, 1); digits == 0 || digits > KWhDigitsMax || decimals > KWhDecimalsMax {
+		return KWh{}, false
+	}
+	return KWh{int64(coefficient), uint8(decimals)}.shortest(), true
+}
+
 // parseExponent reads what may follow the digits: nothing, or e and at most
 // two digits with an optional sign. More could not fit into a reading anyway.
 func parseExponent[T ~string | ~[]byte](s T) (int, error) {
@@ -164,6 +186,9 @@ func (k KWh) AtScale(scale uint8) (int64, bool) {
 
 // Cmp returns -1, 0 or 1 as k is less than, equal to or greater than other.
 func (k KWh) Cmp(other KWh) int {
+	if k.scale == other.scale {
+		return cmp(uint64(k.coefficient), uint64(other.coefficient))
+	}
 	aHigh, aLow := k.nano()
 	bHigh, bLow := other.nano()
 	switch {
