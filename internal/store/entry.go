@@ -22,6 +22,7 @@ import (
 //	close      06 | month | revision uint32 | window from, to uint32 | archive
 //	day        07 | year uint32, month uint8, day uint8 | archive
 //	intent     08 | period | SHA-256 32 bytes
+//	run        09 | many readings, see run
 //
 //	archive: rows uint64 | SHA-256 32 bytes | written at
 const (
@@ -33,7 +34,17 @@ const (
 	kindClose
 	kindDay
 	kindIntent
+	kindRun
 )
+
+// The sizes of entries, for whoever has to make room for them.
+const (
+	pointBytes   = 4 + 1 + 8
+	ReadingBytes = 1 + 4 + pointBytes
+)
+
+// RecallBytes is the size of a recall of so many points.
+func RecallBytes(points int) int { return 1 + 4*4 + points*pointBytes }
 
 // Reading is a reading whose meter is known.
 type Reading struct {

@@ -47,7 +47,7 @@ func (h *historian) batch(t *rapid.T, s *Store) []byte {
 	for range rapid.IntRange(1, 8).Draw(t, "entries") {
 		i := Index(rapid.SampledFrom([]int{0, 1, 255, 256, 700}).Draw(t, "meter"))
 		slot := meter.Slot(rapid.IntRange(closedFrom-48, closedTo+100).Draw(t, "slot"))
-		kind := rapid.SampledFrom([]string{"account", "reading", "reading", "reading", "close", "recall", "reception", "day", "intent", "summaries"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"account", "reading", "reading", "reading", "run", "close", "recall", "reception", "day", "intent", "summaries"}).Draw(t, "kind")
 		switch {
 		case kind == "account" || h.accounts == 0:
 			for range rapid.SampledFrom([]int{1, 300, 1100}).Draw(t, "accounts") {
@@ -57,6 +57,13 @@ func (h *historian) batch(t *rapid.T, s *Store) []byte {
 		case int(i) >= h.accounts:
 		case kind == "reading":
 			b = AppendReading(b, Reading{i, slot, drawRegister(t)})
+		case kind == "run":
+			var readings []Reading
+			for range runReadingsMin {
+				readings = append(readings, Reading{i, slot, drawRegister(t)})
+				slot++
+			}
+			b = AppendReadings(b, readings)
 		case kind == "recall":
 			b = AppendRecall(b, september, uint32(h.revision), i, nil)
 		case kind == "reception":

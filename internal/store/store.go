@@ -25,6 +25,7 @@ type Store struct {
 	intents  map[string][32]byte             // by period: hash of the archive that was about to be put in place
 	paused   bool                            // reception was shut down
 	readings uint64                          // in the grid
+	touched  uint64                          // by touch, so that it is not left out
 }
 
 // New returns an empty store that receives readings.

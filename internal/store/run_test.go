@@ -1,0 +1,148 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+// anyReadings draws readings near each other or not, of meters 0 to 9.
+func anyReadings(t *rapid.T, n int) []Reading {
+	meters := rapid.SampledFrom([]Index{1, 10}).Draw(t, "meters")
+	slots := rapid.SampledFrom([]meter.Slot{1, 3, 100, 70_000}).Draw(t, "slots")
+	digits := rapid.SampledFrom([]int64{1, 10, 70_000, 999_999_999_999_999_999}).Draw(t, "digits")
+	scales := rapid.SampledFrom([]uint8{1, 4, 10}).Draw(t, "scales")
+	readings := make([]Reading, n)
+	for i := range readings {
+		register, ok := meter.KWhFromParts(rapid.Int64Range(0, digits).Draw(t, "coefficient"), rapid.Uint8Range(0, scales-1).Draw(t, "scale"))
+		if !ok {
+			t.Fatal("a register that is none was drawn")
+		}
+		readings[i] = Reading{
+			Index(rapid.Uint32Range(0, uint32(meters)-1).Draw(t, "meter")),
+			960_000 + meter.Slot(rapid.Uint32Range(0, uint32(slots)).Draw(t, "slot")), register,
+		}
+	}
+	return readings
+}
+
+// tenMeters is a store with meters 0 to 9.
+func tenMeters(t fataler) *Store {
+	s := New()
+	var batch []byte
+	for i := range 10 {
+		batch = AppendAccount(batch, meter.Account{ID: meter.ID(fmt.Sprintf("M%d", i)), OwnerName: "Tan", Address: "Road"})
+	}
+	mustApply(t, s, batch)
+	return s
+}
+
+func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
+	runs := 0
+	rapid.Check(t, func(t *rapid.T) {
+		together, single := tenMeters(t), tenMeters(t)
+		for range rapid.IntRange(1, 3).Draw(t, "batches") {
+			readings := anyReadings(t, rapid.SampledFrom([]int{0, 1, 7, 8, 63, 64, 65, 200}).Draw(t, "readings"))
+			batch := AppendReadings(nil, readings)
+			if len(batch) > 0 && batch[0] == kindRun {
+				runs++
+			}
+			if len(batch) > len(readings)*ReadingBytes {
+				t.Fatalf("%d readings take %d bytes", len(readings), len(batch))
+			}
+			var entries []byte
+			for _, r := range readings {
+				entries = AppendReading(entries, r)
+			}
+			got, want := mustApply(t, together, batch), mustApply(t, single, entries)
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(meter.KWh{})); diff != "" {
+				t.Fatalf("verdicts (-single +run):\n%s", diff)
+			}
+			if together.Hash() != single.Hash() {
+				t.Fatal("the states differ")
+			}
+		}
+	})
+	if runs == 0 {
+		t.Error("no run was written: nothing was compared")
+	}
+}
+
+func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
+	var readings []Reading
+	for i := range 1024 {
+		register, _ := meter.KWhFromParts(int64(i)*61_283, 3)
+		readings = append(readings, Reading{Index(i * 1500), meter.Slot(1_000_000 + i/500), register})
+	}
+	if got, limit := len(AppendReadings(nil, readings)), 1024*8+runHeaderBytes; got > limit {
+		t.Errorf("%d bytes, want at most %d", got, limit)
+	}
+}
+
+func TestReadingsThatNoScaleHoldsAreWrittenOneByOne(t *testing.T) {
+	large, _ := meter.KWhFromParts(999_999_999_999_999_999, 0)
+	fine, _ := meter.KWhFromParts(1, 9)
+	readings := slices.Repeat([]Reading{{0, 960_000, fine}, {1, 960_000, large}}, runReadingsMin)
+	if batch := AppendReadings(nil, readings); batch[0] != kindReading || len(batch) != len(readings)*ReadingBytes {
+		t.Errorf("%d bytes of kind %d", len(batch), batch[0])
+	}
+}
+
+func TestARunThatIsNoneIsRefused(t *testing.T) {
+	readings := make([]Reading, runReadingsMin)
+	for i := range readings {
+		readings[i] = Reading{Index(i), meter.Slot(960_000 + i), meter.KWh{}}
+	}
+	good := AppendReadings(nil, readings)
+	changed := func(at int, to ...byte) []byte {
+		return append(append(slices.Clone(good[:at]), to...), good[at+len(to):]...)
+	}
+	for name, batch := range map[string][]byte{
+		"cut off":                        good[:len(good)-1],
+		"in the header":                  good[:runHeaderBytes-1],
+		"of nothing":                     changed(1, 0, 0),
+		"of more than there is":          changed(1, 0xff, 0xff),
+		"of a meter that is not there":   changed(3, 0, 0, 0, 9),
+		"of a meter beyond all":          changed(3, 0xff, 0xff, 0xff, 0xff),
+		"of a register that is too long": changed(11, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"of a scale that is too fine":    changed(19, 10),
+		"with distances that are none":   changed(20, 9),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := tenMeters(t).Apply(batch, nil); err == nil {
+				t.Error("it was taken")
+			}
+		})
+	}
+}
+
+func FuzzRun(f *testing.F) {
+	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, runReadingsMin))[1:])
+	f.Fuzz(func(t *testing.T, run []byte) {
+		d := &decoder{rest: run}
+		r, distances := d.run()
+		if d.err != nil || r.n > 1000 {
+			return
+		}
+		readings := make([]Reading, r.n)
+		if err := r.decode(readings, distances); err != nil {
+			return
+		}
+		decoded := AppendReadings(nil, readings)
+		if len(decoded) == 0 || decoded[0] != kindRun {
+			return
+		}
+		d = &decoder{rest: decoded[1:]}
+		r, distances = d.run()
+		twice := make([]Reading, r.n)
+		if err := r.decode(twice, distances); err != nil || !slices.Equal(readings, twice) {
+			t.Fatalf("%v is read back as %v, %v", readings, twice, err)
+		}
+	})
+}
