@@ -15,10 +15,10 @@ import (
 
 // The endpoints of the contract, and the statuses they answer with.
 var contract = map[string]string{
-	"POST /register_account":       "200 400 413 415 429 500 503",
+	"POST /register_account":       "200 400 408 413 415 429 500 503",
 	"GET /account":                 "200 400 404 429 500 503",
-	"POST /receive_meter_reading":  "200 400 404 413 415 429 500 503",
-	"POST /receive_meter_readings": "200 400 413 415 429 500 503",
+	"POST /receive_meter_reading":  "200 400 404 408 413 415 429 500 503",
+	"POST /receive_meter_readings": "200 400 408 413 415 429 500 503",
 	"GET /get_consumption":         "200 304 400 404 429 500 503",
 	"GET /get_readings":            "200 304 400 404 429 500 503",
 	"GET /export_readings":         "200 304 400 429 500 503",
@@ -26,11 +26,11 @@ var contract = map[string]string{
 	"GET /meters/{meter_id}/gaps":  "200 304 400 404 429 500 503",
 	"GET /get_last_month_bill":     "200 304 400 404 429 500 503",
 	"GET /get_bill":                "200 304 400 404 429 500 503",
-	"POST /maintenance/start":      "200 202 400 413 415 429 500 503",
+	"POST /maintenance/start":      "200 202 400 408 413 415 429 500 503",
 	"GET /maintenance/status":      "200 400 429 500 503",
-	"POST /shutdown":               "200 400 413 415 429 500 503",
-	"POST /resume":                 "200 400 413 415 429 500 503",
-	"POST /restore_data":           "200 400 413 415 429 500 503",
+	"POST /shutdown":               "200 400 408 413 415 429 500 503",
+	"POST /resume":                 "200 400 408 413 415 429 500 503",
+	"POST /restore_data":           "200 400 408 413 415 429 500 503",
 
 	"GET /docs":         "302",
 	"GET /redoc":        "200",
@@ -39,8 +39,8 @@ var contract = map[string]string{
 	"GET /readyz":       "200 503",
 	"GET /metrics":      "200",
 
-	"POST /perform_daily_maintenance":   "200 400 413 415 500 503",
-	"POST /perform_monthly_maintenance": "200 400 413 415 500 503",
+	"POST /perform_daily_maintenance":   "200 400 408 413 415 500 503",
+	"POST /perform_monthly_maintenance": "200 400 408 413 415 500 503",
 	"GET /status":                       "200 400 500",
 }
 

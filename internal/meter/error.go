@@ -20,6 +20,7 @@ const (
 	KindTooLarge
 	KindUnsupportedMedia
 	KindTooMany
+	KindTimeout
 	KindUnavailable
 )
 
@@ -44,6 +45,7 @@ const (
 	CodeAlreadyReceiving   Code = "already_receiving"
 	CodeOverloaded         Code = "overloaded"
 	CodeTooLarge           Code = "too_large"
+	CodeRequestTimeout     Code = "request_timeout"
 	CodeNotFound           Code = "not_found"
 	CodeMethodNotAllowed   Code = "method_not_allowed"
 	CodeUnsupportedMedia   Code = "unsupported_media_type"

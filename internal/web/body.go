@@ -48,7 +48,7 @@ func (b *binder) body(r *http.Request) error {
 func readBody(r *http.Request) ([]byte, error) {
 	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, parameterBytesMax))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if errors.As(err, &tooLarge) || errors.Is(err, ErrSlowBody) {
 		return nil, fmt.Errorf("reading parameters: %w", err)
 	}
 	if err != nil {

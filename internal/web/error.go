@@ -22,6 +22,7 @@ var statusOf = map[meter.Kind]int{
 	meter.KindTooLarge:         http.StatusRequestEntityTooLarge,
 	meter.KindUnsupportedMedia: http.StatusUnsupportedMediaType,
 	meter.KindTooMany:          http.StatusTooManyRequests,
+	meter.KindTimeout:          http.StatusRequestTimeout,
 	meter.KindUnavailable:      http.StatusServiceUnavailable,
 }
 
@@ -72,6 +73,12 @@ func toldError(err error) *meter.Error {
 			Detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit),
 		}
 	}
+	if errors.Is(err, ErrSlowBody) {
+		return &meter.Error{
+			Kind: meter.KindTimeout, Code: meter.CodeRequestTimeout,
+			Detail: fmt.Sprintf("nothing of the body arrived for %.0f seconds", bodyPatience.Seconds()),
+		}
+	}
 	var told *meter.Error
 	if errors.As(err, &told) {
 		return told
@@ -95,6 +102,9 @@ func writeProblem(w http.ResponseWriter, e *meter.Error) {
 		w.Header().Del(name)
 	}
 	w.Header().Set("Cache-Control", KeepNothing)
+	if status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+	}
 	writeBody(w, "application/problem+json", status, body)
 }
 

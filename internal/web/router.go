@@ -17,7 +17,7 @@ import (
 // 500, and what is not routed becomes a problem. HEAD is answered as GET is.
 func NewRouter(log *slog.Logger, metrics *Metrics) chi.Router {
 	r := chi.NewRouter()
-	r.Use(observe(log, metrics), middleware.GetHead)
+	r.Use(observe(log, metrics), limitPatience, middleware.GetHead)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
