@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,28 +13,42 @@ import (
 	"meterledger/internal/meter"
 )
 
+const (
+	// RowBytesMax is the most that a row may have, far above any that is right.
+	RowBytesMax = 64 << 10
+	// readBytes is how much of a text is read together.
+	readBytes = 256 << 10
+)
+
 // CSVReader reads rows of meter_id,timestamp,reading that others wrote: in any
 // order, quoted or not, with blanks around the values, with \r\n, with a byte
 // order mark, with or without a last line break.
+//
+// A line of three plain values is read without allocating. All others go through
+// encoding/csv, which is given the text line by line and so never reads ahead.
 type CSVReader struct {
-	in   *csv.Reader
-	zone *meter.Zone
-	row  int
+	lines *csvLines
+	csv   *csv.Reader
+	zone  *meter.Zone
+	plain *meter.RowParser
+	row   int
 }
 
-// ErrSyntax says that a text is not of the right shape, from some row on.
-var ErrSyntax = errors.New("cannot be parsed")
+// Why a text cannot be read on.
+var (
+	// ErrSyntax says that a text is not of the right shape, from some row on.
+	ErrSyntax = errors.New("cannot be parsed")
+	// ErrRowTooLong says that a row has more than RowBytesMax.
+	ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes", RowBytesMax)
+)
 
 // NewCSVReader reads the header.
 func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
-	buffered := bufio.NewReader(r)
-	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(len(mark)) // cannot fail: they were peeked at
+	c := newCSVReader(r, zone)
+	if mark, _ := c.lines.in.Peek(3); string(mark) == "\ufeff" {
+		_, _ = c.lines.in.Discard(len(mark)) // cannot fail: they were peeked at
 	}
-	in := csv.NewReader(buffered)
-	in.ReuseRecord = true
-	in.TrimLeadingSpace = true // a quote may follow a blank
-	header, err := in.Read()
+	header, err := c.csv.Read()
 	var syntax *csv.ParseError
 	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &syntax) {
 		return nil, err
@@ -42,30 +57,56 @@ func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
 	if !slices.Equal(header, strings.Split(Header, ",")) {
 		return nil, fmt.Errorf("%w: the first line must be %s", ErrSyntax, Header)
 	}
-	return &CSVReader{in: in, zone: zone}, nil
+	return c, nil
+}
+
+func newCSVReader(r io.Reader, zone *meter.Zone) *CSVReader {
+	lines := &csvLines{in: bufio.NewReaderSize(r, readBytes)}
+	in := csv.NewReader(lines)
+	in.ReuseRecord = true
+	in.TrimLeadingSpace = true // a quote may follow a blank
+	return &CSVReader{lines: lines, csv: in, zone: zone, plain: meter.NewRowParser(zone)}
 }
 
 // Row returns the number of the row that was read last, from 1, the header not counted.
 func (c *CSVReader) Row() int { return c.row }
 
-// Next returns the next row. A value that breaks a rule is a *meter.Error, and the
-// next row can still be read. So can it after ErrSyntax, for whoever wants to go
-// on. After the last row the error is io.EOF.
-func (c *CSVReader) Next() (meter.Reading, error) {
-	record, err := c.in.Read()
+// Next returns the next row, which is valid until the next call. A value that
+// breaks a rule is a *meter.Error, and the next row can still be read. So can it
+// after ErrSyntax and ErrRowTooLong, for whoever wants to go on. After the last row
+// the error is io.EOF.
+func (c *CSVReader) Next() (meter.Row, error) {
+	if line := c.lines.next(); line != nil {
+		if id, stamp, reading, ok := splitRow(line); ok {
+			if row, ok := c.plain.Plain(id, stamp, reading); ok {
+				c.lines.drop()
+				c.row++
+				return row, nil
+			}
+		}
+	}
+	return c.unusual()
+}
+
+// unusual reads the next row as encoding/csv does, whatever it looks like.
+func (c *CSVReader) unusual() (meter.Row, error) {
+	record, err := c.csv.Read()
 	if errors.Is(err, io.EOF) {
-		return meter.Reading{}, io.EOF
+		return meter.Row{}, io.EOF
 	}
 	c.row++
 	var syntax *csv.ParseError
-	if errors.As(err, &syntax) {
-		return meter.Reading{}, fmt.Errorf("%w: %v", ErrSyntax, syntax.Err)
-	}
-	if err != nil {
-		return meter.Reading{}, err
+	switch {
+	case c.lines.skip:
+		return meter.Row{}, ErrRowTooLong
+	case errors.As(err, &syntax):
+		return meter.Row{}, fmt.Errorf("%w: %v", ErrSyntax, syntax.Err)
+	case err != nil:
+		return meter.Row{}, err
 	}
 	trim(record)
-	return ParseRow(c.zone, record[0], record[1], record[2])
+	r, err := ParseRow(c.zone, record[0], record[1], record[2])
+	return r.Row(), err
 }
 
 // ParseRow checks the three values of a row.
@@ -86,4 +127,66 @@ func trim(record []string) {
 	for i := range record {
 		record[i] = strings.Trim(record[i], " \t")
 	}
+}
+
+// csvLines hands a text to a csv.Reader in pieces that never reach beyond a line,
+// and lets the line that comes next be looked at.
+type csvLines struct {
+	in     *bufio.Reader
+	ahead  []byte // what was read and not handed out yet: at most a line
+	err    error  // what came behind ahead
+	handed int    // bytes of the row so far
+	skip   bool   // to the end of the line
+}
+
+// next looks at the next line, without its end, where it is whole and not too long.
+// It begins a row.
+func (l *csvLines) next() []byte {
+	l.handed = 0
+	if l.skip {
+		l.skipLine()
+	}
+	if len(l.ahead) == 0 && l.err == nil {
+		l.read()
+	}
+	if l.err != nil || len(l.ahead) > RowBytesMax {
+		return nil
+	}
+	return bytes.TrimSuffix(l.ahead[:len(l.ahead)-1], []byte{'\r'})
+}
+
+// drop passes over the line that next returned.
+func (l *csvLines) drop() { l.ahead = nil }
+
+// Read hands out what remains of the line, and the next line after it.
+func (l *csvLines) Read(p []byte) (int, error) {
+	if len(l.ahead) == 0 && l.err == nil {
+		l.read()
+	}
+	if len(l.ahead) == 0 {
+		return 0, l.err
+	}
+	n := copy(p, l.ahead)
+	if l.handed += n; l.handed > RowBytesMax {
+		l.skip = true
+		return 0, ErrRowTooLong
+	}
+	l.ahead = l.ahead[n:]
+	return n, nil
+}
+
+// read fetches a line, or as much of it as there is room for.
+func (l *csvLines) read() {
+	l.ahead, l.err = l.in.ReadSlice('\n')
+	if errors.Is(l.err, bufio.ErrBufferFull) {
+		l.err = nil
+	}
+}
+
+// skipLine passes over the rest of a line that is too long.
+func (l *csvLines) skipLine() {
+	for l.err == nil && !bytes.HasSuffix(l.ahead, []byte{'\n'}) {
+		l.read()
+	}
+	l.ahead, l.skip = nil, false
 }

@@ -38,7 +38,7 @@ func (l *Ledger) admit(ctx context.Context, k *commit) error {
 	if !l.receiving {
 		return errNotReceiving
 	}
-	return l.committer.enqueue(ctx, k, false)
+	return l.committer.enqueue(ctx, k, impatient)
 }
 
 func meterExists(id meter.ID) error {

@@ -40,7 +40,7 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 // commitMaintenance writes entries that are no questions.
 func (l *Ledger) commitMaintenance(ctx context.Context, payload []byte) error {
 	k := &commit{payload: payload, entries: 1}
-	if err := l.committer.enqueue(ctx, k, true); err != nil {
+	if err := l.committer.enqueue(ctx, k, steady); err != nil {
 		return err
 	}
 	_, err := l.committer.wait(k)
@@ -68,7 +68,7 @@ func (a *archiving) takeIn() error {
 	if a.expected != nil {
 		return nil
 	}
-	restorer := restorer{l: a.l, run: a.run, meters: make(map[meter.ID]struct{}), file: a.name}
+	restorer := restorer{l: a.l, run: a.run, meters: make(map[store.Index]struct{}), file: a.name}
 	err := restorer.one(a.ctx)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil

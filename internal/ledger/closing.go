@@ -102,7 +102,7 @@ func (l *Ledger) holdBack(ctx context.Context, w meter.Window) error {
 	l.closing = w
 	l.admission.Unlock()
 	barrier := &commit{}
-	if err := l.committer.enqueue(ctx, barrier, true); err != nil {
+	if err := l.committer.enqueue(ctx, barrier, steady); err != nil {
 		l.letIn()
 		return err
 	}

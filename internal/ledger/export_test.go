@@ -1,4 +1,31 @@
 package ledger
 
+import (
+	"context"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
 // Hash is the hash of all that the ledger knows.
 func (l *Ledger) Hash() [32]byte { return l.store.Hash() }
+
+// RecordMany takes readings as a Bulk does and returns what became of each.
+func (l *Ledger) RecordMany(ctx context.Context, readings []meter.Reading) ([]Result, error) {
+	results := make([]Result, len(readings))
+	b := l.Bulk(ctx)
+	b.settings.each = func(row int, _ store.Index, r Result) { results[row] = r }
+	for i, reading := range readings {
+		if err := b.Add(i, reading.Row()); err != nil {
+			return nil, err
+		}
+	}
+	tally, err := b.Flush()
+	if err != nil {
+		return nil, err
+	}
+	for _, refusal := range tally.Refusals { // also those that no meter was found for
+		results[refusal.Row].Err = refusal.Err
+	}
+	return results, nil
+}

@@ -31,8 +31,12 @@ func (l *Ledger) Resume(ctx context.Context) error {
 
 func (l *Ledger) switchReception(ctx context.Context, on bool, already error) error {
 	k := &commit{payload: store.AppendReception(nil, on), entries: 1}
-	if err := l.enqueueSwitch(ctx, k, on, already); err != nil {
+	if err := l.committer.reserve(ctx, k, len(k.payload), steady); err != nil {
 		return err
+	}
+	if !l.enqueueSwitch(k, on) {
+		l.committer.release(k)
+		return already
 	}
 	if _, err := l.committer.wait(k); err != nil {
 		return err
@@ -41,15 +45,14 @@ func (l *Ledger) switchReception(ctx context.Context, on bool, already error) er
 	return nil
 }
 
-func (l *Ledger) enqueueSwitch(ctx context.Context, k *commit, on bool, already error) error {
+// enqueueSwitch reports false where reception is so already.
+func (l *Ledger) enqueueSwitch(k *commit, on bool) bool {
 	l.admission.Lock()
 	defer l.admission.Unlock()
 	if l.receiving == on {
-		return already
+		return false
 	}
-	if err := l.committer.enqueue(ctx, k, true); err != nil {
-		return err
-	}
+	l.committer.push(k)
 	l.receiving = on
-	return nil
+	return true
 }

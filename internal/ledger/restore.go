@@ -8,11 +8,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
-)
-
-const (
-	refusedListMax = 1000 // rows that are listed; all are counted
-	restoreRows    = 4096 // rows that are handed in together
+	"meterledger/internal/store"
 )
 
 // Restored is what came of putting archives back.
@@ -35,7 +31,7 @@ type RefusedRow struct {
 // also while reception is shut down. Rows that break a rule are refused one by
 // one. It goes on whatever becomes of the caller, and returns when it is done.
 func (l *Ledger) RestoreArchives() (Restored, error) {
-	r := &restorer{l: l, meters: make(map[meter.ID]struct{})}
+	r := &restorer{l: l, meters: make(map[store.Index]struct{})}
 	run, err := l.start(Restore, "all", r.all)
 	if err != nil {
 		return Restored{}, err
@@ -49,11 +45,8 @@ type restorer struct {
 	l        *Ledger
 	run      *Run
 	restored Restored
-	meters   map[meter.ID]struct{}
-
-	file string
-	rows []int // of the readings that wait
-	wait []meter.Reading
+	meters   map[store.Index]struct{}
+	file     string
 }
 
 func (r *restorer) all(ctx context.Context, run *Run) error {
@@ -95,64 +88,61 @@ func (r *restorer) one(ctx context.Context) error {
 	}
 	defer file.Close()
 	in, err := archive.NewCSVReader(file, r.l.zone)
-	if errors.Is(err, archive.ErrSyntax) {
-		r.refuse(0, err)
+	if errors.Is(err, archive.ErrSyntax) || errors.Is(err, archive.ErrRowTooLong) {
+		r.restored.Refused++
+		r.list(0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	bulk := r.bulk(ctx)
 	for {
-		reading, err := in.Next()
+		row, err := in.Next()
 		var broken *meter.Error
 		switch {
 		case errors.Is(err, io.EOF):
-			return r.flush(ctx)
-		case errors.As(err, &broken), errors.Is(err, archive.ErrSyntax):
-			r.refuse(in.Row(), err)
-			continue
-		case err != nil:
+			return r.flush(bulk)
+		case errors.Is(err, archive.ErrSyntax), errors.Is(err, archive.ErrRowTooLong):
+			err = bulk.Refuse(in.Row(), meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
+		case errors.As(err, &broken):
+			err = bulk.Refuse(in.Row(), err)
+		case err == nil:
+			err = bulk.Add(in.Row(), row)
+		}
+		if err = errors.Join(err, stopped(ctx)); err != nil {
 			return err
 		}
-		r.rows, r.wait = append(r.rows, in.Row()), append(r.wait, reading)
-		if len(r.wait) == restoreRows {
-			if err := r.flush(ctx); err != nil {
-				return err
-			}
-		}
 	}
 }
 
-func (r *restorer) flush(ctx context.Context) error {
-	if err := stopped(ctx); err != nil {
-		return err
-	}
-	results, err := r.l.record(ctx, r.wait, recorder{l: r.l, wait: true, restore: true})
-	if err != nil {
-		return err
-	}
-	for i, result := range results {
-		switch {
-		case result.Err != nil:
-			r.refuse(r.rows[i], result.Err)
-		case result.Duplicate:
-			r.restored.Duplicates++
-		default:
-			r.restored.Readings++
-			r.meters[r.wait[i].Meter] = struct{}{}
+// bulk takes rows also while reception is shut down, and notes the meters.
+func (r *restorer) bulk(ctx context.Context) *Bulk {
+	b := r.l.Bulk(ctx)
+	b.settings.restore = true
+	b.settings.each = func(_ int, i store.Index, result Result) {
+		r.run.progress.rows.Add(1)
+		if result.Err == nil && !result.Duplicate {
+			r.meters[i] = struct{}{}
 		}
 	}
-	r.run.progress.rows.Add(uint64(len(results)))
-	r.rows, r.wait = r.rows[:0], r.wait[:0]
-	return nil
+	return b
 }
 
-func (r *restorer) refuse(row int, err error) {
-	if errors.Is(err, archive.ErrSyntax) {
-		err = meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err)
+func (r *restorer) flush(b *Bulk) error {
+	tally, err := b.Flush()
+	r.restored.Readings += tally.Accepted
+	r.restored.Duplicates += tally.Duplicates
+	for _, refusal := range tally.Refusals {
+		r.list(refusal.Row, refusal.Err)
 	}
-	r.restored.Refused++
-	if len(r.restored.List) < refusedListMax {
+	r.restored.Refused += tally.Refused
+	return err
+}
+
+// list notes a refused row while there is room in the list.
+func (r *restorer) list(row int, err error) {
+	if len(r.restored.List) < RefusalsMax {
 		r.restored.List = append(r.restored.List, RefusedRow{r.file, row, err})
 	}
 }

@@ -67,17 +67,17 @@ type freezing func(context.Context) (*store.Frozen, journal.Position, error)
 
 // freeze has the committer hold still between two batches.
 func (s *snapshotter) freeze(ctx context.Context) (frozen *store.Frozen, p journal.Position, err error) {
-	k := &commit{then: func() { frozen, p, err = s.freezeNow(ctx) }}
-	if err := s.l.committer.enqueue(ctx, k, true); err != nil {
+	k := &commit{then: func(end journal.Position) { frozen, p = s.l.store.Freeze(), end }}
+	if err := s.l.committer.enqueue(ctx, k, steady); err != nil {
 		return nil, p, err
 	}
 	if _, err := s.l.committer.wait(k); err != nil {
 		return nil, p, err
 	}
-	return frozen, p, err
+	return frozen, p, nil
 }
 
-// freezeNow may only be called by the committer, or when that has ended.
+// freezeNow may only be called when the committer has ended.
 func (s *snapshotter) freezeNow(context.Context) (*store.Frozen, journal.Position, error) {
 	return s.l.store.Freeze(), s.l.journal.Position(), nil
 }

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,37 +13,41 @@ import (
 
 // jsonRows reads a JSON array of rows, one element at a time.
 type jsonRows struct {
+	body *rowLimit
 	in   *json.Decoder
-	zone *meter.Zone
+	rows jsonRowParser
 	row  int
 }
 
 func newJSONRows(r io.Reader, zone *meter.Zone) (*jsonRows, error) {
-	j := &jsonRows{in: json.NewDecoder(r), zone: zone}
+	body := &rowLimit{in: r}
+	body.nextRow()
+	j := &jsonRows{body: body, in: json.NewDecoder(body), rows: newJSONRowParser(zone)}
 	if token, err := j.in.Token(); err != nil || token != json.Delim('[') {
 		if err == nil || isJSONSyntax(err) || errors.Is(err, io.EOF) {
 			return nil, meter.Invalid(meter.CodeInvalidParameter, "body", "must be a JSON array of readings")
 		}
-		return nil, unreadable(err)
+		return nil, err
 	}
 	return j, nil
 }
 
 func (j *jsonRows) Row() int { return j.row }
 
-func (j *jsonRows) Next() (meter.Reading, error) {
+func (j *jsonRows) Next() (meter.Row, error) {
+	j.body.nextRow()
 	if !j.in.More() {
-		return meter.Reading{}, j.end()
+		return meter.Row{}, j.end()
 	}
 	j.row++
 	var element json.RawMessage
 	if err := j.in.Decode(&element); err != nil {
 		if isJSONSyntax(err) {
-			return meter.Reading{}, fmt.Errorf("%w: %v", archive.ErrSyntax, err)
+			return meter.Row{}, fmt.Errorf("%w: %v", archive.ErrSyntax, err)
 		}
-		return meter.Reading{}, j.cut(err)
+		return meter.Row{}, j.cut(err)
 	}
-	return parseJSONRow(j.zone, element)
+	return j.rows.parse(element)
 }
 
 // end makes sure that the array is closed and nothing follows it. What else
@@ -81,48 +83,53 @@ func isJSONSyntax(err error) bool {
 	return errors.As(err, &syntax)
 }
 
-// ndjsonRows reads one JSON object a line. Empty lines are passed over.
-type ndjsonRows struct {
-	lines *bufio.Reader
-	zone  *meter.Zone
-	row   int
+// rowLimit is a body of which no row may be read without end. What the decoder
+// reads ahead counts too, so the limit is a multiple of what a row may have.
+type rowLimit struct {
+	in   io.Reader
+	left int
 }
 
-func newNDJSONRows(r io.Reader, zone *meter.Zone) *ndjsonRows {
-	return &ndjsonRows{lines: bufio.NewReaderSize(r, rowBytesMax), zone: zone}
-}
+func (l *rowLimit) nextRow() { l.left = 4 * archive.RowBytesMax }
 
-func (n *ndjsonRows) Row() int { return n.row }
-
-func (n *ndjsonRows) Next() (meter.Reading, error) {
-	for {
-		line, err := n.lines.ReadSlice('\n')
-		last := errors.Is(err, io.EOF)
-		if line = bytes.TrimSpace(line); len(line) == 0 && last {
-			return meter.Reading{}, io.EOF
-		}
-		if len(line) == 0 && err == nil {
-			continue
-		}
-		n.row++
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			return meter.Reading{}, errRowTooLong
-		case err != nil && !last:
-			return meter.Reading{}, err
-		case !json.Valid(line):
-			return meter.Reading{}, fmt.Errorf("%w: the line is not JSON", archive.ErrSyntax)
-		}
-		return parseJSONRow(n.zone, line)
+func (l *rowLimit) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, archive.ErrRowTooLong
 	}
+	n, err := l.in.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
 }
 
-// parseJSONRow reads {"meter_id":…,"timestamp":…,"reading":…}, by the rules for the
+// jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…}, by the rules for the
 // parameters of a single reading. What is not so breaks the row, not the batch.
-func parseJSONRow(zone *meter.Zone, object []byte) (meter.Reading, error) {
+type jsonRowParser struct {
+	zone  *meter.Zone
+	plain *meter.RowParser
+}
+
+func newJSONRowParser(zone *meter.Zone) jsonRowParser {
+	return jsonRowParser{zone, meter.NewRowParser(zone)}
+}
+
+func (p jsonRowParser) parse(object []byte) (meter.Row, error) {
+	if row, ok := p.parsePlain(object); ok {
+		return row, nil
+	}
 	var q receiveReadingRequest
 	if err := web.BindJSON(object, &q); err != nil {
-		return meter.Reading{}, err
+		return meter.Row{}, err
 	}
-	return archive.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)
+	r, err := archive.ParseRow(p.zone, q.MeterID, q.Timestamp, q.Reading)
+	return r.Row(), err
+}
+
+// parsePlain reads an object that is written the plain way, and reports false for
+// all others, wrong or not.
+func (p jsonRowParser) parsePlain(object []byte) (meter.Row, bool) {
+	o, ok := scanPlainObject(object)
+	if !ok {
+		return meter.Row{}, false
+	}
+	return p.plain.Plain(o.meterID, o.timestamp, o.reading)
 }

@@ -75,15 +75,7 @@ func loadHomes(t *testing.T, zone string) *homes {
 func (h *homes) record(t *testing.T, readings []meter.Reading) {
 	t.Helper()
 	for _, s := range []*script{h.live, h.archived} {
-		results, err := s.ledger.RecordMany(t.Context(), readings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, result := range results {
-			if result.Err != nil {
-				t.Fatal(result.Err)
-			}
-		}
+		recordMany(t, s.ledger, readings)
 	}
 }
 

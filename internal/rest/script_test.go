@@ -97,6 +97,21 @@ func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script 
 	return s
 }
 
+// recordMany wants all of some readings to be taken.
+func recordMany(t testing.TB, l *ledger.Ledger, readings []meter.Reading) {
+	t.Helper()
+	bulk := l.Bulk(context.Background())
+	for i, r := range readings {
+		if err := bulk.Add(i+1, r.Row()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tally, err := bulk.Flush()
+	if err != nil || tally.Refused > 0 {
+		t.Fatalf("%+v, %v", tally, err)
+	}
+}
+
 func (s *script) open() {
 	var err error
 	s.ledger, err = ledger.Open(context.Background(), ledger.Options{

@@ -74,9 +74,7 @@ func (s *script) fillMonths(meters int) {
 			register, _ := meter.KWhFromParts(int64(slot-window.From)*7, 3)
 			readings = append(readings, meter.Reading{Meter: id, Slot: slot, Register: register})
 		}
-		if _, err := s.ledger.RecordMany(s.t.Context(), readings); err != nil {
-			s.t.Fatal(err)
-		}
+		recordMany(s.t, s.ledger, readings)
 	}
 }
 

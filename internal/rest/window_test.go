@@ -236,9 +236,7 @@ func (s *script) fillOneEachHalfHour() {
 			readings = append(readings, meter.Reading{Meter: "A", Slot: at, Register: register})
 		}
 	}
-	if _, err := s.ledger.RecordMany(s.t.Context(), readings); err != nil {
-		s.t.Fatal(err)
-	}
+	recordMany(s.t, s.ledger, readings)
 }
 
 func (c windowCase) check(t *testing.T, s *script) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -98,24 +97,19 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, p *households.Population,
 			return err
 		}
 	}
-	const together = 4096
-	var readings []meter.Reading
+	bulk := l.Bulk(ctx)
 	for n := range slots * p.Len() {
 		i, slot := n%p.Len(), first+meter.Slot(n/p.Len())
-		readings = append(readings, meter.Reading{Meter: p.ID(i), Slot: slot, Register: p.Register(i, slot)})
-		if len(readings) < together && n+1 < slots*p.Len() {
-			continue
-		}
-		results, err := l.RecordMany(ctx, readings)
-		for _, r := range results {
-			err = errors.Join(err, r.Err)
-		}
-		if err != nil {
+		row := meter.Reading{Meter: p.ID(i), Slot: slot, Register: p.Register(i, slot)}.Row()
+		if err := bulk.Add(n+1, row); err != nil {
 			return err
 		}
-		readings = readings[:0]
 	}
-	return nil
+	tally, err := bulk.Flush()
+	if err == nil && tally.Refused > 0 {
+		err = tally.Refusals[0].Err
+	}
+	return err
 }
 
 // watchEvery is how often the heap is looked at.

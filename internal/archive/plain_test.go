@@ -1,0 +1,214 @@
+package archive_test
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/meter"
+)
+
+// generalRows reads a whole text through encoding/csv and the general parsers alone
+// and writes each row down, or its error: what CSVReader has to agree with.
+func generalRows(z *meter.Zone, text string) []string {
+	buffered := bufio.NewReader(strings.NewReader(text))
+	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
+		_, _ = buffered.Discard(len(mark))
+	}
+	in := csv.NewReader(buffered)
+	in.TrimLeadingSpace = true
+	read := func() ([]string, error) {
+		record, err := in.Read()
+		for i := range record {
+			record[i] = strings.Trim(record[i], " \t")
+		}
+		return record, err
+	}
+	if header, _ := read(); !slices.Equal(header, strings.Split(archive.Header, ",")) {
+		return []string{"header"}
+	}
+	for rows := []string{}; ; {
+		record, err := read()
+		var syntax *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return rows
+		case errors.As(err, &syntax):
+			rows = append(rows, fmt.Sprintf("%v: %v", archive.ErrSyntax, syntax.Err))
+		case err != nil:
+			panic(err) // a string cannot fail otherwise
+		default:
+			rows = append(rows, written(archive.ParseRow(z, record[0], record[1], record[2])))
+		}
+	}
+}
+
+func written(r meter.Reading, err error) string {
+	if err != nil {
+		return fmt.Sprintf("%s: %v", meter.CodeOf(err), err)
+	}
+	return fmt.Sprintf("%s %d %v", r.Meter, r.Slot, r.Register)
+}
+
+// rowsFrom writes down what CSVReader reads.
+func rowsFrom(t interface{ Fatalf(string, ...any) }, z *meter.Zone, in io.Reader) []string {
+	c, err := archive.NewCSVReader(in, z)
+	if errors.Is(err, archive.ErrSyntax) {
+		return []string{"header"}
+	}
+	if err != nil {
+		t.Fatalf("header: %v", err)
+	}
+	for rows := []string{}; ; {
+		row, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			return rows
+		}
+		if errors.Is(err, archive.ErrSyntax) {
+			rows = append(rows, err.Error())
+		} else {
+			rows = append(rows, written(meter.Reading{Meter: meter.ID(row.Meter), Slot: row.Slot, Register: row.Register}, err))
+		}
+		if c.Row() != len(rows) {
+			t.Fatalf("row %d is called %d", len(rows), c.Row())
+		}
+	}
+}
+
+// checkRows compares both, the text coming whole, byte by byte, and with its last
+// bytes together with its end.
+func checkRows(t interface{ Fatalf(string, ...any) }, z *meter.Zone, text string) {
+	want := generalRows(z, text)
+	for name, in := range map[string]io.Reader{
+		"whole":        strings.NewReader(text),
+		"byte by byte": iotest.OneByteReader(strings.NewReader(text)),
+		"with its end": iotest.DataErrReader(strings.NewReader(text)),
+	} {
+		if got := rowsFrom(t, z, in); !slices.Equal(got, want) {
+			t.Fatalf("%q, %s:\n got %q\nwant %q", text, name, got, want)
+		}
+	}
+}
+
+// anyCSV draws lines that are mostly plain rows, and texts that stand where they do
+// harm.
+func anyCSV() *rapid.Generator[string] {
+	piece := rapid.SampledFrom([]string{
+		"A,2026-11-01T00:00:00,1.5\n", "A,2026-11-01T00:00:00,1.5\n", "B-2,2026-11-01 23:30:00,0.0\r\n", "A,2026-11-01T00:30:00,7",
+		"\"A\",\"2026-11-01T00:00:00\",\"1.5\"\n", " A ,\t2026-11-01T00:00:00 , 2 \n", "A,\"2026-11-01\nT\",1\n", "A,2026-11-01T00:10:00,1\n",
+		"A,2026-11-01T01:00:00,-1\n", "too,few\n", "far,too,many,fields\n", "\n", "\r\n", "\r", "\"", ",", " ", "\u00a0", "\ufeff", "\x00", "\xff", "a\"b",
+		"A,2026-11-01T00:00:00,1.5\r\r\n", "A,2026-11-01T24:00:00,1e1\n",
+	})
+	return rapid.Custom(func(t *rapid.T) string {
+		header := rapid.SampledFrom([]string{archive.Header + "\n", archive.Header + "\n", archive.Header + "\r\n", "\ufeff" + archive.Header + "\n", ""}).Draw(t, "header")
+		return header + strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "")
+	})
+}
+
+func TestRowsAreThoseOfTheGeneralReaderHoweverTheTextArrives(t *testing.T) {
+	z := singapore(t)
+	rapid.Check(t, func(t *rapid.T) { checkRows(t, z, anyCSV().Draw(t, "text")) })
+}
+
+func FuzzRowsAreThoseOfTheGeneralReader(f *testing.F) {
+	f.Add(good)
+	files, err := filepath.Glob("../ledger/testdata/format1/Archive/*.csv")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no archives to begin with: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	for i := range 100 {
+		f.Add(anyCSV().Example(i))
+	}
+	z := singapore(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) <= archive.RowBytesMax {
+			checkRows(t, z, text)
+		}
+	})
+}
+
+func TestARowThatIsTooLongIsRefusedAndTheNextIsRead(t *testing.T) {
+	z := singapore(t)
+	long := strings.Repeat("x", archive.RowBytesMax)
+	for name, row := range map[string]string{
+		"plain":             long + ",2026-11-01T00:00:00,1\n",
+		"longer than reads": strings.Repeat(long, 20) + "\n",
+		"quoted":            "\"" + long + "\",2026-11-01T00:00:00,1\n",
+		"over many lines":   "\"" + strings.Repeat("x\n", archive.RowBytesMax/2) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := archive.NewCSVReader(strings.NewReader(archive.Header+"\n"+row+"A,2026-11-01T00:00:00,1.5\n"), z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Next(); !errors.Is(err, archive.ErrRowTooLong) {
+				t.Fatalf("error %v", err)
+			}
+			if row, err := c.Next(); err != nil || string(row.Meter) != "A" || c.Row() != 2 {
+				t.Errorf("the next row is %d, %s: %v", c.Row(), row.Meter, err)
+			}
+		})
+	}
+	if _, err := archive.NewCSVReader(strings.NewReader(long+long), z); !errors.Is(err, archive.ErrRowTooLong) {
+		t.Errorf("in the header: error %v", err)
+	}
+}
+
+func TestPlainTextIsReadWithoutAllocatingARow(t *testing.T) {
+	z := singapore(t)
+	const rows = 10_000
+	text := archive.Header + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
+	allocated := testing.AllocsPerRun(3, func() {
+		if n := readRows(t, z, text); n != rows {
+			t.Fatalf("%d rows", n)
+		}
+	})
+	if allocated > 100 {
+		t.Errorf("%v allocations for %d rows", allocated, rows)
+	}
+}
+
+func readRows(t testing.TB, z *meter.Zone, text string) (rows int) {
+	t.Helper()
+	c, err := archive.NewCSVReader(strings.NewReader(text), z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; rows++ {
+		if _, err := c.Next(); errors.Is(err, io.EOF) {
+			return rows
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCSVReader(b *testing.B) {
+	z := singapore(b)
+	const rows = 100_000
+	text := archive.Header + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		readRows(b, z, text)
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+}

@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"meterledger/internal/meter"
+)
+
+const (
+	// batchesMax is how many batches of one sender are under way at once: rows are
+	// parsed and judged while those before them are written and applied.
+	batchesMax = 192
+	// RefusalsMax is how many refused rows are listed; all are counted.
+	RefusalsMax = 1000
+)
+
+// Tally is what became of the rows of a Bulk.
+type Tally struct {
+	Accepted, Duplicates, Refused int
+	Refusals                      []Refusal // the first of them, in order of the rows
+}
+
+// Bulk takes the rows of one sender, in order, as fast as they can be made durable,
+// and slows the sender down to that. It needs the same memory for any number of
+// rows. Which of two refused rows of one meter is named in the other's refusal can
+// depend on how far the rows before them had come; what is refused cannot.
+type Bulk struct {
+	l        *Ledger
+	ctx      context.Context
+	settings batch // what each batch begins as
+
+	rows    []meter.Row // that wait to be looked up
+	numbers []int       // by row
+	ids     []byte      // of the rows' meters
+	unknown []int
+	filling *batch
+	sent    []*batch // the oldest first
+	spare   []*batch // to be filled again
+	tally   Tally
+}
+
+// batches keeps what was allocated for the batches of earlier senders.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
+func (l *Ledger) Bulk(ctx context.Context) *Bulk {
+	return &Bulk{l: l, ctx: ctx, settings: batch{patience: bulky}}
+}
+
+// Add takes a row, whose number is the caller's. An error ends the Bulk: it says
+// nothing of the row, and rows before it may or may not have been recorded.
+func (b *Bulk) Add(number int, row meter.Row) error {
+	start := len(b.ids)
+	b.ids = append(b.ids, row.Meter...)
+	row.Meter = b.ids[start:]
+	b.rows, b.numbers = append(b.rows, row), append(b.numbers, number)
+	return b.sendFull()
+}
+
+// Refuse counts a row that the caller cannot make a Row of.
+func (b *Bulk) Refuse(number int, err error) error {
+	b.next().refuse(number, err)
+	return b.sendFull()
+}
+
+// Flush waits until all rows that were taken have got their verdicts.
+func (b *Bulk) Flush() (Tally, error) {
+	if err := b.send(); err != nil {
+		return b.tally, err
+	}
+	for len(b.sent) > 0 {
+		if err := b.settleOldest(); err != nil {
+			return b.tally, err
+		}
+	}
+	for _, batch := range b.spare {
+		batches.Put(batch)
+	}
+	b.spare = nil
+	return b.tally, nil
+}
+
+// next returns the batch that is being filled.
+func (b *Bulk) next() *batch {
+	if b.filling == nil {
+		if last := len(b.spare) - 1; last >= 0 {
+			b.filling, b.spare = b.spare[last], b.spare[:last]
+		} else {
+			b.filling = batches.Get().(*batch)
+		}
+		b.filling.reset(b.l, b.settings.patience)
+		b.filling.restore, b.filling.each = b.settings.restore, b.settings.each
+		b.filling.unlisted = len(b.tally.Refusals) == RefusalsMax
+	}
+	return b.filling
+}
+
+func (b *Bulk) sendFull() error {
+	if len(b.rows) < batchRows && (b.filling == nil || len(b.filling.refusals) < batchRows) {
+		return nil
+	}
+	return b.send()
+}
+
+func (b *Bulk) send() error {
+	if len(b.rows) == 0 && b.filling == nil {
+		return nil
+	}
+	for len(b.sent) == batchesMax || len(b.sent) > 0 && b.sent[0].answered() {
+		if err := b.settleOldest(); err != nil {
+			return err
+		}
+	}
+	batch := b.next()
+	b.locate(batch)
+	if err := batch.send(b.ctx); err != nil {
+		return err
+	}
+	b.sent, b.filling = append(b.sent, batch), nil
+	return nil
+}
+
+// locate moves the rows into a batch.
+func (b *Bulk) locate(batch *batch) {
+	batch.readings, b.unknown = b.l.store.Locate(b.rows, batch.readings, b.unknown[:0])
+	unknown := b.unknown
+	for place, number := range b.numbers {
+		if len(unknown) > 0 && unknown[0] == place {
+			unknown = unknown[1:]
+			batch.refuseUnknown(number, b.rows[place].Meter)
+			continue
+		}
+		batch.rows = append(batch.rows, number)
+	}
+	b.rows, b.numbers, b.ids = b.rows[:0], b.numbers[:0], b.ids[:0]
+}
+
+func (b *Bulk) settleOldest() error {
+	oldest := b.sent[0]
+	if err := oldest.settle(); err != nil {
+		return err
+	}
+	b.sent = append(b.sent[:0], b.sent[1:]...)
+	b.tally.Accepted += oldest.accepted
+	b.tally.Duplicates += oldest.duplicates
+	b.tally.Refused += oldest.refused
+	slices.SortFunc(oldest.refusals, func(a, b Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	listed := min(len(oldest.refusals), RefusalsMax-len(b.tally.Refusals))
+	b.tally.Refusals = append(b.tally.Refusals, oldest.refusals[:listed]...)
+	b.spare = append(b.spare, oldest)
+	return nil
+}

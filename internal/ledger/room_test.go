@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+func TestAFullQueueRefusesMetersAndSlowsBulkSendersDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r room
+		never := make(chan struct{}) // a failure that does not come
+		ctx := t.Context()
+		if err := r.take(ctx, bulkBytesMax, bulky, never); err != nil {
+			t.Fatal(err)
+		}
+		var in [3]atomic.Bool
+		for sender := range 3 {
+			go func() {
+				if err := r.take(ctx, bulkBytesMax/2, bulky, never); err != nil {
+					t.Error(err)
+				}
+				in[sender].Store(true)
+			}()
+			synctest.Wait() // so that they wait in this order
+		}
+		if in[0].Load() {
+			t.Error("a bulk sender was not slowed down")
+		}
+		if err := r.take(ctx, queueBytesMax-bulkBytesMax, impatient, never); err != nil {
+			t.Errorf("a meter was refused while only bulk senders had filled their part: %v", err)
+		}
+		if err := r.take(ctx, 1, impatient, never); !errors.Is(err, errOverloaded) {
+			t.Errorf("the queue is full: %v", err)
+		}
+		r.give(queueBytesMax - bulkBytesMax)
+		synctest.Wait()
+		if in[0].Load() {
+			t.Error("a bulk sender was let in beyond its part")
+		}
+		r.give(bulkBytesMax)
+		synctest.Wait()
+		if !in[0].Load() || !in[1].Load() || in[2].Load() {
+			t.Errorf("let in were %v, not the first two", &in)
+		}
+		r.give(bulkBytesMax / 2)
+		synctest.Wait()
+		if !in[2].Load() {
+			t.Error("the last was not let in")
+		}
+	})
+}
+
+func TestASenderThatGoesAwayLeavesItsPlaceToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r room
+		never := make(chan struct{}) // a failure that does not come
+		if err := r.take(t.Context(), bulkBytesMax-10, bulky, never); err != nil {
+			t.Fatal(err)
+		}
+		impatientCtx, goAway := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- r.take(impatientCtx, 100, bulky, never) }()
+		synctest.Wait()
+		next := make(chan error, 1)
+		go func() { next <- r.take(t.Context(), 5, bulky, never) }()
+		synctest.Wait()
+		if len(next) > 0 {
+			t.Error("the second overtook the first")
+		}
+		goAway()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("the one that went away: %v", err)
+		}
+		if err := <-next; err != nil {
+			t.Error(err)
+		}
+		if r.taken != bulkBytesMax-5 {
+			t.Errorf("%d bytes are taken", r.taken)
+		}
+	})
+}
+
+func TestRoomIsNeverTakenTwiceAndAllComesBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r room
+		never := make(chan struct{}) // a failure that does not come
+		var held []int
+		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+			if len(held) > 0 && rapid.Bool().Draw(t, "give") {
+				r.give(held[0])
+				held = held[1:]
+				continue
+			}
+			bytes := rapid.IntRange(1, queueBytesMax).Draw(t, "bytes")
+			if err := r.take(context.Background(), bytes, impatient, never); err == nil {
+				held = append(held, bytes)
+			}
+			if r.taken > queueBytesMax {
+				t.Fatalf("%d bytes are taken", r.taken)
+			}
+		}
+		for _, bytes := range held {
+			r.give(bytes)
+		}
+		if r.taken != 0 {
+			t.Fatalf("%d bytes are left", r.taken)
+		}
+	})
+}
+
+// TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom: whoever waits must not hold
+// what others need.
+func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 23, 2, 10, 0, 0, time.UTC)
+	l, err := Open(t.Context(), Options{
+		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", Zone: zone, Holder: "a test",
+		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.committer.room.take(t.Context(), bulkBytesMax, bulky, nil); err != nil { // as other senders would
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		b := l.Bulk(t.Context())
+		err := b.Add(1, meter.Reading{Meter: "A", Slot: zone.Floor(now) - 10}.Row())
+		_, flushErr := b.Flush()
+		sent <- errors.Join(err, flushErr)
+	}()
+	for waiting := 0; waiting == 0; runtime.Gosched() {
+		l.committer.room.mu.Lock()
+		waiting = len(l.committer.room.waiting)
+		l.committer.room.mu.Unlock()
+	}
+	if err := l.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l.Receiving() {
+		t.Error("reception is on")
+	}
+	l.committer.room.give(bulkBytesMax)
+	if err := <-sent; !errors.Is(err, errNotReceiving) {
+		t.Errorf("the bulk sender was told %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,163 @@
+package rest_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/rest"
+	"meterledger/internal/web"
+)
+
+const (
+	bulkMeters = 20_000
+	bulkSlots  = 100
+)
+
+// BenchmarkBulk sends 20,000 meters x 100 slots as one CSV body to a whole api on
+// disk, time by time as a head-end exports them, and beside it the same bytes to
+// a handler that splits them into fields and throws them away. The last line of
+// each is what to divide.
+func BenchmarkBulk(b *testing.B) {
+	body := benchCSV(b)
+	b.Run("floor=split", func(b *testing.B) {
+		server := httptest.NewServer(http.HandlerFunc(splitAndDrop))
+		defer server.Close()
+		for b.Loop() {
+			benchPost(b, server.URL, body)
+		}
+		reportRows(b, bulkMeters*bulkSlots)
+	})
+	b.Run("durable", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			url, stop := benchServer(b)
+			b.StartTimer()
+			benchPost(b, url, body)
+			b.StopTimer()
+			stop()
+			b.StartTimer()
+		}
+		reportRows(b, bulkMeters*bulkSlots)
+	})
+}
+
+func reportRows(b *testing.B, rows int) {
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+}
+
+func benchMeterID(i int) string { return fmt.Sprintf("SG-%07d", 1_000_000+i*7) }
+
+// benchCSV is some homes' registers with a resolution of 1 Wh.
+func benchCSV(b *testing.B) []byte {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		b.Fatal(err)
+	}
+	first, err := zone.ParseSlot("", "2026-11-20T00:00")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var csv bytes.Buffer
+	csv.WriteString("meter_id,timestamp,reading\n")
+	for slot := range bulkSlots {
+		stamp := zone.Stamp(first + meter.Slot(slot))
+		for i := range bulkMeters {
+			wh := i*137_731%90_000_000 + slot*(200+i%331)
+			fmt.Fprintf(&csv, "%s,%s,%d.%03d\n", benchMeterID(i), stamp, wh/1000, wh%1000)
+		}
+	}
+	b.Logf("%d bytes, %.1f a row", csv.Len(), float64(csv.Len())/bulkMeters/bulkSlots)
+	return csv.Bytes()
+}
+
+// benchServer is an api on disk in which the meters are registered.
+func benchServer(b *testing.B) (url string, stop func()) {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		b.Fatal(err)
+	}
+	folder := b.TempDir()
+	l, err := ledger.Open(b.Context(), ledger.Options{
+		FS: vfs.Default, DataDir: folder + "/data", ArchiveDir: folder + "/Archive", Zone: zone,
+		Now: func() time.Time { return time.Date(2026, 11, 23, 2, 10, 0, 0, time.UTC) },
+		Log: slog.New(slog.DiscardHandler), Holder: "a benchmark",
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	registerAll(b, l)
+	server := httptest.NewServer(rest.NewHandler(l, slog.New(slog.DiscardHandler), web.NewMetrics(), 0))
+	return server.URL, func() {
+		server.Close()
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// registerAll shares each fsync between many registrations.
+func registerAll(b *testing.B, l *ledger.Ledger) {
+	const together = 256
+	failed := make(chan error, together)
+	for worker := range together {
+		go func() {
+			var err error
+			for i := worker; i < bulkMeters && err == nil; i += together {
+				err = l.Register(b.Context(), meter.ID(benchMeterID(i)), "Owner", "1 Road")
+			}
+			failed <- err
+		}()
+	}
+	for range together {
+		if err := <-failed; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchPost(b *testing.B, url string, body []byte) {
+	answer, err := http.Post(url+"/receive_meter_readings", "text/csv", bytes.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var verdict struct{ Accepted, Duplicates, Rejected int }
+	if err := json.NewDecoder(answer.Body).Decode(&verdict); err != nil || verdict.Accepted != bulkMeters*bulkSlots {
+		b.Fatalf("%s: %+v, %v", answer.Status, verdict, err)
+	}
+}
+
+func splitAndDrop(w http.ResponseWriter, r *http.Request) {
+	in := bufio.NewReaderSize(r.Body, 256<<10)
+	rows, fields := -1, 0
+	for {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			panic(err)
+		}
+		rows++
+		for rest, more := line, true; more; fields++ {
+			_, rest, more = bytes.Cut(rest, []byte{','})
+		}
+	}
+	if fields != 3*(rows+1) {
+		panic("a row does not have three fields")
+	}
+	fmt.Fprintf(w, `{"accepted":%d}`, rows)
+}

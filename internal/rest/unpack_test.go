@@ -1,0 +1,100 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/web"
+)
+
+func pack(t testing.TB, encoding, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&b)
+	if encoding == "zstd" {
+		var err error
+		if w, err = zstd.NewWriter(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// readPacked unpacks a body to its end.
+func readPacked(encoding string, body io.Reader, bytesMax int) (string, error) {
+	u, err := unpack(encoding, body, bytesMax)
+	if err != nil {
+		return "", err
+	}
+	defer u.close()
+	text, err := io.ReadAll(u)
+	return string(text), err
+}
+
+func TestABodyIsUnpackedUpToTheLimitAndNotAByteFurther(t *testing.T) {
+	for _, encoding := range []string{"gzip", "GZIP", "x-gzip", "zstd"} {
+		text := strings.Repeat("meter_id,timestamp,reading\n", 1000)
+		packed := pack(t, encoding, text)
+		for name, in := range map[string]io.Reader{"whole": bytes.NewReader(packed), "byte by byte": iotest.OneByteReader(bytes.NewReader(packed))} {
+			if got, err := readPacked(encoding, in, len(text)); err != nil || got != text {
+				t.Errorf("%s, %s: %d bytes of %d, %v", encoding, name, len(got), len(text), err)
+			}
+		}
+		if got, err := readPacked(encoding, bytes.NewReader(packed), len(text)-1); !errors.Is(err, errUnpackedTooLarge) || got != text[:len(text)-1] {
+			t.Errorf("%s: %d bytes of %d and %v beyond the limit", encoding, len(got), len(text), err)
+		}
+	}
+}
+
+func TestAPackedBodyThatIsNotSoundIsTheSendersFault(t *testing.T) {
+	for _, encoding := range []string{"gzip", "zstd"} {
+		packed := pack(t, encoding, strings.Repeat("meter_id,timestamp,reading\n", 1000))
+		damaged := bytes.Clone(packed)
+		damaged[len(damaged)-3] ^= 0xff // in its checksum
+		for what, body := range map[string]io.Reader{
+			"plain text": strings.NewReader("meter_id,timestamp,reading\n"),
+			"damaged":    bytes.NewReader(damaged), "cut off": bytes.NewReader(packed[:len(packed)-1]),
+			"a body that stood still": io.MultiReader(bytes.NewReader(packed[:20]), iotest.ErrReader(web.ErrSlowBody)),
+		} {
+			_, err := readPacked(encoding, body, 1<<20)
+			var told *meter.Error
+			if err != nil && !errors.As(err, &told) {
+				err = unreadableFrom(1, err, "")
+			}
+			if !errors.As(err, &told) || (told.Code == meter.CodeRequestTimeout) != strings.Contains(what, "still") || told.Kind == meter.KindInternal {
+				t.Errorf("%s, %s: %v", encoding, what, err)
+			}
+		}
+	}
+}
+
+func TestZstdThatWantsALargeWindowIsRefused(t *testing.T) {
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(4*windowBytesMax), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 8*windowBytesMax)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readPacked("zstd", &b, unpackedBytesMax); !errors.Is(err, errPacked) {
+		t.Errorf("error %v", err)
+	}
+}
