@@ -77,15 +77,24 @@ func (c *CSVReader) Row() int { return c.row }
 // the error is io.EOF.
 func (c *CSVReader) Next() (meter.Row, error) {
 	if line := c.lines.next(); line != nil {
-		if id, stamp, reading, ok := splitRow(line); ok {
-			if row, ok := c.plain.Plain(id, stamp, reading); ok {
-				c.lines.drop()
-				c.row++
-				return row, nil
-			}
+		if row, ok := c.parsePlain(line); ok {
+			c.lines.drop()
+			c.row++
+			return row, nil
 		}
 	}
 	return c.unusual()
+}
+
+// parsePlain reads a line of three plain values. Its timestamp is of one length, so only
+// one comma is searched for.
+func (c *CSVReader) parsePlain(line []byte) (meter.Row, bool) {
+	comma := bytes.IndexByte(line, ',')
+	second := comma + 1 + meter.PlainStampBytes
+	if comma < 0 || second >= len(line) || line[second] != ',' {
+		return meter.Row{}, false
+	}
+	return c.plain.Plain(line[:comma], line[comma+1:second], line[second+1:])
 }
 
 // unusual reads the next row as encoding/csv does, whatever it looks like.
@@ -152,7 +161,11 @@ func (l *csvLines) next() []byte {
 	if l.err != nil || len(l.ahead) > RowBytesMax {
 		return nil
 	}
-	return bytes.TrimSuffix(l.ahead[:len(l.ahead)-1], []byte{'\r'})
+	end := len(l.ahead) - 1
+	if end > 0 && l.ahead[end-1] == '\r' {
+		end--
+	}
+	return l.ahead[:end]
 }
 
 // drop passes over the line that next returned.

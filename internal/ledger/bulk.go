@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 const (
@@ -36,6 +37,7 @@ type Bulk struct {
 	numbers []int       // by row
 	ids     []byte      // of the rows' meters
 	unknown []int
+	last    store.Index // the meter of the row before rows
 	filling *batch
 	sent    []*batch // the oldest first
 	spare   []*batch // to be filled again
@@ -125,7 +127,10 @@ func (b *Bulk) send() error {
 
 // locate moves the rows into a batch.
 func (b *Bulk) locate(batch *batch) {
-	batch.readings, b.unknown = b.l.store.Locate(b.rows, batch.readings, b.unknown[:0])
+	batch.readings, b.unknown = b.l.store.Locate(b.rows, b.last, batch.readings, b.unknown[:0])
+	if n := len(batch.readings); n > 0 {
+		b.last = batch.readings[n-1].Meter
+	}
 	unknown := b.unknown
 	for place, number := range b.numbers {
 		if len(unknown) > 0 && unknown[0] == place {

@@ -4,6 +4,9 @@ package meter
 // backlog.
 const cachedDays = 64
 
+// PlainStampBytes is the length of a plain timestamp.
+const PlainStampBytes = len(stampLayout)
+
 // slotCache reads timestamps that are written YYYY-MM-DDTHH:MM:SS, or with a blank
 // for the T, and lie on the grid. What it knows of a half hour is what ParseSlot said
 // of it once.

@@ -62,6 +62,7 @@ func (s *Store) applyAccount(d *decoder) Verdict {
 	}
 	s.byID[account.ID] = Index(len(s.accounts))
 	s.accounts = append(s.accounts, account)
+	s.followers = append(s.followers, 0)
 	return Verdict{Outcome: Accepted}
 }
 

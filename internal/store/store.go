@@ -15,17 +15,18 @@ type Index uint32
 type Store struct {
 	mu sync.RWMutex // guards all below
 
-	accounts []meter.Account // by Index
-	byID     map[meter.ID]Index
-	latest   column[meter.Point] // by Index: the reading with the latest slot ever accepted; slot 0 before the first
-	grid     grid
-	months   []*month                        // archived and cleared, in order of time
-	pending  map[meter.Month]column[Summary] // of months that are being closed
-	days     []DayArchive                    // in order of time
-	intents  map[string][32]byte             // by period: hash of the archive that was about to be put in place
-	paused   bool                            // reception was shut down
-	readings uint64                          // in the grid
-	touched  uint64                          // by touch, so that it is not left out
+	accounts  []meter.Account // by Index
+	byID      map[meter.ID]Index
+	latest    column[meter.Point] // by Index: the reading with the latest slot ever accepted; slot 0 before the first
+	grid      grid
+	months    []*month                        // archived and cleared, in order of time
+	pending   map[meter.Month]column[Summary] // of months that are being closed
+	days      []DayArchive                    // in order of time
+	intents   map[string][32]byte             // by period: hash of the archive that was about to be put in place
+	paused    bool                            // reception was shut down
+	readings  uint64                          // in the grid
+	followers []uint32                        // by Index: see Locate; its elements are read and written atomically, under mu for reading
+	touched   uint64                          // by touch, so that it is not left out
 }
 
 // New returns an empty store that receives readings.
