@@ -18,7 +18,7 @@ type successAnswer struct {
 	Message string `json:"message"`
 }
 
-var recorded = successAnswer{true, "Reading recorded successfully"}
+var recorded = web.NewConstant(http.StatusOK, successAnswer{true, "Reading recorded successfully"})
 
 func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
 	var q receiveReadingRequest
@@ -32,6 +32,6 @@ func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
 	if _, err := a.ledger.Record(r.Context(), reading); err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, recorded)
+	recorded.Write(w)
 	return nil
 }

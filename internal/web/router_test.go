@@ -278,3 +278,19 @@ func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 		t.Errorf("open: got %d", response.StatusCode)
 	}
 }
+
+func TestConstantIsAnsweredAsAnyAnswerIs(t *testing.T) {
+	body := map[string]string{"status": "ok <&>"}
+	constant := web.NewConstant(http.StatusAccepted, body)
+	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
+		r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) { constant.Write(w) })
+		r.Get("/other", func(w http.ResponseWriter, _ *http.Request) { web.WriteJSON(w, http.StatusAccepted, body) })
+	})
+	want, wantBody := do(s, http.MethodGet, "/other")
+	for range 2 {
+		got, gotBody := do(s, http.MethodGet, "/constant")
+		if diff := cmp.Diff(want.Header, got.Header); diff != "" || gotBody != wantBody || got.StatusCode != want.StatusCode {
+			t.Errorf("the constant is answered %d %s, want %d %s\n%s", got.StatusCode, gotBody, want.StatusCode, wantBody, diff)
+		}
+	}
+}

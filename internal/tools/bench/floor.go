@@ -40,12 +40,10 @@ func runFloor(ctx context.Context, _ []string) error {
 
 // constant answers with the header and the bytes that ours would have.
 func constant(answer []byte) http.HandlerFunc {
-	length := strconv.Itoa(len(answer))
+	contentType, length, options := []string{"application/json"}, []string{strconv.Itoa(len(answer))}, []string{"nosniff"}
 	return func(w http.ResponseWriter, _ *http.Request) {
 		header := w.Header()
-		header.Set("Content-Type", "application/json")
-		header.Set("Content-Length", length)
-		header.Set("X-Content-Type-Options", "nosniff")
+		header["Content-Type"], header["Content-Length"], header["X-Content-Type-Options"] = contentType, length, options
 		w.WriteHeader(http.StatusOK)
 		// A failed write means that the caller has gone; nobody is left to tell.
 		_, _ = w.Write(answer)
