@@ -19,7 +19,7 @@ func bulk(ctx context.Context, b *bench) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	floor, err := b.floor(ctx, nil)
+	floor, err := b.floor(ctx, answer{})
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func consumption(ctx context.Context, b *bench) ([]line, error) {
 		return nil, err
 	}
 	next := b.consumptions(t, from)
-	answer, err := ours.ask(ctx, next(nil))
+	answer, err := ours.answerTo(ctx, next(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func series(ctx context.Context, b *bench) ([]line, error) {
 		return nil, err
 	}
 	next := questions(t, "/get_readings", fmt.Sprintf("%s&page_size=%d", b.window(from, from+meter.Slot(slots)), slots))
-	answer, err := ours.ask(ctx, next(nil))
+	answer, err := ours.answerTo(ctx, next(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func series(ctx context.Context, b *bench) ([]line, error) {
 		return nil, err
 	}
 	l := c.inverse().line(fmt.Sprintf("series of %d half hours, %d connections", slots, connections),
-		fmt.Sprintf("the same router answering a constant of as many bytes (%s)", count(len(answer))), "ms each", ratioAtMost(1.5))
+		fmt.Sprintf("the same router answering a constant of as many bytes (%s)", count(len(answer.Body))), "ms each", ratioAtMost(1.5))
 	l.Note = c.note()
 	return []line{l}, nil
 }

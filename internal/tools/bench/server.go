@@ -55,19 +55,15 @@ func (b *bench) api(ctx context.Context, env ...string) (*server, error) {
 func (s *server) dataDir() string    { return filepath.Join(s.folder, "data") }
 func (s *server) archiveDir() string { return filepath.Join(s.folder, "Archive") }
 
-// floor starts the program of the floors. It answers with answer where ours would
-// answer with what it knows.
-func (b *bench) floor(ctx context.Context, answer []byte) (*server, error) {
-	file, err := os.CreateTemp(b.scratch, "answer")
+// floor starts the program of the floors. It gives one answer where ours would answer
+// with what it knows.
+func (b *bench) floor(ctx context.Context, a answer) (*server, error) {
+	path, err := a.write(b.scratch)
 	if err != nil {
 		return nil, err
 	}
-	_, err = file.Write(answer)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("writing the answer of the floor: %w", err)
-	}
 	program, err := programs.StartProgram(ctx, programs.Config{BinDir: b.self, Out: b.log, Env: []string{
-		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + file.Name(), "LOG_LEVEL=info",
+		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + path, "LOG_LEVEL=info",
 	}}, floorName)
 	if err != nil {
 		return nil, err
@@ -169,21 +165,4 @@ func (s *server) each(ctx context.Context, n int, do func(c *wire.Conn, buffer [
 	}
 	group.Wait()
 	return context.Cause(ctx)
-}
-
-// ask sends one question and returns the answer's body.
-func (s *server) ask(ctx context.Context, request []byte) ([]byte, error) {
-	c, err := wire.Dial(ctx, s.host)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	answer, err := c.Do(request, nil)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != http.StatusOK {
-		return nil, fmt.Errorf("%.100q was answered %d %s", request, answer.Status, answer.Body)
-	}
-	return bytes.Clone(answer.Body), nil
 }

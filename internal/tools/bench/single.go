@@ -12,9 +12,6 @@ import (
 	"meterledger/internal/tools/traffic"
 )
 
-// recordedAnswer is what the api answers to a reading that it has recorded.
-const recordedAnswer = `{"success":true,"message":"Reading recorded successfully"}` + "\n"
-
 // past returns the half hour some days ago at which the live readings of a row begin.
 func (b *bench) past(days int) meter.Slot {
 	return b.zone.Floor(b.now) - meter.Slot(days*meter.SlotsPerDay)
@@ -49,7 +46,12 @@ func single(connections int, aim aim) func(context.Context, *bench) ([]line, err
 		if err := ours.register(ctx, t); err != nil {
 			return nil, err
 		}
-		c, err := b.against(ctx, ours, connections, posts(t), []byte(recordedAnswer))
+		next := posts(t)
+		answer, err := ours.answerTo(ctx, next(nil))
+		if err != nil {
+			return nil, err
+		}
+		c, err := b.against(ctx, ours, connections, next, answer)
 		if err != nil {
 			return nil, err
 		}
@@ -73,9 +75,9 @@ func (c compared) note() string {
 }
 
 // against measures the requests of next over some connections, to ours and to a
-// floor that answers a constant, in turn.
-func (b *bench) against(ctx context.Context, ours *server, connections int, next func([]byte) []byte, answer []byte) (c compared, err error) {
-	floor, err := b.floor(ctx, answer)
+// floor that gives one answer to all of them, in turn.
+func (b *bench) against(ctx context.Context, ours *server, connections int, next func([]byte) []byte, a answer) (c compared, err error) {
+	floor, err := b.floor(ctx, a)
 	if err != nil {
 		return c, err
 	}
