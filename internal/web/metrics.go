@@ -1,8 +1,11 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +18,17 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+
+	// known has the kinds of requests that came before, so that their labels are
+	// looked up once. It is replaced, never changed; learning guards that.
+	known    atomic.Pointer[map[requestKind]prometheus.Observer]
+	learning sync.Mutex
+}
+
+// requestKind is what requests are counted by.
+type requestKind struct {
+	method, route string
+	status        int
 }
 
 // NewMetrics returns metrics with a registry of their own.
@@ -27,6 +41,7 @@ func NewMetrics() *Metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"method", "route", "status"}),
 	}
+	m.known.Store(&map[requestKind]prometheus.Observer{})
 	m.registry.MustRegister(
 		m.requests,
 		collectors.NewGoCollector(),
@@ -51,5 +66,20 @@ func (m *Metrics) request(method, route string, status int, took time.Duration) 
 	default:
 		method = "other"
 	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+	kind := requestKind{method, route, status}
+	observer, known := (*m.known.Load())[kind]
+	if !known {
+		observer = m.learn(kind)
+	}
+	observer.Observe(took.Seconds())
+}
+
+func (m *Metrics) learn(kind requestKind) prometheus.Observer {
+	m.learning.Lock()
+	defer m.learning.Unlock()
+	observer := m.requests.WithLabelValues(kind.method, kind.route, strconv.Itoa(kind.status))
+	more := maps.Clone(*m.known.Load())
+	more[kind] = observer
+	m.known.Store(&more)
+	return observer
 }
