@@ -28,14 +28,14 @@ func (z *Zone) ParseSlot(field, s string) (Slot, error) {
 	}
 	t := local.Add(-offset)
 	if !hasOffset {
-		instants := z.instants(local)
-		switch len(instants) {
+		shown := z.instants(local)
+		switch shown.count {
 		case 0:
 			return 0, Invalid(CodeInvalidTimestamp, field, "does not exist in %s: the clock is put forward over it", z)
 		case 2:
-			return 0, Invalid(CodeInvalidTimestamp, field, "happens twice in %s: give its offset too, such as %s", z, instants[0].Format("-07:00"))
+			return 0, Invalid(CodeInvalidTimestamp, field, "happens twice in %s: give its offset too, such as %s", z, shown.at[0].Format("-07:00"))
 		}
-		t = instants[0]
+		t = shown.at[0]
 	}
 	if year := t.In(z.location).Year(); year < EarliestYear || year > 9999 {
 		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to 9999", EarliestYear)

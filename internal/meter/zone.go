@@ -71,8 +71,8 @@ func (z *Zone) Today(t time.Time) Day { return dayOf(t.In(z.location)) }
 // DayStart returns the first grid point of d.
 func (z *Zone) DayStart(d Day) Slot {
 	local := d.utc()
-	if instants := z.instants(local); len(instants) > 0 {
-		return z.Floor(instants[0])
+	if shown := z.instants(local); shown.count > 0 {
+		return z.Floor(shown.at[0])
 	}
 	// The clock jumped over midnight: the day starts where it landed.
 	start, _ := time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, z.location).ZoneBounds()
@@ -96,13 +96,18 @@ func (z *Zone) MonthWindow(m Month) Window {
 // MonthOf returns the calendar month of a slot on the zone's clock.
 func (z *Zone) MonthOf(s Slot) Month { return z.DayOf(s).CalendarMonth() }
 
-// instants returns every instant at which the zone's clock shows the date and
-// time of local (whose own zone is ignored), the earliest first: none where the
-// clock jumps over it, two where it is put back.
-func (z *Zone) instants(local time.Time) []time.Time {
-	var found []time.Time
+// instants are those at which a clock shows one date and time, the earliest first:
+// none where the clock jumps over it, two where it is put back.
+type instants struct {
+	at    [2]time.Time
+	count int
+}
+
+// instants returns when the zone's clock shows the date and time of local, whose own
+// zone is ignored.
+func (z *Zone) instants(local time.Time) (found instants) {
 	last := 0
-	for i, around := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+	for i, around := range [...]time.Duration{-24 * time.Hour, 24 * time.Hour} {
 		_, offset := local.Add(around).In(z.location).Zone()
 		if i > 0 && offset == last {
 			break
@@ -110,7 +115,8 @@ func (z *Zone) instants(local time.Time) []time.Time {
 		last = offset
 		t := local.Add(-time.Duration(offset) * time.Second).In(z.location)
 		if _, actual := t.Zone(); actual == offset {
-			found = append(found, t)
+			found.at[found.count] = t
+			found.count++
 		}
 	}
 	return found
