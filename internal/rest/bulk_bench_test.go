@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -160,4 +161,63 @@ func splitAndDrop(w http.ResponseWriter, r *http.Request) {
 		panic("a row does not have three fields")
 	}
 	fmt.Fprintf(w, `{"accepted":%d}`, rows)
+}
+
+// BenchmarkQueryBesideBulk asks for consumptions, one after the other, alone and
+// while a million rows come in. Divide the percentiles.
+func BenchmarkQueryBesideBulk(b *testing.B) {
+	body := benchCSV(b)
+	for _, beside := range []bool{false, true} {
+		b.Run(fmt.Sprintf("bulk=%v", beside), func(b *testing.B) {
+			url, stop := benchServer(b)
+			defer stop()
+			half := bytes.LastIndexByte(body[:len(body)/2], '\n') + 1
+			benchSend(b, url, body[:half])
+			sent := make(chan struct{})
+			if beside {
+				go func() {
+					defer close(sent)
+					benchSend(b, url, append([]byte("meter_id,timestamp,reading\n"), body[half:]...))
+				}()
+			}
+			took := queryUntil(b, url, beside, sent)
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// queryUntil asks b.N times or, beside a bulk, as long as that goes on.
+func queryUntil(b *testing.B, url string, beside bool, sent <-chan struct{}) (took []time.Duration) {
+	for n := 0; beside || n < b.N; n++ {
+		select {
+		case <-sent:
+			return took
+		default:
+		}
+		began := time.Now()
+		answer, err := http.Get(url + "/get_consumption?period=this_week&meter_id=" + benchMeterID(n%benchMeters))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			b.Fatal(err)
+		}
+		answer.Body.Close()
+		took = append(took, time.Since(began))
+	}
+	return took
+}
+
+func benchSend(b *testing.B, url string, body []byte) {
+	answer, err := http.Post(url+"/receive_meter_readings", "text/csv", bytes.NewReader(body))
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		b.Error(answer.Status)
+	}
 }
