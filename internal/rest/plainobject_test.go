@@ -46,11 +46,13 @@ func TestPlainObjectsAreThoseOfTheGeneralParser(t *testing.T) {
 		`"reading":7.125`, `"reading":"007.5"`, `"reading":007.5`, `"reading":0`, `"reading":00`, `"reading":1e1`, `"reading":1.`, `"reading":.5`,
 		`"reading":1.2.3`, `"reading":-1`, `"reading":null`, `"reading":""`, `"METER_ID":"A"`, `"meter\u005fid":"A"`, `"meter_id":"A\""`, `"x":"y"`, ``, `{}`,
 	})
+	number := rapid.SampledFrom([]string{"0", "00", "007.5", "0.5", "1.", ".5", "1.2.3", "-1", "1e1", `"007.5"`, `""`, "null"})
 	plain := 0
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.OneOf(
 			rapid.SliceOfN(pieces, 0, 4),
 			rapid.Permutation([]string{`"meter_id":"A"`, `"timestamp":"2026-11-23T00:30:00"`, `"reading":7.125`}),
+			rapid.Permutation([]string{`"meter_id":"A"`, `"timestamp":"2026-11-23T00:30:00"`, `"reading":` + number.Draw(t, "number")}),
 		).Draw(t, "parts")
 		between := rapid.SampledFrom([]string{",", ",", ", ", " ,\t", "", ",,", ":"}).Draw(t, "between")
 		ends := rapid.SampledFrom([][2]string{{"{", "}"}, {"{", "}"}, {"{ ", "\r}"}, {"{", ""}, {"", "}"}, {"{", "}}"}, {"{", ",}"}, {"[", "]"}}).Draw(t, "ends")
@@ -80,5 +82,15 @@ func TestPlainLinesAreReadWithoutAllocating(t *testing.T) {
 	})
 	if allocated != 0 {
 		t.Errorf("%v allocations a row", allocated)
+	}
+}
+
+func TestNumbersThatAreNoJSONAreNotPlain(t *testing.T) {
+	zone := loadSingapore(t)
+	for number, want := range map[string]bool{"0": true, "0.5": true, "7": true, "00": false, "007.5": false, "1.": false, ".5": false, "1.2.3": false, "-1": false} {
+		object := `{"meter_id":"A","timestamp":"2026-11-23T00:30:00","reading":` + number + `}`
+		if plain := checkObject(t, zone, object); plain != want {
+			t.Errorf("%s: plain is %v", number, plain)
+		}
 	}
 }
