@@ -30,7 +30,8 @@ func limitPatience(next http.Handler) http.Handler {
 }
 
 // patientBody sets a deadline for each read. The time that passes between reads, while
-// the program is busy with what it has, is not the sender's.
+// the program is busy with what it has, is not the sender's. net/http takes the
+// deadline away when the body has ended.
 type patientBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -48,7 +49,6 @@ func (b *patientBody) Read(p []byte) (int, error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, ErrSlowBody
 		}
-		b.setDeadline(time.Time{}) // the connection is watched on, for the sender hanging up
 	}
 	return n, err
 }
