@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,27 +17,26 @@ import (
 	_ "meterledger/internal/maintenance" // so that go test does not take a result
 	_ "meterledger/internal/rest"        // of other programs than today's from its cache
 	"meterledger/internal/tools/suite/programs"
+	"meterledger/internal/tools/suite/programs/built"
 )
 
-// binaries is the folder of the programs, built once for all tests.
-var binaries string
+// binaries is the folder of the programs, built once for all tests, by the first.
+var (
+	binaries string
+	build    sync.Once
+)
 
 func TestMain(m *testing.M) {
-	os.Exit(buildAndRun(m))
+	os.Exit(runIn(m))
 }
 
-func buildAndRun(m *testing.M) int {
+func runIn(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "e2e")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	build := exec.Command("go", "build", "-o", folder, "meterledger/cmd/...")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
-		return 1
-	}
 	binaries = folder
 	return m.Run()
 }
@@ -54,6 +53,7 @@ type suite struct {
 
 func startSuite(t *testing.T) *suite {
 	t.Helper()
+	build.Do(func() { built.Into(t, binaries) })
 	folder := t.TempDir()
 	s := &suite{
 		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
@@ -81,6 +81,7 @@ func settings(data, archive string) []string {
 // holds all traffic against the OpenAPI document.
 func startAPI(t *testing.T, connections http.RoundTripper) (*programs.Program, *http.Client) {
 	t.Helper()
+	build.Do(func() { built.Into(t, binaries) })
 	folder := t.TempDir()
 	api, err := programs.StartProgram(t.Context(), programs.Config{
 		BinDir: binaries, Env: settings(filepath.Join(folder, "data"), filepath.Join(folder, "Archive")),

@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"meterledger/internal/tools/soak/witness"
+	"meterledger/internal/tools/suite/programs/built"
 )
 
 // TestMain also stands in for an api: the test binary is linked under that name.
@@ -68,10 +68,7 @@ func TestAnAPIThatForgetsIsFoundOut(t *testing.T) {
 
 func TestTheRealAPIKeepsItsPromises(t *testing.T) {
 	bin, dir := t.TempDir(), filepath.Join(t.TempDir(), "runs")
-	build := exec.Command("go", "build", "-o", bin, "meterledger/cmd/api")
-	if printed, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the api: %v\n%s", err, printed)
-	}
+	built.Into(t, bin)
 	var out bytes.Buffer
 	args := []string{"-bin", bin, "-dir", dir, "-cycles", "3", "-keep", "2", "-load", "300ms", "-seed", "5", "-api-args", "-log-level debug"}
 	if err := run(t.Context(), args, &out, io.Discard); err != nil {
