@@ -15,7 +15,7 @@ BENCH ?=
 CYCLES        ?= 30
 SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
-.PHONY: help build run test check lint race soak bench demo clean
+.PHONY: help build run test check lint race soak mutants bench demo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -43,6 +43,9 @@ race: ## all tests under the race detector; needs a C compiler
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
 	@go build -o bin/tools/ ./internal/tools/soak
 	@exec bin/tools/soak -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
+
+mutants: ## breaks the program in many ways, each of which a test must notice; takes minutes
+	@go run ./internal/tools/mutants
 
 bench: build ## how close to the machine's limits the api is: one table, in .bench/bench.json too
 	@go build -ldflags '$(LDFLAGS)' -o bin/tools/ ./internal/tools/bench

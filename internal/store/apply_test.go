@@ -83,6 +83,24 @@ func TestLateReadingWaitsForItsArchivedRows(t *testing.T) {
 	}
 }
 
+func TestARecallLeavesWhatIsInMemory(t *testing.T) {
+	s, _ := closedStore(t)
+	after := reading(960_060, 3000) // later than all, so that it needs no recall
+	apply(t, s, AppendReading(nil, after))
+	rows := []meter.Point{
+		{Slot: 960_010, Register: reading(0, 1000).Register},
+		{Slot: 960_050, Register: reading(0, 2000).Register},
+		{Slot: after.Slot, Register: reading(0, 2500).Register}, // of a file that nobody may believe
+	}
+	apply(t, s, AppendRecall(nil, meter.Month{Year: 2024, Month: 9}, 1, 0, rows))
+	if register, ok := s.At(0, after.Slot); !ok || register != after.Register {
+		t.Errorf("the register is %v, want %v", register, after.Register)
+	}
+	if _, readings := s.Counts(); readings != 3 {
+		t.Errorf("%d readings, want 3", readings)
+	}
+}
+
 func TestApplyingHistoryAgainChangesNothing(t *testing.T) {
 	s, history := closedStore(t)
 	apply(t, s, AppendReading(nil, reading(960_060, 3000))) // after the closing, within its month
