@@ -84,9 +84,8 @@ func TestAReadingThatIsBeingWrittenWhenItsMonthIsClosedIsArchived(t *testing.T) 
 		if err := errors.Join(<-recorded, run.Err); err != nil {
 			t.Fatal(err)
 		}
-		points, err := b.Readings("A", b.zone.MonthWindow(october.Month))
-		if err != nil || len(points) != 1 {
-			t.Errorf("A has %d readings in October, want the one that was acknowledged: %v", len(points), err)
+		if points := b.readings(t, "A", b.zone.MonthWindow(october.Month)); len(points) != 1 {
+			t.Errorf("A has %d readings in October, want the one that was acknowledged", len(points))
 		}
 		if rows := run.Archives[0].Rows; rows != 1 {
 			t.Errorf("the archive has %d rows, want 1", rows)
