@@ -35,22 +35,24 @@ func (l *Ledger) registers(i store.Index, id meter.ID, w meter.Window, estimate 
 	return r, err
 }
 
-// at returns the register at a slot, and how many readings lie before it. It is
-// fast where slots are asked for in their order, or in the reverse.
-func (r *registers) at(slot meter.Slot) (Boundary, int) {
+// at looks up the register at a slot, and returns how many readings lie before it. It
+// is fast where slots are asked for in their order, or in the reverse.
+func (r *registers) at(slot meter.Slot, found *Boundary) int {
 	for r.near < len(r.points) && r.points[r.near].Slot < slot {
 		r.near++
 	}
 	for r.near > 0 && r.points[r.near-1].Slot >= slot {
 		r.near--
 	}
-	if r.near < len(r.points) && r.points[r.near].Slot == slot {
-		return Boundary{r.points[r.near].Register, Received}, r.near
+	switch {
+	case r.near < len(r.points) && r.points[r.near].Slot == slot:
+		found.Register, found.Source = r.points[r.near].Register, Received
+	case r.estimate:
+		*found = r.interpolate(slot)
+	default:
+		*found = Boundary{}
 	}
-	if !r.estimate {
-		return Boundary{}, r.near
-	}
-	return r.interpolate(slot), r.near
+	return r.near
 }
 
 // interpolate estimates the register at a slot that has no reading, where there

@@ -17,18 +17,14 @@ type SeriesQuery struct {
 	PageSize   int
 }
 
-// Page is a part of a series.
+// Page is a part of a series: buckets that lie side by side.
 type Page struct {
 	Next *meter.Slot // where the next page begins, or nil
 
-	spans     []span
-	registers registers
-}
-
-// span is where a bucket lies.
-type span struct {
-	meter.Window
-	clipped bool
+	edges       []meter.Slot // of the buckets, in the order that was asked for
+	descending  bool
+	first, last bool // whether the first and the last bucket are clipped
+	registers   registers
 }
 
 // Series returns a page of a meter's buckets. The series ends at the present.
@@ -37,13 +33,12 @@ func (l *Ledger) Series(id meter.ID, q SeriesQuery) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	var page Page
-	page.spans, page.Next = q.spans(l.zone, q.Window.Until(l.horizon(i)))
-	if len(page.spans) == 0 {
+	page := q.cut(l.zone, q.Window.Until(l.horizon(i)))
+	if page.Count() == 0 {
 		return page, nil
 	}
-	first, last := page.spans[0], page.spans[len(page.spans)-1]
-	page.registers, err = l.registers(i, id, meter.Window{From: min(first.From, last.From), To: max(first.To, last.To)}, q.Estimate)
+	one, other := page.edges[0], page.edges[len(page.edges)-1]
+	page.registers, err = l.registers(i, id, meter.Window{From: min(one, other), To: max(one, other)}, q.Estimate)
 	return page, err
 }
 
@@ -53,63 +48,76 @@ func (l *Ledger) horizon(i store.Index) meter.Slot {
 	return max(l.zone.Floor(l.now()), l.store.Latest(i).Slot)
 }
 
-// spans cuts a window at the boundaries of intervals, as many as fit on the page.
-func (q SeriesQuery) spans(zone *meter.Zone, w meter.Window) (spans []span, next *meter.Slot) {
-	switch {
-	case q.At == nil:
-	case q.Descending:
-		w.To = min(w.To, *q.At)
-	default:
-		w.From = max(w.From, *q.At)
+// cut cuts a window at the boundaries of intervals, from where the page begins, as
+// far as the page goes.
+func (q SeriesQuery) cut(zone *meter.Zone, w meter.Window) Page {
+	page := Page{descending: q.Descending}
+	at, end := w.From, w.To
+	if q.Descending {
+		at, end = end, at
 	}
-	if w.From < w.To {
-		spans = make([]span, 0, min(q.PageSize, int(w.To-w.From)))
+	if q.At != nil {
+		at = *q.At
 	}
-	for w.From < w.To {
-		edge := w.From
+	if !w.Contains(at) || at == end || w.To < w.From {
+		return page
+	}
+	page.edges = append(make([]meter.Slot, 0, 1+min(q.PageSize, w.Points())), at)
+	for at != end && page.Count() < q.PageSize {
+		whole := q.around(zone, at)
+		next := min(whole.To, w.To)
+		clipped := whole != meter.Window{From: at, To: next}
 		if q.Descending {
-			edge = w.To
+			next = max(whole.From, w.From)
+			clipped = whole != meter.Window{From: next, To: at}
 		}
-		if len(spans) == q.PageSize {
-			return spans, &edge
+		if page.Count() == 0 {
+			page.first = clipped
 		}
-		s := cut(w, q.Interval, zone, q.Descending)
-		spans = append(spans, s)
-		if q.Descending {
-			w.To = s.From
-		} else {
-			w.From = s.To
-		}
+		at, page.last = next, clipped
+		page.edges = append(page.edges, at)
 	}
-	return spans, nil
+	if at != end {
+		page.Next = &at
+	}
+	return page
 }
 
-// cut returns the first bucket of a window, or the last.
-func cut(w meter.Window, interval Interval, zone *meter.Zone, last bool) span {
-	slot := w.From
-	if last {
-		slot = w.To - 1
+// around returns the interval that goes on from an edge.
+func (q SeriesQuery) around(zone *meter.Zone, edge meter.Slot) meter.Window {
+	if q.Descending {
+		edge--
 	}
-	whole := interval.around(zone, slot)
-	part := meter.Window{From: max(whole.From, w.From), To: min(whole.To, w.To)}
-	return span{part, part != whole}
+	return q.Interval.around(zone, edge)
 }
 
 // Count returns how many buckets the page has.
-func (p *Page) Count() int { return len(p.spans) }
+func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
 
-// Buckets returns the page's buckets in the order that was asked for.
-func (p *Page) Buckets() iter.Seq[Bucket] {
-	return func(yield func(Bucket) bool) {
-		for _, s := range p.spans {
-			b := Bucket{Window: s.Window, Clipped: s.clipped}
-			var from, to int
-			b.Start, from = p.registers.at(s.From)
-			b.End, to = p.registers.at(s.To)
-			b.Complete = b.Start.Source == Received && b.End.Source == Received && to-from == int(s.To-s.From)
-			if !yield(b) {
+// Buckets returns the page's buckets in the order that was asked for. Each is valid
+// until the next.
+func (p *Page) Buckets() iter.Seq[*Bucket] {
+	return func(yield func(*Bucket) bool) {
+		if p.Count() == 0 {
+			return
+		}
+		var b Bucket
+		near, far := &b.Start, &b.End
+		if p.descending {
+			near, far = far, near
+		}
+		before := p.registers.at(p.edges[0], far)
+		for i, slot := range p.edges[1:] {
+			*near = *far
+			after := p.registers.at(slot, far)
+			b.Window = meter.Window{From: min(p.edges[i], slot), To: max(p.edges[i], slot)}
+			b.Clipped = i == 0 && p.first || i == p.Count()-1 && p.last
+			b.Complete = b.Start.Source == Received && b.End.Source == Received &&
+				max(after-before, before-after) == int(b.Window.To-b.Window.From)
+			if !yield(&b) {
 				return
 			}
+			before = after
 		}
 	}
 }

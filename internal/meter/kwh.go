@@ -3,7 +3,6 @@ package meter
 import (
 	"errors"
 	"math/bits"
-	"strconv"
 
 	"github.com/shopspring/decimal"
 )
@@ -177,11 +176,11 @@ func (k KWh) AtScale(scale uint8) (int64, bool) {
 	if scale < k.scale || scale > KWhDecimalsMax {
 		return 0, false
 	}
-	factor := powersOfTen[scale-k.scale]
-	if k.coefficient >= powersOfTen[KWhDigitsMax]/factor {
+	more := scale - k.scale
+	if k.coefficient >= powersOfTen[KWhDigitsMax-more] {
 		return 0, k.coefficient == 0
 	}
-	return k.coefficient * factor, true
+	return k.coefficient * powersOfTen[more], true
 }
 
 // Cmp returns -1, 0 or 1 as k is less than, equal to or greater than other.
@@ -240,17 +239,23 @@ func (k KWh) String() string { return string(k.Append(nil)) }
 
 // Append writes k in plain decimal notation, without trailing zeros.
 func (k KWh) Append(b []byte) []byte {
-	if k.scale == 0 {
-		return strconv.AppendInt(b, k.coefficient, 10)
+	var text [KWhDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
+	at, rest := len(text), uint64(k.coefficient)
+	for range k.scale {
+		at--
+		text[at], rest = byte('0'+rest%10), rest/10
 	}
-	unit := powersOfTen[k.scale]
-	b = strconv.AppendInt(b, k.coefficient/unit, 10)
-	b = append(b, '.')
-	fraction := k.coefficient % unit
-	for p := unit / 10; p > 1 && fraction < p; p /= 10 {
-		b = append(b, '0')
+	if k.scale > 0 {
+		at--
+		text[at] = '.'
 	}
-	return strconv.AppendInt(b, fraction, 10)
+	for ; rest >= 10; rest /= 10 {
+		at--
+		text[at] = byte('0' + rest%10)
+	}
+	at--
+	text[at] = byte('0' + rest)
+	return append(b, text[at:]...)
 }
 
 // MarshalJSON writes k as a JSON number with exactly its digits.

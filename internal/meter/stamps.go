@@ -6,8 +6,9 @@ import "time"
 // it remembers the day that it wrote last. It is for one goroutine.
 type Stamps struct {
 	zone  *Zone
-	first Slot   // of the day that is remembered
-	date  []byte // that day as 2026-11-23T, or empty where none is
+	known bool     // a day is remembered
+	first Slot     // of that day
+	date  [11]byte // as 2026-11-23T
 }
 
 // NewStamps returns a writer of the zone's stamps.
@@ -15,13 +16,13 @@ func NewStamps(zone *Zone) *Stamps { return &Stamps{zone: zone} }
 
 // Append adds the stamp of a slot to b.
 func (s *Stamps) Append(b []byte, slot Slot) []byte {
-	if len(s.date) == 0 || slot-s.first >= SlotsPerDay { // which wraps around for earlier ones
+	if !s.known || slot-s.first >= SlotsPerDay { // which wraps around for earlier ones
 		if !s.remember(slot) {
 			return append(b, s.zone.Stamp(slot)...)
 		}
 	}
-	b = append(b, s.date...)
-	return append(b, clockTimes[slot-s.first]...)
+	b = append(b, s.date[:]...)
+	return append(b, clockTimes[slot-s.first][:]...)
 }
 
 // remember makes the day of a slot the remembered one. It reports false where the
@@ -33,18 +34,16 @@ func (s *Stamps) remember(slot Slot) bool {
 	start, end := t.ZoneBounds()
 	hour, minute, _ := t.Clock()
 	place := Slot(hour*2 + minute/30)
-	s.first, s.date = slot-place, s.date[:0]
-	if !start.IsZero() && t.Sub(start) < far || !end.IsZero() && end.Sub(t) < far || minute%30 != 0 {
-		return false
-	}
-	s.date = t.AppendFormat(s.date, time.DateOnly+"T")
-	return true
+	s.first = slot - place
+	s.known = (start.IsZero() || t.Sub(start) >= far) && (end.IsZero() || end.Sub(t) >= far) && minute%30 == 0
+	t.AppendFormat(s.date[:0], time.DateOnly+"T")
+	return s.known
 }
 
 // clockTimes are the times of the half hours of a day.
-var clockTimes = func() (times [SlotsPerDay]string) {
+var clockTimes = func() (times [SlotsPerDay][len(time.TimeOnly)]byte) {
 	for i := range times {
-		times[i] = time.Unix(int64(i)*slotSeconds, 0).UTC().Format(time.TimeOnly)
+		time.Unix(int64(i)*slotSeconds, 0).UTC().AppendFormat(times[i][:0], time.TimeOnly)
 	}
 	return times
 }()

@@ -58,10 +58,7 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 		next = writeCursor(id, query, *page.Next)
 		linkNext(w, r, next)
 	}
-	room := bodies.Get().(*[]byte)
-	body := appendSeries((*room)[:0], a.zone, id, query.Interval, &page, next)
-	web.WriteEncoded(w, http.StatusOK, body)
-	keepBody(room, body)
+	writePage(w, a.zone, id, query.Interval, &page, next)
 	return nil
 }
 

@@ -27,16 +27,24 @@ func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
 	writeBody(w, "application/json", status, body)
 }
 
+// BeginJSON begins an answer of JSON whose length is not known yet. The caller writes
+// the body.
+func BeginJSON(w http.ResponseWriter) { writeHeader(w, "application/json") }
+
 func writeBody(w http.ResponseWriter, contentType string, status int, body []byte) {
 	body = append(body, '\n') // a terminal shows the answer on a line of its own
+	writeHeader(w, contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	// A failed write means that the caller has gone; nobody is left to tell.
+	_, _ = w.Write(body)
+}
+
+func writeHeader(w http.ResponseWriter, contentType string) {
 	header := w.Header()
 	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Content-Type-Options", "nosniff")
 	if header.Get("Cache-Control") == "" {
 		header.Set("Cache-Control", KeepNothing)
 	}
-	w.WriteHeader(status)
-	// A failed write means that the caller has gone; nobody is left to tell.
-	_, _ = w.Write(body)
 }
