@@ -109,7 +109,7 @@ func collect(t tester, s archive.Source) readings {
 
 func write(t tester, f *archive.Folder, name string, w meter.Window, model readings) archive.Written {
 	t.Helper()
-	written, err := f.Write(name, w, sourceOf(model), func(archive.Rows) {}, anyIntent)
+	written, err := f.Write(name, w, sourceOf(model), steps())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,9 @@ func TestAFailingSourceLeavesTheOldArchiveAlone(t *testing.T) {
 	write(t, f, name, w, model)
 	before := textOf(t, f, name)
 	conflict := archive.Merge(sourceOf(model), sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "8")}}}))
-	_, err := f.Write(name, w, conflict, func(archive.Rows) { t.Error("a row was called written") }, anyIntent)
+	writing := steps()
+	writing.Each = func(archive.Rows) error { t.Error("a row was called written"); return nil }
+	_, err := f.Write(name, w, conflict, writing)
 	var e *archive.ConflictError
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v", err)
@@ -322,9 +324,12 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 	f := openFolder(t, vfs.NewMem(), z)
 	model := readings{"A": {{Slot: w.From}}, "B": {{Slot: w.From}, {Slot: w.To}}}
 	announced := readings{}
-	if _, err := f.Write(name, w, sourceOf(model), func(rows archive.Rows) {
+	writing := steps()
+	writing.Each = func(rows archive.Rows) error {
 		announced[rows.Meter] = slices.Clone(rows.Points)
-	}, anyIntent); err != nil {
+		return nil
+	}
+	if _, err := f.Write(name, w, sourceOf(model), writing); err != nil {
 		t.Fatal(err)
 	}
 	if !equal(announced, model) {
@@ -332,7 +337,14 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 	}
 }
 
-func anyIntent(archive.Written) error { return nil }
+// steps lets a file be written.
+func steps() archive.Writing {
+	return archive.Writing{
+		Each:   func(archive.Rows) error { return nil },
+		Room:   func(int) error { return nil },
+		Intend: func(archive.Written) error { return nil },
+	}
+}
 
 func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
 	disk := vfs.NewMem()
@@ -340,12 +352,14 @@ func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
 	f := openFolder(t, disk, z)
 	put(t, disk, name, good)
 	stop := errors.New("stop")
-	_, err := f.Write(name, z.MonthWindow(november), archive.Merge(), func(archive.Rows) {}, func(w archive.Written) error {
+	writing := steps()
+	writing.Intend = func(w archive.Written) error {
 		if w.Rows != 0 || w.SHA256 != sha256.Sum256([]byte(archive.Header+"\n")) {
 			t.Errorf("the intent is to write %d rows", w.Rows)
 		}
 		return stop
-	})
+	}
+	_, err := f.Write(name, z.MonthWindow(november), archive.Merge(), writing)
 	if !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}

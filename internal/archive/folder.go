@@ -29,9 +29,10 @@ func MonthlyName(m meter.Month) string { return monthlyPrefix + m.String() + suf
 
 // Folder is where the archives are.
 type Folder struct {
-	fs   vfs.FS
-	path string
-	zone *meter.Zone
+	fs     vfs.FS
+	path   string
+	zone   *meter.Zone
+	stamps stampTables
 }
 
 // OpenFolder returns the folder of archives at path, and creates it where it is
@@ -40,7 +41,8 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return nil, fmt.Errorf("opening the archive: %w", err)
 	}
-	return &Folder{fs, path, zone}, durable.RemoveTemporary(fs, path, suffix)
+	return &Folder{fs: fs, path: path, zone: zone}, errors.Join(
+		durable.RemoveTemporary(fs, path, suffix), durable.RemoveTemporary(fs, path, manifestSuffix))
 }
 
 // Files returns the names of the CSV files in the folder, months before days and
@@ -79,6 +81,18 @@ func (f *Folder) Open(name string) (vfs.File, error) {
 		return nil, fmt.Errorf("opening archive %s: %w", name, err)
 	}
 	return file, nil
+}
+
+// Size returns how many bytes a file has.
+func (f *Folder) Size(name string) (int64, error) {
+	stat, err := f.fs.Stat(f.Path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		err = ErrMissing
+	}
+	if err != nil {
+		return 0, fmt.Errorf("looking for archive %s: %w", name, err)
+	}
+	return stat.Size(), nil
 }
 
 // SHA256 returns the hash of a file as it is.

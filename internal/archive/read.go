@@ -31,6 +31,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 type Reader struct {
 	name   string
 	file   vfs.File
+	size   int64
 	in     *bufio.Reader
 	sum    hash.Hash
 	stamps *stamps
@@ -48,7 +49,11 @@ func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{name: name, file: file, sum: sha256.New(), stamps: newStamps(f.zone, w)}
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading archive %s: %w", name, err), file.Close())
+	}
+	r := &Reader{name: name, file: file, size: stat.Size(), sum: sha256.New(), stamps: f.stamps.of(f.zone, w)}
 	r.in = bufio.NewReaderSize(io.TeeReader(file, r.sum), bufferBytes)
 	line, err := r.in.ReadSlice('\n')
 	if err != nil || string(line) != Header+"\n" {
@@ -107,7 +112,7 @@ func (r *Reader) scan() error {
 			return r.fail(err)
 		}
 	}
-	if r.ahead.Slot, err = r.stamps.slot(stamp); err != nil {
+	if r.ahead.Slot, err = r.stamps.slot(r.ahead.Slot, stamp); err != nil {
 		return r.fail(err)
 	}
 	if r.ahead.Register, err = meter.ParseReading("reading", reading); err != nil {
@@ -126,6 +131,9 @@ func splitRow(line []byte) (id, stamp, reading []byte, ok bool) {
 }
 
 func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
+
+// Size returns how many bytes the file has.
+func (r *Reader) Size() int64 { return r.size }
 
 // SHA256 returns the hash of the file. It is only known once Next has said io.EOF.
 func (r *Reader) SHA256() [32]byte { return [32]byte(r.sum.Sum(nil)) }

@@ -1,9 +1,13 @@
 package archive
 
-import "meterledger/internal/meter"
+import (
+	"sync"
 
-// stamps translates between slots and timestamps. The half hours of the file's
-// period, nearly all that occur, are written once and looked up from then on.
+	"meterledger/internal/meter"
+)
+
+// stamps translates between slots and timestamps. The half hours of a period,
+// nearly all that occur, are written once and looked up from then on.
 type stamps struct {
 	zone   *meter.Zone
 	window meter.Window
@@ -29,9 +33,38 @@ func (s *stamps) text(slot meter.Slot) string {
 	return s.zone.Stamp(slot)
 }
 
-func (s *stamps) slot(text []byte) (meter.Slot, error) {
+// slot reads a timestamp. The one that follows the row before is tried first: that
+// is what nearly every row has.
+func (s *stamps) slot(before meter.Slot, text []byte) (meter.Slot, error) {
+	if next := before + 1; s.window.Contains(next) && s.texts[next-s.window.From] == string(text) {
+		return next, nil
+	}
 	if slot, ok := s.slots[string(text)]; ok {
 		return slot, nil
 	}
 	return s.zone.ParseSlot("timestamp", string(text))
+}
+
+// stampTables keeps the timestamps of the periods that are asked for most: those of
+// a month take as long to write as to read one meter's rows.
+type stampTables struct {
+	mu     sync.Mutex // guards tables
+	tables map[meter.Window]*stamps
+}
+
+// stampTablesMax bounds the memory: a month takes some 150 KB.
+const stampTablesMax = 32
+
+func (t *stampTables) of(zone *meter.Zone, w meter.Window) *stamps {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s, known := t.tables[w]; known {
+		return s
+	}
+	if t.tables == nil || len(t.tables) == stampTablesMax {
+		t.tables = make(map[meter.Window]*stamps)
+	}
+	s := newStamps(zone, w)
+	t.tables[w] = s
+	return s
 }

@@ -83,6 +83,7 @@ const (
 )
 
 func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
+	twelve, seven := int64(12), int64(7)
 	wantArchive := client.Archive{
 		Period: "2026-10", File: "Archive/monthly_2026-10.csv", Rows: 17856,
 		SHA256: "4b1d8e02f96a37c5d0e48b7a15f3c2960a7d5e1b83c94f2670d6a9e3b58c1f47",
@@ -181,11 +182,15 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"maintenance status": {
 			`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2026-11-23T14:30:05","running":null,"last_runs":{"daily":null,
 			"monthly":{"period":"2026-10","success":true,"message":"done","started_at":"2026-11-01T00:15:00","finished_at":"2026-11-01T00:15:04","archives":[` + archive + `]}},
-			"archives":[` + archive + `]}`,
+			"archives":[` + strings.TrimSuffix(archive, "}") + `,"written_at":"2026-11-01T00:15:04","state":"good","meters":12,
+			"first":null,"last":null,"bytes":7,"version":null}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.MaintenanceStatus(ctx) },
 			"GET /maintenance/status",
 			client.MaintenanceStatus{
-				IsReceivingData: true, Timestamp: "2026-11-23T14:30:05", Archives: []client.Archive{wantArchive},
+				IsReceivingData: true, Timestamp: "2026-11-23T14:30:05",
+				Archives: []client.ListedArchive{{
+					Archive: wantArchive, WrittenAt: "2026-11-01T00:15:04", State: "good", Meters: &twelve, Bytes: &seven,
+				}},
 				LastRuns: map[client.MaintenanceType]*client.MaintenanceRun{
 					client.Daily: nil,
 					client.Monthly: {

@@ -63,16 +63,32 @@ type MaintenanceStatus struct {
 	Running *MaintenanceProgress `json:"running"`
 	// LastRuns holds nil for a type that has not been run.
 	LastRuns map[MaintenanceType]*MaintenanceRun `json:"last_runs"`
-	Archives []Archive                           `json:"archives"`
+	Archives []ListedArchive                     `json:"archives"`
+}
+
+// ListedArchive is an archive that was written, and what its manifest says of it:
+// nil where there is none to be believed.
+type ListedArchive struct {
+	Archive
+	WrittenAt string  `json:"written_at"`
+	State     string  `json:"state"` // good, or what is wrong with it
+	Meters    *int64  `json:"meters"`
+	First     *string `json:"first"`
+	Last      *string `json:"last"`
+	Bytes     *int64  `json:"bytes"`
+	Version   *string `json:"version"`
 }
 
 // MaintenanceProgress is how far a run has come.
 type MaintenanceProgress struct {
-	Type      MaintenanceType `json:"maintenance_type"`
-	Period    string          `json:"period"`
-	Phase     string          `json:"phase"`
-	Percent   int             `json:"percent"`
-	StartedAt string          `json:"started_at"`
+	Type          MaintenanceType `json:"maintenance_type"`
+	Period        string          `json:"period"`
+	Phase         string          `json:"phase"`
+	Percent       int             `json:"percent"`
+	Rows          int64           `json:"rows"`
+	RowsPerSecond int64           `json:"rows_per_second"`
+	SecondsLeft   *int64          `json:"seconds_left"` // nil while nothing can be said
+	StartedAt     string          `json:"started_at"`
 }
 
 // MaintenanceRun is a run that has ended.

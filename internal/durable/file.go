@@ -11,6 +11,10 @@ import (
 // Category is the name under which writes are counted by the file system.
 const Category vfs.DiskWriteCategory = "meterledger"
 
+// writebackBytes is after how much of a file the disk is set to work. A file of
+// many GB that met the disk at its end would hold up the journal's fsyncs.
+const writebackBytes = 4 << 20
+
 // temporarySuffix marks a file that is being written. One that is found at
 // start was left by a crash and means nothing.
 const temporarySuffix = ".tmp"
@@ -27,16 +31,17 @@ const temporarySuffix = ".tmp"
 // When it returns an error the old file may already have been replaced, but
 // only by a whole new one.
 func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
-	return ReplaceFile(fs, path, write, func() error { return nil })
+	return ReplaceFile(fs, path, write, func(string) error { return nil })
 }
 
-// ReplaceFile is WriteFile with a step between 2 and 3: intend is called when the
-// new content is safe beside the old. Where it returns an error the old file stays.
-func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func() error) error {
+// ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the
+// path of the new content, which is safe beside the old. Where it returns an error
+// the old file stays.
+func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
 	temporary := path + temporarySuffix
 	err := writeSynced(fs, temporary, write)
 	if err == nil {
-		err = intend()
+		err = intend(temporary)
 	}
 	if err == nil {
 		err = fs.Rename(temporary, path)
@@ -53,6 +58,7 @@ func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", path, err)
 	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: writebackBytes, NoSyncOnClose: true})
 	if err := write(f); err != nil {
 		_ = f.Close() // the first error is the one to tell
 		return fmt.Errorf("writing %s: %w", path, err)

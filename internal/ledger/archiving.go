@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -30,7 +31,7 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 	if month, closed := l.store.Month(window.From); closed {
 		job.month = &month
 	}
-	written, err := job.write(func(archive.Rows) {})
+	written, err := job.write(func(archive.Rows) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -84,21 +85,41 @@ func (a *archiving) takeIn() error {
 	return nil
 }
 
-func (a *archiving) write(each func(archive.Rows)) (store.Archive, error) {
+// write puts the archive in its place, and its manifest beside it.
+func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) {
 	defer a.close()
 	sources, err := a.sources()
 	if err != nil {
 		return store.Archive{}, err
 	}
-	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), func(rows archive.Rows) {
-		a.run.progress.rows.Add(uint64(len(rows.Points)))
-		each(rows)
-	}, a.intend)
+	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
+		Each: func(rows archive.Rows) error {
+			a.run.rows += uint64(len(rows.Points))
+			a.run.progress.did(0, len(rows.Points), 0)
+			return each(rows)
+		},
+		Room:   a.room,
+		Intend: a.intend,
+	})
 	if err != nil {
 		return store.Archive{}, a.explain(err)
 	}
+	at := a.l.now()
+	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.name, written, a.l.version, at)); err != nil {
+		return store.Archive{}, err
+	}
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
-	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: a.l.now()}, nil
+	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}, nil
+}
+
+// room keeps free on the disk what the journal needs: an archive must not take
+// the last of it.
+func (a *archiving) room(bytes int) error {
+	if !a.l.archiveSpace.low(uint64(bytes)) {
+		return nil
+	}
+	return meter.Unavailable(meter.CodeOverloaded, time.Minute,
+		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.l.archiveSpace.min>>20)
 }
 
 // intend writes down which file is about to take the place of the old one: were
@@ -149,7 +170,10 @@ func (a *archiving) verified(name string, w meter.Window, last store.Archive, pe
 		return nil, a.explain(err)
 	}
 	a.opened = append(a.opened, file)
-	return file, nil
+	if name == a.name { // it will be written again
+		err = a.room(int(file.Size()))
+	}
+	return file, err
 }
 
 // openArchive opens a file that must turn out to be the one that was written last, or
@@ -190,8 +214,8 @@ func (m *memory) Next() (archive.Rows, error) {
 		}
 		i := m.order[0]
 		m.order = m.order[1:]
-		m.a.run.progress.meters.Add(1)
-		m.points = m.a.l.store.Read(i, m.a.window, m.points[:0]).Points
+		m.a.run.progress.did(1, 0, 0)
+		m.points = m.a.l.store.InMemory(i, m.a.window, m.points[:0])
 		if len(m.points) > 0 {
 			return archive.Rows{Meter: m.a.l.store.Account(i).ID, Points: m.points}, nil
 		}

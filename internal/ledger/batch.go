@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
@@ -70,6 +71,18 @@ func (b *batch) reset(l *Ledger, p patience) {
 		commit: commit{payload: b.commit.payload[:0], verdicts: b.commit.verdicts[:0], done: b.commit.done, deferred: true},
 	}
 }
+
+// batchPool keeps what was allocated for batches that have been settled.
+type batchPool struct{ sync.Pool }
+
+func (p *batchPool) get() *batch {
+	if b, kept := p.Get().(*batch); kept {
+		return b
+	}
+	return new(batch)
+}
+
+func (p *batchPool) put(b *batch) { p.Put(b) }
 
 func (b *batch) add(row int, r store.Reading) {
 	b.readings = append(b.readings, r)

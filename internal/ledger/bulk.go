@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
@@ -44,9 +43,6 @@ type Bulk struct {
 	tally   Tally
 }
 
-// batches keeps what was allocated for the batches of earlier senders.
-var batches = sync.Pool{New: func() any { return new(batch) }}
-
 // Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
 func (l *Ledger) Bulk(ctx context.Context) *Bulk {
 	return &Bulk{l: l, ctx: ctx, settings: batch{patience: bulky}}
@@ -79,7 +75,7 @@ func (b *Bulk) Flush() (Tally, error) {
 		}
 	}
 	for _, batch := range b.spare {
-		batches.Put(batch)
+		b.l.batches.put(batch)
 	}
 	b.spare = nil
 	return b.tally, nil
@@ -91,7 +87,7 @@ func (b *Bulk) next() *batch {
 		if last := len(b.spare) - 1; last >= 0 {
 			b.filling, b.spare = b.spare[last], b.spare[:last]
 		} else {
-			b.filling = batches.Get().(*batch)
+			b.filling = b.l.batches.get()
 		}
 		b.filling.reset(b.l, b.settings.patience)
 		b.filling.restore, b.filling.each = b.settings.restore, b.settings.each

@@ -2,7 +2,7 @@ package ledger
 
 import (
 	"context"
-	"slices"
+	"errors"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -29,11 +29,14 @@ func (l *Ledger) closeMonths(ctx context.Context, run *Run, month meter.Month) e
 //  1. rows of a file that is there already and not ours are recorded
 //  2. readings of the month wait from here on; those let in before are written
 //  3. the archive is written beside the old one, with what that held and what
-//     memory holds; its hash goes through the journal; it takes the old one's place
-//  4. the summaries that the bills are made of go through the journal
-//  5. the closing goes through the journal, and applying it clears memory
+//     memory holds, and fsynced; meanwhile the summaries that the bills are made of
+//     go through the journal, part by part: they mean nothing before 7
+//  4. the new file is read back; its hash goes through the journal
+//  5. it takes the old one's place, and the folder is fsynced
+//  6. its manifest is written, the same way
+//  7. the closing goes through the journal, and applying it clears memory
 //
-// A crash before 5 leaves the month in memory; doing it all again mends it.
+// A crash before 7 leaves the month in memory; doing it all again mends it.
 func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
 	window := l.zone.MonthWindow(month)
 	own := meter.Window{From: window.From, To: window.To - 1}
@@ -53,46 +56,19 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 	}
 	defer l.letIn()
 
-	var summaries []store.SummaryOf
-	var err error
-	closing.Archive, err = job.write(func(rows archive.Rows) {
-		if i, registered := l.store.Lookup(rows.Meter); registered {
-			summaries = append(summaries, store.SummaryOf{Meter: i, Summary: l.summarize(i, rows.Points, window)})
-		}
-	})
+	books := bookkeeping{l: l, ctx: ctx, month: month, window: window}
+	err := books.begin()
+	if err == nil {
+		closing.Archive, err = job.write(books.add)
+	}
+	if err == nil {
+		err = books.flush()
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, books.giveUp())
 	}
 	run.progress.begin("closing "+month.String(), 0)
-	const together = 8192
-	for part := range slices.Chunk(summaries, together) {
-		if err := l.commitMaintenance(ctx, store.AppendSummaries(nil, month, part)); err != nil {
-			return err
-		}
-	}
 	return l.commitMaintenance(ctx, store.AppendClose(nil, closing))
-}
-
-// summarize covers a meter's rows within the month and the first register of the
-// next one, where that is known.
-func (l *Ledger) summarize(i store.Index, points []meter.Point, window meter.Window) store.Summary {
-	var summary store.Summary
-	add := func(p meter.Point) {
-		if summary.Count == 0 {
-			summary.First = p
-		}
-		summary.Count++
-		summary.Last = p
-	}
-	for _, p := range points {
-		if p.Slot >= window.From && p.Slot < window.To {
-			add(p)
-		}
-	}
-	if register, known := l.store.At(i, window.To); known {
-		add(meter.Point{Slot: window.To, Register: register})
-	}
-	return summary
 }
 
 // holdBack makes the readings of a month wait. When it returns, every reading

@@ -34,8 +34,11 @@ type Options struct {
 	// SnapshotEvery is after how much time one is taken where anything was written; 0 is never.
 	SnapshotEvery time.Duration
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
-	// readings and registrations to be taken.
+	// readings and registrations to be taken, and on the archive folder's for a file
+	// to be written.
 	DiskFreeMin uint64
+	// Version is the program's, for the manifests of archives.
+	Version string
 }
 
 // Ledger is the open system of record.
@@ -49,8 +52,13 @@ type Ledger struct {
 	archive *archive.Folder
 
 	committer *committer
+	singles   batchPool // of single readings, which are all alike
+	batches   batchPool // of those of a Bulk
 	snapshots snapshotter
 	space     *space
+
+	archiveSpace *space // of the archive folder's disk
+	version      string
 
 	// admission is read-held from the moment a reading is let in until it is
 	// queued. Whoever changes what is let in holds it for writing, and so knows
@@ -77,7 +85,9 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, locks: locks,
 		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
-		space: &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		space:        &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
+		version:      o.Version,
 	}
 	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.unlock())

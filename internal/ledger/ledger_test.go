@@ -50,6 +50,7 @@ func (b *bench) options() ledger.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin,
+		Version: "test",
 	}
 }
 

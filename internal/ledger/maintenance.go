@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"meterledger/internal/meter"
@@ -40,25 +39,12 @@ type Run struct {
 	Archives   []ArchiveInfo
 
 	done     chan struct{}
+	rows     uint64 // written or read; touched by the run alone
 	progress progress
 }
 
 // Done is closed when the run has ended. Its results may be read from then on.
 func (r *Run) Done() <-chan struct{} { return r.done }
-
-// progress is written by the run and read by whoever asks for the status.
-type progress struct {
-	phase       atomic.Pointer[string]
-	rows        atomic.Uint64
-	meters      atomic.Int64
-	metersTotal atomic.Int64
-}
-
-func (p *progress) begin(phase string, metersTotal int) {
-	p.phase.Store(&phase)
-	p.meters.Store(0)
-	p.metersTotal.Store(int64(metersTotal))
-}
 
 // runs is the maintenance of a ledger: one run at a time.
 type runs struct {
@@ -168,6 +154,8 @@ func (l *Ledger) start(kind Kind, period string, work func(context.Context, *Run
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	run := &Run{Kind: kind, Period: period, StartedAt: l.now(), done: make(chan struct{})}
+	run.progress.now, run.progress.told = l.now, time.Now()
+	run.progress.log = l.log.With("type", kind, "period", period)
 	run.progress.begin("starting", 0)
 	l.runs.current, l.runs.cancel = run, cancel
 	l.runs.group.Go(func() {
@@ -188,7 +176,7 @@ func (l *Ledger) finish(run *Run, err error) {
 	if err != nil {
 		l.log.Error("maintenance failed", "type", run.Kind, "period", run.Period, "took", took, "error", err)
 	} else {
-		l.log.Info("maintenance done", "type", run.Kind, "period", run.Period, "took", took, "rows", run.progress.rows.Load())
+		l.log.Info("maintenance done", "type", run.Kind, "period", run.Period, "took", took, "rows", run.rows)
 	}
 	close(run.done)
 }

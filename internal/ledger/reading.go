@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"meterledger/internal/meter"
@@ -19,12 +18,9 @@ type Result struct {
 	Err       error // it was refused
 }
 
-// singles keeps the batches of single readings, which are all alike.
-var singles = sync.Pool{New: func() any { return new(batch) }}
-
 // Record takes one reading. A nil error means that it is on disk.
 func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
-	b := singles.Get().(*batch)
+	b := l.singles.get()
 	b.reset(l, impatient)
 	if i, known := l.store.Lookup(r.Meter); known {
 		b.add(1, store.Reading{Meter: i, Slot: r.Slot, Register: r.Register})
@@ -41,7 +37,7 @@ func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
 	if b.refused > 0 {
 		result.Err = b.refusals[0].Err
 	}
-	singles.Put(b)
+	l.singles.put(b)
 	return result, result.Err
 }
 

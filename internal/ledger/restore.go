@@ -47,6 +47,7 @@ type restorer struct {
 	restored Restored
 	meters   map[store.Index]struct{}
 	file     string
+	rows     int // of the file that progress does not know of yet
 }
 
 func (r *restorer) all(ctx context.Context, run *Run) error {
@@ -56,7 +57,11 @@ func (r *restorer) all(ctx context.Context, run *Run) error {
 		return err
 	}
 	for _, file := range files {
-		run.progress.begin("reading "+file, 0)
+		size, err := r.l.archive.Size(file)
+		if err != nil {
+			return err
+		}
+		run.progress.beginBytes("reading "+file, size)
 		r.file = file
 		known, err := r.isClosed() // then its readings are where queries look for them
 		if err == nil && !known {
@@ -87,7 +92,7 @@ func (r *restorer) one(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	in, err := archive.NewCSVReader(file, r.l.zone)
+	in, err := archive.NewCSVReader(&watched{file, r}, r.l.zone)
 	if errors.Is(err, archive.ErrSyntax) || errors.Is(err, archive.ErrRowTooLong) {
 		r.restored.Refused++
 		r.list(0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
@@ -121,7 +126,7 @@ func (r *restorer) bulk(ctx context.Context) *Bulk {
 	b := r.l.Bulk(ctx)
 	b.settings.restore = true
 	b.settings.each = func(_ int, i store.Index, result Result) {
-		r.run.progress.rows.Add(1)
+		r.rows++
 		if result.Err == nil && !result.Duplicate {
 			r.meters[i] = struct{}{}
 		}
@@ -137,7 +142,27 @@ func (r *restorer) flush(b *Bulk) error {
 		r.list(refusal.Row, refusal.Err)
 	}
 	r.restored.Refused += tally.Refused
+	r.did(0)
 	return err
+}
+
+// did counts the rows that were decided since, and bytes of the file that were read.
+func (r *restorer) did(bytes int) {
+	r.run.rows += uint64(r.rows)
+	r.run.progress.did(0, r.rows, int64(bytes))
+	r.rows = 0
+}
+
+// watched is the file that is being read, and counts that.
+type watched struct {
+	io.Reader
+	r *restorer
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.r.did(n)
+	return n, err
 }
 
 // list notes a refused row while there is room in the list.

@@ -56,9 +56,7 @@ func TestOnANearlyFullDiskQueriesGoOnAndReceptionComesBackByItself(t *testing.T)
 	if err := b.Snapshot(context.Background()); err == nil {
 		t.Error("a snapshot was taken")
 	}
-	if run := b.maintain(ledger.MaintenanceRequest{Kind: ledger.Daily, Day: b.zone.Today(now).AddDays(-3)}); run.Err != nil {
-		t.Errorf("archiving, which makes room: %v", run.Err)
-	}
+	refused("archiving", b.maintain(ledger.MaintenanceRequest{Kind: ledger.Daily, Day: b.zone.Today(now).AddDays(-3)}).Err)
 
 	disk.free.Store(2000)
 	if code := b.record("A", "2026-11-21T00:00", "100"); code != "" {

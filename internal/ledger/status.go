@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
@@ -11,34 +13,33 @@ type MaintenanceStatus struct {
 	Receiving bool
 	Running   *Running // nil while nothing runs
 	Last      map[Kind]*Run
-	Archives  []ArchiveInfo // in order of time, days before months
+	Archives  []Listing // in order of time, days before months
 }
 
-// Running is how far the current run is.
+// Running is how far the current run is in its phase.
 type Running struct {
-	Run         *Run
-	Phase       string
-	Rows        uint64
-	Meters      int64
-	MetersTotal int64
+	Run           *Run
+	Phase         string
+	Rows          int64
+	RowsPerSecond int64
+	Meters        int64
+	MetersTotal   int64 // 0 where the phase is not counted in meters
+	Percent       int
+	Left          time.Duration // 0 where nothing can be said yet
 }
 
 // MaintenanceStatus returns the state of maintenance.
 func (l *Ledger) MaintenanceStatus() MaintenanceStatus {
-	status := MaintenanceStatus{Receiving: l.Receiving(), Last: make(map[Kind]*Run), Archives: l.archives()}
+	status := MaintenanceStatus{Receiving: l.Receiving(), Last: make(map[Kind]*Run), Archives: l.listings()}
 	l.runs.mu.Lock()
 	defer l.runs.mu.Unlock()
 	for kind, run := range l.runs.last {
 		status.Last[kind] = run
 	}
 	if run := l.runs.current; run != nil {
-		status.Running = &Running{
-			Run:         run,
-			Phase:       *run.progress.phase.Load(),
-			Rows:        run.progress.rows.Load(),
-			Meters:      run.progress.meters.Load(),
-			MetersTotal: run.progress.metersTotal.Load(),
-		}
+		running := run.progress.running()
+		running.Run = run
+		status.Running = &running
 	}
 	return status
 }
@@ -46,17 +47,6 @@ func (l *Ledger) MaintenanceStatus() MaintenanceStatus {
 // LateMonths returns the closed months that readings came for since. The next
 // monthly run archives them again.
 func (l *Ledger) LateMonths() []meter.Month { return l.store.LateMonths() }
-
-func (l *Ledger) archives() []ArchiveInfo {
-	var infos []ArchiveInfo
-	for _, day := range l.store.Days() {
-		infos = append(infos, l.dayInfo(day))
-	}
-	for _, month := range l.store.Months() {
-		infos = append(infos, l.monthInfo(month))
-	}
-	return infos
-}
 
 func (l *Ledger) dayInfo(d store.DayArchive) ArchiveInfo {
 	return ArchiveInfo{d.Day.String(), l.archive.Path(archive.DailyName(d.Day)), d.Rows, d.SHA256}

@@ -66,5 +66,9 @@ func (s *Service) awaitArchives() ([]client.Archive, error) {
 	if err == nil && told != "" {
 		s.log.Info("the api answers again")
 	}
-	return status.Archives, err
+	archives := make([]client.Archive, len(status.Archives))
+	for i, listed := range status.Archives {
+		archives[i] = listed.Archive
+	}
+	return archives, err
 }

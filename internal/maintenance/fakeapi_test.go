@@ -74,7 +74,11 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, `{"status":"ok"}`)
 	case "/maintenance/status":
 		f.mu.Lock()
-		archives, _ := json.Marshal(append([]client.Archive{}, f.archives...))
+		listed := []client.ListedArchive{}
+		for _, a := range f.archives {
+			listed = append(listed, client.ListedArchive{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: "manifest_missing"})
+		}
+		archives, _ := json.Marshal(listed)
 		f.mu.Unlock()
 		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2000-01-01T08:00:00",
 			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s}`, archives))

@@ -96,18 +96,33 @@ type maintenanceStatusAnswer struct {
 	Timestamp         string                     `json:"timestamp"`
 	Running           *runningAnswer             `json:"running"`
 	LastRuns          map[ledger.Kind]*runAnswer `json:"last_runs"`
-	Archives          []archiveAnswer            `json:"archives"`
+	Archives          []listingAnswer            `json:"archives"`
+}
+
+// listingAnswer is an archive that was written; what only its manifest knows is
+// null where that is missing or not believed.
+type listingAnswer struct {
+	archiveAnswer
+	WrittenAt string              `json:"written_at"`
+	State     ledger.ListingState `json:"state"`
+	Meters    *uint64             `json:"meters"`
+	First     *string             `json:"first"`
+	Last      *string             `json:"last"`
+	Bytes     *int64              `json:"bytes"`
+	Version   *string             `json:"version"`
 }
 
 type runningAnswer struct {
-	Type        ledger.Kind `json:"maintenance_type"`
-	Period      string      `json:"period"`
-	Phase       string      `json:"phase"`
-	Rows        uint64      `json:"rows"`
-	Meters      int64       `json:"meters"`
-	MetersTotal int64       `json:"meters_total"`
-	Percent     int64       `json:"percent"`
-	StartedAt   string      `json:"started_at"`
+	Type          ledger.Kind `json:"maintenance_type"`
+	Period        string      `json:"period"`
+	Phase         string      `json:"phase"`
+	Rows          int64       `json:"rows"`
+	RowsPerSecond int64       `json:"rows_per_second"`
+	Meters        int64       `json:"meters"`
+	MetersTotal   int64       `json:"meters_total"`
+	Percent       int         `json:"percent"`
+	SecondsLeft   *int64      `json:"seconds_left"`
+	StartedAt     string      `json:"started_at"`
 }
 
 type runAnswer struct {
@@ -129,10 +144,13 @@ func (a *api) maintenanceStatus(w http.ResponseWriter, r *http.Request) error {
 		IsReceivingData:   status.Receiving,
 		Timestamp:         a.stamp(),
 		LastRuns:          map[ledger.Kind]*runAnswer{ledger.Daily: nil, ledger.Monthly: nil},
-		Archives:          archives(status.Archives),
+		Archives:          []listingAnswer{},
 	}
 	if running := status.Running; running != nil {
 		answer.Running = a.running(running)
+	}
+	for _, listing := range status.Archives {
+		answer.Archives = append(answer.Archives, a.listing(listing))
 	}
 	for kind, run := range status.Last {
 		answer.LastRuns[kind] = a.run(run)
@@ -144,11 +162,23 @@ func (a *api) maintenanceStatus(w http.ResponseWriter, r *http.Request) error {
 func (a *api) running(r *ledger.Running) *runningAnswer {
 	answer := &runningAnswer{
 		Type: r.Run.Kind, Period: r.Run.Period, Phase: r.Phase,
-		Rows: r.Rows, Meters: r.Meters, MetersTotal: r.MetersTotal,
+		Rows: r.Rows, RowsPerSecond: r.RowsPerSecond, Meters: r.Meters, MetersTotal: r.MetersTotal, Percent: r.Percent,
 		StartedAt: a.zone.StampTime(r.Run.StartedAt),
 	}
-	if r.MetersTotal > 0 {
-		answer.Percent = 100 * r.Meters / r.MetersTotal
+	if r.Left > 0 {
+		seconds := int64(r.Left.Seconds())
+		answer.SecondsLeft = &seconds
+	}
+	return answer
+}
+
+func (a *api) listing(l ledger.Listing) listingAnswer {
+	answer := listingAnswer{
+		archiveAnswer: archives([]ledger.ArchiveInfo{l.ArchiveInfo})[0],
+		WrittenAt:     a.zone.StampTime(l.WrittenAt), State: l.State,
+	}
+	if m := l.Manifest; m != nil {
+		answer.Meters, answer.First, answer.Last, answer.Bytes, answer.Version = &m.Meters, m.First, m.Last, &m.Bytes, &m.Version
 	}
 	return answer
 }

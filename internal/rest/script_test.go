@@ -116,7 +116,7 @@ func (s *script) open() {
 	var err error
 	s.ledger, err = ledger.Open(context.Background(), ledger.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
-		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
+		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
 	})
 	if err != nil {
 		s.t.Fatal(err)

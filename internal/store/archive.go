@@ -7,11 +7,14 @@ import (
 	"meterledger/internal/meter"
 )
 
-// applySummaries keeps summaries aside until their month is closed. A run that
-// was cut off leaves some behind, and the run that repeats it replaces them.
+// applySummaries keeps summaries aside until their month is closed. An entry
+// without any drops what a run that was cut off left behind.
 func (s *Store) applySummaries(d *decoder) {
-	name := d.month()
-	for range d.uint32() {
+	name, n := d.month(), d.uint32()
+	if d.err == nil && n == 0 {
+		delete(s.pending, name)
+	}
+	for range n {
 		i := s.meter(d)
 		summary := d.summary()
 		if d.err != nil {

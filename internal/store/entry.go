@@ -94,7 +94,7 @@ func AppendRecall(b []byte, m meter.Month, revision uint32, i Index, points []me
 }
 
 // AppendSummaries adds a part of a month's summaries to a batch. They take effect
-// when the month is closed.
+// when the month is closed. An empty part drops those that were added before.
 func AppendSummaries(b []byte, m meter.Month, summaries []SummaryOf) []byte {
 	b = appendMonth(append(b, kindSummaries), m)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(summaries)))

@@ -24,6 +24,13 @@ func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Held {
 	return held
 }
 
+// InMemory returns a meter's readings in memory within a window, appended to buffer.
+func (s *Store) InMemory(i Index, w meter.Window, buffer []meter.Point) []meter.Point {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.grid.appendPoints(buffer, i, w)
+}
+
 // At returns the meter's register at a slot that is in memory, or that a closed
 // month begins with.
 func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {

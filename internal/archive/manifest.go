@@ -1,0 +1,90 @@
+package archive
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"meterledger/internal/durable"
+)
+
+const (
+	manifestSuffix   = ".json"
+	manifestBytesMax = 64 << 10
+)
+
+// Manifest stands beside an archive and says what that holds, for whoever has the
+// folder and nothing else: monthly_2026-10.json beside monthly_2026-10.csv.
+type Manifest struct {
+	Period    string    `json:"period"` // YYYY-MM-DD or YYYY-MM
+	File      string    `json:"file"`
+	Rows      uint64    `json:"rows"`
+	Meters    uint64    `json:"meters"`
+	First     *string   `json:"first"` // timestamps of the earliest and the latest row, null where there are none
+	Last      *string   `json:"last"`
+	Bytes     int64     `json:"bytes"`
+	SHA256    string    `json:"sha256"` // of the file
+	Version   string    `json:"version"`
+	WrittenAt time.Time `json:"written_at"`
+}
+
+// NewManifest describes what was written as the file name.
+func (f *Folder) NewManifest(name string, w Written, version string, at time.Time) Manifest {
+	m := Manifest{
+		Period: period(name), File: name, Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
+		SHA256: hex.EncodeToString(w.SHA256[:]), Version: version, WrittenAt: at.UTC().Truncate(time.Second),
+	}
+	if w.Rows > 0 {
+		first, last := f.zone.Stamp(w.First), f.zone.Stamp(w.Last)
+		m.First, m.Last = &first, &last
+	}
+	return m
+}
+
+func period(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(stem(name), dailyPrefix), monthlyPrefix)
+}
+
+func stem(name string) string { return strings.TrimSuffix(name, suffix) }
+
+// Describes reports whether it is the manifest of a file of this hash and length.
+func (m Manifest) Describes(rows uint64, sum [32]byte) bool {
+	return m.Rows == rows && m.SHA256 == hex.EncodeToString(sum[:])
+}
+
+// WriteManifest puts a manifest beside its file.
+func (f *Folder) WriteManifest(m Manifest) error {
+	return durable.WriteFile(f.fs, f.manifestPath(m.File), func(w io.Writer) error {
+		b, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+// Manifest reads the manifest of a file. Where there is none the error is ErrMissing.
+func (f *Folder) Manifest(name string) (m Manifest, err error) {
+	b, err := durable.ReadFile(f.fs, f.manifestPath(name), manifestBytesMax)
+	if errors.Is(err, os.ErrNotExist) {
+		return m, ErrMissing
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	if err == nil && m.File != name {
+		err = fmt.Errorf("it describes %q", m.File)
+	}
+	if err != nil {
+		return Manifest{}, fmt.Errorf("reading the manifest of %s: %w", name, err)
+	}
+	return m, nil
+}
+
+func (f *Folder) manifestPath(name string) string { return f.Path(stem(name) + manifestSuffix) }
