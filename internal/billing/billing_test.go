@@ -29,38 +29,90 @@ func point(s meter.Slot, thousandths int64) meter.Point {
 	return meter.Point{Slot: s, Register: register}
 }
 
+// version is what a closing found; it was closed so many hours after 1970.
+func version(closing uint32, readings int, first, last meter.Point) billing.Version {
+	return billing.Version{
+		Closing:  billing.Closing{Number: closing, At: time.Unix(int64(closing)*3600, 0)},
+		Readings: readings, First: first, Last: last,
+	}
+}
+
+func TestLateReadingsReviseABillAndTheOneThatOpensWhereItCloses(t *testing.T) {
+	july := billing.Closed{Month: month("2026-07"), Window: meter.Window{From: 100, To: 200}, Versions: []billing.Version{
+		version(1, 2, point(150, 5_000), point(160, 6_000)),
+		version(4, 3, point(150, 5_000), point(200, 8_000)), // its end came late
+		version(5, 4, point(150, 5_000), point(200, 8_000)), // one in between
+	}}
+	august := billing.Closed{Month: month("2026-08"), Window: meter.Window{From: 200, To: 300}, Versions: []billing.Version{
+		version(2, 0, meter.Point{}, meter.Point{}), // nothing of the meter yet
+		version(6, 1, point(250, 8_500), point(250, 8_500)),
+	}}
+	september := billing.Closed{Month: month("2026-09"), Window: meter.Window{From: 300, To: 400}, Versions: []billing.Version{
+		version(3, 1, point(350, 9_000), point(350, 9_000)),
+	}}
+	closed := []billing.Closed{july, august, september}
+	for _, c := range []struct {
+		month            string
+		revision, hour   int
+		consumption, was string
+	}{
+		{"2026-07", 3, 5, "3", "3"},
+		{"2026-08", 1, 0, "0.5", ""},
+		{"2026-09", 3, 6, "0.5", "1"},
+	} {
+		bill, ok := billing.For(month(c.month), closed)
+		if !ok || bill.Revision != c.revision || bill.Consumption().String() != c.consumption {
+			t.Errorf("%s: %+v, %v", c.month, bill, ok)
+			continue
+		}
+		if c.was == "" {
+			if bill.Previous != nil || !bill.RevisedAt.IsZero() {
+				t.Errorf("%s: %+v", c.month, bill)
+			}
+			continue
+		}
+		if got := bill.Previous.Consumption().String(); got != c.was || bill.RevisedAt.Unix() != int64(c.hour)*3600 {
+			t.Errorf("%s was revised at %v from %s kWh, want hour %d from %s", c.month, bill.RevisedAt, got, c.hour, c.was)
+		}
+	}
+}
+
 func TestBillsOfClosedMonths(t *testing.T) {
 	// Windows of 101 points; nothing came in August, and October began late.
-	july := billing.Closed{Month: month("2026-07"), Window: meter.Window{From: 100, To: 200}, Readings: 51, First: point(150, 5_000), Last: point(200, 7_500)}
-	september := billing.Closed{Month: month("2026-09"), Window: meter.Window{From: 300, To: 400}, Readings: 101, First: point(300, 9_000), Last: point(400, 12_000)}
-	october := billing.Closed{Month: month("2026-10"), Window: meter.Window{From: 400, To: 500}, Readings: 1, First: point(450, 12_250), Last: point(450, 12_250)}
-	closed := []billing.Closed{july, september, october}
+	july := version(1, 51, point(150, 5_000), point(200, 7_500))
+	september := version(2, 101, point(300, 9_000), point(400, 12_000))
+	october := version(3, 1, point(450, 12_250), point(450, 12_250))
+	closed := []billing.Closed{
+		{Month: month("2026-07"), Window: meter.Window{From: 100, To: 200}, Versions: []billing.Version{july}},
+		{Month: month("2026-09"), Window: meter.Window{From: 300, To: 400}, Versions: []billing.Version{september}},
+		{Month: month("2026-10"), Window: meter.Window{From: 400, To: 500}, Versions: []billing.Version{october}},
+	}
 
 	for _, c := range []struct {
 		name, month string
-		want        billing.Bill
+		want        billing.Figures
 		consumption string
 		complete    bool
 	}{
 		{
 			"the first opens with the first reading", "2026-07",
-			billing.Bill{Month: july.Month, Start: july.First, End: july.Last, Readings: 51, Expected: 101},
+			billing.Figures{Start: july.First, End: july.Last, Readings: 51, Expected: 101},
 			"2.5", false,
 		},
 		{
 			"a later one opens where the last closed, over a month without readings", "2026-09",
-			billing.Bill{Month: september.Month, Start: july.Last, End: september.Last, Readings: 101, Expected: 101},
+			billing.Figures{Start: july.Last, End: september.Last, Readings: 101, Expected: 101},
 			"4.5", true,
 		},
 		{
 			"one reading is enough for a later one", "2026-10",
-			billing.Bill{Month: october.Month, Start: september.Last, End: october.Last, Readings: 1, Expected: 101},
+			billing.Figures{Start: september.Last, End: october.Last, Readings: 1, Expected: 101},
 			"0.25", false,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bill, ok := billing.For(month(c.month), closed)
-			if !ok || bill != c.want {
+			if !ok || bill.Figures != c.want || bill.Month != month(c.month) || bill.Revision != 1 || bill.Previous != nil {
 				t.Fatalf("the bill is %+v, %v; want %+v", bill, ok, c.want)
 			}
 			if got := bill.Consumption().String(); got != c.consumption {
@@ -74,7 +126,7 @@ func TestBillsOfClosedMonths(t *testing.T) {
 }
 
 func TestAMonthWithoutReadingsHasNoBill(t *testing.T) {
-	closed := []billing.Closed{{Month: month("2026-07"), Readings: 1}}
+	closed := []billing.Closed{{Month: month("2026-07"), Versions: []billing.Version{version(1, 1, meter.Point{}, meter.Point{})}}}
 	for _, m := range []string{"2026-06", "2026-08", "2027-07"} {
 		if bill, ok := billing.For(month(m), closed); ok {
 			t.Errorf("%s has the bill %+v", m, bill)
@@ -88,7 +140,7 @@ func TestAMonthWithoutReadingsHasNoBill(t *testing.T) {
 func TestAMeterWithOneReadingIsBilledForNothing(t *testing.T) {
 	only := point(150, 5_000)
 	bill, ok := billing.For(month("2026-07"), []billing.Closed{
-		{Month: month("2026-07"), Window: meter.Window{From: 100, To: 200}, Readings: 1, First: only, Last: only},
+		{Month: month("2026-07"), Window: meter.Window{From: 100, To: 200}, Versions: []billing.Version{version(1, 1, only, only)}},
 	})
 	if !ok || bill.Consumption().Sign() != 0 || bill.Start != only || bill.End != only {
 		t.Errorf("the bill is %+v, %v", bill, ok)
@@ -115,7 +167,7 @@ func anyClosed() *rapid.Generator[[]billing.Closed] {
 			last := rapid.IntRange(first, int(window.To)).Draw(t, "last")
 			closed = append(closed, billing.Closed{
 				Month: meter.Month{Year: 2026, Month: time.January}.Add(n), Window: window,
-				Readings: rapid.IntRange(1, last-first+1).Draw(t, "readings"), First: at(first), Last: at(last),
+				Versions: []billing.Version{version(uint32(n+1), rapid.IntRange(1, last-first+1).Draw(t, "readings"), at(first), at(last))},
 			})
 		}
 		return closed
@@ -138,15 +190,15 @@ func TestConsecutiveBillsAddUpToTheRegistersAdvance(t *testing.T) {
 			if bill.Consumption().IsNegative() {
 				t.Fatalf("the bill of %v is for %v kWh", c.Month, bill.Consumption())
 			}
-			if bill.Complete() != (c.Readings == c.Window.Points()) {
-				t.Fatalf("the bill of %v: complete is %v with %d readings", c.Month, bill.Complete(), c.Readings)
+			if bill.Complete() != (c.Versions[0].Readings == c.Window.Points()) {
+				t.Fatalf("the bill of %v: complete is %v with %d readings", c.Month, bill.Complete(), c.Versions[0].Readings)
 			}
 			total, previous = total.Add(bill.Consumption().Decimal), bill
 		}
 		if len(closed) == 0 {
 			return
 		}
-		advance := closed[len(closed)-1].Last.Register.Sub(closed[0].First.Register).Decimal
+		advance := closed[len(closed)-1].Versions[0].Last.Register.Sub(closed[0].Versions[0].First.Register).Decimal
 		if !total.Equal(advance) {
 			t.Fatalf("the bills add up to %v kWh, the register advanced by %v", total, advance)
 		}

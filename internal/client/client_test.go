@@ -95,7 +95,16 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			Readings: 1489, ExpectedReadings: 1489, Complete: true,
 		}
 	}
-	bill := fmt.Sprintf(usage, "2026-10", `,"success":true,"message":"Bill details retrieved successfully"`)
+	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
+	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
+	revised := "2026-12-01T00:15:09"
+	wantBill := client.Bill{
+		Usage: wantUsage("2026-10"), Revision: 2, RevisedAt: &revised,
+		Previous: &client.BillFigures{
+			StartReading: kWh(t, "1"), EndReading: kWh(t, "2.5"), Consumption: energy(t, "1.5"),
+			StartTime: "2026-10-01T00:00:00", EndTime: "2026-10-02T00:00:00", Readings: 49,
+		},
+	}
 	october := meter.Month{Year: 2026, Month: time.October}
 	next, start, one, two, zero := "AAdcAA", "start", kWh(t, "1"), kWh(t, "2.5"), energy(t, "1.5")
 	for name, tt := range map[string]struct {
@@ -164,12 +173,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"bill": {
 			bill,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Bill(ctx, "m-1", october) },
-			"GET /get_bill?meter_id=m-1&month=2026-10", wantUsage("2026-10"),
+			"GET /get_bill?meter_id=m-1&month=2026-10", wantBill,
 		},
 		"last month's bill": {
 			bill,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.LastMonthBill(ctx, "m-1") },
-			"GET /get_last_month_bill?meter_id=m-1", wantUsage("2026-10"),
+			"GET /get_last_month_bill?meter_id=m-1", wantBill,
 		},
 		"maintenance": {
 			`{"success":true,"message":"done","timestamp":"2026-11-23T14:30:05","maintenance_type":"monthly","archives":[` + archive + `]}`,

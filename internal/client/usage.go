@@ -30,19 +30,40 @@ type Period struct {
 
 // Consumption returns what a meter used in a period.
 func (c *Client) Consumption(ctx context.Context, id meter.ID, p Period) (Usage, error) {
-	return c.usage(ctx, "/get_consumption", parameters{"meter_id", string(id), "period", p.Name, "start", p.Start, "end", p.End})
+	return ask[Usage](ctx, c, call{method: http.MethodGet, path: "/get_consumption", parameters: parameters{
+		"meter_id", string(id), "period", p.Name, "start", p.Start, "end", p.End,
+	}})
+}
+
+// Bill is the usage of a closed month. Late readings revise it.
+type Bill struct {
+	Usage
+	Revision  int          `json:"revision"`   // 1 when it is first made
+	RevisedAt *string      `json:"revised_at"` // nil at revision 1
+	Previous  *BillFigures `json:"previous"`   // what it said before; nil at revision 1
+}
+
+// BillFigures is what a bill said before it was revised.
+type BillFigures struct {
+	StartReading meter.KWh    `json:"start_reading"`
+	EndReading   meter.KWh    `json:"end_reading"`
+	Consumption  meter.Energy `json:"consumption"`
+	StartTime    string       `json:"start_time"`
+	EndTime      string       `json:"end_time"`
+	Readings     int          `json:"readings"`
+	Complete     bool         `json:"complete"`
 }
 
 // Bill returns a meter's bill for a closed month.
-func (c *Client) Bill(ctx context.Context, id meter.ID, month meter.Month) (Usage, error) {
-	return c.usage(ctx, "/get_bill", parameters{"meter_id", string(id), "month", month.String()})
+func (c *Client) Bill(ctx context.Context, id meter.ID, month meter.Month) (Bill, error) {
+	return ask[Bill](ctx, c, call{method: http.MethodGet, path: "/get_bill", parameters: parameters{
+		"meter_id", string(id), "month", month.String(),
+	}})
 }
 
 // LastMonthBill returns a meter's bill for the month before this one.
-func (c *Client) LastMonthBill(ctx context.Context, id meter.ID) (Usage, error) {
-	return c.usage(ctx, "/get_last_month_bill", parameters{"meter_id", string(id)})
-}
-
-func (c *Client) usage(ctx context.Context, path string, p parameters) (Usage, error) {
-	return ask[Usage](ctx, c, call{method: http.MethodGet, path: path, parameters: p})
+func (c *Client) LastMonthBill(ctx context.Context, id meter.ID) (Bill, error) {
+	return ask[Bill](ctx, c, call{method: http.MethodGet, path: "/get_last_month_bill", parameters: parameters{
+		"meter_id", string(id),
+	}})
 }

@@ -3,25 +3,37 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
-// closeMonths closes a month and then the months that late readings came for
-// since they were closed. A late month whose archive is in the way must not keep
-// this one open: it is tried again by the next run.
+// closeMonths closes a month, and those that late readings came for since they were
+// closed. They are taken in order of time, so that a bill opens where a late
+// reading has closed the one before. A late month whose archive is in the way must
+// not keep this one open: it is tried again by the next run.
 func (l *Ledger) closeMonths(ctx context.Context, run *Run, month meter.Month) error {
-	if err := l.closeMonth(ctx, run, month); err != nil {
-		return err
-	}
-	for _, late := range l.store.LateMonths() {
-		if err := l.closeMonth(ctx, run, late); err != nil {
-			l.log.Error("late readings were not archived; the next monthly run tries again", "period", late, "error", err)
+	for _, due := range l.dueMonths(month) {
+		switch err := l.closeMonth(ctx, run, due); {
+		case err != nil && due == month:
+			return err
+		case err != nil:
+			l.log.Error("late readings were not archived; the next monthly run tries again", "period", due, "error", err)
 		}
 	}
 	return stopped(ctx)
+}
+
+// dueMonths are a month and the late ones, in order of time.
+func (l *Ledger) dueMonths(month meter.Month) []meter.Month {
+	due := l.store.LateMonths()
+	if !slices.Contains(due, month) {
+		due = append(due, month)
+	}
+	slices.SortFunc(due, meter.Month.Compare)
+	return due
 }
 
 // closeMonth moves a month from memory to its archive:

@@ -13,7 +13,7 @@ import (
 type model struct {
 	zone     *meter.Zone
 	readings map[meter.ID]map[meter.Slot]decimal.Decimal
-	closings []closing // in order of time
+	closings []closing // in the order in which they were done
 }
 
 // closing is what was known of a month when it was archived last.
@@ -73,30 +73,50 @@ func (m *model) close(month meter.Month) {
 			c.readings[id] = m.within(id, window)
 		}
 	}
-	m.closings = slices.DeleteFunc(m.closings, func(old closing) bool { return old.month == month })
 	m.closings = append(m.closings, c)
-	slices.SortFunc(m.closings, func(a, b closing) int { return a.month.Compare(b.month) })
 }
 
-// bill returns the opening and closing register of a bill.
-func (m *model) bill(id meter.ID, month meter.Month) (start, end decimal.Decimal, ok bool) {
-	var before *modelPoint
-	for _, c := range m.closings {
-		points := c.readings[id]
-		if len(points) == 0 {
-			continue
+// modelBill is what a bill says.
+type modelBill struct {
+	start, end decimal.Decimal
+	startSlot  meter.Slot
+	endSlot    meter.Slot
+	readings   int
+}
+
+func (b modelBill) equal(o modelBill) bool {
+	return b.start.Equal(o.start) && b.end.Equal(o.end) && b.startSlot == o.startSlot && b.endSlot == o.endSlot && b.readings == o.readings
+}
+
+// bills returns all that a bill has ever said, in order: one for each revision.
+func (m *model) bills(id meter.ID, month meter.Month) (revisions []modelBill) {
+	for done := range m.closings {
+		bill, ok := m.billAfter(id, month, m.closings[:done+1])
+		if ok && (len(revisions) == 0 || !bill.equal(revisions[len(revisions)-1])) {
+			revisions = append(revisions, bill)
 		}
-		last := points[len(points)-1]
-		if c.month == month {
-			start = points[0].value
-			if before != nil {
-				start = before.value
-			}
-			return start, last.value, true
-		}
-		before = &last
 	}
-	return start, end, false
+	return revisions
+}
+
+// billAfter is what a bill said after some closings.
+func (m *model) billAfter(id meter.ID, month meter.Month, closings []closing) (modelBill, bool) {
+	known := make(map[meter.Month][]modelPoint)
+	for _, c := range closings {
+		known[c.month] = c.readings[id]
+	}
+	own := known[month]
+	if len(own) == 0 {
+		return modelBill{}, false
+	}
+	first, last := own[0], own[len(own)-1]
+	for before := month.Add(-1); before.Year >= 2026; before = before.Add(-1) {
+		if points := known[before]; len(points) > 0 {
+			first = points[len(points)-1]
+			break
+		}
+	}
+	return modelBill{first.value, last.value, first.slot, last.slot, len(own)}, true
 }
 
 // agree compares a ledger's answer with the model's points.

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 
+	"meterledger/internal/billing"
 	"meterledger/internal/meter"
 	"meterledger/internal/web"
 )
@@ -14,7 +15,21 @@ type billRequest struct {
 
 type billAnswer struct {
 	consumptionAnswer
+	Revision  int                `json:"revision"`
+	RevisedAt *string            `json:"revised_at"` // null at revision 1, as is previous
+	Previous  *billFiguresAnswer `json:"previous"`
 	successAnswer
+}
+
+// billFiguresAnswer is what a bill said before it was revised.
+type billFiguresAnswer struct {
+	StartReading meter.KWh    `json:"start_reading"`
+	EndReading   meter.KWh    `json:"end_reading"`
+	Consumption  meter.Energy `json:"consumption"`
+	StartTime    string       `json:"start_time"`
+	EndTime      string       `json:"end_time"`
+	Readings     int          `json:"readings"`
+	Complete     bool         `json:"complete"`
 }
 
 func (a *api) lastMonthBill(w http.ResponseWriter, r *http.Request) error {
@@ -39,18 +54,32 @@ func (a *api) writeBill(w http.ResponseWriter, r *http.Request, id meter.ID, mon
 	if err != nil {
 		return err
 	}
-	answer := web.Encode(billAnswer{
-		consumptionAnswer{
+	answer := billAnswer{
+		consumptionAnswer: consumptionAnswer{
 			MeterID: id, Period: month.String(),
 			StartReading: bill.Start.Register, EndReading: bill.End.Register, Consumption: bill.Consumption(),
 			StartTime: a.zone.Stamp(bill.Start.Slot), EndTime: a.zone.Stamp(bill.End.Slot),
 			Readings: bill.Readings, ExpectedReadings: bill.Expected, Complete: bill.Complete(),
 		},
-		successAnswer{true, "Bill details retrieved successfully"},
-	})
+		Revision:      bill.Revision,
+		successAnswer: successAnswer{true, "Bill details retrieved successfully"},
+	}
+	if bill.Previous != nil {
+		at := a.zone.StampTime(bill.RevisedAt)
+		answer.RevisedAt, answer.Previous = &at, a.billFigures(*bill.Previous)
+	}
 	// A bill costs less than a look at what it is made of, so it is its own state.
-	if !notModified(w, r, typeJSON, answer) {
-		web.WriteEncoded(w, http.StatusOK, answer)
+	encoded := web.Encode(answer)
+	if !notModified(w, r, typeJSON, encoded) {
+		web.WriteEncoded(w, http.StatusOK, encoded)
 	}
 	return nil
+}
+
+func (a *api) billFigures(f billing.Figures) *billFiguresAnswer {
+	return &billFiguresAnswer{
+		StartReading: f.Start.Register, EndReading: f.End.Register, Consumption: f.Consumption(),
+		StartTime: a.zone.Stamp(f.Start.Slot), EndTime: a.zone.Stamp(f.End.Slot),
+		Readings: f.Readings, Complete: f.Complete(),
+	}
 }

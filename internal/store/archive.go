@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ func (s *Store) applySummaries(d *decoder) {
 	if d.err == nil && n == 0 {
 		delete(s.pending, name)
 	}
+	m := s.closedMonth(name)
 	for range n {
 		i := s.meter(d)
 		summary := d.summary()
@@ -21,7 +23,7 @@ func (s *Store) applySummaries(d *decoder) {
 			return
 		}
 		pending := s.pending[name]
-		pending.set(i, summary, s.grid.ice)
+		pending.set(i, summary, m.formerWith(i, summary), s.grid.ice)
 		s.pending[name] = pending
 	}
 }
@@ -33,16 +35,23 @@ func (s *Store) applyClose(d *decoder) {
 	if d.err != nil {
 		return
 	}
-	summaries := s.pending[closed.Month]
+	registers := s.pending[closed.Month]
 	delete(s.pending, closed.Month)
 	m := s.closedMonth(closed.Month)
 	if m == nil {
 		m = &month{}
-		s.months = append(s.months, m)
 	} else if m.Revision >= closed.Revision {
 		return // applied before
 	}
-	*m = month{MonthArchive: closed, summaries: summaries}
+	if closed.Revision != m.Revision+1 {
+		d.fail(fmt.Errorf("revision %d of %s follows revision %d", closed.Revision, closed.Month, m.Revision))
+		return
+	}
+	s.closings++
+	if m.Revision == 0 {
+		s.months = append(s.months, m)
+	}
+	*m = month{MonthArchive: closed, registers: registers, closings: append(m.closings, Closing{s.closings, closed.WrittenAt})}
 	delete(s.intents, closed.Month.String())
 	slices.SortFunc(s.months, func(a, b *month) int { return a.Month.Compare(b.Month) })
 	s.readings -= s.grid.clear(m.cleared())

@@ -27,7 +27,7 @@ type Frozen struct {
 	latest   column[meter.Point]
 	grid     grid
 	months   []month
-	pending  map[meter.Month]column[Summary]
+	pending  map[meter.Month]registers
 	days     []DayArchive
 	intents  map[string][32]byte
 	paused   bool
@@ -55,7 +55,7 @@ func (s *Store) share() *Frozen {
 		latest:   s.latest.share(),
 		grid:     grid{first: s.grid.first, pages: make([]*page, len(s.grid.pages))},
 		months:   make([]month, len(s.months)),
-		pending:  make(map[meter.Month]column[Summary], len(s.pending)),
+		pending:  make(map[meter.Month]registers, len(s.pending)),
 		days:     slices.Clone(s.days),
 		intents:  maps.Clone(s.intents),
 		paused:   s.paused,
@@ -66,11 +66,11 @@ func (s *Store) share() *Frozen {
 		}
 	}
 	for i, m := range s.months {
-		f.months[i] = *m // its summaries are never changed
+		f.months[i] = *m // its registers are never changed
 		f.months[i].recalled = slices.Clone(m.recalled)
 	}
-	for name, summaries := range s.pending {
-		f.pending[name] = summaries.share()
+	for name, registers := range s.pending {
+		f.pending[name] = registers.share()
 	}
 	return f
 }

@@ -36,17 +36,32 @@ type Summary struct {
 	First, Last meter.Point
 }
 
+// Closing is when a revision of a month was closed.
+type Closing struct {
+	Number uint32 // counted over all months, from 1
+	At     time.Time
+}
+
 // month is a month that was archived and cleared from memory.
 type month struct {
 	MonthArchive
-	summaries column[Summary] // Count is 0 for a meter without readings
-	recalled  indexSet        // meters whose archived rows are in memory again
-	late      bool            // readings came since it was closed
+	registers
+	closings []Closing // by revision, from 1
+	recalled indexSet  // meters whose archived rows are in memory again
+	late     bool      // readings came since it was closed
 }
 
-func (m *month) summary(i Index) (Summary, bool) {
-	summary := m.summaries.at(i)
-	return summary, summary.Count > 0
+// formerWith returns what a meter's summary was before, when it is a new one from
+// the month's next revision on.
+func (m *month) formerWith(i Index, summary Summary) *Former {
+	if m == nil {
+		return nil
+	}
+	former := m.former.at(i)
+	if before, _ := m.summary(i); before != summary {
+		former = &Former{Summary: before, Until: m.Revision + 1, before: former}
+	}
+	return former
 }
 
 // mustRecall reports whether rows of the meter stand in the archive only.
@@ -164,16 +179,25 @@ func (m MonthSummary) Fits(rows []meter.Point) bool {
 	return last == meter.Point{} || rows[count-1] == last
 }
 
-// Summaries returns the closed months in which a meter has readings, in order
+// MonthHistory is one meter's closed month and what it was before.
+type MonthHistory struct {
+	MonthSummary
+	Former   []Former  // in order of time
+	Closings []Closing // by revision, from 1
+}
+
+// Histories returns the closed months in which a meter has readings, in order
 // of time.
-func (s *Store) Summaries(i Index) []MonthSummary {
+func (s *Store) Histories(i Index) []MonthHistory {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var summaries []MonthSummary
+	var histories []MonthHistory
 	for _, m := range s.months {
 		if summary, ok := m.summary(i); ok {
-			summaries = append(summaries, MonthSummary{m.MonthArchive, summary})
+			histories = append(histories, MonthHistory{
+				MonthSummary{m.MonthArchive, summary}, m.former.at(i).list(), m.closings[:len(m.closings):len(m.closings)],
+			})
 		}
 	}
-	return summaries
+	return histories
 }

@@ -18,12 +18,16 @@ import (
 //	latest     03 | first meter uint32 | n uint32 | n × point
 //	day        04 | year uint32, month uint8, day uint8 | archive
 //	intent     05 | period | SHA-256 32 bytes
-//	month      06 | month | revision uint32 | window from, to uint32 | archive | late uint8 | n uint32 | n × recalled uint64
-//	summaries  07 | month | first meter uint32 | n uint32 | n × (count uint16, first point, last point)
-//	pending    08 | as summaries, of a month that is being closed
-//	chunk      09 | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
-//	end        10 | records uint32 | meters uint32 | readings uint64
+//	month      06 | month | revision uint32 | window from, to uint32 | archive | late uint8 | n uint32 | n × recalled uint64 | n uint32 | n × closing
+//	summaries  07 | month | first meter uint32 | n uint32 | n × summary
+//	former     08 | month | first meter uint32 | n uint32 | n × (n uint16, n × (until uint32, summary))
+//	pending    09 | as summaries, of a month that is being closed
+//	former     10 | as the one before, of a month that is being closed
+//	chunk      11 | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
+//	end        12 | records uint32 | meters uint32 | readings uint64
 //
+//	closing:   number uint32 | time
+//	summary:   count uint16 | first point | last point
 //	recalled:  bit m of word w is meter 64 w + m
 //	block:     head uint64 | base uint64 | 48 × offset uint16   or, in the wide form,
 //	           head uint64 | 48 × coefficient uint64 | 48 × scale uint8
@@ -37,7 +41,9 @@ const (
 	stateIntent
 	stateMonth
 	stateSummaries
+	stateFormer
 	statePending
+	statePendingFormer
 	stateChunk
 	stateEnd
 
@@ -135,8 +141,15 @@ func (e *stateEncoder) books(f *Frozen) {
 	for i := range f.months {
 		e.summaries(stateSummaries, f.months[i].Month, f.months[i].summaries)
 	}
-	for _, name := range sortedKeys(f.pending, meter.Month.Compare) {
-		e.summaries(statePending, name, f.pending[name])
+	for i := range f.months {
+		e.former(stateFormer, f.months[i].Month, f.months[i].former)
+	}
+	pending := sortedKeys(f.pending, meter.Month.Compare)
+	for _, name := range pending {
+		e.summaries(statePending, name, f.pending[name].summaries)
+	}
+	for _, name := range pending {
+		e.former(statePendingFormer, name, f.pending[name].former)
 	}
 }
 
@@ -147,11 +160,30 @@ func (e *stateEncoder) month(m *month) {
 	for _, word := range m.recalled {
 		b = binary.BigEndian.AppendUint64(b, word)
 	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(m.closings)))
+	for _, c := range m.closings {
+		b = binary.BigEndian.AppendUint32(b, c.Number)
+		b = binary.BigEndian.AppendUint64(b, uint64(c.At.Unix()))
+	}
 	e.put(b)
 }
 
 func (e *stateEncoder) summaries(kind uint8, name meter.Month, summaries column[Summary]) {
 	encodeColumn(e, summaries, func(b []byte) []byte { return appendMonth(append(b, kind), name) }, appendSummary)
+}
+
+func (e *stateEncoder) former(kind uint8, name meter.Month, former column[*Former]) {
+	encodeColumn(e, former, func(b []byte) []byte { return appendMonth(append(b, kind), name) }, appendFormer)
+}
+
+func appendFormer(b []byte, former *Former) []byte {
+	all := former.list()
+	b = binary.BigEndian.AppendUint16(b, uint16(len(all)))
+	for _, f := range all {
+		b = binary.BigEndian.AppendUint32(b, f.Until)
+		b = appendSummary(b, f.Summary)
+	}
+	return b
 }
 
 // encodeColumn writes a column, a record for each segment that has a value.
@@ -164,6 +196,9 @@ func encodeColumn[T comparable](e *stateEncoder, c column[T], begin func([]byte)
 		used := segmentMeters
 		for used > 0 && segment.all[used-1] == zero {
 			used--
+		}
+		if used == 0 {
+			continue
 		}
 		b := binary.BigEndian.AppendUint32(begin(e.buffer[:0]), uint32(place*segmentMeters))
 		b = binary.BigEndian.AppendUint32(b, uint32(used))

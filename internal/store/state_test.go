@@ -41,8 +41,9 @@ type historian struct{ accounts, revision int }
 
 const closedFrom, closedTo = 48 * 20_000, 48 * 20_002
 
+var september = meter.Month{Year: 2024, Month: 9}
+
 func (h *historian) batch(t *rapid.T, s *Store) []byte {
-	september := meter.Month{Year: 2024, Month: 9}
 	var b []byte
 	for range rapid.IntRange(1, 8).Draw(t, "entries") {
 		i := Index(rapid.SampledFrom([]int{0, 1, 255, 256, 700}).Draw(t, "meter"))

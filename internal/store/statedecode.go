@@ -52,8 +52,12 @@ func (sd *StateDecoder) Decode(record []byte) error {
 		sd.month(d)
 	case kind == stateSummaries:
 		sd.summaries(d)
+	case kind == stateFormer:
+		sd.former(d)
 	case kind == statePending:
 		sd.pending(d)
+	case kind == statePendingFormer:
+		sd.pendingFormer(d)
 	case kind == stateChunk:
 		sd.chunk(d)
 	case kind == stateEnd:
@@ -97,6 +101,15 @@ func (sd *StateDecoder) month(d *decoder) {
 	for i := range m.recalled {
 		m.recalled[i] = d.uint64()
 	}
+	if n := d.uint32(); n != m.Revision {
+		d.fail(fmt.Errorf("%s has %d closings and revision %d", m.Month, n, m.Revision))
+	}
+	for d.err == nil && len(m.closings) < int(m.Revision) {
+		m.closings = append(m.closings, Closing{d.uint32(), d.time()})
+	}
+	if d.err == nil && len(m.closings) > 0 {
+		sd.s.closings = max(sd.s.closings, m.closings[len(m.closings)-1].Number)
+	}
 	sd.s.months = append(sd.s.months, m)
 }
 
@@ -113,8 +126,35 @@ func (sd *StateDecoder) summaries(d *decoder) {
 func (sd *StateDecoder) pending(d *decoder) {
 	name := d.month()
 	pending := sd.s.pending[name]
-	decodeColumn(sd, d, &pending, d.summary)
+	decodeColumn(sd, d, &pending.summaries, d.summary)
 	sd.s.pending[name] = pending
+}
+
+func (sd *StateDecoder) former(d *decoder) {
+	name := d.month()
+	m := sd.s.closedMonth(name)
+	if m == nil {
+		d.fail(fmt.Errorf("former summaries of %s, which is not closed", name))
+		return
+	}
+	decodeColumn(sd, d, &m.former, d.former)
+}
+
+func (sd *StateDecoder) pendingFormer(d *decoder) {
+	name := d.month()
+	pending := sd.s.pending[name]
+	decodeColumn(sd, d, &pending.former, d.former)
+	sd.s.pending[name] = pending
+}
+
+func (d *decoder) former() (f *Former) {
+	for range d.uint16() {
+		f = &Former{Until: d.uint32(), Summary: d.summary(), before: f}
+		if d.err != nil {
+			return nil
+		}
+	}
+	return f
 }
 
 func decodeColumn[T comparable](sd *StateDecoder, d *decoder, c *column[T], next func() T) {

@@ -19,19 +19,20 @@ type Store struct {
 	byID      map[meter.ID]Index
 	latest    column[meter.Point] // by Index: the reading with the latest slot ever accepted; slot 0 before the first
 	grid      grid
-	months    []*month                        // archived and cleared, in order of time
-	pending   map[meter.Month]column[Summary] // of months that are being closed
-	days      []DayArchive                    // in order of time
-	intents   map[string][32]byte             // by period: hash of the archive that was about to be put in place
-	paused    bool                            // reception was shut down
-	readings  uint64                          // in the grid
-	followers []uint32                        // by Index: see Locate; its elements are read and written atomically, under mu for reading
-	touched   uint64                          // by touch, so that it is not left out
+	months    []*month                  // archived and cleared, in order of time
+	closings  uint32                    // of all months, those that were closed again counted again
+	pending   map[meter.Month]registers // of months that are being closed
+	days      []DayArchive              // in order of time
+	intents   map[string][32]byte       // by period: hash of the archive that was about to be put in place
+	paused    bool                      // reception was shut down
+	readings  uint64                    // in the grid
+	followers []uint32                  // by Index: see Locate; its elements are read and written atomically, under mu for reading
+	touched   uint64                    // by touch, so that it is not left out
 }
 
 // New returns an empty store that receives readings.
 func New() *Store {
-	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]column[Summary]), intents: make(map[string][32]byte)}
+	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]registers), intents: make(map[string][32]byte)}
 }
 
 // Lookup returns the index of a registered meter.
