@@ -29,3 +29,9 @@ func (l *Ledger) RecordMany(ctx context.Context, readings []meter.Reading) ([]Re
 	}
 	return results, nil
 }
+
+// InMemory is how many readings are in memory.
+func (l *Ledger) InMemory() uint64 {
+	_, readings := l.store.Counts()
+	return readings
+}

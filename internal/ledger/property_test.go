@@ -40,21 +40,12 @@ func TestLedgerAgreesWithNaiveModel(t *testing.T) {
 					"day":      m.archiveDay,
 					"restart":  func(*rapid.T) { m.restart() },
 					"snapshot": func(*rapid.T) { m.snapshot() },
-					"crash":    func(*rapid.T) { m.crash() },
+					"crash":    func(*rapid.T) { m.kill() },
 					"":         m.check,
 				})
 			})
 		})
 	}
-}
-
-// crash goes on from what was synced, as after a power cut.
-func (b *bench) crash() {
-	b.t.Helper()
-	after := b.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	b.close() // what that still writes is lost
-	b.fs = after
-	b.open()
 }
 
 func (m *machine) drawMeter(rt *rapid.T) meter.ID {
