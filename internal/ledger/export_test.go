@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
@@ -34,4 +35,13 @@ func (l *Ledger) RecordMany(ctx context.Context, readings []meter.Reading) ([]Re
 func (l *Ledger) InMemory() uint64 {
 	_, readings := l.store.Counts()
 	return readings
+}
+
+// PointsInMemory are the readings of a meter that are in memory.
+func (l *Ledger) PointsInMemory(id meter.ID) []meter.Point {
+	i, known := l.store.Lookup(id)
+	if !known {
+		return nil
+	}
+	return l.store.InMemory(i, meter.Window{To: math.MaxUint32}, nil)
 }
