@@ -100,7 +100,7 @@ func TestAFailedWriteIsFinal(t *testing.T) {
 			}
 			broken.Store(false) // the disk is well again, but nobody knows what it holds
 			for range 3 {
-				if sequence, err := j.Append([]byte("batch 4")); !errors.Is(err, first) {
+				if sequence, err := j.Append([]byte("batch 4")); err == nil || !errors.Is(first, err) {
 					t.Errorf("appended as %d: %v", sequence, err)
 				}
 			}

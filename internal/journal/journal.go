@@ -30,7 +30,7 @@ type Journal struct {
 	last     atomic.Uint64 // sequence of the newest batch; 0 where there is none
 	previous hash          // of the newest batch
 	buffer   []byte
-	failure  error // once set, final: nothing is written any more
+	failing  *failing
 }
 
 // Position is a place in the history of a journal: behind a batch.
@@ -55,27 +55,29 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: known.id}
+	j := &Journal{fs: fs, folder: folder, id: known.id, failing: newFailing(log)}
 	if found.Exists {
-		if err := j.open(options(fs, log, true)); err != nil {
+		if err := j.open(true); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(j.checkWhole(known), j.db.Close()); err != nil {
+		if err := errors.Join(j.checkWhole(known), j.closeLog()); err != nil {
 			return nil, err
 		}
 	}
-	if err := j.open(options(fs, log, false)); err != nil {
+	if err := j.open(false); err != nil {
 		return nil, err
 	}
 	if err := j.noteLast(); err != nil {
-		return nil, errors.Join(err, j.db.Close())
+		return nil, errors.Join(err, j.closeLog())
 	}
 	return j, nil
 }
 
-func (j *Journal) open(o *pebble.Options) (err error) {
-	defer recoverFatal(&err) // Pebble ends what it cannot go on from
-	j.db, err = pebble.Open(j.folder, o)
+func (j *Journal) open(readOnly bool) error {
+	err := j.failing.guard(func() (err error) {
+		j.db, err = pebble.Open(j.folder, j.options(readOnly))
+		return err
+	})
 	if pebble.IsCorruptionError(err) {
 		return &CorruptionError{Folder: j.folder, Err: err}
 	}
@@ -83,22 +85,22 @@ func (j *Journal) open(o *pebble.Options) (err error) {
 		return fmt.Errorf("opening journal %s: %w", j.folder, err)
 	}
 	if err := j.findLast(); err != nil {
-		return errors.Join(err, j.db.Close())
+		return errors.Join(err, j.closeLog())
 	}
 	return nil
 }
 
-func options(fs vfs.FS, log *slog.Logger, readOnly bool) *pebble.Options {
+func (j *Journal) options(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 fs,
+		FS:                 pebbleFS{j.fs, j.failing},
 		ReadOnly:           readOnly,
-		Logger:             pebbleLog{log},
+		Logger:             pebbleLog{j.failing},
 		MemTableSize:       memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		DisableTableStats:  true, // they are of use to compactions that a log never needs
 		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
 			// Whoever reads the damage gets it as an error; Pebble would end the process.
-			log.Error("journal is damaged", "file", info.Path, "error", info.Details)
+			j.failing.log.Error("journal is damaged", "file", info.Path, "error", info.Details)
 		}},
 	}
 	for i := range o.Levels {
@@ -130,7 +132,6 @@ func (j *Journal) Last() uint64 { return j.last.Load() }
 
 // First returns the sequence of the oldest batch that is kept, 0 where there is none.
 func (j *Journal) First() (sequence uint64, err error) {
-	defer recoverFatal(&err)
 	it, err := j.db.NewIter(nil)
 	if err != nil {
 		return 0, fmt.Errorf("reading journal %s: %w", j.folder, err)
@@ -152,32 +153,27 @@ func (j *Journal) Position() Position {
 // (fsynced). After an error nothing can be said about the batch, and the journal
 // takes no more: a failed fsync is never tried again.
 func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
-	if j.failure != nil {
-		return 0, j.failure
+	if err := j.Failure(); err != nil {
+		return 0, err
 	}
 	if len(payload) == 0 || len(payload) > PayloadBytesMax {
 		panic(fmt.Sprintf("BUG: journal payload of %d bytes", len(payload)))
 	}
 	sequence = j.Last() + 1
 	j.buffer = encode(j.buffer, j.id, sequence, j.previous, payload)
-	if err := j.write(sequence, j.buffer); err != nil {
-		j.failure = fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
-		return 0, j.failure
+	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, pebble.Sync) })
+	if err != nil {
+		j.failing.tell(err)
+		return 0, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
 	}
 	j.last.Store(sequence)
 	j.previous = sha256.Sum256(j.buffer)
 	return sequence, nil
 }
 
-func (j *Journal) write(sequence uint64, value []byte) (err error) {
-	defer recoverFatal(&err)
-	return j.db.Set(key(sequence), value, pebble.Sync)
-}
-
 // Replay hands out every batch from the given sequence on, in order, checked. The
 // first ever is 1, and 0 means 1. The payload is only valid during the call.
 func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte) error) (err error) {
-	defer recoverFatal(&err)
 	expected := max(from, 1)
 	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(expected)})
 	if err != nil {
@@ -238,7 +234,6 @@ func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err 
 // GoesOnFrom returns nil where a position lies in this journal's history and every
 // batch behind it is there, or else a *CorruptionError.
 func (j *Journal) GoesOnFrom(p Position) (err error) {
-	defer recoverFatal(&err)
 	damaged := func(format string, args ...any) error {
 		return &CorruptionError{Folder: j.folder, Sequence: p.Sequence, Err: fmt.Errorf(format, args...)}
 	}
@@ -278,31 +273,46 @@ func (j *Journal) GoesOnFrom(p Position) (err error) {
 // one, which the next has to follow. What they said must be safe elsewhere. After
 // an error the journal cannot be trusted to take more.
 func (j *Journal) Truncate(before uint64) (err error) {
-	defer recoverFatal(&err)
+	if err := j.Failure(); err != nil {
+		return err
+	}
 	before = min(before, j.Last())
-	if err := j.db.DeleteRange(key(0), key(before), pebble.Sync); err != nil {
+	err = j.failing.guard(func() error { return j.db.DeleteRange(key(0), key(before), pebble.Sync) })
+	if err != nil {
+		j.failing.tell(err)
 		return fmt.Errorf("cutting journal %s before batch %d: %w", j.folder, before, err)
 	}
 	return nil
 }
 
 // Shrink gives back the space of what was truncated before a sequence.
-func (j *Journal) Shrink(before uint64) (err error) {
-	defer recoverFatal(&err)
-	if err := j.db.Compact(context.Background(), key(0), key(before), false); err != nil {
+func (j *Journal) Shrink(ctx context.Context, before uint64) error {
+	if err := j.Failure(); err != nil {
+		return err
+	}
+	err := j.failing.guard(func() error { return j.db.Compact(ctx, key(0), key(before), false) })
+	if err != nil {
 		return fmt.Errorf("shrinking journal %s: %w", j.folder, err)
 	}
 	return nil
 }
 
+// Failed is closed when nothing can be written any more. It may be long after what
+// could not be: Pebble also works behind the journal's back.
+func (j *Journal) Failed() <-chan struct{} { return j.failing.done }
+
+// Failure says why, once Failed is closed.
+func (j *Journal) Failure() error { return j.failing.failure() }
+
 // Close ends the use of the journal. Everything that was appended is on disk already.
-func (j *Journal) Close() (err error) {
-	defer recoverFatal(&err)
-	if j.failure != nil {
-		return j.failure
+func (j *Journal) Close() error {
+	if err := j.Failure(); err != nil {
+		return err // nothing may be asked of Pebble any more
 	}
-	return errors.Join(j.noteLast(), j.db.Close())
+	return errors.Join(j.noteLast(), j.closeLog())
 }
+
+func (j *Journal) closeLog() error { return j.failing.guard(func() error { return j.db.Close() }) }
 
 const sequenceBytes = 8
 

@@ -45,7 +45,6 @@ type committer struct {
 	written chan *batchOnDisk // to be applied
 	spare   chan *batchOnDisk // what the writer can use again
 	ended   sync.WaitGroup
-	failing sync.Once
 	failed  chan struct{} // closed after failure was set
 	failure error
 	metrics *metrics
@@ -154,12 +153,10 @@ func (c *committer) writeAll() {
 	}
 }
 
-// fail ends all acknowledgement.
+// fail ends all acknowledgement. The writer ends with it.
 func (c *committer) fail(err error) {
-	c.failing.Do(func() {
-		c.failure = fmt.Errorf("the journal cannot be written, nothing more is accepted: %w", err)
-		close(c.failed)
-	})
+	c.failure = fmt.Errorf("the journal cannot be written, nothing more is accepted: %w", err)
+	close(c.failed)
 }
 
 // gather waits for a commit and takes whatever else waits, up to the limit of one
@@ -169,7 +166,8 @@ func (c *committer) fail(err error) {
 func (c *committer) gather(b *batchOnDisk) bool {
 	b.reset()
 	select {
-	case <-c.failed:
+	case <-c.journal.Failed():
+		c.fail(c.journal.Failure())
 		return false
 	case k := <-c.queue:
 		b.add(k)

@@ -119,7 +119,7 @@ func (s *snapshotter) take(ctx context.Context, freeze freezing) error {
 	s.l.committer.growth.Store(s.size)
 	s.l.log.Info("snapshot written", "batch", at.Sequence, "bytes", s.size, "frozen_after", froze.Round(time.Microsecond),
 		"took", time.Since(began).Round(time.Millisecond))
-	return s.cut()
+	return s.cut(ctx)
 }
 
 func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at journal.Position) (size int64, err error) {
@@ -135,14 +135,13 @@ func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at journa
 }
 
 // cut drops what the journal says of before the older of two good snapshots.
-func (s *snapshotter) cut() error {
+func (s *snapshotter) cut(ctx context.Context) error {
 	if len(s.good) < 2 {
 		return nil
 	}
 	before := s.good[0] + 1
 	if err := s.l.journal.Truncate(before); err != nil {
-		s.l.committer.fail(err)
 		return err
 	}
-	return s.l.journal.Shrink(before)
+	return s.l.journal.Shrink(ctx, before)
 }
