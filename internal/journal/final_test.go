@@ -16,6 +16,29 @@ import (
 	"meterledger/internal/journal"
 )
 
+func TestAPowerCutWhileAJournalIsOpenedLeavesOneThatOpens(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	j := open(t, disk)
+	appendAll(t, j, numbered(1, 3)...)
+	closeJournal(t, j)
+	var cuts []*vfs.MemFS
+	j = open(t, faulttest.Watch(disk, func(op errorfs.Op) error {
+		if faulttest.Changes(op) {
+			for seed := range uint64(8) {
+				cuts = append(cuts, faulttest.Torn(disk, 50, seed))
+			}
+		}
+		return nil
+	}))
+	closeJournal(t, j)
+	for _, cut := range cuts {
+		j := open(t, cut)
+		wantReplay(t, j, 1, numbered(1, 3))
+		closeJournal(t, j)
+	}
+	t.Logf("%d states of the disk", len(cuts))
+}
+
 // failing is a disk on which some operations fail once that is switched on.
 func failing(disk vfs.FS, fails func(errorfs.Op) bool) (fs vfs.FS, on *atomic.Bool) {
 	on = new(atomic.Bool)

@@ -2,9 +2,16 @@ package journal
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/durable"
 )
+
+// markerPrefix begins the names of the files by which Pebble says which of its
+// other files count.
+const markerPrefix = "marker."
 
 // pebbleFS is the file system as Pebble gets to see it. Whatever cannot be written
 // or synced is the end of the journal, at once and whoever wrote it: Pebble would try
@@ -14,8 +21,14 @@ type pebbleFS struct {
 	*failing
 }
 
-// Create makes a file.
+// Create makes a file. Before a marker is made that points at another file, the
+// names in the folder are made safe. Pebble 2.1.7 syncs the folder only after both, so
+// a power cut could keep the marker and lose the file, and the journal would not open
+// any more (cockroachdb/pebble issue 5825, mended in later versions).
 func (fs pebbleFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(fs.PathBase(name), markerPrefix) {
+		fs.must("syncing the folder of", name, durable.SyncFolder(fs.FS, fs.PathDir(name)))
+	}
 	f, err := fs.FS.Create(name, category)
 	fs.must("creating", name, err)
 	return pebbleFile{f, fs, name}, nil
