@@ -34,7 +34,8 @@ func closedStore(t *testing.T) (s *Store, history [][]byte) {
 	first, last := reading(960_010, 1000), reading(960_050, 2000)
 	batch := AppendReading(AppendReading(AppendAccount(nil, account), first), last)
 	month := meter.Month{Year: 2024, Month: 9}
-	closing := AppendSummaries(nil, month, []SummaryOf{{0, Summary{
+	closing := AppendIntent(nil, month.String(), [32]byte{1})
+	closing = AppendSummaries(closing, month, []SummaryOf{{0, Summary{
 		2, meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register},
 	}}})
 	closing = AppendClose(closing, MonthArchive{
@@ -104,8 +105,12 @@ func TestARecallLeavesWhatIsInMemory(t *testing.T) {
 func TestApplyingHistoryAgainChangesNothing(t *testing.T) {
 	s, history := closedStore(t)
 	apply(t, s, AppendReading(nil, reading(960_060, 3000))) // after the closing, within its month
+	before := s.Hash()
 	for _, batch := range history {
 		apply(t, s, batch)
+	}
+	if s.Hash() != before {
+		t.Error("the state is another one")
 	}
 	if meters, readings := s.Counts(); meters != 1 || readings != 1 {
 		t.Errorf("%d meters and %d readings, want 1 and 1", meters, readings)

@@ -37,6 +37,7 @@ func (s *Store) applyClose(d *decoder) {
 	}
 	registers := s.pending[closed.Month]
 	delete(s.pending, closed.Month)
+	delete(s.intents, closed.Month.String())
 	m := s.closedMonth(closed.Month)
 	if m == nil {
 		m = &month{}
@@ -52,7 +53,6 @@ func (s *Store) applyClose(d *decoder) {
 		s.months = append(s.months, m)
 	}
 	*m = month{MonthArchive: closed, registers: registers, closings: append(m.closings, Closing{s.closings, closed.WrittenAt})}
-	delete(s.intents, closed.Month.String())
 	slices.SortFunc(s.months, func(a, b *month) int { return a.Month.Compare(b.Month) })
 	s.readings -= s.grid.clear(m.cleared())
 }
