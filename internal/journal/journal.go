@@ -116,7 +116,7 @@ func (j *Journal) findLast() error {
 	}
 	defer it.Close()
 	if !it.Last() {
-		return it.Error()
+		return j.unreadable(it.Error(), 0)
 	}
 	sequence, value, err := j.read(it)
 	if err != nil {
@@ -138,7 +138,7 @@ func (j *Journal) First() (sequence uint64, err error) {
 	}
 	defer it.Close()
 	if !it.First() {
-		return 0, it.Error()
+		return 0, j.unreadable(it.Error(), 0)
 	}
 	sequence, _, err = j.read(it)
 	return sequence, err
@@ -196,8 +196,8 @@ func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte
 		sum := hash(sha256.Sum256(value))
 		expected, before = sequence+1, &sum
 	}
-	if err := it.Error(); err != nil {
-		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: err}
+	if err := j.unreadable(it.Error(), expected); err != nil {
+		return err
 	}
 	if expected <= j.Last() {
 		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: errors.New("batch is missing")}
@@ -231,6 +231,14 @@ func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err 
 	return sequence, value, nil
 }
 
+// unreadable says of an error while reading at a batch, if there is one, where it was.
+func (j *Journal) unreadable(err error, sequence uint64) error {
+	if err == nil {
+		return nil
+	}
+	return &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
+}
+
 // GoesOnFrom returns nil where a position lies in this journal's history and every
 // batch behind it is there, or else a *CorruptionError.
 func (j *Journal) GoesOnFrom(p Position) (err error) {
@@ -249,7 +257,7 @@ func (j *Journal) GoesOnFrom(p Position) (err error) {
 	}
 	defer it.Close()
 	if !it.First() {
-		return it.Error()
+		return j.unreadable(it.Error(), p.Sequence)
 	}
 	sequence, value, err := j.read(it)
 	if err != nil {
