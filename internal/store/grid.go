@@ -174,13 +174,8 @@ func (g *grid) after(i Index, slot meter.Slot) (meter.Point, bool) {
 
 // appendPoints adds a meter's readings within a window to points, in order.
 func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []meter.Point {
-	if w.Points() == 0 || len(g.pages) == 0 {
-		return points
-	}
-	firstDay, _ := w.From.Page()
-	lastDay, _ := w.To.Page()
-	lastDay = min(lastDay, g.first+uint32(len(g.pages))-1)
-	for day := max(firstDay, g.first); day <= lastDay; day++ {
+	from, to := g.days(w)
+	for day := from; day < to; day++ {
 		c, b := g.find(i, day)
 		if c == nil {
 			continue
@@ -190,6 +185,13 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 		}
 	}
 	return points
+}
+
+// days returns the days of a window that have a page, to not included.
+func (g *grid) days(w meter.Window) (from, to uint32) {
+	first, _ := w.From.Page()
+	last, _ := w.To.Page()
+	return max(first, g.first), min(last+1, g.first+uint32(len(g.pages)))
 }
 
 // clear drops every reading within a window and returns how many they were. A

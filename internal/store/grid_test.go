@@ -85,8 +85,16 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 
 func compareGrid(t *rapid.T, g *grid, model gridModel) {
 	i, slot, w := drawIndex(t), drawGridSlot(t), drawWindow(t)
-	if got, want := g.appendPoints(nil, i, w), model.within(i, w); !slices.Equal(got, want) {
-		t.Fatalf("points of %d in %v:\n got %v\nwant %v", i, w, got, want)
+	points := model.within(i, w)
+	if got := g.appendPoints(nil, i, w); !slices.Equal(got, points) {
+		t.Fatalf("points of %d in %v:\n got %v\nwant %v", i, w, got, points)
+	}
+	span := Span{Count: len(points)}
+	if len(points) > 0 {
+		span.First, span.Last = points[0], points[len(points)-1]
+	}
+	if got := g.span(i, w); got != span {
+		t.Fatalf("span of %d in %v: got %v, want %v", i, w, got, span)
 	}
 	register, ok := g.at(i, slot)
 	if want, there := model[i][slot]; ok != there || register != want {

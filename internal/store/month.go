@@ -70,6 +70,12 @@ func (m *month) mustRecall(i Index) bool {
 	return archived && !m.recalled.has(i)
 }
 
+// holds reports whether the archive may hold rows of the meter within a window that
+// are not in memory.
+func (m *month) holds(i Index, w meter.Window) bool {
+	return m.cleared().From <= w.To && w.From <= m.cleared().To && m.mustRecall(i)
+}
+
 // cleared is the part of the window that belongs to the month's own archive.
 func (m *month) cleared() meter.Window { return meter.Window{From: m.Window.From, To: m.Window.To - 1} }
 

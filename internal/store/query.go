@@ -16,7 +16,7 @@ func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Held {
 	defer s.mu.RUnlock()
 	held := Held{Points: s.grid.appendPoints(buffer, i, w)}
 	for _, m := range s.months {
-		if m.cleared().From <= w.To && w.From <= m.cleared().To && m.mustRecall(i) {
+		if m.holds(i, w) {
 			summary, _ := m.summary(i)
 			held.Archives = append(held.Archives, MonthSummary{m.MonthArchive, summary})
 		}
