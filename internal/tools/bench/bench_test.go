@@ -140,17 +140,22 @@ func TestAnswerThatIsNoSuccessEndsTheLoad(t *testing.T) {
 }
 
 func TestStoppedLoadEndsEvenWhereItHadNotBegun(t *testing.T) {
-	s := httptest.NewServer(http.NotFoundHandler())
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
 	b := &bench{}
 	defer b.tidy()
-	l, err := b.newLoad(t.Context(), s.Listener.Addr().String(), 3, nil)
+	l, err := b.newLoad(t.Context(), s.Listener.Addr().String(), 3, func(b []byte) []byte {
+		return append(b, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"...)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.stop()
-	if got, err := l.run(t.Context(), answerTimeMax); err != nil || got.requests != 0 {
-		t.Errorf("%d requests, %v", got.requests, err)
+	if got, err := l.run(t.Context(), answerTimeMax); err != nil || got.requests != 3 {
+		t.Errorf("%d requests of 3 connections, %v", got.requests, err)
+	}
+	if got, err := l.run(t.Context(), 0); err != nil || got.requests < 3 {
+		t.Errorf("the next run made %d requests, %v", got.requests, err)
 	}
 }
 

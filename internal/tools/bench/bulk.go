@@ -69,7 +69,7 @@ func queryUnderBulk(ctx context.Context, b *bench) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	days := 40
+	const days = 200 // more than is sent, however fast
 	from := b.past(days)
 	all, err := ours.traffic(b.sizes.bulkMeters, from, days*48)
 	if err != nil {

@@ -90,20 +90,22 @@ func (l *load) run(ctx context.Context, d time.Duration) (throughput, error) {
 	return throughput{answered.Load(), time.Since(begun), taken.Summary()}, <-failures
 }
 
-// due returns when the next request is to be sent, and false after the last.
+// due returns when the next request is to be sent, and false after the last. Where no
+// rate is set there are as many as connections at the least.
 func (l *load) due(begun time.Time, sent *atomic.Int64, d time.Duration) (time.Time, bool) {
+	before := sent.Add(1) - 1
 	if l.rate == 0 {
 		now := time.Now()
-		return now, now.Sub(begun) < d
+		return now, before < int64(len(l.conns)) || now.Sub(begun) < d
 	}
-	after := time.Duration(sent.Add(1)-1) * time.Second / time.Duration(l.rate)
+	after := time.Duration(before) * time.Second / time.Duration(l.rate)
 	return begun.Add(after), after < d
 }
 
 // over sends requests over one connection.
 func (l *load) over(ctx context.Context, c *wire.Conn, due func() (time.Time, bool), took func(time.Duration)) (done int64, err error) {
 	var request []byte
-	for ctx.Err() == nil && !l.ended.Load() {
+	for ctx.Err() == nil {
 		at, more := due()
 		if !more {
 			return done, nil
@@ -118,7 +120,9 @@ func (l *load) over(ctx context.Context, c *wire.Conn, due func() (time.Time, bo
 			return done, fmt.Errorf("%.60q was answered %d %s", request, answer.Status, answer.Body)
 		}
 		took(time.Since(at))
-		done++
+		if done++; l.ended.Load() {
+			return done, nil
+		}
 	}
 	return done, nil
 }
