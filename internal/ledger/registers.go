@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"sync"
+
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
@@ -17,11 +19,16 @@ type registers struct {
 // roomMax is for how many readings room is made before they are read: a long month.
 const roomMax = 32 * meter.SlotsPerDay
 
+// rooms is room that pages were made in, empty.
+var rooms = sync.Pool{New: func() any {
+	room := make([]meter.Point, 0, roomMax)
+	return &room
+}}
+
 // registers reads what a page is made of.
 func (l *Ledger) registers(i store.Index, id meter.ID, w meter.Window, estimate bool) (r registers, err error) {
 	r.estimate = estimate
-	room := make([]meter.Point, 0, min(w.Points(), roomMax))
-	if r.points, err = l.points(i, id, w, room); err != nil || !estimate {
+	if r.points, err = l.points(i, id, w, *rooms.Get().(*[]meter.Point)); err != nil || !estimate {
 		return r, err
 	}
 	if len(r.points) == 0 || r.points[0].Slot > w.From {

@@ -219,43 +219,9 @@ func (k KWh) Sub(earlier KWh) Energy {
 	return Energy{k.Decimal().Sub(earlier.Decimal())}
 }
 
-// AppendSub writes the energy between two registers, as Energy does.
-func (k KWh) AppendSub(b []byte, earlier KWh) []byte {
-	scale := max(k.scale, earlier.scale)
-	to, fits := k.AtScale(scale)
-	from, alsoFits := earlier.AtScale(scale)
-	if !fits || !alsoFits || to < from {
-		return append(b, k.Sub(earlier).String()...)
-	}
-	return KWh{to - from, scale}.shortest().Append(b)
-}
-
 // Decimal returns k as an arbitrary-precision decimal, in kWh.
 func (k KWh) Decimal() decimal.Decimal {
 	return decimal.New(k.coefficient, -int32(k.scale))
-}
-
-func (k KWh) String() string { return string(k.Append(nil)) }
-
-// Append writes k in plain decimal notation, without trailing zeros.
-func (k KWh) Append(b []byte) []byte {
-	var text [KWhDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
-	at, rest := len(text), uint64(k.coefficient)
-	for range k.scale {
-		at--
-		text[at], rest = byte('0'+rest%10), rest/10
-	}
-	if k.scale > 0 {
-		at--
-		text[at] = '.'
-	}
-	for ; rest >= 10; rest /= 10 {
-		at--
-		text[at] = byte('0' + rest%10)
-	}
-	at--
-	text[at] = byte('0' + rest)
-	return append(b, text[at:]...)
 }
 
 // MarshalJSON writes k as a JSON number with exactly its digits.

@@ -53,6 +53,7 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	defer page.Release()
 	next := ""
 	if page.Next != nil {
 		next = writeCursor(id, query, *page.Next)

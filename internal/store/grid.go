@@ -180,8 +180,10 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 		if c == nil {
 			continue
 		}
-		for slot := range (b.present() & presentSlots(dayMask(day, w))).all {
-			points = append(points, meter.Point{Slot: slotOf(day, slot), Register: c.get(b, slot)})
+		first := slotOf(day, 0)
+		for rest := b.mask() & dayMask(day, w); rest != 0; rest &= rest - 1 { // which drops the lowest bit
+			place := bits.TrailingZeros64(rest)
+			points = append(points, meter.Point{Slot: first + meter.Slot(place), Register: c.get(b, place)})
 		}
 	}
 	return points

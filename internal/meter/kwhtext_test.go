@@ -1,0 +1,44 @@
+package meter_test
+
+import (
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+func wantText(t interface {
+	Helper()
+	Errorf(format string, args ...any)
+}, coefficient int64, scale uint8,
+) {
+	t.Helper()
+	k, ok := meter.KWhFromParts(coefficient, scale)
+	if !ok {
+		return
+	}
+	want := decimal.New(coefficient, -int32(scale)).String()
+	if got := string(k.Append([]byte("before,"))); got != "before,"+want || k.String() != want {
+		t.Errorf("%d with %d decimals is written as %s, want %s", coefficient, scale, got, want)
+	}
+}
+
+func TestRegistersAroundEachNumberOfDigitsAreWrittenExactly(t *testing.T) {
+	for scale := range uint8(meter.KWhDecimalsMax + 1) {
+		for power := int64(1); power < 1e18; power *= 10 {
+			for _, leading := range []int64{1, 2, 5, 9} {
+				for off := int64(-2); off <= 2; off++ {
+					wantText(t, leading*power+off, scale)
+				}
+			}
+		}
+	}
+}
+
+func TestRegistersAsMetersShowThemAreWrittenExactly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		wantText(t, rapid.Int64Range(0, 2_000_000_000).Draw(t, "coefficient"), rapid.Uint8Range(0, 4).Draw(t, "scale"))
+	})
+}
