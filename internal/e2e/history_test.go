@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -285,25 +283,12 @@ func (h *historian) postTogether(m, number int, posts []post) error {
 }
 
 func (h *historian) query(m, number int) (seen registers, err error) {
-	parameters := url.Values{
-		"meter_id": {string(h.histories[m].id)}, "format": {"csv"},
-		"start": {h.stamps[0]}, "end": {h.stamps[pointsMax-1]},
-	}
 	called := h.since()
-	response, err := h.http.Get(h.api.URL + "/get_readings?" + parameters.Encode())
+	rows, err := fetchRows(h.http, h.api.URL, h.histories[m].id, h.stamps[0], h.stamps[pointsMax-1])
 	if err != nil {
 		return seen, err
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		content, err := io.ReadAll(response.Body)
-		return seen, errors.Join(fmt.Errorf("a query was answered %s: %s", response.Status, content), err)
-	}
-	rows, err := csv.NewReader(response.Body).ReadAll()
-	if err != nil {
-		return seen, err
-	}
-	for _, row := range rows[1:] {
+	for _, row := range rows {
 		point := slices.Index(h.stamps[:], row[1])
 		register, err := strconv.Atoi(row[2])
 		if point < 0 || err != nil || seen[point] != 0 {

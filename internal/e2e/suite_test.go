@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +17,8 @@ import (
 
 	"meterledger/api/apitest"
 	_ "meterledger/internal/maintenance" // so that go test does not take a result
-	_ "meterledger/internal/rest"        // of other programs than today's from its cache
+	"meterledger/internal/meter"
+	_ "meterledger/internal/rest" // of other programs than today's from its cache
 	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/suite/programs/built"
 )
@@ -95,6 +98,26 @@ func startAPI(t *testing.T, connections http.RoundTripper) (*programs.Program, *
 		}
 	})
 	return api, &http.Client{Transport: apitest.NewTransport(t, connections), Timeout: time.Minute}
+}
+
+// fetchRows returns all that the api has of a meter from one stamp to another: its id,
+// the stamp and the register of each reading.
+func fetchRows(c *http.Client, base string, id meter.ID, from, to string) ([][]string, error) {
+	parameters := url.Values{"meter_id": {string(id)}, "format": {"csv"}, "start": {from}, "end": {to}}
+	response, err := c.Get(base + "/get_readings?" + parameters.Encode())
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		content, err := io.ReadAll(response.Body)
+		return nil, errors.Join(fmt.Errorf("a query was answered %s: %s", response.Status, content), err)
+	}
+	rows, err := csv.NewReader(response.Body).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	return rows[1:], nil
 }
 
 // call sends a request with its parameters in the query, as the original

@@ -96,6 +96,18 @@ func (p *Program) Kill() error {
 // PID returns the id of the process that is running, or ran last.
 func (p *Program) PID() int { return p.process.cmd.Process.Pid }
 
+// Wait returns nil when ctx ends, or before that an error that says how the program
+// ended by itself.
+func (p *Program) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.process.ended:
+		p.process.known.Store(true)
+		return fmt.Errorf("%s ended by itself: %w", p.Name, p.process.fate())
+	}
+}
+
 func (p *Program) start(ctx context.Context, env []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax,
 		fmt.Errorf("not ready within %s", startTimeMax))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -153,11 +154,20 @@ func TestProgramThatEndsByItselfIsNamedOnce(t *testing.T) {
 	}
 }
 
+func TestOneProgramCanBeWaitedFor(t *testing.T) {
+	s := start(t, config(t, nil))
+	exit(s.API)
+	const want = "api ended by itself: exit status 3: the disk is full"
+	if err := s.API.Wait(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
 func TestWaitEndsWithItsContext(t *testing.T) {
 	s := start(t, config(t, nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Wait(ctx); err != nil {
+	if err := errors.Join(s.Wait(ctx), s.API.Wait(ctx)); err != nil {
 		t.Errorf("waiting says %v of programs that run", err)
 	}
 }

@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"meterledger/api/apitest"
+	"meterledger/internal/client"
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/soak/witness"
+	"meterledger/internal/tools/suite/programs"
+	"meterledger/internal/tools/suite/programs/built"
+)
+
+const mebibyte = 1 << 20
+
+// smallDisk is a file system in memory that can be filled up.
+type smallDisk struct {
+	t    *testing.T
+	path string
+}
+
+// mountSmallDisk skips the test where nothing may be mounted.
+func mountSmallDisk(t *testing.T, mebibytes int) *smallDisk {
+	t.Helper()
+	d := &smallDisk{t, t.TempDir()}
+	if err := syscall.Mount("tmpfs", d.path, "tmpfs", 0, fmt.Sprintf("size=%dm", mebibytes)); err != nil {
+		t.Skipf("skipped: a small disk cannot be mounted, which root may do: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(d.path, 0); err != nil {
+			t.Errorf("unmounting the small disk: %v", err)
+		}
+	})
+	return d
+}
+
+func (d *smallDisk) free() int64 {
+	d.t.Helper()
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(d.path, &s); err != nil {
+		d.t.Fatal(err)
+	}
+	return int64(s.Bavail) * s.Bsize
+}
+
+// fill leaves so many bytes free.
+func (d *smallDisk) fill(leave int64) {
+	d.t.Helper()
+	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	for d.free() > leave {
+		if _, err := f.Write(make([]byte, min(d.free()-leave, mebibyte))); err != nil && !errors.Is(err, syscall.ENOSPC) {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// empty takes away what fill has written.
+func (d *smallDisk) empty() {
+	d.t.Helper()
+	if err := os.Remove(d.ballast()); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *smallDisk) ballast() string { return filepath.Join(d.path, "ballast") }
+
+// station is an api on a small disk, one meter that sends to it, and what the meter
+// was told.
+type station struct {
+	t      *testing.T
+	disk   *smallDisk
+	api    *programs.Program
+	http   *http.Client
+	client *client.Client
+	first  time.Time
+
+	mu   sync.Mutex // guards next
+	next int        // half hour that was not sent yet
+	told *witness.Log
+}
+
+const stationMeter meter.ID = "A"
+
+// startStation starts an api without snapshots, so that its disk only ever fills.
+func startStation(t *testing.T, d *smallDisk, freeMin string) *station {
+	t.Helper()
+	build.Do(func() { built.Into(t, binaries) })
+	s := &station{
+		t: t, disk: d, told: witness.New(), first: time.Date(2001, time.January, 1, 0, 0, 0, 0, loadSingapore(t)),
+		http: &http.Client{Transport: apitest.NewTransport(t, &http.Transport{MaxIdleConnsPerHost: 10}), Timeout: time.Minute},
+	}
+	env := append(settings(filepath.Join(d.path, "data"), filepath.Join(d.path, "Archive")),
+		"DISK_FREE_MIN="+freeMin, "SNAPSHOT_SIZE=0", "SNAPSHOT_INTERVAL=0")
+	var err error
+	if s.api, err = programs.StartProgram(t.Context(), programs.Config{BinDir: binaries, Env: env}, programs.API); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.api.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	base, err := url.Parse(s.api.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = client.New(base, s.http)
+	if err := s.client.RegisterAccount(t.Context(), stationMeter, "Owner", "Road"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *station) reading() witness.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	return witness.Reading{
+		Meter: stationMeter, Stamp: s.first.Add(time.Duration(s.next) * halfHour).Format(stampLayout), Register: fmt.Sprint(s.next),
+	}
+}
+
+// post sends the next reading and returns the api's answer.
+func (s *station) post() error {
+	r := s.reading()
+	register, err := meter.ParseKWh(r.Register)
+	if err != nil {
+		return err
+	}
+	s.told.Send(r)
+	err = s.client.RecordReading(context.Background(), r.Meter, r.Stamp, register)
+	var problem *client.Problem
+	switch {
+	case err == nil:
+		s.told.Acknowledge(r)
+	case errors.As(err, &problem) && problem.Status == http.StatusServiceUnavailable:
+		s.told.Refuse(r)
+	}
+	return err
+}
+
+// postMany sends the next readings together.
+func (s *station) postMany(n int) error {
+	var body strings.Builder
+	body.WriteString("meter_id,timestamp,reading\n")
+	var sent []witness.Reading
+	for range n {
+		r := s.reading()
+		s.told.Send(r)
+		sent = append(sent, r)
+		fmt.Fprintf(&body, "%s,%s,%s\n", r.Meter, r.Stamp, r.Register)
+	}
+	batch, err := s.client.RecordReadings(context.Background(), strings.NewReader(body.String()))
+	if err == nil && batch.Accepted != n {
+		return fmt.Errorf("of %d readings %+v", n, batch)
+	}
+	for _, r := range sent {
+		if err == nil {
+			s.told.Acknowledge(r)
+		}
+	}
+	return err
+}
+
+// wantRefused wants the answer of an api whose disk is nearly full.
+func (s *station) wantRefused(what string, err error) {
+	s.t.Helper()
+	var problem *client.Problem
+	if !errors.As(err, &problem) || problem.Status != http.StatusServiceUnavailable || problem.Code != meter.CodeOverloaded ||
+		problem.RetryAfter == 0 || !strings.Contains(problem.Detail, "disk") {
+		s.t.Errorf("%s on a nearly full disk: %v, want 503 with Retry-After", what, err)
+	}
+}
+
+// compare holds all that the api has of the meter against what the meter was told.
+func (s *station) compare(when string) {
+	s.t.Helper()
+	span := witness.Span{From: s.first.Format(stampLayout), To: s.first.Add(time.Duration(s.next) * halfHour).Format(stampLayout)}
+	rows, err := fetchRows(s.http, s.api.URL, stationMeter, span.From, span.To)
+	if err != nil {
+		s.t.Fatalf("%s: %v", when, err)
+	}
+	var found []witness.Reading
+	for _, row := range rows {
+		found = append(found, witness.Reading{Meter: meter.ID(row[0]), Stamp: row[1], Register: row[2]})
+	}
+	for _, wrong := range s.told.Compare(stationMeter, span, found) {
+		s.t.Errorf("%s: %s", when, wrong)
+	}
+}
+
+func TestReceptionEndsBeforeTheDiskIsFullAndComesBackWithSpace(t *testing.T) {
+	const freeMin = 8 * mebibyte
+	d := mountSmallDisk(t, 64)
+	s := startStation(t, d, "8MiB")
+	for range 100 {
+		if err := s.post(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	d.fill(freeMin - mebibyte) // somebody else does
+	s.wantRefused("a reading", s.post())
+	s.wantRefused("a batch", s.postMany(10))
+	s.wantRefused("a registration", s.client.RegisterAccount(t.Context(), "B", "Owner", "Road"))
+	s.wantRefused("the question whether it is ready", s.client.Ready(t.Context()))
+	s.compare("while the disk is nearly full")
+	d.empty()
+	if err := errors.Join(s.post(), s.postMany(10), s.client.Ready(t.Context())); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+
+	d.fill(freeMin + mebibyte/8) // the api does itself
+	var full error
+	for n := 0; full == nil && n < 10_000; n++ {
+		full = s.postMany(1000)
+	}
+	s.wantRefused("a batch too many", full)
+	t.Logf("%d readings taken; %d bytes were left free, the minimum is %d", s.told.Counts().Told, d.free(), freeMin)
+	if d.free() < freeMin/2 {
+		t.Errorf("only %d bytes are free", d.free())
+	}
+	d.empty()
+	if err := s.post(); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+	s.compare("with space again")
+	s.restart("after SIGKILL")
+	if err := s.api.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// restart kills the api where it still runs, starts it again and compares what it
+// then has.
+func (s *station) restart(when string) {
+	s.t.Helper()
+	if err := errors.Join(s.api.Kill(), s.api.Restart(s.t.Context())); err != nil {
+		s.t.Fatal(err)
+	}
+	s.compare(when)
+	if err := s.post(); err != nil {
+		s.t.Errorf("a reading %s: %v", when, err)
+	}
+}
+
+func TestADiskThatIsFullEndsTheAPIAndLosesNothing(t *testing.T) {
+	d := mountSmallDisk(t, 64)
+	s := startStation(t, d, "8MiB")
+	for range 100 {
+		if err := s.post(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.fill(0)
+	day := client.MaintenanceRequest{Type: client.Daily, Date: s.first.Format(time.DateOnly)}
+	var problem *client.Problem
+	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeInternal {
+		t.Errorf("archiving on a full disk: %v", err)
+	}
+	s.compare("on a full disk")
+
+	// What an operator orders is written without regard to the minimum.
+	var failure error
+	for n := 0; failure == nil && n < 20_000; n++ {
+		if failure = s.client.Shutdown(t.Context()); failure == nil {
+			failure = s.client.Resume(t.Context())
+		}
+	}
+	began := time.Now()
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := s.api.Wait(patience)
+	if err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "no space left") {
+		t.Fatalf("after %v the api whose disk is full says %v", failure, err)
+	}
+	t.Logf("it ended %s after the first failure", time.Since(began).Round(time.Millisecond))
+
+	d.empty()
+	if err := s.api.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.client.Resume(t.Context()); err != nil && !(errors.As(err, &problem) && problem.Code == meter.CodeAlreadyReceiving) {
+		t.Error(err)
+	}
+	s.restart("after the disk was full")
+	if archived, err := s.client.StartMaintenance(t.Context(), day); err != nil || archived.Archives[0].Rows != 47 {
+		t.Errorf("archiving with space again: %+v, %v", archived, err)
+	}
+}
