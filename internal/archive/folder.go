@@ -27,6 +27,18 @@ func DailyName(d meter.Day) string { return dailyPrefix + d.String() + suffix }
 // MonthlyName returns the name of a month's file.
 func MonthlyName(m meter.Month) string { return monthlyPrefix + m.String() + suffix }
 
+// DayOf returns the day whose file has a name.
+func DayOf(name string) (meter.Day, bool) {
+	day, ok := meter.ParseDay(period(name))
+	return day, ok && name == DailyName(day)
+}
+
+// MonthOf returns the month whose file has a name.
+func MonthOf(name string) (meter.Month, bool) {
+	month, ok := meter.ParseMonth(period(name))
+	return month, ok && name == MonthlyName(month)
+}
+
 // Folder is where the archives are.
 type Folder struct {
 	fs     vfs.FS
@@ -93,6 +105,18 @@ func (f *Folder) Size(name string) (int64, error) {
 		return 0, fmt.Errorf("looking for archive %s: %w", name, err)
 	}
 	return stat.Size(), nil
+}
+
+// Sync makes a file that others wrote survive a power cut.
+func (f *Folder) Sync(name string) error {
+	file, err := f.Open(name)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("syncing archive %s: %w", name, err)
+	}
+	return durable.SyncFolder(f.fs, f.path)
 }
 
 // SHA256 returns the hash of a file as it is.

@@ -75,16 +75,19 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return m, ErrMissing
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &m)
-	}
-	if err == nil && m.File != name {
-		err = fmt.Errorf("it describes %q", m.File)
-	}
 	if err != nil {
-		return Manifest{}, fmt.Errorf("reading the manifest of %s: %w", name, err)
+		return m, fmt.Errorf("reading the manifest of %s: %w", name, err)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: %v", name, ErrNoManifest, err)
+	}
+	if m.File != name {
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrNoManifest, m.File)
 	}
 	return m, nil
 }
+
+// ErrNoManifest says that what stands in a manifest's place is none.
+var ErrNoManifest = errors.New("is damaged")
 
 func (f *Folder) manifestPath(name string) string { return f.Path(stem(name) + manifestSuffix) }

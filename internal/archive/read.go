@@ -32,6 +32,7 @@ type Reader struct {
 	name   string
 	file   vfs.File
 	size   int64
+	read   int64
 	in     *bufio.Reader
 	sum    hash.Hash
 	stamps *stamps
@@ -56,6 +57,7 @@ func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
 	r := &Reader{name: name, file: file, size: stat.Size(), sum: sha256.New(), stamps: f.stamps.of(f.zone, w)}
 	r.in = bufio.NewReaderSize(io.TeeReader(file, r.sum), bufferBytes)
 	line, err := r.in.ReadSlice('\n')
+	r.read = int64(len(line))
 	if err != nil || string(line) != Header+"\n" {
 		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", Header)), file.Close())
 	}
@@ -97,6 +99,7 @@ func (r *Reader) scan() error {
 		return nil
 	}
 	r.row++
+	r.read += int64(len(line))
 	if errors.Is(err, io.EOF) {
 		return r.fail(errors.New("is cut off")) // and must not be taken for the end
 	}
@@ -131,6 +134,9 @@ func splitRow(line []byte) (id, stamp, reading []byte, ok bool) {
 }
 
 func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
+
+// BytesRead returns how many bytes of the file were read.
+func (r *Reader) BytesRead() int64 { return r.read }
 
 // Size returns how many bytes the file has.
 func (r *Reader) Size() int64 { return r.size }

@@ -45,6 +45,6 @@ func (w *rowWriter) meter(rows Rows) error {
 		b := append(append(w.buffer, w.prefix...), w.stamps.text(p.Slot)...)
 		w.buffer = append(p.Register.Append(append(b, ',')), '\n')
 	}
-	w.written.add(rows)
+	w.written.Add(rows)
 	return nil
 }

@@ -13,8 +13,8 @@ type Written struct {
 	crc uint32 // CRC32C of it
 }
 
-// add counts one meter's rows.
-func (w *Written) add(rows Rows) {
+// Add counts one meter's rows.
+func (w *Written) Add(rows Rows) {
 	if len(rows.Points) == 0 {
 		return
 	}

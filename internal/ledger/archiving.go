@@ -38,14 +38,23 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 	return l.commitMaintenance(ctx, store.AppendDay(nil, day, written))
 }
 
-// commitMaintenance writes entries that are no questions.
+// commitMaintenance writes an entry that is no question.
 func (l *Ledger) commitMaintenance(ctx context.Context, payload []byte) error {
+	_, err := l.ask(ctx, payload)
+	return err
+}
+
+// ask writes an entry and returns its verdict.
+func (l *Ledger) ask(ctx context.Context, payload []byte) (store.Verdict, error) {
 	k := &commit{payload: payload, entries: 1}
 	if err := l.committer.enqueue(ctx, k, steady); err != nil {
-		return err
+		return store.Verdict{}, err
 	}
-	_, err := l.committer.wait(k)
-	return err
+	verdicts, err := l.committer.wait(k)
+	if err != nil {
+		return store.Verdict{}, err
+	}
+	return verdicts[0], nil
 }
 
 // archiving writes one archive file as the union of all that is known of its period.
@@ -69,8 +78,11 @@ func (a *archiving) takeIn() error {
 	if a.expected != nil {
 		return nil
 	}
-	restorer := restorer{l: a.l, run: a.run, meters: make(map[store.Index]struct{}), file: a.name}
-	err := restorer.one(a.ctx)
+	if err := a.l.checkManifest(a.name); err != nil {
+		return err
+	}
+	restorer := restorer{l: a.l, run: a.run}
+	err := restorer.rowByRow(a.ctx, a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}

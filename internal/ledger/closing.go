@@ -38,7 +38,8 @@ func (l *Ledger) dueMonths(month meter.Month) []meter.Month {
 
 // closeMonth moves a month from memory to its archive:
 //
-//  1. rows of a file that is there already and not ours are recorded
+//  1. a file that is there already and not ours becomes the archive as it stands,
+//     where nothing else is known of the month; else its rows are recorded
 //  2. readings of the month wait from here on; those let in before are written
 //  3. the archive is written beside the old one, with what that held and what
 //     memory holds, and fsynced; meanwhile the summaries that the bills are made of
@@ -58,6 +59,11 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 		if closed.Month == month {
 			job.expected = &closed.Archive
 			closing.Revision = closed.Revision + 1
+		}
+	}
+	if job.expected == nil {
+		if adopted, err := l.adoptUnasked(ctx, run, month); adopted || err != nil {
+			return err
 		}
 	}
 	if err := job.takeIn(); err != nil {

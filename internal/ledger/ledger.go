@@ -124,6 +124,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.rememberRuns()
+	l.hintAtArchives()
 	l.committer = startCommitter(l, o.SnapshotBytes, r.replayed)
 	l.snapshots.start()
 	return nil

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -31,13 +31,12 @@ type RefusedRow struct {
 // also while reception is shut down. Rows that break a rule are refused one by
 // one. It goes on whatever becomes of the caller, and returns when it is done.
 func (l *Ledger) RestoreArchives() (Restored, error) {
-	r := &restorer{l: l, meters: make(map[store.Index]struct{})}
+	r := &restorer{l: l}
 	run, err := l.start(Restore, "all", r.all)
 	if err != nil {
 		return Restored{}, err
 	}
 	<-run.Done()
-	r.restored.Meters = len(r.meters)
 	return r.restored, run.Err
 }
 
@@ -45,129 +44,282 @@ type restorer struct {
 	l        *Ledger
 	run      *Run
 	restored Restored
-	meters   map[store.Index]struct{}
-	file     string
-	rows     int // of the file that progress does not know of yet
+	seen     []bool // by meter: it is counted
+	rows     int    // of the file that progress does not know of yet
 }
 
+// foundFiles are the files of the archive folder.
+type foundFiles struct {
+	months []meter.Month               // the newest first
+	days   map[meter.Month][]meter.Day // in order of time
+	others []string                    // copies under names of their own
+}
+
+// all restores in an order in which nothing has to come into memory that a month's
+// file holds: first the days of which there is no month, then the months, the
+// newest first, since a bill ends with the first register of the month after, and
+// at last what has a name of its own.
 func (r *restorer) all(ctx context.Context, run *Run) error {
 	r.run = run
-	files, err := r.l.archive.Files()
+	found, err := r.l.findFiles()
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
-		size, err := r.l.archive.Size(file)
-		if err != nil {
+	for _, day := range found.lone() {
+		if err := r.day(ctx, day); err != nil {
 			return err
 		}
-		run.progress.beginBytes("reading "+file, size)
-		r.file = file
-		known, err := r.isClosed() // then its readings are where queries look for them
-		if err == nil && !known {
-			err = r.one(ctx)
+	}
+	for _, month := range found.months {
+		if err := r.month(ctx, month, found.days[month]); err != nil {
+			return fmt.Errorf("restoring %s: %w", archive.MonthlyName(month), err)
 		}
-		if err != nil {
-			return fmt.Errorf("restoring %s: %w", file, err)
+	}
+	for _, name := range found.others {
+		if err := r.rowByRow(ctx, name); err != nil {
+			return fmt.Errorf("restoring %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// isClosed reports whether the file is the archive of a closed month, as it was
-// written.
-func (r *restorer) isClosed() (bool, error) {
-	for _, month := range r.l.store.Months() {
-		if archive.MonthlyName(month.Month) == r.file {
-			sum, err := r.l.archive.SHA256(r.file)
-			return sum == month.SHA256, err
+// lone are the days of which there is no month, in order of time.
+func (f foundFiles) lone() (lone []meter.Day) {
+	for month, days := range f.days {
+		if !slices.Contains(f.months, month) {
+			lone = append(lone, days...)
 		}
 	}
-	return false, nil
+	slices.SortFunc(lone, meter.Day.Compare)
+	return lone
 }
 
-func (r *restorer) one(ctx context.Context) error {
-	file, err := r.l.archive.Open(r.file)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in, err := archive.NewCSVReader(&watched{file, r}, r.l.zone)
-	if errors.Is(err, archive.ErrSyntax) || errors.Is(err, archive.ErrRowTooLong) {
-		r.restored.Refused++
-		r.list(0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	bulk := r.bulk(ctx)
-	for {
-		row, err := in.Next()
-		var broken *meter.Error
-		switch {
-		case errors.Is(err, io.EOF):
-			return r.flush(bulk)
-		case errors.Is(err, archive.ErrSyntax), errors.Is(err, archive.ErrRowTooLong):
-			err = bulk.Refuse(in.Row(), meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
-		case errors.As(err, &broken):
-			err = bulk.Refuse(in.Row(), err)
-		case err == nil:
-			err = bulk.Add(in.Row(), row)
+func (l *Ledger) findFiles() (foundFiles, error) {
+	found := foundFiles{days: make(map[meter.Month][]meter.Day)}
+	names, err := l.archive.Files()
+	for _, name := range names {
+		if month, ok := archive.MonthOf(name); ok {
+			found.months = append(found.months, month)
+		} else if day, ok := archive.DayOf(name); ok {
+			found.days[day.CalendarMonth()] = append(found.days[day.CalendarMonth()], day)
+		} else {
+			found.others = append(found.others, name)
 		}
-		if err = errors.Join(err, stopped(ctx)); err != nil {
+	}
+	slices.SortFunc(found.months, func(a, b meter.Month) int { return b.Compare(a) })
+	return found, err
+}
+
+// month restores a month's file and the daily files of that month.
+func (r *restorer) month(ctx context.Context, month meter.Month, days []meter.Day) error {
+	name := archive.MonthlyName(month)
+	if closed, ok := r.closed(month); ok {
+		return r.closedMonth(ctx, closed, days)
+	}
+	if ok, err := r.fitsManifest(name); !ok || err != nil {
+		return errors.Join(err, r.daysOneByOne(ctx, days, nil))
+	}
+	if month.Before(r.l.zone.Today(r.l.now()).CalendarMonth()) {
+		adoption := adoption{l: r.l, ctx: ctx, run: r.run, month: month, days: r.openDays(days), each: r.touch}
+		defer closeDays(adoption.days)
+		adopted, err := adoption.try()
+		if err != nil {
+			return err
+		}
+		if adopted {
+			r.restored.Readings += int(adoption.written.Rows)
+			return r.daysOneByOne(ctx, days, adoption.days)
+		}
+		return r.foreignMonth(ctx, month, days)
+	}
+	return errors.Join(r.rowByRow(ctx, name), r.daysOneByOne(ctx, days, nil))
+}
+
+func (r *restorer) closed(month meter.Month) (store.MonthArchive, bool) {
+	months := r.l.store.Months()
+	place, found := slices.BinarySearchFunc(months, month, func(m store.MonthArchive, month meter.Month) int { return m.Month.Compare(month) })
+	if !found {
+		return store.MonthArchive{}, false
+	}
+	return months[place], true
+}
+
+// closedMonth compares the files of a month that is closed. Its own is where queries
+// look for it, unless it is not what was written.
+func (r *restorer) closedMonth(ctx context.Context, month store.MonthArchive, days []meter.Day) error {
+	name := archive.MonthlyName(month.Month)
+	walk := adoption{l: r.l, ctx: ctx, run: r.run, month: month.Month, window: month.Window, days: r.openDays(days)}
+	defer closeDays(walk.days)
+	reader, err := r.l.archive.Read(name, walk.own())
+	if err == nil {
+		defer reader.Close()
+		walk.reader = reader
+		r.run.progress.beginBytes("reading "+name, reader.Size())
+		_, err = walk.walk(func(archive.Rows) error { return nil })
+	}
+	if err := walk.passOver(err); err != nil {
+		return err
+	}
+	if walk.written.SHA256 != month.SHA256 {
+		return errors.Join(r.rowByRow(ctx, name), r.daysOneByOne(ctx, days, nil))
+	}
+	return r.daysOneByOne(ctx, days, walk.days)
+}
+
+// foreignMonth takes the rows of files that others wrote, and closes the month where
+// nothing else was known of it and nothing was refused: memory holds one such
+// month at a time.
+func (r *restorer) foreignMonth(ctx context.Context, month meter.Month, days []meter.Day) error {
+	name := archive.MonthlyName(month)
+	own := r.l.zone.MonthWindow(month)
+	own.To--
+	whole := !r.l.store.HasReadings(own)
+	refused := r.restored.Refused
+	if err := r.rowByRow(ctx, name); err != nil {
+		return err
+	}
+	whole = whole && r.restored.Refused == refused
+	if err := r.daysOneByOne(ctx, days, nil); err != nil || !whole {
+		return err
+	}
+	return r.l.closeMonth(ctx, r.run, month)
+}
+
+// openDays opens the daily files that can be compared with their month's.
+func (r *restorer) openDays(days []meter.Day) (opened []*dayFile) {
+	for _, day := range days {
+		name := archive.DailyName(day)
+		if r.l.checkManifest(name) != nil {
+			continue
+		}
+		if d, ok := r.l.openDay(name, day); ok {
+			opened = append(opened, d)
+		}
+	}
+	return opened
+}
+
+func closeDays(days []*dayFile) {
+	for _, d := range days {
+		_ = d.reader.Close() // it was only read
+	}
+}
+
+// daysOneByOne restores daily files, but for those that their month was found to have.
+func (r *restorer) daysOneByOne(ctx context.Context, days []meter.Day, compared []*dayFile) error {
+	for _, day := range days {
+		place := slices.IndexFunc(compared, func(d *dayFile) bool { return d.day == day && d.isContained() })
+		if place < 0 {
+			if err := r.day(ctx, day); err != nil {
+				return err
+			}
+			continue
+		}
+		d := compared[place]
+		r.restored.Duplicates += int(d.rows)
+		if err := r.know(ctx, day, archive.Written{Rows: d.rows, SHA256: d.reader.SHA256()}); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// bulk takes rows also while reception is shut down, and notes the meters.
-func (r *restorer) bulk(ctx context.Context) *Bulk {
-	b := r.l.Bulk(ctx)
-	b.settings.restore = true
-	b.settings.each = func(_ int, i store.Index, result Result) {
-		r.rows++
-		if result.Err == nil && !result.Duplicate {
-			r.meters[i] = struct{}{}
-		}
+// day restores a daily file, row by row.
+func (r *restorer) day(ctx context.Context, day meter.Day) error {
+	name := archive.DailyName(day)
+	if ok, err := r.fitsManifest(name); !ok || err != nil {
+		return err
 	}
-	return b
-}
-
-func (r *restorer) flush(b *Bulk) error {
-	tally, err := b.Flush()
-	r.restored.Readings += tally.Accepted
-	r.restored.Duplicates += tally.Duplicates
-	for _, refusal := range tally.Refusals {
-		r.list(refusal.Row, refusal.Err)
+	refused := r.restored.Refused
+	if err := r.rowByRow(ctx, name); err != nil {
+		return fmt.Errorf("restoring %s: %w", name, err)
 	}
-	r.restored.Refused += tally.Refused
-	r.did(0)
-	return err
+	if r.restored.Refused > refused {
+		return nil
+	}
+	written, ours := r.l.reread(name, day)
+	if !ours {
+		return nil
+	}
+	return r.know(ctx, day, written)
 }
 
-// did counts the rows that were decided since, and bytes of the file that were read.
-func (r *restorer) did(bytes int) {
-	r.run.rows += uint64(r.rows)
-	r.run.progress.did(0, r.rows, int64(bytes))
-	r.rows = 0
+// reread returns what a daily file holds, and false where it is not as we write it.
+func (l *Ledger) reread(name string, day meter.Day) (written archive.Written, ours bool) {
+	d, ok := l.openDay(name, day)
+	if !ok {
+		return written, false
+	}
+	defer closeDays([]*dayFile{d})
+	for ; !d.ended; d.advance() {
+		written.Add(d.head)
+	}
+	written.SHA256 = d.reader.SHA256()
+	return written, !d.lacks
 }
 
-// watched is the file that is being read, and counts that.
-type watched struct {
-	io.Reader
-	r *restorer
+// know writes down that a day is archived, unless that is known.
+func (r *restorer) know(ctx context.Context, day meter.Day, written archive.Written) error {
+	days := r.l.store.Days()
+	_, known := slices.BinarySearchFunc(days, day, func(d store.DayArchive, day meter.Day) int { return d.Day.Compare(day) })
+	if known {
+		return nil
+	}
+	at := r.l.now()
+	if manifest, err := r.l.archive.Manifest(archive.DailyName(day)); err == nil {
+		at = manifest.WrittenAt
+	}
+	return r.l.commitMaintenance(ctx, store.AppendDay(nil, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}))
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	w.r.did(n)
-	return n, err
+// fitsManifest refuses a file as a whole that is not what its manifest says.
+func (r *restorer) fitsManifest(name string) (bool, error) {
+	err := r.l.checkManifest(name)
+	var conflict *meter.Error
+	if errors.As(err, &conflict) {
+		r.refuse(name, 0, err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// touch counts a meter that readings were added for.
+func (r *restorer) touch(i store.Index) {
+	if missing := int(i) + 1 - len(r.seen); missing > 0 {
+		r.seen = append(r.seen, make([]bool, missing)...)
+	}
+	if !r.seen[i] {
+		r.seen[i] = true
+		r.restored.Meters++
+	}
+}
+
+func (r *restorer) refuse(file string, row int, err error) {
+	r.restored.Refused++
+	r.list(file, row, err)
 }
 
 // list notes a refused row while there is room in the list.
-func (r *restorer) list(row int, err error) {
+func (r *restorer) list(file string, row int, err error) {
 	if len(r.restored.List) < RefusalsMax {
-		r.restored.List = append(r.restored.List, RefusedRow{r.file, row, err})
+		r.restored.List = append(r.restored.List, RefusedRow{file, row, err})
 	}
+}
+
+// hintAtArchives tells the operator of archives that the journal knows nothing of, as
+// after the loss of a data folder.
+func (l *Ledger) hintAtArchives() {
+	found, err := l.findFiles()
+	known := l.store.Months()
+	unknown := slices.DeleteFunc(found.months, func(m meter.Month) bool {
+		return slices.ContainsFunc(known, func(k store.MonthArchive) bool { return k.Month == m })
+	})
+	if err != nil || len(unknown) == 0 {
+		return
+	}
+	meters, _ := l.store.Counts()
+	l.log.Warn("there are archives of months that the data folder knows nothing of; nothing is overwritten: "+
+		"register their meters, then POST /restore_data brings the months and their bills back",
+		"months", len(unknown), "oldest", slices.MinFunc(unknown, meter.Month.Compare), "newest", slices.MaxFunc(unknown, meter.Month.Compare),
+		"meters_registered", meters)
 }

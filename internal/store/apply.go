@@ -46,6 +46,8 @@ func (s *Store) applyEntry(d *decoder) Verdict {
 		s.applyDay(d)
 	case kindIntent:
 		s.applyIntent(d)
+	case kindAdopt:
+		return s.applyAdopt(d)
 	default:
 		d.fail(fmt.Errorf("kind %d is not known to this version", kind))
 	}

@@ -23,6 +23,7 @@ import (
 //	day        07 | year uint32, month uint8, day uint8 | archive
 //	intent     08 | period | SHA-256 32 bytes
 //	run        09 | many readings, see run
+//	adopt      10 | as close
 //
 //	archive: rows uint64 | SHA-256 32 bytes | written at
 const (
@@ -35,6 +36,7 @@ const (
 	kindDay
 	kindIntent
 	kindRun
+	kindAdopt
 )
 
 // The sizes of entries, for whoever has to make room for them.
@@ -109,6 +111,12 @@ func AppendSummaries(b []byte, m meter.Month, summaries []SummaryOf) []byte {
 // its readings leave memory.
 func AppendClose(b []byte, m MonthArchive) []byte {
 	return appendMonthArchive(append(b, kindClose), m)
+}
+
+// AppendAdopt adds to a batch that a file which was there before is the archive of a
+// month of which nothing is known. Its summaries stand before it, as before a closing.
+func AppendAdopt(b []byte, m MonthArchive) []byte {
+	return appendMonthArchive(append(b, kindAdopt), m)
 }
 
 // AppendDay adds the archive of a day to a batch.

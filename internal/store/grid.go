@@ -196,6 +196,32 @@ func (g *grid) days(w meter.Window) (from, to uint32) {
 	return max(first, g.first), min(last+1, g.first+uint32(len(g.pages)))
 }
 
+// any reports whether there is a reading within a window.
+func (g *grid) any(w meter.Window) bool {
+	for place, p := range g.pages {
+		mask := dayMask(g.first+uint32(place), w)
+		if p == nil || mask == 0 {
+			continue
+		}
+		if slices.ContainsFunc(p.chunks, func(c chunk) bool { return c.any(mask) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *chunk) any(mask uint64) bool {
+	if c.readings == 0 || mask == maskBits {
+		return c.readings > 0
+	}
+	for i := range c.blocks {
+		if c.blocks[i].mask()&mask != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // clear drops every reading within a window and returns how many they were. A
 // chunk whose whole day lies in it is let go without being looked at.
 func (g *grid) clear(w meter.Window) (dropped uint64) {

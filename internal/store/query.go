@@ -31,6 +31,13 @@ func (s *Store) InMemory(i Index, w meter.Window, buffer []meter.Point) []meter.
 	return s.grid.appendPoints(buffer, i, w)
 }
 
+// HasReadings reports whether any meter has readings in memory within a window.
+func (s *Store) HasReadings(w meter.Window) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.grid.any(w)
+}
+
 // At returns the meter's register at a slot that is in memory, or that a closed
 // month begins with.
 func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {

@@ -15,6 +15,7 @@ const (
 	Archived               // the slot lies in a closed month whose rows of this meter must be recalled first
 	MeterExists            // the id is registered already
 	StaleRecall            // the month was archived again since its rows were read
+	NotAdopted             // the file does not fit what is known
 	nothingToJudge         // the entry is not a question: it always applies
 )
 

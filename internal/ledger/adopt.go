@@ -1,0 +1,184 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// adoption makes the file of a month the archive of a closed month as it stands: its
+// rows never come into memory. That takes a file as this program writes it, whose
+// meters are registered and whose registers fit what is known before and behind
+// them; and nothing may be known of the month itself.
+type adoption struct {
+	l     *Ledger
+	ctx   context.Context
+	run   *Run
+	month meter.Month
+	days  []*dayFile        // of the month, to be compared with it
+	each  func(store.Index) // for each of its meters, or nil
+
+	window  meter.Window
+	reader  *archive.Reader
+	written archive.Written // what the file holds
+}
+
+// adoptUnasked adopts a file that stands where a month is about to be archived.
+func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
+	name := archive.MonthlyName(month)
+	if _, err := l.archive.Size(name); errors.Is(err, archive.ErrMissing) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if err := l.checkManifest(name); err != nil {
+		return false, err
+	}
+	a := adoption{l: l, ctx: ctx, run: run, month: month}
+	if adopted, err = a.try(); adopted {
+		run.Archives = append(run.Archives, ArchiveInfo{month.String(), l.archive.Path(name), a.written.Rows, a.written.SHA256})
+	}
+	return adopted, err
+}
+
+// try reports whether the file was adopted. Where it was not, nothing has changed.
+func (a *adoption) try() (adopted bool, err error) {
+	a.window = a.l.zone.MonthWindow(a.month)
+	own := a.own()
+	if err := a.l.holdBack(a.ctx, own); err != nil {
+		return false, err
+	}
+	defer a.l.letIn()
+	if a.l.store.HasReadings(own) {
+		return false, nil
+	}
+	name := archive.MonthlyName(a.month)
+	a.reader, err = a.l.archive.Read(name, own)
+	if err != nil {
+		return false, a.passOver(err)
+	}
+	defer a.reader.Close()
+	a.run.progress.beginBytes("reading "+name, a.reader.Size())
+	books := bookkeeping{l: a.l, ctx: a.ctx, month: a.month, window: a.window}
+	err = books.begin()
+	fits := false
+	if err == nil {
+		fits, err = a.walk(books.add)
+	}
+	if fits && err == nil {
+		err = books.flush()
+	}
+	if !fits || err != nil {
+		return false, errors.Join(err, books.giveUp())
+	}
+	return a.commit(name)
+}
+
+func (a *adoption) own() meter.Window {
+	return meter.Window{From: a.window.From, To: a.window.To - 1}
+}
+
+// passOver makes an error of a file that is not as we write it none.
+func (a *adoption) passOver(err error) error {
+	var row *archive.RowError
+	if errors.As(err, &row) {
+		return nil
+	}
+	return err
+}
+
+// walk goes through the file, and reports whether every row of it can be believed.
+func (a *adoption) walk(each func(archive.Rows) error) (fits bool, err error) {
+	for {
+		if err := stopped(a.ctx); err != nil {
+			return false, err
+		}
+		before := a.reader.BytesRead()
+		rows, err := a.reader.Next()
+		if errors.Is(err, io.EOF) {
+			a.written.SHA256, a.written.Bytes = a.reader.SHA256(), a.reader.Size()
+			return true, nil
+		}
+		if err != nil {
+			return false, a.passOver(err)
+		}
+		i, registered := a.l.store.Lookup(rows.Meter)
+		if !registered || !a.believable(i, rows) {
+			return false, nil
+		}
+		a.written.Add(rows)
+		a.run.rows += uint64(len(rows.Points))
+		a.run.progress.did(0, len(rows.Points), a.reader.BytesRead()-before)
+		for _, day := range a.days {
+			day.compare(rows)
+		}
+		if a.each != nil {
+			a.each(i)
+		}
+		if err := each(rows); err != nil {
+			return false, err
+		}
+	}
+}
+
+// believable reports whether one meter's rows rise and lie in the month.
+func (a *adoption) believable(i store.Index, rows archive.Rows) bool {
+	first, last := rows.Points[0], rows.Points[len(rows.Points)-1]
+	if first.Slot < a.window.From || last.Slot >= a.window.To {
+		return false
+	}
+	for n, p := range rows.Points[1:] {
+		if p.Register.Cmp(rows.Points[n].Register) < 0 {
+			return false
+		}
+	}
+	next, known := a.l.store.At(i, a.window.To)
+	return !known || last.Register.Cmp(next) <= 0
+}
+
+// commit closes the month with the file.
+func (a *adoption) commit(name string) (adopted bool, err error) {
+	if err := a.l.archive.Sync(name); err != nil { // whoever put it there may not have
+		return false, err
+	}
+	at := a.l.now()
+	manifest, err := a.l.archive.Manifest(name)
+	if err == nil && manifest.Describes(a.written.Rows, a.written.SHA256) {
+		at = manifest.WrittenAt
+	} else if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(name, a.written, a.l.version, at)); err != nil {
+		return false, err
+	}
+	verdict, err := a.l.ask(a.ctx, store.AppendAdopt(nil, store.MonthArchive{
+		Month: a.month, Window: a.window, Revision: 1,
+		Archive: store.Archive{Rows: a.written.Rows, SHA256: a.written.SHA256, WrittenAt: at},
+	}))
+	return verdict.Outcome == store.Accepted && err == nil, err
+}
+
+// checkManifest refuses a file that nothing is known of but its manifest, and that
+// does not fit that.
+func (l *Ledger) checkManifest(name string) error {
+	manifest, err := l.archive.Manifest(name)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil
+	}
+	if errors.Is(err, archive.ErrNoManifest) {
+		return refused("%v: put the original back, or remove it to have the rows taken one by one", err)
+	}
+	if err != nil {
+		return err
+	}
+	sum, err := l.archive.SHA256(name)
+	switch {
+	case errors.Is(err, archive.ErrMissing):
+		return nil
+	case err == nil && !manifest.Describes(manifest.Rows, sum):
+		return refused("%s is not the file that its manifest describes: put the original back, "+
+			"or remove the manifest to have the rows taken one by one", name)
+	}
+	return err
+}
