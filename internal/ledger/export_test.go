@@ -8,6 +8,9 @@ import (
 	"meterledger/internal/store"
 )
 
+// FormatVersion is the format of the data folders that are written today.
+const FormatVersion = formatVersion
+
 // Hash is the hash of all that the ledger knows.
 func (l *Ledger) Hash() [32]byte { return l.store.Hash() }
 
