@@ -15,7 +15,11 @@ BENCH ?=
 CYCLES        ?= 30
 SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
-.PHONY: help build run test check lint race soak mutants bench demo clean
+# The tests that go through every place where something can break only with
+# PROOFS=whole, and else through a sample.
+PROOFS_RUN := Tail|NothingAcknowledged|NoFailedWrite|FlippedBitIs|SameState|NaiveModel
+
+.PHONY: help build run test check lint race proofs soak mutants bench demo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,7 +34,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 
-check: lint race soak ## the stricter checks that CI runs after the tests
+check: lint race proofs soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -39,6 +43,9 @@ lint: ## formatting, vet, staticcheck
 
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
+
+proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many
+	PROOFS=whole GOGC=400 go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/ledger
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
 	@go build -o bin/tools/ ./internal/tools/soak
