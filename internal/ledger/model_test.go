@@ -52,6 +52,14 @@ func (m *model) record(id meter.ID, slot meter.Slot, value decimal.Decimal) (cod
 	return "", false
 }
 
+// know takes a reading that was accepted before.
+func (m *model) know(id meter.ID, p meter.Point) {
+	if m.readings[id] == nil {
+		m.readings[id] = make(map[meter.Slot]decimal.Decimal)
+	}
+	m.readings[id][p.Slot] = p.Register.Decimal()
+}
+
 // within returns a meter's readings in a window, in order of time.
 func (m *model) within(id meter.ID, w meter.Window) []modelPoint {
 	var points []modelPoint
