@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meterledger/internal/billing"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -24,28 +25,50 @@ type machine struct {
 
 var machineMeters = []meter.ID{"A", "A-1", "a", "B.2"}
 
+// operationsWanted is how many random operations the whole proof goes through.
+const operationsWanted = 20_000
+
 func TestLedgerAgreesWithNaiveModel(t *testing.T) {
+	operations := 0
 	for _, zone := range []string{"Asia/Singapore", "Europe/London"} {
 		t.Run(zone, func(t *testing.T) {
-			rapid.Check(t, func(rt *rapid.T) {
-				b := &bench{t: t, fs: vfs.NewCrashableMem(), zone: loadZone(t, zone), now: now}
-				b.open()
-				m := &machine{b, newModel(b.zone)}
-				defer func() { m.close() }()
-				rt.Repeat(map[string]func(*rapid.T){
-					"register": m.registerOne,
-					"record":   m.recordOne,
-					"backlog":  m.recordBacklog,
-					"month":    m.archiveMonth,
-					"day":      m.archiveDay,
-					"restart":  func(*rapid.T) { m.restart() },
-					"snapshot": func(*rapid.T) { m.snapshot() },
-					"crash":    func(*rapid.T) { m.kill() },
-					"":         m.check,
+			from := operations
+			for again := true; again; again = faulttest.Whole() && operations-from < operationsWanted/2 {
+				rapid.Check(t, func(rt *rapid.T) {
+					b := &bench{t: t, fs: vfs.NewCrashableMem(), zone: loadZone(t, zone), now: now}
+					b.snapshotBytes = rapid.SampledFrom([]int64{0, 300, 3000}).Draw(rt, "snapshotBytes")
+					b.open()
+					m := &machine{b, newModel(b.zone)}
+					defer func() { m.close() }()
+					rt.Repeat(counted(&operations, map[string]func(*rapid.T){
+						"register": m.registerOne,
+						"record":   m.recordOne,
+						"backlog":  m.recordBacklog,
+						"month":    m.archiveMonth,
+						"day":      m.archiveDay,
+						"snapshot": func(*rapid.T) { m.snapshot() },
+						"restart":  func(*rapid.T) { m.restart() },
+						"kill":     func(*rapid.T) { m.kill() },
+						"":         m.check,
+					}))
 				})
-			})
+			}
 		})
 	}
+	t.Logf("%d random operations: the ledger agrees with the model", operations)
+}
+
+// counted counts the actions that are taken, the checks between them left out.
+func counted(n *int, actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
+	for name, action := range actions {
+		if name != "" {
+			actions[name] = func(rt *rapid.T) {
+				*n++
+				action(rt)
+			}
+		}
+	}
+	return actions
 }
 
 func (m *machine) drawMeter(rt *rapid.T) meter.ID {
