@@ -69,9 +69,13 @@ type compared struct {
 	floorCPU, oursCPU, loadCPU time.Duration // a request: of the two servers and of the generator
 }
 
+// note tells what the ratio does not. The ratio by CPU is what it would be were the
+// machine's CPUs all that requests wait for and nobody else's: it hardly depends on
+// what others do meanwhile.
 func (c compared) note() string {
-	return fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's; latency of the last run: %s",
-		latency.Short(c.oursCPU), latency.Short(c.floorCPU), latency.Short(c.loadCPU), c.last.latency)
+	byCPU := float64(c.floorCPU+c.loadCPU) / float64(max(c.oursCPU+c.loadCPU, 1))
+	return fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last run: %s",
+		latency.Short(c.oursCPU), latency.Short(c.floorCPU), latency.Short(c.loadCPU), number(byCPU), c.last.latency)
 }
 
 // against measures the requests of next over some connections, to ours and to a
