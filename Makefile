@@ -17,7 +17,7 @@ SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
 # The tests that go through every place where something can break only with
 # PROOFS=whole, and else through a sample.
-PROOFS_RUN := Tail|NothingAcknowledged|NoFailedWrite|FlippedBitIs|SameState|NaiveModel
+PROOFS_RUN := TailCut|TailGarbled|NothingAcknowledged|NoFailedWrite|FlippedBitIs|ToTheSameState|NaiveModel
 
 .PHONY: help build run test check lint race proofs soak mutants bench demo clean
 
