@@ -189,7 +189,7 @@ func (a *archiving) verified(name string, w meter.Window, last store.Archive, pe
 }
 
 // openArchive opens a file that must turn out to be the one that was written last, or
-// the one that a run was about to put in its place when it was cut off.
+// one that a run was about to put in its place when it was cut off.
 func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, last store.Archive, period string) (*verified, error) {
 	reader, err := l.archive.Read(name, w)
 	if errors.Is(err, archive.ErrMissing) {
@@ -198,10 +198,7 @@ func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, l
 	if err != nil {
 		return nil, err
 	}
-	known := [][32]byte{last.SHA256}
-	if sum, intended := l.store.Intent(period); intended {
-		known = append(known, sum)
-	}
+	known := append(l.store.Intents(period), last.SHA256)
 	return &verified{reader, ctx, name, known}, nil
 }
 

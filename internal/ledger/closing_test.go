@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -56,6 +57,43 @@ func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {
 	}
 	if archived := b.MaintenanceStatus().Archives; archived[0].Rows != 4 {
 		t.Errorf("the archive has %d rows, want 4", archived[0].Rows)
+	}
+}
+
+func TestRunThatWasCutOffTwiceCanBeRepeated(t *testing.T) {
+	after := &brokenFolder{FS: vfs.NewMem()}
+	before := &archiveDisk{FS: after}
+	b := &bench{t: t, fs: before, zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	defer func() { b.close() }()
+	b.register("A")
+	b.record("A", "2026-10-31T23:30", "20")
+	if run := b.maintain(october); run.Err != nil {
+		t.Fatal(run.Err)
+	}
+	cutOff := func(late, register string) {
+		t.Helper()
+		if got := b.record("A", late, register); got != "" {
+			t.Fatal(got)
+		}
+		if run := b.maintain(october); run.Err == nil {
+			t.Fatal("the run was not cut off")
+		}
+		after.broken, before.before = false, nil
+		b.restart()
+	}
+	after.broken = true // the new file is in place
+	cutOff("2026-10-31T23:00", "19")
+	notInPlace := func() error { return io.ErrShortWrite }
+	before.before = notInPlace
+	cutOff("2026-10-31T22:30", "18")
+	before.before = notInPlace
+	cutOff("2026-10-31T22:00", "17")
+	if run := b.maintain(october); run.Err != nil || run.Archives[0].Rows != 4 {
+		t.Errorf("the run cannot be repeated: %+v, %v", run.Archives, run.Err)
+	}
+	if points := b.readings(t, "A", b.zone.MonthWindow(october.Month)); len(points) != 4 {
+		t.Errorf("A has %d readings, want 4", len(points))
 	}
 }
 

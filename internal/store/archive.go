@@ -59,8 +59,8 @@ func (s *Store) applyClose(d *decoder) {
 
 func (s *Store) applyIntent(d *decoder) {
 	period, sum := d.text(), [32]byte(d.take(32))
-	if d.err == nil {
-		s.intents[period] = sum
+	if d.err == nil && !slices.Contains(s.intents[period], sum) {
+		s.intents[period] = append(s.intents[period], sum)
 	}
 }
 

@@ -126,7 +126,7 @@ func AppendDay(b []byte, d meter.Day, a Archive) []byte {
 
 // AppendIntent adds to a batch that the archive of a period (YYYY-MM-DD or YYYY-MM)
 // is about to be replaced by a file of the given hash. It stands until the archive
-// is closed or the next intent comes.
+// is closed.
 func AppendIntent(b []byte, period string, sha256 [32]byte) []byte {
 	b = appendText(append(b, kindIntent), period)
 	return append(b, sha256[:]...)

@@ -29,7 +29,7 @@ type Frozen struct {
 	months   []month
 	pending  map[meter.Month]registers
 	days     []DayArchive
-	intents  map[string][32]byte
+	intents  map[string][][32]byte
 	paused   bool
 }
 

@@ -145,13 +145,12 @@ func (s *Store) SummaryAt(i Index, slot meter.Slot) (MonthSummary, bool) {
 	return MonthSummary{}, false
 }
 
-// Intent returns the hash of the archive that was about to take the place of a
-// period's file, where a run was cut off there.
-func (s *Store) Intent(period string) ([32]byte, bool) {
+// Intents returns the hashes of the archives that were about to take the place of a
+// period's file, where runs were cut off there: any of them may have done so.
+func (s *Store) Intents(period string) [][32]byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	sum, ok := s.intents[period]
-	return sum, ok
+	return slices.Clone(s.intents[period])
 }
 
 // Days returns the archived days, in order of time.

@@ -132,8 +132,9 @@ func (e *stateEncoder) books(f *Frozen) {
 		e.put(appendArchive(appendDay(e.begin(stateDay), d.Day), d.Archive))
 	}
 	for _, period := range sortedKeys(f.intents, strings.Compare) {
-		sum := f.intents[period]
-		e.put(append(appendText(e.begin(stateIntent), period), sum[:]...))
+		for _, sum := range f.intents[period] {
+			e.put(append(appendText(e.begin(stateIntent), period), sum[:]...))
+		}
 	}
 	for i := range f.months {
 		e.month(&f.months[i])

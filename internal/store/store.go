@@ -23,7 +23,7 @@ type Store struct {
 	closings  uint32                    // of all months, those that were closed again counted again
 	pending   map[meter.Month]registers // of months that are being closed
 	days      []DayArchive              // in order of time
-	intents   map[string][32]byte       // by period: hash of the archive that was about to be put in place
+	intents   map[string][][32]byte     // by period: hashes of the archives that were about to be put in place since it was closed last
 	paused    bool                      // reception was shut down
 	readings  uint64                    // in the grid
 	followers []uint32                  // by Index: see Locate; its elements are read and written atomically, under mu for reading
@@ -32,7 +32,7 @@ type Store struct {
 
 // New returns an empty store that receives readings.
 func New() *Store {
-	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]registers), intents: make(map[string][32]byte)}
+	return &Store{byID: make(map[meter.ID]Index), pending: make(map[meter.Month]registers), intents: make(map[string][][32]byte)}
 }
 
 // Lookup returns the index of a registered meter.
