@@ -24,6 +24,7 @@ type MaintenanceRequest struct {
 	Date   string // YYYY-MM-DD, of Daily and Both
 	Month  string // YYYY-MM, of Monthly and Both
 	NoWait bool   // answer once the run has begun
+	DryRun bool   // only say what would be written
 }
 
 // Archive is an archive file of the api.
@@ -45,12 +46,15 @@ type Maintenance struct {
 // StartMaintenance has the api archive a period, and waits until it has, unless
 // q says not to.
 func (c *Client) StartMaintenance(ctx context.Context, q MaintenanceRequest) (Maintenance, error) {
-	wait := ""
+	wait, dry := "", ""
 	if q.NoWait {
 		wait = "false"
 	}
+	if q.DryRun {
+		dry = "true"
+	}
 	return ask[Maintenance](ctx, c, call{method: http.MethodPost, path: "/maintenance/start", parameters: parameters{
-		"maintenance_type", string(q.Type), "date", q.Date, "month", q.Month, "wait", wait,
+		"maintenance_type", string(q.Type), "date", q.Date, "month", q.Month, "wait", wait, "dry_run", dry,
 	}})
 }
 

@@ -56,6 +56,9 @@ type Maintenance struct {
 	// for daily, 00:15 on the 1st for monthly. Empty means off: runs are made
 	// on request only, and nothing is caught up with.
 	Schedule string
+	// History is the file that keeps the last runs over restarts: history/daily.json
+	// or history/monthly.json. Empty means that they are forgotten.
+	History string
 	// Timezone is the clock of the schedule and of the days and months to be
 	// archived, Asia/Singapore by default. It must be the api's.
 	Timezone *meter.Zone
@@ -107,6 +110,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
+	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created where missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.addLog(&c.Log)
 	return c, s.load(args, out)

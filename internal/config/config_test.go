@@ -67,18 +67,18 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 
 	wantMaintenance := func(c Maintenance, err error) error {
-		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.Timezone.String() != "UTC" {
+		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.History != "h/x.json" || c.Timezone.String() != "UTC" {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
 	}
-	flags := []string{"-addr", ":1", "-api-url", "https://api.example/meters", "-schedule", "off", "-timezone", "UTC"}
+	flags := []string{"-addr", ":1", "-api-url", "https://api.example/meters", "-schedule", "off", "-timezone", "UTC", "-history", "h/x.json"}
 	for name, load := range map[string]func([]string, func(string) string, io.Writer) (Maintenance, error){"DAILY": LoadDaily, "MONTHLY": LoadMonthly} {
 		if err := wantMaintenance(load(flags, environment(), io.Discard)); err != nil {
 			t.Errorf("%s, flags: %v", name, err)
 		}
 		if err := wantMaintenance(load(nil, environment(
-			name+"_ADDR", ":1", "API_URL", "https://api.example/meters", name+"_SCHEDULE", "off", "TIMEZONE", "UTC",
+			name+"_ADDR", ":1", "API_URL", "https://api.example/meters", name+"_SCHEDULE", "off", "TIMEZONE", "UTC", name+"_HISTORY", "h/x.json",
 		), io.Discard)); err != nil {
 			t.Errorf("%s, environment: %v", name, err)
 		}
@@ -115,6 +115,7 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadAPI, []string{"-rate-limit", "1.5"}, nil, `-rate-limit: "1.5" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-log-format", "xml"}, nil, `-log-format: "xml" is neither text nor json`},
 		{loadAPI, []string{"-log-level", "trace"}, nil, `-log-level: "trace" is not one of debug, info, warn, error`},
+		{loadDaily, []string{"-history", "runs/"}, nil, `-history: "runs/" is not the path of a file, nor off`},
 		{loadAPI, []string{"-schedule", "off"}, nil, `flag provided but not defined: -schedule; -h lists every setting`},
 		{loadAPI, []string{"-addr"}, nil, `flag needs an argument: -addr; -h lists every setting`},
 		{loadAPI, []string{"start"}, nil, `unexpected argument "start": every setting is a flag, -h lists them`},

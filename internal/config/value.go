@@ -30,6 +30,17 @@ func parseFolder(s string) (string, error) {
 	return s, nil
 }
 
+// parseHistory checks the path of a file; off becomes the empty string.
+func parseHistory(s string) (string, error) {
+	if s == "off" {
+		return "", nil
+	}
+	if s == "" || strings.ContainsRune(s, 0) || strings.HasSuffix(s, "/") {
+		return "", fmt.Errorf("%q is not the path of a file, nor off", s)
+	}
+	return s, nil
+}
+
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||

@@ -270,7 +270,7 @@ func TestADiskThatIsFullEndsTheAPIAndLosesNothing(t *testing.T) {
 	d.fill(0)
 	day := client.MaintenanceRequest{Type: client.Daily, Date: s.first.Format(time.DateOnly)}
 	var problem *client.Problem
-	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeInternal {
+	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeOverloaded {
 		t.Errorf("archiving on a full disk: %v", err)
 	}
 	s.compare("on a full disk")

@@ -17,6 +17,19 @@ import (
 // of its month holds where that is closed, and what is in memory. Memory keeps
 // its readings.
 func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
+	job := l.dayJob(ctx, run, day)
+	if err := job.takeIn(); err != nil {
+		return err
+	}
+	written, err := job.write(func(archive.Rows) error { return nil })
+	if err != nil {
+		return err
+	}
+	return l.commitMaintenance(ctx, store.AppendDay(nil, day, written))
+}
+
+// dayJob is the archiving of a day, as far as it is known beforehand.
+func (l *Ledger) dayJob(ctx context.Context, run *Run, day meter.Day) archiving {
 	window := l.zone.DayWindow(day)
 	window.To--
 	job := archiving{l: l, ctx: ctx, run: run, name: archive.DailyName(day), period: day.String(), window: window}
@@ -25,17 +38,10 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 			job.expected = &archived.Archive
 		}
 	}
-	if err := job.takeIn(); err != nil {
-		return err
-	}
 	if month, closed := l.store.Month(window.From); closed {
 		job.month = &month
 	}
-	written, err := job.write(func(archive.Rows) error { return nil })
-	if err != nil {
-		return err
-	}
-	return l.commitMaintenance(ctx, store.AppendDay(nil, day, written))
+	return job
 }
 
 // commitMaintenance writes an entry that is no question.
@@ -100,7 +106,7 @@ func (a *archiving) takeIn() error {
 // write puts the archive in its place, and its manifest beside it.
 func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) {
 	defer a.close()
-	sources, err := a.sources()
+	sources, err := a.sources("writing ")
 	if err != nil {
 		return store.Archive{}, err
 	}
@@ -154,9 +160,9 @@ func (a *archiving) explain(err error) error {
 }
 
 // sources are memory, the file as it was written last, and the month's archive.
-func (a *archiving) sources() ([]archive.Source, error) {
+func (a *archiving) sources(doing string) ([]archive.Source, error) {
 	order := a.l.store.SortedByID()
-	a.run.progress.begin("writing "+a.name, len(order))
+	a.run.progress.begin(doing+a.name, len(order))
 	sources := []archive.Source{&memory{a: a, order: order}}
 	if a.expected != nil {
 		file, err := a.verified(a.name, a.window, *a.expected, a.period)

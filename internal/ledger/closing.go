@@ -51,16 +51,7 @@ func (l *Ledger) dueMonths(month meter.Month) []meter.Month {
 //
 // A crash before 7 leaves the month in memory; doing it all again mends it.
 func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
-	window := l.zone.MonthWindow(month)
-	own := meter.Window{From: window.From, To: window.To - 1}
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.MonthlyName(month), period: month.String(), window: own}
-	closing := store.MonthArchive{Month: month, Window: window, Revision: 1}
-	for _, closed := range l.store.Months() {
-		if closed.Month == month {
-			job.expected = &closed.Archive
-			closing.Revision = closed.Revision + 1
-		}
-	}
+	job, closing := l.monthJob(ctx, run, month)
 	if job.expected == nil {
 		if adopted, err := l.adoptUnasked(ctx, run, month); adopted || err != nil {
 			return err
@@ -69,12 +60,12 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 	if err := job.takeIn(); err != nil {
 		return err
 	}
-	if err := l.holdBack(ctx, own); err != nil {
+	if err := l.holdBack(ctx, job.window); err != nil {
 		return err
 	}
 	defer l.letIn()
 
-	books := bookkeeping{l: l, ctx: ctx, month: month, window: window}
+	books := bookkeeping{l: l, ctx: ctx, month: month, window: closing.Window}
 	err := books.begin()
 	if err == nil {
 		closing.Archive, err = job.write(books.add)
@@ -87,6 +78,22 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 	}
 	run.progress.begin("closing "+month.String(), 0)
 	return l.commitMaintenance(ctx, store.AppendClose(nil, closing))
+}
+
+// monthJob is the archiving of a month, and its closing, as far as they are known
+// beforehand.
+func (l *Ledger) monthJob(ctx context.Context, run *Run, month meter.Month) (archiving, store.MonthArchive) {
+	window := l.zone.MonthWindow(month)
+	own := meter.Window{From: window.From, To: window.To - 1}
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.MonthlyName(month), period: month.String(), window: own}
+	closing := store.MonthArchive{Month: month, Window: window, Revision: 1}
+	for _, closed := range l.store.Months() {
+		if closed.Month == month {
+			job.expected = &closed.Archive
+			closing.Revision = closed.Revision + 1
+		}
+	}
+	return job, closing
 }
 
 // holdBack makes the readings of a month wait. When it returns, every reading

@@ -91,6 +91,8 @@ type MaintenanceRequest struct {
 	Kind  Kind
 	Day   meter.Day   // for Daily and Both
 	Month meter.Month // for Monthly and Both
+	// DryRun says what would be written, and writes nothing.
+	DryRun bool
 }
 
 // StartMaintenance begins a run, which goes on whatever becomes of the caller.
@@ -116,6 +118,11 @@ func (l *Ledger) StartMaintenance(q MaintenanceRequest) (*Run, error) {
 		period = q.Month.String()
 	case Both:
 		period += " and " + q.Month.String()
+	}
+	if q.DryRun {
+		return l.start(q.Kind, period, func(ctx context.Context, run *Run) error {
+			return l.preview(ctx, run, q, daily, monthly)
+		})
 	}
 	return l.start(q.Kind, period, func(ctx context.Context, run *Run) error {
 		if daily {

@@ -41,7 +41,7 @@ func (s *Service) archive(r *run) (client.Maintenance, error) {
 		func() (client.Maintenance, error) {
 			r.attempts++
 			var done client.Maintenance
-			if done, last = s.attempt(r.period); last != nil && !isPassing(last) {
+			if done, last = s.attempt(*r); last != nil && !isPassing(last) {
 				return done, backoff.Permanent(last)
 			}
 			return done, last
@@ -60,13 +60,15 @@ func (s *Service) archive(r *run) (client.Maintenance, error) {
 }
 
 // attempt asks the api once, and gives up when the api stops answering.
-func (s *Service) attempt(period string) (client.Maintenance, error) {
+func (s *Service) attempt(r run) (client.Maintenance, error) {
 	ctx, release := outlive(s.ctx, attemptGrace)
 	defer release()
 	ctx, stop := context.WithCancelCause(ctx)
+	request := s.kind.request(r.period)
+	request.DryRun = r.dryRun
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := s.api.StartMaintenance(ctx, s.kind.request(period))
+	done, err := s.api.StartMaintenance(ctx, request)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}

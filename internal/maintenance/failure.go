@@ -47,6 +47,10 @@ func (s *Service) explain(r run, err error) *meter.Error {
 	case errors.As(err, &p) && p.Code == meter.CodeArchiveConflict:
 		return &meter.Error{Kind: meter.KindInternal, Code: p.Code, Detail: p.Detail}
 	}
+	if r.dryRun {
+		return meter.Unavailable(meter.CodeUpstream, retryAfter,
+			"the api did not say in %s what it would archive of %s: %s", attempts(r.attempts), r.period, reason(err))
+	}
 	return meter.Unavailable(meter.CodeUpstream, retryAfter,
 		"the api did not archive %s in %s: %s; the run will be tried again", r.period, attempts(r.attempts), reason(err))
 }

@@ -24,7 +24,7 @@ type performAnswer struct {
 }
 
 func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
-	period, err := s.kind.bind(r)
+	period, dryRun, err := s.kind.bind(r)
 	if err != nil {
 		web.WriteError(w, r, err)
 		return
@@ -32,7 +32,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
 	if period == "" {
 		period = s.lastEnded()
 	}
-	done, err := s.runNow(period)
+	done, err := s.runNow(period, dryRun)
 	if err != nil {
 		web.WriteError(w, r, err)
 		return

@@ -21,7 +21,7 @@ type Kind struct {
 	last    func(today meter.Day) string      // the last period that has ended
 	add     func(period string, n int) string // the period n after, or before where n is negative
 	request func(period string) client.MaintenanceRequest
-	bind    func(*http.Request) (period string, err error) // empty where none was named
+	bind    func(*http.Request) (period string, dryRun bool, err error) // empty where none was named
 }
 
 // Daily archives days.
@@ -37,12 +37,13 @@ func Daily() Kind {
 		request: func(period string) client.MaintenanceRequest {
 			return client.MaintenanceRequest{Type: client.Daily, Date: period}
 		},
-		bind: func(r *http.Request) (string, error) {
+		bind: func(r *http.Request) (string, bool, error) {
 			var q struct {
-				Date string `param:"date" validate:"omitempty,day"`
+				Date   string `param:"date" validate:"omitempty,day"`
+				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
 			}
 			err := web.Bind(r, &q)
-			return q.Date, err
+			return q.Date, q.DryRun == "true", err
 		},
 	}
 }
@@ -60,12 +61,13 @@ func Monthly() Kind {
 		request: func(period string) client.MaintenanceRequest {
 			return client.MaintenanceRequest{Type: client.Monthly, Month: period}
 		},
-		bind: func(r *http.Request) (string, error) {
+		bind: func(r *http.Request) (string, bool, error) {
 			var q struct {
-				Month string `param:"month" validate:"omitempty,month"`
+				Month  string `param:"month" validate:"omitempty,month"`
+				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
 			}
 			err := web.Bind(r, &q)
-			return q.Month, err
+			return q.Month, q.DryRun == "true", err
 		},
 	}
 }

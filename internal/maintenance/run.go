@@ -2,6 +2,7 @@ package maintenance
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"meterledger/internal/client"
@@ -35,6 +36,7 @@ func (t trigger) patience() time.Duration {
 type run struct {
 	period     string
 	trigger    trigger
+	dryRun     bool // it only says what would be written, and is not remembered
 	startedAt  time.Time
 	finishedAt time.Time
 	attempts   int
@@ -43,18 +45,20 @@ type run struct {
 }
 
 // perform does one run. The caller has the turn.
-func (s *Service) perform(period string, t trigger) run {
-	r := run{period: period, trigger: t, startedAt: time.Now()}
-	s.log.Info("run started", "period", period, "trigger", t)
+func (s *Service) perform(r run) run {
+	r.startedAt = time.Now()
+	s.log.Info("run started", "period", r.period, "trigger", r.trigger, "dry_run", r.dryRun)
 	done, err := s.archive(&r)
 	if err == nil {
-		r.archive, err = archiveOf(done, period)
+		r.archive, err = archiveOf(done, r.period)
 	}
 	if err != nil {
 		r.err = s.explain(r, err)
 	}
 	r.finishedAt = time.Now()
-	s.keep(r)
+	if !r.dryRun {
+		s.keep(r)
+	}
 	s.logEnd(r, err)
 	return r
 }
@@ -89,6 +93,9 @@ func archiveOf(done client.Maintenance, period string) (client.Archive, error) {
 func (r run) message(k Kind) string {
 	if r.err != nil {
 		return r.err.Detail
+	}
+	if r.dryRun {
+		return fmt.Sprintf("%s would write %d readings; nothing was written", k.title, r.archive.Rows)
 	}
 	return k.title + " completed successfully"
 }

@@ -29,6 +29,7 @@ type Service struct {
 	log      *slog.Logger
 
 	scheduler gocron.Scheduler
+	past      history
 	job       gocron.Job    // nil where the schedule is off
 	due       chan struct{} // the schedule says that it is time
 	behind    chan struct{} // something has failed that is to be tried again
@@ -46,7 +47,11 @@ func New(ctx context.Context, kind Kind, settings config.Maintenance, api *clien
 	s := &Service{
 		ctx: ctx, kind: kind, settings: settings, api: api, log: log,
 		due: make(chan struct{}, 1), behind: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		owed: make(map[string]bool),
+		past: history{settings.History},
+	}
+	var err error
+	if s.last, s.owed, err = s.past.load(kind.program); err != nil {
+		log.Warn("the history of runs begins anew; what is archived the api knows", "error", err)
 	}
 	if err := s.schedule(); err != nil {
 		return nil, fmt.Errorf("scheduling %q: %w", settings.Schedule, err)
@@ -130,21 +135,21 @@ func (s *Service) runInTurn(period string, t trigger) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
-		s.runWithTurn(period, t)
+		s.runWithTurn(run{period: period, trigger: t})
 	}
 }
 
 // runNow does a run on request, unless another goes on.
-func (s *Service) runNow(period string) (run, error) {
+func (s *Service) runNow(period string, dryRun bool) (run, error) {
 	select {
 	case s.turn <- struct{}{}:
 	default:
 		return run{}, meter.Unavailable(meter.CodeMaintenanceRunning, retryAfter,
 			"%s maintenance of %s is running; one run at a time", s.kind.program, s.currentPeriod())
 	}
-	r := s.runWithTurn(period, byRequest)
+	r := s.runWithTurn(run{period: period, trigger: byRequest, dryRun: dryRun})
 	if r.err != nil {
-		if isRepeatable(r.err) {
+		if isRepeatable(r.err) && !dryRun {
 			signal(s.behind)
 		}
 		return r, r.err
@@ -152,13 +157,13 @@ func (s *Service) runNow(period string) (run, error) {
 	return r, nil
 }
 
-func (s *Service) runWithTurn(period string, t trigger) run {
-	s.setCurrent(period)
+func (s *Service) runWithTurn(r run) run {
+	s.setCurrent(r.period)
 	defer func() {
 		s.setCurrent("")
 		<-s.turn
 	}()
-	return s.perform(period, t)
+	return s.perform(r)
 }
 
 func (s *Service) setCurrent(period string) {
@@ -191,5 +196,8 @@ func (s *Service) keep(r run) {
 		delete(s.owed, r.period)
 	} else if isRepeatable(r.err) {
 		s.owed[r.period] = true
+	}
+	if err := s.past.save(s.kind.program, s.last, s.owed); err != nil {
+		s.log.Warn("the history of runs could not be kept; the run itself is not affected", "error", err)
 	}
 }

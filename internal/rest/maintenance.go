@@ -15,6 +15,7 @@ type startMaintenanceRequest struct {
 	Date  string `param:"date" validate:"omitempty,day"`
 	Month string `param:"month" validate:"omitempty,month"`
 	Wait  string `param:"wait" validate:"omitempty,oneof=true false"`
+	Dry   string `param:"dry_run" validate:"omitempty,oneof=true false"`
 }
 
 type startMaintenanceAnswer struct {
@@ -57,6 +58,9 @@ func (a *api) startMaintenance(w http.ResponseWriter, r *http.Request) error {
 		return run.Err
 	}
 	answer.Message = fmt.Sprintf("Maintenance of %s completed successfully", run.Period)
+	if request.DryRun {
+		answer.Message = "Nothing was written: these archives would be"
+	}
 	answer.Timestamp, answer.Archives = a.stamp(), archives(run.Archives)
 	web.WriteJSON(w, http.StatusOK, answer)
 	return nil
@@ -66,6 +70,9 @@ func (a *api) maintenanceRequest(q startMaintenanceRequest) (ledger.MaintenanceR
 	today := a.zone.Today(a.ledger.Now())
 	request := ledger.MaintenanceRequest{
 		Kind: ledger.Kind(q.Type), Day: today.AddDays(-1), Month: a.ledger.LastMonth(),
+	}
+	if request.DryRun = q.Dry == "true"; request.DryRun && q.Wait == "false" {
+		return request, meter.Invalid(meter.CodeInvalidParameter, "wait", "must not be false with dry_run: the answer is all that there is of it")
 	}
 	if q.Date != "" {
 		if request.Kind == ledger.Monthly {

@@ -81,7 +81,7 @@ func settings(dir string, zone *meter.Zone) []string {
 	return []string{
 		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
 		"DATA_DIR=" + filepath.Join(dir, dataName), "ARCHIVE_DIR=" + filepath.Join(dir, archiveName),
-		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off",
+		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
 		"TIMEZONE=" + zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
 	}
 }
