@@ -46,13 +46,13 @@ func journal() []mutant {
 	return []mutant{
 		{
 			"a batch is not fsynced",
-			[]edit{{file, "return j.db.Set(key(sequence), value, pebble.Sync)", "return j.db.Set(key(sequence), value, pebble.NoSync)"}},
+			[]edit{{file, "j.db.Set(key(sequence), j.buffer, pebble.Sync)", "j.db.Set(key(sequence), j.buffer, pebble.NoSync)"}},
 			folder,
 			[]string{"TestNothingThatWasAcknowledgedIsLostInAPowerCut"},
 		},
 		{
-			"a failed write is tried again",
-			[]edit{{file, "if j.failure != nil {\n\t\treturn 0, j.failure\n\t}", ""}},
+			"a failed write is acknowledged",
+			[]edit{{file, "if err != nil {\n\t\tj.failing.tell(err)\n\t\treturn 0, fmt.Errorf(\"writing batch", "if err != nil && sequence == 0 {\n\t\tj.failing.tell(err)\n\t\treturn 0, fmt.Errorf(\"writing batch"}},
 			folder,
 			[]string{"TestAFailedWriteIsFinal"},
 		},
