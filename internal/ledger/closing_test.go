@@ -97,6 +97,49 @@ func TestRunThatWasCutOffTwiceCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestQuestionsAreAnsweredWhileANewArchiveWaitsForItsClosing(t *testing.T) {
+	fs := &brokenFolder{FS: vfs.NewMem()}
+	b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	defer func() { b.close() }()
+	b.register("A")
+	b.record("A", "2026-10-31T22:00", "18")
+	b.record("A", "2026-10-31T22:30", "19")
+	if run := b.maintain(october); run.Err != nil {
+		t.Fatal(run.Err)
+	}
+	// It is the latest of all: the archived rows stay where they are.
+	if got := b.record("A", "2026-10-31T23:30", "20"); got != "" {
+		t.Fatal(got)
+	}
+	fs.broken = true
+	if run := b.maintain(october); run.Err == nil {
+		t.Fatal("the run did not notice that the folder cannot be synced")
+	}
+	window := b.zone.MonthWindow(october.Month)
+	if points := b.readings(t, "A", window); len(points) != 3 {
+		t.Errorf("A has the readings %v, want 3", points)
+	}
+	page, err := b.Series("A", ledger.SeriesQuery{Window: window, Interval: ledger.HalfHour, Estimate: true, PageSize: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bucket := range page.Buckets() {
+		if b.zone.Stamp(bucket.Window.To) == "2026-10-31T23:00:00" && bucket.End.Register != kwh(t, "19.5") {
+			t.Errorf("23:00 is estimated at %v", bucket.End)
+		}
+	}
+	rows := 0
+	err = b.Export(t.Context(), meter.Window{From: window.From, To: window.To - 1}, func(_ meter.ID, points []meter.Point) error {
+		rows += len(points)
+		return nil
+	})
+	if err != nil || rows != 3 {
+		t.Errorf("the export has %d rows, want 3: %v", rows, err)
+	}
+	fs.broken = false
+}
+
 func TestLateReadingsOfManyMetersAreTakenInOneCall(t *testing.T) {
 	b := newBench(t, "Asia/Singapore")
 	defer b.close()

@@ -17,12 +17,9 @@ func Interpolate(from, to Point, at Slot) KWh {
 	part, _ := rise.QuoRem(decimal.NewFromInt(int64(to.Slot)-int64(from.Slot)), decimals)
 	exact := from.Register.Decimal().Add(part)
 	for ; decimals >= 0; decimals-- {
-		register, err := ParseKWh(exact.Truncate(decimals).String())
-		switch {
-		case err != nil: // too many digits
-		case register.Cmp(from.Register) < 0:
-			return from.Register
-		default:
+		// Fewer decimals than the earlier reading has are only left where the number
+		// before the point is longer: what is rounded down to is not below that reading.
+		if register, err := ParseKWh(exact.Truncate(decimals).String()); err == nil {
 			return register
 		}
 	}

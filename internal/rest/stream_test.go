@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +17,8 @@ import (
 
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/rest"
+	"meterledger/internal/web"
 )
 
 // stepwise is the caller's end of an answer: it looks at each chunk when it is sent.
@@ -49,12 +52,16 @@ func (c *stepwise) Write(b []byte) (int, error) {
 // ask sends a request straight to the handler, and reports whether the connection
 // was broken.
 func (c *stepwise) ask(ctx context.Context, s *script, path string) (broken bool) {
+	return c.askHandler(ctx, s.server.Config.Handler, path)
+}
+
+func (c *stepwise) askHandler(ctx context.Context, h http.Handler, path string) (broken bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			broken = reason == http.ErrAbortHandler //nolint:errorlint // net/http compares it so
 		}
 	}()
-	s.server.Config.Handler.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
 	return false
 }
 
@@ -133,6 +140,19 @@ func TestStreamsStopWhenTheirCallerGoesAway(t *testing.T) {
 		})
 		if !c.ask(t.Context(), s, path) || c.chunks != 2 {
 			t.Errorf("%s went on to chunk %d after the 2nd could not be sent", path, c.chunks)
+		}
+	}
+}
+
+func TestCallerWhoGoesAwayIsNoErrorOfOurs(t *testing.T) {
+	s := newScript(t, "streams")
+	s.fillMonths(4)
+	var log bytes.Buffer
+	h := rest.NewHandler(s.ledger, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), web.NewMetrics(), 0)
+	for _, path := range streams {
+		c := newStepwise(func(int) error { return errors.New("connection reset by peer") })
+		if !c.askHandler(t.Context(), h, path) || log.Len() > 0 {
+			t.Errorf("%s: %s", path, &log)
 		}
 	}
 }
