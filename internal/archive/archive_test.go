@@ -342,6 +342,7 @@ func steps() archive.Writing {
 	return archive.Writing{
 		Each:   func(archive.Rows) error { return nil },
 		Room:   func(int) error { return nil },
+		Pace:   func() {},
 		Intend: func(archive.Written) error { return nil },
 	}
 }

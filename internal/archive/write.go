@@ -24,6 +24,8 @@ type Writing struct {
 	Each func(Rows) error
 	// Room is called before so many bytes go to the disk.
 	Room func(bytes int) error
+	// Pace is called between parts of the new file's reading back, and may wait.
+	Pace func()
 	// Intend is called when the new file is on the disk, has been read back, and is
 	// about to take the old one's place.
 	Intend func(Written) error
@@ -37,7 +39,7 @@ func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing
 		written, err = f.write(&roomy{file, steps.Room}, w, source, steps.Each)
 		return err
 	}, func(temporary string) error {
-		if err := f.verify(temporary, written); err != nil {
+		if err := f.verify(temporary, written, steps.Pace); err != nil {
 			return err
 		}
 		return steps.Intend(written)
@@ -69,14 +71,14 @@ func (f *Folder) write(to io.Writer, w meter.Window, source Source, each func(Ro
 
 // verify reads a file back. A checksum tells as well as a hash whether the disk has
 // kept what it was given, in a fifth of the time.
-func (f *Folder) verify(path string, written Written) error {
+func (f *Folder) verify(path string, written Written, pace func()) error {
 	file, err := f.fs.Open(path, vfs.SequentialReadsOption)
 	if err != nil {
 		return fmt.Errorf("reading back what was written: %w", err)
 	}
 	defer file.Close()
 	crc := crc32.New(castagnoli)
-	size, err := io.CopyBuffer(crc, onlyReader{file}, make([]byte, bufferBytes))
+	size, err := io.CopyBuffer(crc, &paced{file, pace}, make([]byte, bufferBytes))
 	if err != nil {
 		return fmt.Errorf("reading back what was written: %w", err)
 	}
@@ -86,8 +88,17 @@ func (f *Folder) verify(path string, written Written) error {
 	return nil
 }
 
-// onlyReader hides what else a file can do, so that the buffer is used.
-type onlyReader struct{ io.Reader }
+// paced calls pace before it reads on. It hides what else a file can do, so that
+// the buffer is used.
+type paced struct {
+	from io.Reader
+	pace func()
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	p.pace()
+	return p.from.Read(b)
+}
 
 // roomy asks for room before it writes.
 type roomy struct {

@@ -110,13 +110,16 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 	if err != nil {
 		return store.Archive{}, err
 	}
+	pacer := pacer{ctx: a.ctx, entries: a.l.committer.entries.Load}
 	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
+			pacer.step()
 			return each(rows)
 		},
 		Room:   a.room,
+		Pace:   pacer.step,
 		Intend: a.intend,
 	})
 	if err != nil {

@@ -55,6 +55,7 @@ type committer struct {
 	growth  atomic.Int64  // the journal must have grown by as much too
 	unsaved int64         // bytes since a snapshot was due last; touched by the writer alone
 
+	entries  atomic.Uint64   // written so far
 	verdicts []store.Verdict // touched by the applier alone
 }
 
@@ -216,6 +217,7 @@ func (c *committer) write(b *batchOnDisk) error {
 			return err
 		}
 		c.metrics.appended(time.Since(started), b.entries)
+		c.entries.Add(uint64(b.entries))
 		c.grow(len(b.payload))
 	}
 	b.end = c.journal.Position()
