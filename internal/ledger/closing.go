@@ -77,6 +77,11 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 		return errors.Join(err, books.giveUp())
 	}
 	run.progress.begin("closing "+month.String(), 0)
+	resume, err := l.snapshots.pause(ctx)
+	if err != nil {
+		return errors.Join(err, books.giveUp())
+	}
+	defer resume()
 	return l.commitMaintenance(ctx, store.AppendClose(nil, closing))
 }
 

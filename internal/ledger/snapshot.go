@@ -58,6 +58,21 @@ func (s *snapshotter) stop() {
 	s.ended.Wait()
 }
 
+// pause waits until no snapshot is being taken, and lets none begin until resume is
+// called. What a snapshot shares is copied before it is changed, and a month that
+// does not begin with a day of standard time changes much at once.
+func (s *snapshotter) pause(ctx context.Context) (resume func(), err error) {
+	const again = 5 * time.Millisecond
+	for !s.mu.TryLock() {
+		select {
+		case <-ctx.Done():
+			return nil, stopped(ctx)
+		case <-time.After(again):
+		}
+	}
+	return s.mu.Unlock, nil
+}
+
 // Snapshot writes down the state of this moment, unless that was done already.
 func (l *Ledger) Snapshot(ctx context.Context) error {
 	return l.snapshots.take(ctx, l.snapshots.freeze)

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"meterledger/internal/meter"
+)
+
+// closable is a store of many meters with a reading a day of a month, and the
+// summaries of that month.
+func closable(b *testing.B, meters int, window meter.Window) *Store {
+	b.Helper()
+	s := New()
+	var batch []byte
+	for i := range meters {
+		batch = AppendAccount(batch[:0], meter.Account{ID: meter.ID(fmt.Sprint("M", i)), OwnerName: "T", Address: "R"})
+		mustApply(b, s, batch)
+	}
+	register, _ := meter.KWhFromParts(1000, 3)
+	for slot := window.From; slot < window.To; slot += 24 {
+		for i := range meters {
+			s.grid.set(Index(i), slot, register)
+		}
+		s.readings += uint64(meters)
+	}
+	summary := Summary{62, meter.Point{Slot: window.From, Register: register}, meter.Point{Slot: window.To - 24, Register: register}}
+	var part []SummaryOf
+	for i := range meters {
+		if part = append(part, SummaryOf{Index(i), summary}); len(part) == 8192 || i == meters-1 {
+			mustApply(b, s, AppendSummaries(nil, september, part))
+			part = part[:0]
+		}
+	}
+	return s
+}
+
+// BenchmarkClose measures how long the store is held for a month to be closed: of
+// whole days of standard time, as in Singapore, or of days that begin an hour
+// before, as under daylight saving; with a snapshot being written beside.
+func BenchmarkClose(b *testing.B) {
+	const meters = 200_000
+	whole := meter.Window{From: closedFrom, To: closedFrom + 31*48}
+	for _, c := range []struct {
+		name   string
+		window meter.Window
+		frozen bool
+	}{
+		{"whole days", whole, false},
+		{"an hour before", meter.Window{From: whole.From - 2, To: whole.To - 2}, false},
+		{"an hour before, frozen", meter.Window{From: whole.From - 2, To: whole.To - 2}, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				s := closable(b, meters, c.window)
+				if c.frozen {
+					defer s.Freeze().Thaw()
+				}
+				closing := AppendClose(nil, MonthArchive{Month: september, Window: c.window, Revision: 1})
+				b.StartTimer()
+				mustApply(b, s, closing)
+			}
+		})
+	}
+}
+
+// BenchmarkSummaries measures how long it is held for one part of them, for a month that
+// was closed before.
+func BenchmarkSummaries(b *testing.B) {
+	const meters = 8192
+	window := meter.Window{From: closedFrom, To: closedFrom + 31*48}
+	s := closable(b, meters, window)
+	mustApply(b, s, AppendClose(nil, MonthArchive{Month: september, Window: window, Revision: 1}))
+	var part []SummaryOf
+	for i := range meters {
+		part = append(part, SummaryOf{Index(i), Summary{Count: 7}})
+	}
+	batch := AppendSummaries(nil, september, part)
+	for b.Loop() {
+		mustApply(b, s, batch)
+	}
+}
+
+// BenchmarkAdopt measures how long it is held for a month to be taken as it stands,
+// before one that is closed.
+func BenchmarkAdopt(b *testing.B) {
+	const meters = 200_000
+	window := meter.Window{From: closedFrom, To: closedFrom + 31*48}
+	for b.Loop() {
+		b.StopTimer()
+		s := closable(b, meters, window)
+		mustApply(b, s, AppendClose(nil, MonthArchive{Month: september, Window: window, Revision: 1}))
+		before := MonthArchive{Month: september.Add(-1), Window: meter.Window{From: window.From - 31*48, To: window.From}, Revision: 1}
+		register, _ := meter.KWhFromParts(900, 3)
+		p := meter.Point{Slot: before.Window.From, Register: register}
+		var part []SummaryOf
+		for i := range meters {
+			part = append(part, SummaryOf{Index(i), Summary{1, p, p}})
+		}
+		mustApply(b, s, AppendSummaries(nil, before.Month, part))
+		adoption := AppendAdopt(nil, before)
+		b.StartTimer()
+		if verdicts := mustApply(b, s, adoption); verdicts[0].Outcome != Accepted {
+			b.Fatal(verdicts)
+		}
+	}
+}
