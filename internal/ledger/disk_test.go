@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -52,21 +53,65 @@ func TestNothingIsAcknowledgedThatTheDiskDidNotTake(t *testing.T) {
 	}
 }
 
-func TestAReadingThatIsBeingWrittenWhenItsMonthIsClosedIsArchived(t *testing.T) {
+func TestNobodyIsAnsweredBeforeTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var held atomic.Bool
-		release := make(chan struct{})
-		fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if held.Load() && isJournalSync(op) {
-				<-release
-			}
-			return nil
-		}))
-		b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+		disk := newSlowDisk()
+		b := &bench{t: t, fs: disk.fs(), zone: loadZone(t, "Asia/Singapore"), now: now}
 		b.open()
 		defer b.close()
 		b.register("A")
-		held.Store(true)
+		synctest.Wait()
+		disk.held.Store(true)
+		answers := make(chan error, 2)
+		go func() {
+			_, err := b.Record(context.Background(), b.reading("A", "2026-11-20T10:00", "1"))
+			answers <- err
+		}()
+		go func() { answers <- b.Register(context.Background(), "B", "Owner", "Road") }()
+		synctest.Wait()
+		if len(answers) > 0 {
+			t.Error("a caller was answered while the disk was still writing")
+		}
+		if points := b.readings(t, "A", b.zone.MonthWindow(meter.Month{Year: 2026, Month: time.November})); len(points) > 0 {
+			t.Error("a reading was seen while the disk was still writing")
+		}
+		disk.goOn()
+		if err := errors.Join(<-answers, <-answers); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// slowDisk holds the fsyncs of the journal up for as long as it is told to.
+type slowDisk struct {
+	held    atomic.Bool
+	release chan struct{}
+}
+
+func newSlowDisk() *slowDisk { return &slowDisk{release: make(chan struct{})} }
+
+func (d *slowDisk) fs() vfs.FS {
+	return errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if d.held.Load() && isJournalSync(op) {
+			<-d.release
+		}
+		return nil
+	}))
+}
+
+func (d *slowDisk) goOn() {
+	d.held.Store(false)
+	close(d.release)
+}
+
+func TestAReadingThatIsBeingWrittenWhenItsMonthIsClosedIsArchived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := newSlowDisk()
+		b := &bench{t: t, fs: disk.fs(), zone: loadZone(t, "Asia/Singapore"), now: now}
+		b.open()
+		defer b.close()
+		b.register("A")
+		disk.held.Store(true)
 		recorded := make(chan error, 1)
 		go func() {
 			_, err := b.Record(context.Background(), b.reading("A", "2026-10-31T23:30", "20"))
@@ -78,8 +123,7 @@ func TestAReadingThatIsBeingWrittenWhenItsMonthIsClosedIsArchived(t *testing.T) 
 			t.Fatal(err)
 		}
 		synctest.Wait() // for the reading, with the closing
-		held.Store(false)
-		close(release)
+		disk.goOn()
 		<-run.Done()
 		if err := errors.Join(<-recorded, run.Err); err != nil {
 			t.Fatal(err)
@@ -168,18 +212,11 @@ func TestAReadingThatComesWhileItsMonthIsClosedHasToComeAgain(t *testing.T) {
 func TestWhatIsQueuedWhenTheLedgerIsClosedIsWritten(t *testing.T) {
 	for range 10 { // a closing ledger may look at its queue first, or at the order to stop
 		synctest.Test(t, func(t *testing.T) {
-			var held atomic.Bool
-			release := make(chan struct{})
-			fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-				if held.Load() && isJournalSync(op) {
-					<-release
-				}
-				return nil
-			}))
-			b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+			disk := newSlowDisk()
+			b := &bench{t: t, fs: disk.fs(), zone: loadZone(t, "Asia/Singapore"), now: now}
 			b.open()
 			b.register("A")
-			held.Store(true)
+			disk.held.Store(true)
 			answers := make(chan error, 2)
 			for _, stamp := range []string{"2026-11-20T10:00", "2026-11-20T10:30"} {
 				go func() {
@@ -191,8 +228,7 @@ func TestWhatIsQueuedWhenTheLedgerIsClosedIsWritten(t *testing.T) {
 			closed := make(chan error, 1)
 			go func() { closed <- b.Ledger.Close() }()
 			synctest.Wait()
-			held.Store(false)
-			close(release)
+			disk.goOn()
 			if err := errors.Join(<-answers, <-answers, <-closed); err != nil {
 				t.Error(err)
 			}

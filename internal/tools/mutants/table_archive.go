@@ -13,12 +13,12 @@ func closing() []mutant {
 					"if a.before == nil {\n\t\treturn nil\n\t}\n\treturn a.before(written)",
 				},
 				{
-					file, "\tclosing.Archive, err = job.write(",
+					file, "\terr := books.begin()\n",
 					"\tjob.before = func(w archive.Written) error {\n" +
 						"\t\tclosing.Archive = store.Archive{Rows: w.Rows, SHA256: w.SHA256, WrittenAt: l.now()}\n" +
-						"\t\tif err := l.commitMaintenance(ctx, store.AppendSummaries(nil, month, summaries)); err != nil {\n\t\t\treturn err\n\t\t}\n" +
+						"\t\tif err := books.flush(); err != nil {\n\t\t\treturn err\n\t\t}\n" +
 						"\t\treturn l.commitMaintenance(ctx, store.AppendClose(nil, closing))\n\t}\n" +
-						"\tclosing.Archive, err = job.write(",
+						"\terr := books.begin()\n",
 				},
 			},
 			folder,
@@ -26,7 +26,10 @@ func closing() []mutant {
 		},
 		{
 			"a closing does not wait for what was let in",
-			[]edit{{file, "_, err := l.committer.wait(barrier)", "var err error"}},
+			[]edit{
+				{file, "_, err := l.committer.wait(barrier)", "var err error"},
+				{file, "err := books.begin()", "var err error"}, // waits as well
+			},
 			folder,
 			[]string{"TestAReadingThatIsBeingWrittenWhenItsMonthIsClosedIsArchived"},
 		},
@@ -41,6 +44,12 @@ func closing() []mutant {
 			[]edit{{archiving, "return a.l.commitMaintenance(a.ctx, store.AppendIntent(nil, a.period, written.SHA256))", "return nil"}},
 			folder,
 			[]string{"TestRunThatWasCutOffAfterTheRenameCanBeRepeated"},
+		},
+		{
+			"the intent of an earlier run is forgotten",
+			[]edit{{"internal/store/archive.go", "s.intents[period] = append(s.intents[period], sum)", "s.intents[period] = [][32]byte{sum}"}},
+			folder,
+			[]string{"TestRunThatWasCutOffTwiceCanBeRepeated"},
 		},
 		{
 			"the old archive is not merged into the new one",

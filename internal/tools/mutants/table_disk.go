@@ -57,6 +57,12 @@ func journal() []mutant {
 			[]string{"TestAFailedWriteIsFinal"},
 		},
 		{
+			"a failed write is tried again",
+			[]edit{{file, "if err := j.Failure(); err != nil {\n\t\treturn 0, err\n\t}", ""}},
+			folder,
+			[]string{"TestAFailedWriteIsFinal"},
+		},
+		{
 			"the chain of hashes is not checked",
 			[]edit{{file, "case before != nil && previous != *before:", "case before != nil && previous != *before && sequence == 0:"}},
 			folder,

@@ -12,11 +12,14 @@ func committer() []mutant {
 					"\t\tif len(payload) > 0 {\n\t\t\t_, _ = c.journal.Append(payload)\n\t\t}\n",
 			}},
 			folder,
-			[]string{"TestNothingIsAcknowledgedThatTheDiskDidNotTake"},
+			[]string{"TestNobodyIsAnsweredBeforeTheDisk"},
 		},
 		{
 			"answered although the fsync failed",
-			[]edit{{file, "if _, err := c.journal.Append(b.payload); err != nil {", "if _, err := c.journal.Append(b.payload); err != nil && b.entries == 0 {"}},
+			[]edit{
+				{file, "if _, err := c.journal.Append(b.payload); err != nil {", "if _, err := c.journal.Append(b.payload); err != nil && b.entries == 0 {"},
+				{file, "\tcase <-c.journal.Failed():\n\t\tc.fail(c.journal.Failure())\n\t\treturn false\n", ""},
+			},
 			folder,
 			[]string{"TestNothingIsAcknowledgedThatTheDiskDidNotTake"},
 		},

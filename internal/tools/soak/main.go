@@ -79,7 +79,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binary api")
 	flags.StringVar(&s.dir, "dir", ".soak", "folder in which each run makes one of its own, removed unless something was wrong")
 	flags.IntVar(&s.cycles, "cycles", 30, "how often the api is ended and started again")
-	flags.IntVar(&s.keep, "keep", 10, "after how many cycles to archive all, compare the files too, and go on with fresh folders")
+	flags.IntVar(&s.keep, "keep", 15, "after how many cycles to archive all, compare the files too, and go on with fresh folders")
 	flags.Uint64Var(&s.seed, "seed", 0, "where chance begins; 0 picks a number")
 	flags.DurationVar(&s.load, "load", time.Second, "the longest that a cycle's load lasts; it ends at a random moment before")
 	flags.IntVar(&s.workers, "workers", 8, "how many callers send at the same time")
