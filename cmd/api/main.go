@@ -76,7 +76,7 @@ func openLedger(ctx context.Context, settings config.API, listener net.Listener,
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
-		Version: config.Version(),
+		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
 

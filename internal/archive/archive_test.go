@@ -158,6 +158,7 @@ func TestAnArchiveAnswersAsItsModel(t *testing.T) {
 		z := singapore(t)
 		w := z.MonthWindow(november)
 		f := openFolder(t, vfs.NewMem(), z)
+		f.Compress = rapid.Bool().Draw(t, "compress")
 		model := anyReadings(w, 8).Draw(t, "model")
 		written := write(t, f, name, w, model)
 
@@ -210,9 +211,16 @@ func wantFound(t tester, f *archive.Folder, id meter.ID, points []meter.Point, w
 }
 
 func TestEveryMeterOfALargeArchiveIsFound(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		everyMeterOfALargeArchiveIsFound(t, compress)
+	}
+}
+
+func everyMeterOfALargeArchiveIsFound(t *testing.T, compress bool) {
 	z := singapore(t)
 	w := z.MonthWindow(november)
 	f := openFolder(t, vfs.NewMem(), z)
+	f.Compress = compress
 	model := readings{}
 	for n := range 500 {
 		points := make([]meter.Point, 1+n%7*20)

@@ -9,6 +9,7 @@ import (
 // behind hashes and writes on one core what is made on another. It owns a
 // goroutine, which end stops.
 type behind struct {
+	frames      *frames // nil where nothing is compressed
 	full, empty chan []byte
 	failed      chan struct{} // closed when err is set
 	ended       chan struct{}
@@ -25,32 +26,42 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // one between them.
 const behindBuffers = 3
 
-func startBehind(to io.Writer) *behind {
+func startBehind(to io.Writer, compress bool) (*behind, error) {
+	frames, size, err := newFrames(compress)
+	if err != nil {
+		return nil, err
+	}
 	b := &behind{
-		full: make(chan []byte, behindBuffers), empty: make(chan []byte, behindBuffers),
+		frames: frames,
+		full:   make(chan []byte, behindBuffers), empty: make(chan []byte, behindBuffers),
 		failed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for range behindBuffers {
-		b.empty <- make([]byte, 0, bufferBytes)
+		b.empty <- make([]byte, 0, size)
 	}
 	go b.run(to)
-	return b
+	return b, nil
 }
 
 func (b *behind) run(to io.Writer) {
 	defer close(b.ended)
 	hash := sha256.New()
-	for buffer := range b.full {
-		if b.err == nil {
-			hash.Write(buffer) // never fails; and comes first, for the buffer is the file's from then on
-			b.crc = crc32.Update(b.crc, castagnoli, buffer)
-			b.bytes += int64(len(buffer))
-			if _, b.err = to.Write(buffer); b.err != nil {
-				close(b.failed)
-			}
+	write := func(bytes []byte) {
+		if b.err != nil || len(bytes) == 0 {
+			return
 		}
+		hash.Write(bytes) // never fails; and comes first, for the bytes are the file's from then on
+		b.crc = crc32.Update(b.crc, castagnoli, bytes)
+		b.bytes += int64(len(bytes))
+		if _, b.err = to.Write(bytes); b.err != nil {
+			close(b.failed)
+		}
+	}
+	for buffer := range b.full {
+		write(b.frames.encode(buffer))
 		b.empty <- buffer[:0]
 	}
+	write(b.frames.index())
 	b.sum = [sha256.Size]byte(hash.Sum(nil))
 }
 

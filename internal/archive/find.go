@@ -33,11 +33,14 @@ func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []me
 	if err != nil {
 		return nil, fmt.Errorf("reading archive %s: %w", name, err)
 	}
+	finder := &finder{name: name, id: id, window: w, stamps: f.stamps.of(f.zone, w), points: points}
+	if f.isCompressed(name) {
+		return finder.compressed(file, stat.Size())
+	}
 	start, err := rowBefore(file, stat.Size(), id)
 	if err != nil {
 		return nil, fmt.Errorf("searching archive %s: %w", name, err)
 	}
-	finder := finder{name: name, id: id, window: w, stamps: f.stamps.of(f.zone, w), points: points}
 	in := bufio.NewReaderSize(io.NewSectionReader(file, start, stat.Size()-start), 64<<10)
 	for {
 		line, err := in.ReadSlice('\n')

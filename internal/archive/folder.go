@@ -19,6 +19,9 @@ const (
 	dailyPrefix   = "daily_"
 	monthlyPrefix = "monthly_"
 	suffix        = ".csv"
+	// compressedSuffix follows the name of a file that is compressed. Who asks for a
+	// file gives the name without it and gets the one that is there.
+	compressedSuffix = ".zst"
 )
 
 // DailyName returns the name of a day's file.
@@ -45,6 +48,9 @@ type Folder struct {
 	path   string
 	zone   *meter.Zone
 	stamps stampTables
+
+	// Compress has files written as zstd from now on. All are read as they are.
+	Compress bool
 }
 
 // OpenFolder returns the folder of archives at path, and creates it where it is
@@ -54,7 +60,8 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 		return nil, fmt.Errorf("opening the archive: %w", err)
 	}
 	return &Folder{fs: fs, path: path, zone: zone}, errors.Join(
-		durable.RemoveTemporary(fs, path, suffix), durable.RemoveTemporary(fs, path, manifestSuffix))
+		durable.RemoveTemporary(fs, path, suffix), durable.RemoveTemporary(fs, path, suffix+compressedSuffix),
+		durable.RemoveTemporary(fs, path, manifestSuffix))
 }
 
 // Files returns the names of the CSV files in the folder, months before days and
@@ -63,6 +70,9 @@ func (f *Folder) Files() ([]string, error) {
 	names, err := f.fs.List(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("listing the archive: %w", err)
+	}
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(name, compressedSuffix)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return !strings.HasSuffix(name, suffix) ||
@@ -74,11 +84,65 @@ func (f *Folder) Files() ([]string, error) {
 		}
 		return strings.Compare(a, b)
 	})
-	return names, nil
+	return slices.Compact(names), nil
 }
 
-// Path returns where a file of the folder is, for the operator.
-func (f *Folder) Path(name string) string { return f.fs.PathJoin(f.path, name) }
+// Path returns where a file of the folder is.
+func (f *Folder) Path(name string) string {
+	if compressed := f.compressed(name); f.exists(compressed) {
+		return compressed
+	}
+	return f.plain(name)
+}
+
+// TargetPath returns where a file is that is written now.
+func (f *Folder) TargetPath(name string) string {
+	if f.Compress {
+		return f.compressed(name)
+	}
+	return f.plain(name)
+}
+
+func (f *Folder) plain(name string) string      { return f.fs.PathJoin(f.path, name) }
+func (f *Folder) compressed(name string) string { return f.plain(name) + compressedSuffix }
+
+// exists reports whether there is a file. Where that cannot be told there may be one,
+// and whoever opens it hears why.
+func (f *Folder) exists(path string) bool {
+	_, err := f.fs.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// Left returns the hash of a plain file beside the compressed one that is read in its
+// stead, and whether there is one: a run that was cut off while it changed the form
+// leaves it, or somebody put it there.
+func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
+	if !f.exists(f.compressed(name)) || !f.exists(f.plain(name)) {
+		return sum, false, nil
+	}
+	file, err := f.fs.Open(f.plain(name))
+	if err != nil {
+		return sum, true, fmt.Errorf("opening archive %s: %w", name, err)
+	}
+	defer file.Close()
+	sum, err = hashOf(file)
+	return sum, true, err
+}
+
+// removeOther removes the form of a file that was not written.
+func (f *Folder) removeOther(name string) error {
+	other := f.plain(name)
+	if !f.Compress {
+		other = f.compressed(name)
+	}
+	if !f.exists(other) {
+		return nil
+	}
+	if err := f.fs.Remove(other); err != nil {
+		return fmt.Errorf("removing %s, whose rows are in its other form: %w", other, err)
+	}
+	return durable.SyncFolder(f.fs, f.path)
+}
 
 // ErrMissing says that there is no such file.
 var ErrMissing = errors.New("there is no such archive")
@@ -126,9 +190,13 @@ func (f *Folder) SHA256(name string) (sum [32]byte, err error) {
 		return sum, err
 	}
 	defer file.Close()
+	return hashOf(file)
+}
+
+func hashOf(file vfs.File) (sum [32]byte, err error) {
 	hash := sha256.New()
 	if _, err := io.Copy(hash, file); err != nil {
-		return sum, fmt.Errorf("reading archive %s: %w", name, err)
+		return sum, fmt.Errorf("reading an archive: %w", err)
 	}
 	return [32]byte(hash.Sum(nil)), nil
 }

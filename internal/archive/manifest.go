@@ -36,7 +36,7 @@ type Manifest struct {
 // NewManifest describes what was written as the file name.
 func (f *Folder) NewManifest(name string, w Written, version string, at time.Time) Manifest {
 	m := Manifest{
-		Period: period(name), File: name, Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
+		Period: period(name), File: f.fs.PathBase(f.Path(name)), Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
 		SHA256: hex.EncodeToString(w.SHA256[:]), Version: version, WrittenAt: at.UTC().Truncate(time.Second),
 	}
 	if w.Rows > 0 {
@@ -50,7 +50,9 @@ func period(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(stem(name), dailyPrefix), monthlyPrefix)
 }
 
-func stem(name string) string { return strings.TrimSuffix(name, suffix) }
+func stem(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, compressedSuffix), suffix)
+}
 
 // Describes reports whether it is the manifest of a file of this hash and length.
 func (m Manifest) Describes(rows uint64, sum [32]byte) bool {
@@ -81,7 +83,7 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return Manifest{}, fmt.Errorf("the manifest of %s %w: %v", name, ErrNoManifest, err)
 	}
-	if m.File != name {
+	if m.File != name && m.File != name+compressedSuffix {
 		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrNoManifest, m.File)
 	}
 	return m, nil
@@ -90,4 +92,4 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 // ErrNoManifest says that what stands in a manifest's place is none.
 var ErrNoManifest = errors.New("is damaged")
 
-func (f *Folder) manifestPath(name string) string { return f.Path(stem(name) + manifestSuffix) }
+func (f *Folder) manifestPath(name string) string { return f.plain(stem(name) + manifestSuffix) }

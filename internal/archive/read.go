@@ -32,9 +32,9 @@ type Reader struct {
 	name   string
 	file   vfs.File
 	size   int64
-	read   int64
+	tap    *tap
 	in     *bufio.Reader
-	sum    hash.Hash
+	text   io.Closer
 	stamps *stamps
 	row    uint64
 	rows   Rows
@@ -54,15 +54,20 @@ func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reading archive %s: %w", name, err), file.Close())
 	}
-	r := &Reader{name: name, file: file, size: stat.Size(), sum: sha256.New(), stamps: f.stamps.of(f.zone, w)}
-	r.in = bufio.NewReaderSize(io.TeeReader(file, r.sum), bufferBytes)
+	r := &Reader{
+		name: name, file: file, size: stat.Size(), tap: &tap{from: file, sum: sha256.New()}, stamps: f.stamps.of(f.zone, w),
+	}
+	text, err := f.decode(name, r.tap)
+	if err != nil {
+		return nil, errors.Join(r.fail(err), file.Close())
+	}
+	r.in, r.text = bufio.NewReaderSize(text, bufferBytes), text
 	line, err := r.in.ReadSlice('\n')
-	r.read = int64(len(line))
 	if err != nil || string(line) != Header+"\n" {
-		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", Header)), file.Close())
+		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", Header)), r.Close())
 	}
 	if err := r.scan(); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
@@ -99,7 +104,6 @@ func (r *Reader) scan() error {
 		return nil
 	}
 	r.row++
-	r.read += int64(len(line))
 	if errors.Is(err, io.EOF) {
 		return r.fail(errors.New("is cut off")) // and must not be taken for the end
 	}
@@ -136,13 +140,27 @@ func splitRow(line []byte) (id, stamp, reading []byte, ok bool) {
 func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
 
 // BytesRead returns how many bytes of the file were read.
-func (r *Reader) BytesRead() int64 { return r.read }
+func (r *Reader) BytesRead() int64 { return r.tap.bytes }
 
 // Size returns how many bytes the file has.
 func (r *Reader) Size() int64 { return r.size }
 
 // SHA256 returns the hash of the file. It is only known once Next has said io.EOF.
-func (r *Reader) SHA256() [32]byte { return [32]byte(r.sum.Sum(nil)) }
+func (r *Reader) SHA256() [32]byte { return [32]byte(r.tap.sum.Sum(nil)) }
 
 // Close closes the file.
-func (r *Reader) Close() error { return r.file.Close() }
+func (r *Reader) Close() error { return errors.Join(r.text.Close(), r.file.Close()) }
+
+// tap hashes and counts what is read of a file.
+type tap struct {
+	from  io.Reader
+	sum   hash.Hash
+	bytes int64
+}
+
+func (t *tap) Read(b []byte) (int, error) {
+	n, err := t.from.Read(b)
+	t.sum.Write(b[:n]) // never fails
+	t.bytes += int64(n)
+	return n, err
+}

@@ -32,10 +32,10 @@ type Writing struct {
 }
 
 // Write makes the file name hold the rows of a source, whole or not at all. The
-// window is the period of the file.
+// window is the period of the file. One in the other form is replaced by it.
 func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing) (Written, error) {
 	var written Written
-	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
+	err := durable.ReplaceFile(f.fs, f.TargetPath(name), func(file io.Writer) (err error) {
 		written, err = f.write(&roomy{file, steps.Room}, w, source, steps.Each)
 		return err
 	}, func(temporary string) error {
@@ -44,6 +44,9 @@ func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing
 		}
 		return steps.Intend(written)
 	})
+	if err == nil {
+		err = f.removeOther(name)
+	}
 	if err != nil {
 		return Written{}, fmt.Errorf("writing archive %s: %w", name, err)
 	}
@@ -56,7 +59,10 @@ func (f *Folder) Preview(w meter.Window, source Source, each func(Rows) error) (
 }
 
 func (f *Folder) write(to io.Writer, w meter.Window, source Source, each func(Rows) error) (Written, error) {
-	behind := startBehind(to)
+	behind, err := startBehind(to, f.Compress)
+	if err != nil {
+		return Written{}, err
+	}
 	writer := &rowWriter{out: behind, stamps: f.stamps.of(f.zone, w)}
 	written, err := writer.all(source, each)
 	if behind.end(); behind.err != nil {

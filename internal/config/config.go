@@ -25,6 +25,9 @@ type API struct {
 	DataDir string
 	// ArchiveDir is the folder of the CSV archives, Archive by default.
 	ArchiveDir string
+	// ArchiveCompress has archives written as zstd; off by default. They are read in
+	// either form.
+	ArchiveCompress bool
 	// SnapshotSize is by how many bytes the journal grows until the state is
 	// written down, 256 MiB by default, and by no less than the last snapshot's
 	// size. 0 turns it off.
@@ -75,6 +78,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created where missing", into(&c.DataDir, parseFolder)})
 	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created where missing", into(&c.ArchiveDir, parseFolder)})
+	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})

@@ -30,6 +30,13 @@ func parseFolder(s string) (string, error) {
 	return s, nil
 }
 
+func parseCompress(s string) (bool, error) {
+	if s != "off" && s != "zstd" {
+		return false, fmt.Errorf("%q is neither off nor zstd", s)
+	}
+	return s == "zstd", nil
+}
+
 // parseHistory checks the path of a file; off becomes the empty string.
 func parseHistory(s string) (string, error) {
 	if s == "off" {

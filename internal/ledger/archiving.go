@@ -164,6 +164,9 @@ func (a *archiving) explain(err error) error {
 
 // sources are memory, the file as it was written last, and the month's archive.
 func (a *archiving) sources(doing string) ([]archive.Source, error) {
+	if err := a.checkLeft(); err != nil {
+		return nil, err
+	}
 	order := a.l.store.SortedByID()
 	a.run.progress.begin(doing+a.name, len(order))
 	sources := []archive.Source{&memory{a: a, order: order}}
@@ -182,6 +185,23 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		sources = append(sources, &within{file, a.window})
 	}
 	return sources, nil
+}
+
+// checkLeft refuses to replace a plain file beside a compressed one, unless it is one
+// that a run was cut off in replacing.
+func (a *archiving) checkLeft() error {
+	sum, there, err := a.l.archive.Left(a.name)
+	if err != nil || !there {
+		return err
+	}
+	known := a.l.store.Intents(a.period)
+	if a.expected != nil {
+		known = append(known, a.expected.SHA256)
+	}
+	if !slices.Contains(known, sum) {
+		return refused("%s was not written: it is there both plain and compressed; move one of them away", a.name)
+	}
+	return nil
 }
 
 // verified opens a file that is to be merged.

@@ -26,11 +26,14 @@ func TestEnergyIsConserved(t *testing.T) {
 			m.registerOne(rt)
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"record":   m.recordOne,
-			"backlog":  m.recordBacklog,
-			"month":    m.archiveMonth,
-			"day":      m.archiveDay,
-			"restart":  func(*rapid.T) { m.restart() },
+			"record":  m.recordOne,
+			"backlog": m.recordBacklog,
+			"month":   m.archiveMonth,
+			"day":     m.archiveDay,
+			"restart": func(rt *rapid.T) {
+				m.compress = rapid.Bool().Draw(rt, "compress")
+				m.restart()
+			},
 			"snapshot": func(*rapid.T) { m.snapshot() },
 			"crash":    func(*rapid.T) { m.kill() },
 		})
@@ -85,15 +88,22 @@ func (m *machine) wantEachReadingOnce(rt *rapid.T) {
 }
 
 func (m *machine) eachFileRow(rt *rapid.T, note func(meter.Reading)) {
-	names, err := m.fs.List("Archive")
+	folder, err := archive.OpenFolder(m.fs, "Archive", m.zone)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	names, err := folder.Files()
 	if err != nil {
 		rt.Fatal(err)
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, "monthly_") || !strings.HasSuffix(name, ".csv") {
+		if !strings.HasPrefix(name, "monthly_") {
 			continue
 		}
-		file, err := m.fs.Open(m.fs.PathJoin("Archive", name))
+		if _, both, err := folder.Left(name); both || err != nil {
+			rt.Fatalf("%s is there in two forms, %v", name, err)
+		}
+		file, _, err := folder.OpenText(name, func(r io.Reader) io.Reader { return r })
 		if err != nil {
 			rt.Fatal(err)
 		}

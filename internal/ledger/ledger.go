@@ -37,6 +37,8 @@ type Options struct {
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
 	DiskFreeMin uint64
+	// ArchiveCompress has archives written as zstd. They are read in either form.
+	ArchiveCompress bool
 	// Version is the program's, for the manifests of archives.
 	Version string
 }
@@ -103,6 +105,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if l.archive, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
 		return err
 	}
+	l.archive.Compress = o.ArchiveCompress
 	folder := o.FS.PathJoin(o.DataDir, "journal")
 	if version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)

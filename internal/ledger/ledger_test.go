@@ -36,6 +36,7 @@ type bench struct {
 	snapshotBytes int64
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
+	compress      bool
 }
 
 func newBench(t testing.TB, zone string) *bench {
@@ -50,7 +51,7 @@ func (b *bench) options() ledger.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin,
-		Version: "test",
+		Version: "test", ArchiveCompress: b.compress,
 	}
 }
 

@@ -12,17 +12,13 @@ import (
 
 // rowByRow takes the rows of a file, of ours or of others, as if meters had sent them.
 func (r *restorer) rowByRow(ctx context.Context, name string) error {
-	size, err := r.l.archive.Size(name)
+	text, size, err := r.l.archive.OpenText(name, func(file io.Reader) io.Reader { return &watched{file, r} })
 	if err != nil {
 		return err
 	}
-	file, err := r.l.archive.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
+	defer text.Close()
 	r.run.progress.beginBytes("reading "+name, size)
-	in, err := archive.NewCSVReader(&watched{file, r}, r.l.zone)
+	in, err := archive.NewCSVReader(text, r.l.zone)
 	if errors.Is(err, archive.ErrSyntax) || errors.Is(err, archive.ErrRowTooLong) {
 		r.refuse(name, 0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
 		return nil

@@ -1,0 +1,249 @@
+package archive
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sort"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/klauspost/compress/zstd"
+
+	"meterledger/internal/meter"
+)
+
+// A compressed archive is zstd frames of whole lines, one behind another, which any
+// reader of zstd takes for the CSV. In a skippable frame, which readers pass over,
+// an index follows:
+//
+//	+-------------+---------------+-----------------------+--------------+------------+
+//	| 5D 2A 4D 18 | length uint32 | an entry for each     | n of entries | "MLINDEX1" |
+//	|             |               | frame, 77 bytes       | uint64       |            |
+//	+-------------+---------------+-----------------------+--------------+------------+
+//
+//	entry: offset of the frame uint64 | length of the meter's id uint8 | id, filled up to 64 bytes | CRC32C
+//
+// The meter is that of the frame's first row. The checksum covers the frame's number,
+// from 0, as uint64 and the entry before it. The first four bytes and the length
+// are little-endian, as zstd has them; the other numbers are big-endian.
+const (
+	frameBytes     = 512 << 10 // of text in a frame
+	entryBytes     = 8 + 1 + meter.IDLengthMax + 4
+	entrySumAt     = entryBytes - 4
+	skippableBytes = 8
+	skippableMagic = 0x184D2A5D
+	footerBytes    = 8 + len(indexMagic)
+	indexMagic     = "MLINDEX1"
+	frameBytesMax  = 2 * frameBytes // of a frame, however badly it compresses
+)
+
+// frames makes the frames and the index of one file. A nil one leaves everything as
+// it is.
+type frames struct {
+	encoder *zstd.Encoder
+	frame   []byte
+	entries []byte
+	offset  uint64
+}
+
+// newFrames also says how much text makes a frame.
+func newFrames(compress bool) (f *frames, textBytes int, err error) {
+	if !compress {
+		return nil, bufferBytes, nil
+	}
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	return &frames{encoder: encoder}, frameBytes, err
+}
+
+// encode returns some lines as a frame, valid until the next call.
+func (f *frames) encode(lines []byte) []byte {
+	if f == nil || len(lines) == 0 {
+		return lines
+	}
+	first := lines
+	if f.offset == 0 {
+		first = lines[len(Header)+1:]
+	}
+	id, _, _ := bytes.Cut(first, []byte{','})
+	var entry [entryBytes]byte
+	binary.BigEndian.PutUint64(entry[:], f.offset)
+	entry[8] = uint8(copy(entry[9:entrySumAt], id))
+	binary.BigEndian.PutUint32(entry[entrySumAt:], entrySum(len(f.entries)/entryBytes, &entry))
+	f.entries = append(f.entries, entry[:]...)
+	f.frame = f.encoder.EncodeAll(lines, f.frame[:0])
+	f.offset += uint64(len(f.frame))
+	return f.frame
+}
+
+func entrySum(n int, entry *[entryBytes]byte) uint32 {
+	sum := crc32.Update(0, castagnoli, binary.BigEndian.AppendUint64(nil, uint64(n)))
+	return crc32.Update(sum, castagnoli, entry[:entrySumAt])
+}
+
+// index returns what follows the frames.
+func (f *frames) index() []byte {
+	if f == nil {
+		return nil
+	}
+	b := binary.LittleEndian.AppendUint32(nil, skippableMagic)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.entries)+footerBytes))
+	b = append(b, f.entries...)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(f.entries)/entryBytes))
+	return append(b, indexMagic...)
+}
+
+func (f *Folder) isCompressed(name string) bool { return f.Path(name) != f.plain(name) }
+
+// decode returns the text of a file.
+func (f *Folder) decode(name string, file io.Reader) (io.ReadCloser, error) {
+	if !f.isCompressed(name) {
+		return io.NopCloser(file), nil
+	}
+	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return decoder.IOReadCloser(), nil
+}
+
+// OpenText opens the text of a file, and returns how many bytes the file has. Tapped
+// hands on what is read of the file itself.
+func (f *Folder) OpenText(name string, tapped func(io.Reader) io.Reader) (text io.ReadCloser, size int64, err error) {
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	stat, err := file.Stat()
+	if err == nil {
+		text, err = f.decode(name, tapped(file))
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
+	}
+	return &textFile{text, file}, stat.Size(), nil
+}
+
+// textFile closes the file with its text.
+type textFile struct {
+	io.ReadCloser
+	file vfs.File
+}
+
+func (t *textFile) Close() error { return errors.Join(t.ReadCloser.Close(), t.file.Close()) }
+
+// frameDecoder decodes single frames; it may be used by many at once.
+var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameBytesMax))
+})
+
+// compressed finds a meter's rows by the index: from the last frame that begins
+// before the meter, as many as hold rows of it.
+func (f *finder) compressed(file vfs.File, size int64) ([]meter.Point, error) {
+	index, err := readIndex(file, size)
+	if err != nil {
+		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+	}
+	decoder, err := frameDecoder()
+	if err != nil {
+		return nil, err
+	}
+	first, err := index.before(f.id)
+	if err != nil {
+		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+	}
+	var frame, text []byte
+	for n := first; n < index.n; n++ {
+		if frame, err = index.frame(n, frame); err == nil {
+			text, err = decoder.DecodeAll(frame, text[:0])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading frame %d of archive %s: %w", n, f.name, err)
+		}
+		lines := text
+		if n == 0 {
+			lines = bytes.TrimPrefix(text, []byte(Header+"\n"))
+		}
+		for line := range bytes.Lines(lines) {
+			if beyond, err := f.row(bytes.TrimSuffix(line, []byte{'\n'})); beyond || err != nil {
+				return f.points, err
+			}
+		}
+	}
+	return f.points, nil
+}
+
+// index is the end of a compressed file.
+type index struct {
+	file io.ReaderAt
+	n    int   // of frames
+	from int64 // where the skippable frame begins
+}
+
+var (
+	errNoIndex = errors.New("it has no index behind its frames")
+	errIndex   = errors.New("its index is damaged")
+)
+
+func readIndex(file io.ReaderAt, size int64) (*index, error) {
+	footer := make([]byte, footerBytes)
+	if size < int64(footerBytes) {
+		return nil, errNoIndex
+	}
+	if _, err := file.ReadAt(footer, size-int64(footerBytes)); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint64(footer)
+	if string(footer[8:]) != indexMagic || n > uint64(size)/entryBytes {
+		return nil, errNoIndex
+	}
+	from := size - int64(footerBytes) - int64(n)*entryBytes - skippableBytes
+	if from < 0 {
+		return nil, errNoIndex
+	}
+	return &index{file: file, n: int(n), from: from}, nil
+}
+
+// entry returns where a frame begins, and the meter of its first row.
+func (x *index) entry(n int) (offset int64, id []byte, err error) {
+	var entry [entryBytes]byte
+	if _, err := x.file.ReadAt(entry[:], x.from+skippableBytes+int64(n)*entryBytes); err != nil {
+		return 0, nil, err
+	}
+	if binary.BigEndian.Uint32(entry[entrySumAt:]) != entrySum(n, &entry) || entry[8] > meter.IDLengthMax {
+		return 0, nil, errIndex
+	}
+	return int64(binary.BigEndian.Uint64(entry[:])), entry[9:][:entry[8]], nil
+}
+
+// before returns the last frame that begins before a meter, or the first.
+func (x *index) before(id meter.ID) (n int, err error) {
+	var failure error
+	place := sort.Search(x.n, func(n int) bool {
+		_, first, err := x.entry(n)
+		failure = errors.Join(failure, err)
+		return err != nil || string(first) >= string(id)
+	})
+	return max(place-1, 0), failure
+}
+
+// frame reads a frame as it stands.
+func (x *index) frame(n int, buffer []byte) ([]byte, error) {
+	offset, _, err := x.entry(n)
+	end := x.from
+	if err == nil && n+1 < x.n {
+		end, _, err = x.entry(n + 1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if offset < 0 || end < offset || end-offset > frameBytesMax {
+		return nil, errIndex
+	}
+	buffer = append(buffer[:0], make([]byte, end-offset)...)
+	_, err = x.file.ReadAt(buffer, offset)
+	return buffer, err
+}
