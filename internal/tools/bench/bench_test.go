@@ -49,7 +49,8 @@ func buildAndRun(m *testing.M) int {
 // its JSON.
 func measure(t *testing.T, args ...string) (table string, told report) {
 	t.Helper()
-	dir := t.TempDir()
+	t.Chdir(t.TempDir())
+	const dir = "bench" // relative, as the default is
 	var out bytes.Buffer
 	err := run(t.Context(), append([]string{"-quick", "-bin", binaries, "-dir", dir}, args...), &out, t.Output())
 	if err != nil {

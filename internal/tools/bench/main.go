@@ -56,22 +56,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.scratch)) }()
 	report := newReport(s.quick)
-	for _, r := range s.rows {
+	err = b.measure(ctx, s.rows, report, stderr)
+	report.end()
+	return errors.Join(err, report.print(stdout), report.write(s.json)) // minutes of measuring are told even if the next row failed
+}
+
+// measure fills the report row by row, until one fails.
+func (b *bench) measure(ctx context.Context, rows []row, report *report, progress io.Writer) error {
+	for _, r := range rows {
 		started := time.Now()
-		fmt.Fprintf(stderr, "%s …", r.name)
+		fmt.Fprintf(progress, "%s …", r.name)
 		lines, err := r.measure(ctx, b)
 		if err = errors.Join(err, b.tidy()); err != nil {
-			fmt.Fprintln(stderr)
+			fmt.Fprintln(progress)
 			return fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, err, b.logPath)
 		}
-		fmt.Fprintf(stderr, " %s\n", time.Since(started).Round(time.Second/10))
+		fmt.Fprintf(progress, " %s\n", time.Since(started).Round(time.Second/10))
 		report.add(r.name, lines)
 	}
-	report.end()
-	if err := report.print(stdout); err != nil {
-		return err
-	}
-	return report.write(s.json)
+	return nil
 }
 
 // bench is what the rows measure with.
@@ -111,7 +114,11 @@ func newBench(s settings, stderr io.Writer) (*bench, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the households: %w", err)
 	}
-	b := &bench{bin: s.bin, scratch: filepath.Join(s.dir, "scratch"), logPath: filepath.Join(s.dir, "programs.log"), sizes: s.sizes, zone: zone, homes: homes, now: time.Now()}
+	dir, err := filepath.Abs(s.dir) // children work in a folder of their own
+	if err != nil {
+		return nil, fmt.Errorf("finding the folder of the benchmark: %w", err)
+	}
+	b := &bench{bin: s.bin, scratch: filepath.Join(dir, "scratch"), logPath: filepath.Join(dir, "programs.log"), sizes: s.sizes, zone: zone, homes: homes, now: time.Now()}
 	b.self = filepath.Join(b.scratch, "self")
 	if err := errors.Join(os.RemoveAll(b.scratch), os.MkdirAll(b.self, 0o755)); err != nil {
 		return nil, fmt.Errorf("making the folder of the benchmark: %w", err)
