@@ -34,7 +34,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 
-check: lint race soak ## the stricter checks that CI runs after the tests
+check: lint race proofs soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -44,7 +44,7 @@ lint: ## formatting, vet, staticcheck
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
 
-proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes many minutes and up to 10 GiB
+proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/ledger
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
