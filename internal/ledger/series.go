@@ -120,6 +120,16 @@ func (p *Page) Release() {
 // Count returns how many buckets the page has.
 func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
 
+// Run returns the readings of a page that is a plain run of half hours: ascending, none
+// clipped, and each received. It returns none for any other page.
+func (p *Page) Run() []meter.Point {
+	n := p.Count()
+	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 {
+		return nil
+	}
+	return p.registers.points // which lie between the edges, so there is one at each
+}
+
 // Buckets returns the page's buckets in the order that was asked for. Each is valid
 // until the next.
 func (p *Page) Buckets() iter.Seq[*Bucket] {

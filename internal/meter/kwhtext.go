@@ -1,18 +1,27 @@
 package meter
 
 import (
-	"encoding/binary"
-	"math/bits"
-	"slices"
+	"fmt"
+	"strconv"
+	"strings"
 )
 
 func (k KWh) String() string { return string(k.Append(nil)) }
 
-// Append writes k in plain decimal notation, without trailing zeros.
-func (k KWh) Append(b []byte) []byte {
-	if milli, few := k.milli(); few {
-		return appendMilli(b, milli)
+// Append writes k in plain decimal notation, without trailing zeros. Some of b's
+// capacity behind that may be written to.
+func (k KWh) Append(b []byte) []byte { return k.Text().append(b) }
+
+// Text returns k in plain decimal notation, without trailing zeros.
+func (k KWh) Text() Text {
+	if milli, few := k.Milli(); few {
+		return MilliText(milli)
 	}
+	return k.longText()
+}
+
+// longText returns any k as Text does.
+func (k KWh) longText() Text {
 	var text [KWhDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
 	at, rest := len(text), uint64(k.coefficient)
 	for range k.scale {
@@ -29,26 +38,16 @@ func (k KWh) Append(b []byte) []byte {
 	}
 	at--
 	text[at] = byte('0' + rest)
-	return append(b, text[at:]...)
-}
-
-// AppendSub writes the energy between two registers, as Energy does.
-func (k KWh) AppendSub(b []byte, earlier KWh) []byte {
-	to, few := k.milli()
-	from, alsoFew := earlier.milli()
-	if few && alsoFew && to >= from {
-		return appendMilli(b, to-from)
-	}
-	return append(b, k.Sub(earlier).String()...)
+	return textOf(text[at:])
 }
 
 // milliMax is one more than the most thousandths that are written three digits at a time.
 const milliMax = 1_000_000_000
 
-// milli returns k in thousandths, and false where that is not exact or they are too
-// many. Nearly all registers are such: a meter shows watt hours, and starts again before
-// it comes to a million kWh.
-func (k KWh) milli() (uint64, bool) {
+// Milli returns k in thousandths, and false where that is not exact or they are too
+// many to be written by MilliText. Nearly all registers are such: a meter shows watt
+// hours, and starts again before it comes to a million kWh.
+func (k KWh) Milli() (uint64, bool) {
 	if k.scale > 3 || k.coefficient >= milliMax {
 		return 0, false
 	}
@@ -56,29 +55,44 @@ func (k KWh) milli() (uint64, bool) {
 	return milli, milli < milliMax
 }
 
-// appendMilli writes thousandths without trailing zeros. Each of the two parts is made
-// in a register of the processor and stored at once.
-func appendMilli(b []byte, milli uint64) []byte {
-	const zeros = 0x303030303030
-	whole, fraction := milli/1000, milli%1000
-	digits := uint64(triplets[whole/1000]) | uint64(triplets[whole%1000])<<24 // the first one lowest
-	leading := min(bits.TrailingZeros64(digits^zeros)/8, 5)
-	at := len(b)
-	b = slices.Grow(b, 16)[:at+16]
-	binary.LittleEndian.PutUint64(b[at:], digits>>(8*leading))
-	at += 6 - leading
-	if fraction == 0 {
-		return b[:at]
+// MilliText writes thousandths, up to a million, as KWh.Text does.
+func MilliText(milli uint64) Text {
+	if milli < 1000 { // as the energy of half an hour is in a home
+		fraction := triplets[milli]
+		return Text{first: '0' | '.'<<8 | fraction.text()<<16, length: int(1 + fraction.decimals())}
 	}
-	text := triplets[fraction]
-	binary.LittleEndian.PutUint32(b[at:], '.'|text<<8)
-	return b[:at+4-bits.LeadingZeros32((text^0x303030)<<8)/8]
+	whole := milli / 1000
+	fraction := triplets[(milli-1000*whole)%1024]
+	first, rest, length := whole, triplet(0), uint64(0)
+	if thousands := whole / 1000; thousands > 0 {
+		first, rest, length = thousands, triplets[(whole-1000*thousands)%1024], 3
+	}
+	head := triplets[first%1024]
+	digits := head.text()>>((24-8*head.length())%64) | rest.text()<<(8*head.length()%64) // the first one lowest
+	length += head.length()
+	point := '.' | fraction.text()<<8
+	return Text{
+		first:  digits | point<<(8*length%64),
+		second: point >> ((64 - 8*length) % 64),
+		length: int(length + fraction.decimals()),
+	}
 }
 
-// triplets are the numbers from 000 to 999 as text, the first digit lowest.
-var triplets = func() (texts [1000]uint32) {
-	for i := range uint32(1000) {
-		texts[i] = '0' + i/100 | ('0'+i/10%10)<<8 | ('0'+i%10)<<16
+// triplet is a number of three digits as text, the first digit lowest, and how long it
+// is in front of a point and, with the point, behind it.
+type triplet uint32
+
+func (t triplet) text() uint64     { return uint64(t & 0xffffff) }
+func (t triplet) length() uint64   { return uint64(t >> 24 & 7) } // without leading zeros: 1 to 3
+func (t triplet) decimals() uint64 { return uint64(t >> 28) }     // without trailing zeros: 0, or 2 to 4
+
+// triplets are the numbers from 000 to 999. There is room for any index of ten bits,
+// which need not be checked.
+var triplets = func() (texts [1024]triplet) {
+	for i := range 1000 {
+		text := fmt.Sprintf("%03d", i)
+		length, decimals := len(strconv.Itoa(i)), len(strings.TrimRight("."+text, ".0"))
+		texts[i] = triplet(text[0]) | triplet(text[1])<<8 | triplet(text[2])<<16 | triplet(length)<<24 | triplet(decimals)<<28
 	}
 	return texts
 }()

@@ -42,3 +42,24 @@ func TestRegistersAsMetersShowThemAreWrittenExactly(t *testing.T) {
 		wantText(t, rapid.Int64Range(0, 2_000_000_000).Draw(t, "coefficient"), rapid.Uint8Range(0, 4).Draw(t, "scale"))
 	})
 }
+
+func TestThousandthsAreWrittenAsTheirRegisterIs(t *testing.T) {
+	var room [24]byte
+	check := func(t interface {
+		Helper()
+		Errorf(format string, args ...any)
+	}, milli int64,
+	) {
+		t.Helper()
+		got, want := string(room[:meter.MilliText(uint64(milli)).Put(room[:])]), decimal.New(milli, -3).String()
+		if got != want {
+			t.Errorf("%d thousandths are written as %s, want %s", milli, got, want)
+		}
+	}
+	for milli := range int64(10_000) {
+		for _, at := range []int64{0, 990_000, 9_990_000, 999_990_000} {
+			check(t, at+milli)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) { check(t, rapid.Int64Range(0, 999_999_999).Draw(t, "milli")) })
+}

@@ -26,61 +26,74 @@ var pageChunks = sync.Pool{New: func() any {
 // does by reflection, because a page has up to 25,000 buckets of nine fields; a test
 // holds the two against each other.
 type pageWriter struct {
+	w      http.ResponseWriter
 	stamps *meter.Stamps
-	edges  [2]edgeText // of the bucket that was written last
-	to     int         // which of them is its later one
-	b      []byte
+	edges  [2]edgeText // of the row that was written last
+	last   int         // which of them is its end
+	opener byte        // what stands before the next bucket
+	b      []byte      // with room for another bucket
+	begun  bool        // a part of the page was sent
 }
 
-// edgeText is the end of a bucket as it is written. Neighbours share one.
+// edgeText is an end of a bucket as it is written.
 type edgeText struct {
+	short           bool // its texts and milli hold all of it
 	slot            meter.Slot
-	stamp, register shortText // the stamp is empty before the first
-}
-
-// shortText has room for a stamp with its offset, or a register. It is always copied
-// whole, which takes two moves; a copy of just its length would be a call.
-type shortText struct {
-	room   [32]byte
-	length int
-}
-
-// put appends a text to b, which must have room for 32 bytes.
-func (t *shortText) put(b []byte) []byte {
-	end := len(b)
-	*(*[len(t.room)]byte)(b[end : end+len(t.room)]) = t.room
-	return b[:end+t.length]
+	milli           uint64 // the register, in Wh
+	stamp, register meter.Text
 }
 
 // writePage answers with a page. A small one is sent in one piece, with its length.
 func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval ledger.Interval, page *ledger.Page, next string) {
 	room := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(room)
-	p := pageWriter{stamps: meter.NewStamps(zone)}
+	p := pageWriter{w: w, stamps: meter.NewStamps(zone), opener: '['}
 	p.b = appendPageHead((*room)[:0], id, interval, page.Count(), next)
-	begun, separator := false, ""
-	for bucket := range page.Buckets() {
-		p.b = append(p.b, separator...)
-		separator = ","
-		p.bucket(bucket)
-		if len(p.b) < pageChunkBytes {
-			continue
-		}
-		if !begun {
-			begun = true
-			web.BeginJSON(w)
-		}
-		if _, err := w.Write(p.b); err != nil {
-			return // the caller has gone; nobody is left to tell
-		}
-		p.b = p.b[:0]
+	if !p.buckets(page) {
+		return // the caller has gone; nobody is left to tell
+	}
+	if p.opener == '[' {
+		p.b = append(p.b, p.opener)
 	}
 	p.b = append(p.b, "]}"...)
-	if !begun {
+	if !p.begun {
 		web.WriteEncoded(w, http.StatusOK, p.b)
 		return
 	}
 	_, _ = w.Write(append(p.b, '\n')) // as above
+}
+
+// buckets writes all buckets of a page, and reports whether they could be sent.
+func (p *pageWriter) buckets(page *ledger.Page) bool {
+	if run := page.Run(); run != nil {
+		for i := range run[1:] {
+			p.complete(run[i], run[i+1])
+			if !p.sendFull() {
+				return false
+			}
+		}
+		return true
+	}
+	for bucket := range page.Buckets() {
+		p.bucket(bucket)
+		if !p.sendFull() {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pageWriter) sendFull() bool {
+	if len(p.b) < pageChunkBytes {
+		return true
+	}
+	if !p.begun {
+		p.begun = true
+		web.BeginJSON(p.w)
+	}
+	_, err := p.w.Write(p.b)
+	p.b = p.b[:0]
+	return err == nil
 }
 
 func appendPageHead(b []byte, id meter.ID, interval ledger.Interval, count int, next string) []byte {
@@ -91,32 +104,106 @@ func appendPageHead(b []byte, id meter.ID, interval ledger.Interval, count int, 
 	b = append(b, `","count":`...)
 	b = strconv.AppendInt(b, int64(count), 10)
 	if next == "" {
-		return append(b, `,"next":null,"results":[`...)
+		return append(b, `,"next":null,"results":`...)
 	}
 	b = append(b, `,"next":"`...)
 	b = append(b, next...)
-	return append(b, `","results":[`...)
+	return append(b, `","results":`...)
 }
 
+// What stands between the texts of a complete bucket, with room behind it that is
+// written over by what follows: an array of a fixed size is written in a few moves.
+var (
+	rowStart       = [32]byte([]byte(`,{"interval_start":"            `))
+	rowEnd         = [32]byte([]byte(`","interval_end":"              `))
+	rowRegister    = [32]byte([]byte(`","start_reading":              `))
+	rowLater       = [16]byte([]byte(`,"end_reading": `))
+	rowConsumption = [16]byte([]byte(`,"consumption": `))
+	rowRest        = [80]byte([]byte(`,"complete":true,"clipped":false,"estimated":false,"missing":null}              `))
+)
+
+// Where they stand, and how long the later ones are.
+const (
+	rowStampBytes       = len("2026-11-23T10:30:00")
+	rowStartAt          = len(`,{"interval_start":"`)
+	rowEndAt            = rowStartAt + rowStampBytes + len(`","interval_end":"`)
+	rowRegisterAt       = rowEndAt + rowStampBytes + len(`","start_reading":`)
+	rowLaterBytes       = len(`,"end_reading":`)
+	rowConsumptionBytes = len(`,"consumption":`)
+	rowRestBytes        = len(`,"complete":true,"clipped":false,"estimated":false,"missing":null}`)
+)
+
+// complete writes a bucket all of which was received, as nearly all are, from its
+// readings at both ends.
+func (p *pageWriter) complete(start, end meter.Point) {
+	from, to := &p.edges[p.last], &p.edges[1-p.last]
+	if from.slot != start.Slot {
+		p.edge(from, start)
+	}
+	p.edge(to, end)
+	p.last = 1 - p.last
+	if !from.short || !to.short || from.milli > to.milli {
+		p.longhand(&ledger.Bucket{
+			Window: meter.Window{From: start.Slot, To: end.Slot}, Complete: true,
+			Start: ledger.Boundary{Register: start.Register, Source: ledger.Received},
+			End:   ledger.Boundary{Register: end.Register, Source: ledger.Received},
+		})
+		return
+	}
+	b := (*[bucketBytesMax]byte)(p.b[len(p.b) : len(p.b)+bucketBytesMax])
+	*(*[len(rowStart)]byte)(b[:]) = rowStart
+	b[0], p.opener = p.opener, ','
+	from.stamp.Put(b[rowStartAt:])
+	*(*[len(rowEnd)]byte)(b[rowStartAt+rowStampBytes:]) = rowEnd
+	to.stamp.Put(b[rowEndAt:])
+	*(*[len(rowRegister)]byte)(b[rowEndAt+rowStampBytes:]) = rowRegister
+	at := rowRegisterAt
+	at += from.register.Put(b[at:])
+	*(*[len(rowLater)]byte)(b[at:]) = rowLater
+	at += rowLaterBytes
+	at += to.register.Put(b[at:])
+	*(*[len(rowConsumption)]byte)(b[at:]) = rowConsumption
+	at += rowConsumptionBytes
+	at += meter.MilliText(to.milli - from.milli).Put(b[at:])
+	*(*[len(rowRest)]byte)(b[at:]) = rowRest
+	p.b = p.b[:len(p.b)+at+rowRestBytes]
+}
+
+// edge makes the texts of the end of a bucket.
+func (p *pageWriter) edge(text *edgeText, at meter.Point) {
+	var plain, few bool
+	text.slot = at.Slot
+	text.stamp, plain = p.stamps.Text(at.Slot)
+	text.milli, few = at.Register.Milli()
+	text.register = meter.MilliText(text.milli)
+	text.short = plain && few
+}
+
+// bucket writes a bucket.
 func (p *pageWriter) bucket(bucket *ledger.Bucket) {
-	from, to := p.look(bucket)
-	b := append(p.b, `{"interval_start":"`...)
-	b = from.stamp.put(b)
+	if bucket.Complete && !bucket.Clipped {
+		p.complete(meter.Point{Slot: bucket.Window.From, Register: bucket.Start.Register}, meter.Point{Slot: bucket.Window.To, Register: bucket.End.Register})
+		return
+	}
+	p.longhand(bucket)
+}
+
+// longhand writes a bucket of any sort.
+func (p *pageWriter) longhand(bucket *ledger.Bucket) {
+	b := append(append(p.b, p.opener), `{"interval_start":"`...)
+	p.opener = ','
+	b = p.stamps.Append(b, bucket.Window.From)
 	b = append(b, `","interval_end":"`...)
-	b = to.stamp.put(b)
+	b = p.stamps.Append(b, bucket.Window.To)
 	b = append(b, `","start_reading":`...)
-	b = from.register.put(b)
+	b = appendRegister(b, bucket.Start)
 	b = append(b, `,"end_reading":`...)
-	b = to.register.put(b)
+	b = appendRegister(b, bucket.End)
 	b = append(b, `,"consumption":`...)
 	if bucket.Known() {
-		b = bucket.End.Register.AppendSub(b, bucket.Start.Register)
+		b = append(b, bucket.End.Register.Sub(bucket.Start.Register).String()...)
 	} else {
 		b = append(b, "null"...)
-	}
-	if bucket.Complete && !bucket.Clipped { // as nearly all are
-		p.b = append(b, `,"complete":true,"clipped":false,"estimated":false,"missing":null}`...)
-		return
 	}
 	b = strconv.AppendBool(append(b, `,"complete":`...), bucket.Complete)
 	b = strconv.AppendBool(append(b, `,"clipped":`...), bucket.Clipped)
@@ -126,34 +213,11 @@ func (p *pageWriter) bucket(bucket *ledger.Bucket) {
 	p.b = append(b, '}')
 }
 
-// look makes the texts of a bucket's ends, but for the one that it shares with the
-// bucket before.
-func (p *pageWriter) look(bucket *ledger.Bucket) (from, to *edgeText) {
-	from, to = &p.edges[1-p.to], &p.edges[p.to]
-	switch {
-	case to.stamp.length > 0 && to.slot == bucket.Window.From: // ascending
-		from, to = to, from
-		p.to = 1 - p.to
-		p.edge(to, bucket.Window.To, bucket.End)
-	case from.stamp.length > 0 && from.slot == bucket.Window.To: // descending
-		from, to = to, from
-		p.to = 1 - p.to
-		p.edge(from, bucket.Window.From, bucket.Start)
-	default:
-		p.edge(from, bucket.Window.From, bucket.Start)
-		p.edge(to, bucket.Window.To, bucket.End)
-	}
-	return from, to
-}
-
-func (p *pageWriter) edge(text *edgeText, slot meter.Slot, boundary ledger.Boundary) {
-	text.slot = slot
-	text.stamp.length = len(p.stamps.Append(text.stamp.room[:0], slot))
+func appendRegister(b []byte, boundary ledger.Boundary) []byte {
 	if boundary.Source == ledger.Missing {
-		text.register.length = copy(text.register.room[:], "null")
-	} else {
-		text.register.length = len(boundary.Register.Append(text.register.room[:0]))
+		return append(b, "null"...)
 	}
+	return boundary.Register.Append(b)
 }
 
 // missing names the ends of a bucket whose registers were not received.
