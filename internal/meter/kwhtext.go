@@ -55,7 +55,7 @@ func (k KWh) Milli() (uint64, bool) {
 	return milli, milli < milliMax
 }
 
-// MilliText writes thousandths, up to a million, as KWh.Text does.
+// MilliText writes thousandths of a kWh, fewer than 1,000,000,000, as KWh.Text does.
 func MilliText(milli uint64) Text {
 	if milli < 1000 { // as the energy of half an hour is in a home
 		fraction := triplets[milli]

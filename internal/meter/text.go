@@ -25,8 +25,8 @@ func textOf(s []byte) Text {
 	}
 }
 
-// Put writes the text at the beginning of b and returns its length. All of b, which is
-// at least 24 bytes, may be written to.
+// Put writes the text at the beginning of b and returns its length. The first 24 bytes
+// of b, which it must have, may all be written to.
 func (t Text) Put(b []byte) int {
 	_ = b[textRoom-1]
 	binary.LittleEndian.PutUint64(b[0:], t.first)
