@@ -88,14 +88,16 @@ func (q SeriesQuery) cut(zone *meter.Zone, w meter.Window) Page {
 
 // halfHours cuts a window as cut does, without asking the calendar.
 func (p *Page) halfHours(at, end meter.Slot, size int) meter.Slot {
-	step := meter.Slot(1)
+	step, n := meter.Slot(1), end-at
 	if p.descending {
-		step = ^meter.Slot(0) // one back
+		step, n = ^meter.Slot(0), at-end // one back
 	}
-	for at != end && p.Count() < size {
+	edges := p.edges
+	for range min(int(n), size) {
 		at += step
-		p.edges = append(p.edges, at)
+		edges = append(edges, at)
 	}
+	p.edges = edges
 	return at
 }
 

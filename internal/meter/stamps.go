@@ -24,25 +24,26 @@ func (s *Stamps) Append(b []byte, slot Slot) []byte {
 	if t, ok := s.Text(slot); ok {
 		return t.append(b)
 	}
+	if s.Turn(slot) {
+		return s.Append(b, slot)
+	}
 	return append(b, s.zone.Stamp(slot)...)
 }
 
-// Text returns the stamp of a slot, and false where the clock is changed nearby, so that
-// the stamp may have an offset and be too long for a Text.
+// Text returns the stamp of a slot, and false where it does not lie in the day that is
+// remembered.
 func (s *Stamps) Text(slot Slot) (Text, bool) {
-	if slot-s.first >= s.slots && !s.remember(slot) { // which wraps around for earlier ones
-		return Text{}, false
-	}
-	clock := clockTimes[(slot-s.first)%64]
-	return Text{s.date.first, s.date.second | clock<<24, clock >> 40, stampLength}, true
+	place := slot - s.first // which wraps around for earlier ones
+	clock := clockTimes[place%64]
+	return Text{s.date.first, s.date.second | clock<<24, clock >> 40, stampLength}, place < s.slots
 }
 
 // stampLength is the length of a stamp without an offset, as 2026-11-23T10:30:00.
 const stampLength = len(time.DateOnly + "T" + time.TimeOnly)
 
-// remember makes the day of a slot the remembered one, unless the clock is changed
-// nearby.
-func (s *Stamps) remember(slot Slot) bool {
+// Turn makes the day of a slot the remembered one. It reports false where the clock is
+// changed nearby, so that stamps may have an offset and be too long for a Text.
+func (s *Stamps) Turn(slot Slot) bool {
 	s.slots = 0
 	if !s.calm.Contains(slot) && !s.findCalm(slot) {
 		return false

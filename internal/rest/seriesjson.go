@@ -28,17 +28,14 @@ var pageChunks = sync.Pool{New: func() any {
 type pageWriter struct {
 	w      http.ResponseWriter
 	stamps *meter.Stamps
-	edges  [2]edgeText // of the row that was written last
-	last   int         // which of them is its end
-	opener byte        // what stands before the next bucket
-	b      []byte      // with room for another bucket
-	begun  bool        // a part of the page was sent
+	opener byte   // what stands before the next bucket
+	b      []byte // with room for another bucket
+	begun  bool   // a part of the page was sent
 }
 
-// edgeText is an end of a bucket as it is written.
-type edgeText struct {
-	short           bool // its texts and milli hold all of it
-	slot            meter.Slot
+// edge is an end of a bucket as it is written.
+type edge struct {
+	short           bool   // its texts and milli hold all of it
 	milli           uint64 // the register, in Wh
 	stamp, register meter.Text
 }
@@ -66,27 +63,34 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval le
 // buckets writes all buckets of a page, and reports whether they could be sent.
 func (p *pageWriter) buckets(page *ledger.Page) bool {
 	if run := page.Run(); run != nil {
-		for i := range run[1:] {
-			p.complete(run[i], run[i+1])
-			if !p.sendFull() {
-				return false
-			}
-		}
-		return true
+		return p.run(run)
 	}
 	for bucket := range page.Buckets() {
 		p.bucket(bucket)
-		if !p.sendFull() {
+		if len(p.b) >= pageChunkBytes && !p.send() {
 			return false
 		}
 	}
 	return true
 }
 
-func (p *pageWriter) sendFull() bool {
-	if len(p.b) < pageChunkBytes {
-		return true
+// run writes the half hours between readings of which none is missing, as buckets does.
+func (p *pageWriter) run(points []meter.Point) bool {
+	var edges [2]edge
+	p.look(&points[0], &edges[0])
+	for i := range points[1:] {
+		from, to := &edges[i%2], &edges[1-i%2]
+		p.look(&points[i+1], to)
+		p.complete(&points[i], &points[i+1], from, to)
+		if len(p.b) >= pageChunkBytes && !p.send() {
+			return false
+		}
 	}
+	return true
+}
+
+// send sends what has been written. It reports false when the caller has gone.
+func (p *pageWriter) send() bool {
 	if !p.begun {
 		p.begun = true
 		web.BeginJSON(p.w)
@@ -133,15 +137,20 @@ const (
 	rowRestBytes        = len(`,"complete":true,"clipped":false,"estimated":false,"missing":null}`)
 )
 
+// look makes what is written of one end of a bucket.
+func (p *pageWriter) look(at *meter.Point, e *edge) {
+	var plain, few bool
+	if e.stamp, plain = p.stamps.Text(at.Slot); !plain && p.stamps.Turn(at.Slot) {
+		e.stamp, plain = p.stamps.Text(at.Slot)
+	}
+	e.milli, few = at.Register.Milli()
+	e.register = meter.MilliText(e.milli)
+	e.short = plain && few
+}
+
 // complete writes a bucket all of which was received, as nearly all are, from its
 // readings at both ends.
-func (p *pageWriter) complete(start, end meter.Point) {
-	from, to := &p.edges[p.last], &p.edges[1-p.last]
-	if from.slot != start.Slot {
-		p.edge(from, start)
-	}
-	p.edge(to, end)
-	p.last = 1 - p.last
+func (p *pageWriter) complete(start, end *meter.Point, from, to *edge) {
 	if !from.short || !to.short || from.milli > to.milli {
 		p.longhand(&ledger.Bucket{
 			Window: meter.Window{From: start.Slot, To: end.Slot}, Complete: true,
@@ -169,23 +178,18 @@ func (p *pageWriter) complete(start, end meter.Point) {
 	p.b = p.b[:len(p.b)+at+rowRestBytes]
 }
 
-// edge makes the texts of the end of a bucket.
-func (p *pageWriter) edge(text *edgeText, at meter.Point) {
-	var plain, few bool
-	text.slot = at.Slot
-	text.stamp, plain = p.stamps.Text(at.Slot)
-	text.milli, few = at.Register.Milli()
-	text.register = meter.MilliText(text.milli)
-	text.short = plain && few
-}
-
 // bucket writes a bucket.
 func (p *pageWriter) bucket(bucket *ledger.Bucket) {
-	if bucket.Complete && !bucket.Clipped {
-		p.complete(meter.Point{Slot: bucket.Window.From, Register: bucket.Start.Register}, meter.Point{Slot: bucket.Window.To, Register: bucket.End.Register})
+	if !bucket.Complete || bucket.Clipped {
+		p.longhand(bucket)
 		return
 	}
-	p.longhand(bucket)
+	start := meter.Point{Slot: bucket.Window.From, Register: bucket.Start.Register}
+	end := meter.Point{Slot: bucket.Window.To, Register: bucket.End.Register}
+	var from, to edge
+	p.look(&start, &from)
+	p.look(&end, &to)
+	p.complete(&start, &end, &from, &to)
 }
 
 // longhand writes a bucket of any sort.

@@ -57,13 +57,30 @@ func (p presentSlots) all(yield func(slot int) bool) {
 	}
 }
 
+const outsideLimits = "BUG: a block holds a register outside the limits"
+
 // narrow returns a register of a narrow block.
 func (b *block) narrow(slot int) meter.KWh {
 	register, ok := meter.KWhFromParts(b.base+int64(b.offsets[slot]), b.scale())
 	if !ok {
-		panic("BUG: a block holds a register outside the limits")
+		panic(outsideLimits)
 	}
 	return register
+}
+
+// appendNarrow adds the wanted registers of a narrow block to points. A month of a
+// meter is read so, and half of the time would be calls of narrow.
+func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint64) []meter.Point {
+	base, scale := b.base, b.scale()
+	for ; wanted != 0; wanted &= wanted - 1 { // which drops the lowest bit
+		place := bits.TrailingZeros64(wanted) % meter.SlotsPerDay
+		register, ok := meter.KWhFromParts(base+int64(b.offsets[place]), scale)
+		if !ok {
+			panic(outsideLimits)
+		}
+		points = append(points, meter.Point{Slot: first + meter.Slot(place), Register: register})
+	}
+	return points
 }
 
 // setNarrow puts a register into a narrow block, and reports false where it does

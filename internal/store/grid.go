@@ -180,8 +180,12 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 		if c == nil {
 			continue
 		}
-		first := slotOf(day, 0)
-		for rest := b.mask() & dayMask(day, w); rest != 0; rest &= rest - 1 { // which drops the lowest bit
+		first, wanted := slotOf(day, 0), b.mask()&dayMask(day, w)
+		if !b.isWide() {
+			points = b.appendNarrow(points, first, wanted)
+			continue
+		}
+		for rest := wanted; rest != 0; rest &= rest - 1 { // which drops the lowest bit
 			place := bits.TrailingZeros64(rest)
 			points = append(points, meter.Point{Slot: first + meter.Slot(place), Register: c.get(b, place)})
 		}
