@@ -110,7 +110,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 	if err != nil {
 		return store.Archive{}, err
 	}
-	pacer := pacer{ctx: a.ctx, entries: a.l.committer.entries.Load}
+	pacer := pacer{ctx: a.ctx, pace: archivingPace, rush: &rush{count: &a.l.committer.entries}}
 	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))

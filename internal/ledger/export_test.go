@@ -48,3 +48,6 @@ func (l *Ledger) PointsInMemory(id meter.ID) []meter.Point {
 	}
 	return l.store.InMemory(i, meter.Window{To: math.MaxUint32}, nil)
 }
+
+// BulkPause is how long a Bulk pauses in a rush.
+var BulkPause = bulkPace.pause

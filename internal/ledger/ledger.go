@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -54,8 +55,10 @@ type Ledger struct {
 	archive *archive.Folder
 
 	committer *committer
-	singles   batchPool // of single readings, which are all alike
-	batches   batchPool // of those of a Bulk
+	singles   batchPool     // of single readings, which are all alike
+	batches   batchPool     // of those of a Bulk
+	asked     atomic.Uint64 // questions and single readings so far, give or take
+	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
 
@@ -91,6 +94,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
 		version:      o.Version,
 	}
+	l.rush.count = &l.asked
 	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.unlock())
 	}
@@ -200,7 +204,9 @@ func (l *Ledger) Zone() *meter.Zone { return l.zone }
 // Now returns the ledger's idea of the present.
 func (l *Ledger) Now() time.Time { return l.now() }
 
+// find finds a meter that somebody asks for.
 func (l *Ledger) find(id meter.ID) (store.Index, error) {
+	l.asked.Add(1)
 	i, ok := l.store.Lookup(id)
 	if !ok {
 		return 0, meter.UnknownMeter(id)

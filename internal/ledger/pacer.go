@@ -2,51 +2,74 @@ package ledger
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// While readings come in, archiving leaves most of the machine to them: it works for
-// a moment and pauses for seven. Nobody waits for an archive as a meter waits for
-// its answer.
-const (
-	paceWork  = 2 * time.Millisecond
-	pacePause = 7 * paceWork
-	// paceLook is how often is looked at what comes in, and paceBusy how many entries a
-	// second are worth giving way to: below, both have room.
-	paceLook = 50 * time.Millisecond
-	paceBusy = 500
+// pace is how work gives way to others while there is a rush: it is done for a
+// moment and then pauses.
+type pace struct{ work, pause time.Duration }
+
+var (
+	// archivingPace leaves seven eighths of the machine to reception: nobody waits for
+	// an archive as a meter waits for its answer.
+	archivingPace = pace{2 * time.Millisecond, 14 * time.Millisecond}
+	// bulkPace interrupts a Bulk after each of its batches. While its goroutines are always
+	// ready neither Go nor the kernel looks in time after a household that asks.
+	bulkPace = pace{100 * time.Microsecond, 100 * time.Microsecond}
 )
 
-// pacer makes a run give way to reception.
+const (
+	// rushLook is how often is looked at what comes in, and rushMin how much of it in a
+	// second is worth giving way to: below, all have room.
+	rushLook = 50 * time.Millisecond
+	rushMin  = 500
+)
+
+// rush tells whether much of something comes in. It may be asked by many at once.
+type rush struct {
+	count *atomic.Uint64 // of what came in so far
+
+	mu     sync.Mutex
+	looked time.Time
+	seen   uint64
+	on     bool
+}
+
+func (r *rush) isOn(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since := now.Sub(r.looked)
+	if since < rushLook {
+		return r.on
+	}
+	count := r.count.Load()
+	r.on = float64(count-r.seen) > rushMin*since.Seconds()
+	r.looked, r.seen = now, count
+	return r.on
+}
+
+// pacer makes one goroutine's work give way to a rush.
 type pacer struct {
-	ctx     context.Context
-	entries func() uint64 // written to the journal so far
+	ctx  context.Context
+	pace pace
+	rush *rush
 
 	working time.Time // since
-	looked  time.Time
-	seen    uint64 // entries when it was looked
-	busy    bool
 }
 
 // step is called between small parts of the work.
 func (p *pacer) step() {
 	now := time.Now()
-	if p.looked.IsZero() {
-		p.looked, p.working, p.seen = now, now, p.entries()
-	}
-	if since := now.Sub(p.looked); since >= paceLook {
-		entries := p.entries()
-		p.busy = float64(entries-p.seen) > paceBusy*since.Seconds()
-		p.looked, p.seen = now, entries
-	}
-	if !p.busy {
+	if !p.rush.isOn(now) {
 		p.working = now
 		return
 	}
-	if now.Sub(p.working) < paceWork {
+	if now.Sub(p.working) < p.pace.work {
 		return
 	}
-	pause := time.NewTimer(pacePause)
+	pause := time.NewTimer(p.pace.pause)
 	defer pause.Stop()
 	select {
 	case <-pause.C:

@@ -20,6 +20,7 @@ type Result struct {
 
 // Record takes one reading. A nil error means that it is on disk.
 func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
+	l.asked.Add(1)
 	b := l.singles.get()
 	b.reset(l, impatient)
 	if i, known := l.store.Lookup(r.Meter); known {
