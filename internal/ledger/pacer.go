@@ -12,9 +12,9 @@ import (
 type pace struct{ work, pause time.Duration }
 
 var (
-	// archivingPace leaves seven eighths of the machine to reception: nobody waits for
+	// archivingPace leaves nine tenths of the machine to reception: nobody waits for
 	// an archive as a meter waits for its answer.
-	archivingPace = pace{2 * time.Millisecond, 14 * time.Millisecond}
+	archivingPace = pace{2 * time.Millisecond, 18 * time.Millisecond}
 	// bulkPace interrupts a Bulk after each of its batches. While its goroutines are always
 	// ready neither Go nor the kernel looks in time after a household that asks.
 	bulkPace = pace{100 * time.Microsecond, 100 * time.Microsecond}
