@@ -69,7 +69,7 @@ func (b *block) narrow(slot int) meter.KWh {
 }
 
 // appendNarrow adds the wanted registers of a narrow block to points. A month of a
-// meter is read so, and half of the time would be calls of narrow.
+// meter is read so, and a quarter of the time would be calls of narrow.
 func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint64) []meter.Point {
 	base, scale := b.base, b.scale()
 	for ; wanted != 0; wanted &= wanted - 1 { // which drops the lowest bit
