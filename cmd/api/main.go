@@ -17,9 +17,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 func main() { config.Main("api", run) }
@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	log := settings.Logger(os.Stderr)
-	listener, err := web.Listen(settings.Addr, "-addr", "API_ADDR")
+	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err
 	}
@@ -46,10 +46,10 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
-	metrics := web.NewMetrics()
-	gate := web.NewGate(log, metrics, func() string { return starting(replayed.Load()) })
+	metrics := httpkit.NewMetrics()
+	gate := httpkit.NewGate(log, metrics, func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
-	go func() { served <- web.Serve(ctx, listener, gate, log) }()
+	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
 	l, err := openLedger(ctx, settings, listener, log, &replayed)
 	if errors.Is(err, ledger.ErrStopped) {

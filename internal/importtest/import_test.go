@@ -15,7 +15,7 @@ const module = "meterledger/"
 // that is below it.
 var floors = map[string]int{
 	"internal/meter": 1, "internal/durable": 1, "internal/config": 1, "api": 1,
-	"internal/journal": 2, "internal/snapshot": 2, "internal/store": 2, "internal/archive": 2, "internal/billing": 2, "internal/web": 2,
+	"internal/journal": 2, "internal/snapshot": 2, "internal/store": 2, "internal/archive": 2, "internal/billing": 2, "internal/httpkit": 2,
 	"internal/ledger": 3, "internal/client": 3,
 	"internal/rest": 4, "internal/maintenance": 4,
 	"cmd/": 5,
@@ -148,7 +148,7 @@ func TestAWrongImportIsSeen(t *testing.T) {
 		{"internal/ledger", "internal/store", false},
 		{"internal/rest", "internal/meter", false},
 		{"cmd/api", "internal/rest", false},
-		{"internal/web", "api", false},
+		{"internal/httpkit", "api", false},
 		{"internal/config", "internal/meter", false},
 		{"internal/tools/feeder", "internal/client", false},
 		{"internal/tools/feeder", "internal/tools/households", false},

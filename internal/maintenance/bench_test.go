@@ -19,8 +19,8 @@ import (
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // bench runs a service on the clock of a synctest bubble, against a fake api.
@@ -53,7 +53,7 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(web.NewMetrics())})
+		b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(httpkit.NewMetrics())})
 		b.keeping.Go(b.service.KeepUp)
 		synctest.Wait()
 		test(t, b)

@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"time"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // Handler answers requests for runs and for the status, and what every program
 // of the suite answers.
-func (s *Service) Handler(metrics *web.Metrics) http.Handler {
-	r := web.NewRouter(s.log, metrics)
+func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
+	r := httpkit.NewRouter(s.log, metrics)
 	r.Post(s.kind.path, s.performOnRequest)
 	r.Get("/status", s.status)
 	return r
@@ -26,7 +26,7 @@ type performAnswer struct {
 func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
 	period, dryRun, err := s.kind.bind(r)
 	if err != nil {
-		web.WriteError(w, r, err)
+		httpkit.WriteError(w, r, err)
 		return
 	}
 	if period == "" {
@@ -34,10 +34,10 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
 	}
 	done, err := s.runNow(period, dryRun)
 	if err != nil {
-		web.WriteError(w, r, err)
+		httpkit.WriteError(w, r, err)
 		return
 	}
-	web.WriteJSON(w, http.StatusOK, performAnswer{true, done.message(s.kind), s.stamp(time.Now()), done.archive.File})
+	httpkit.WriteJSON(w, http.StatusOK, performAnswer{true, done.message(s.kind), s.stamp(time.Now()), done.archive.File})
 }
 
 type statusAnswer struct {
@@ -62,8 +62,8 @@ type runAnswer struct {
 }
 
 func (s *Service) status(w http.ResponseWriter, r *http.Request) {
-	if err := web.Bind(r, &struct{}{}); err != nil {
-		web.WriteError(w, r, err)
+	if err := httpkit.Bind(r, &struct{}{}); err != nil {
+		httpkit.WriteError(w, r, err)
 		return
 	}
 	answer := statusAnswer{
@@ -82,7 +82,7 @@ func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
 		})
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 }
 
 func (s *Service) stamp(t time.Time) string { return s.settings.Timezone.StampTime(t) }

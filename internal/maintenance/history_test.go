@@ -14,8 +14,8 @@ import (
 
 	"meterledger/internal/client"
 	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 
 	"meterledger/api/apitest"
 )
@@ -37,7 +37,7 @@ func restartable(t *testing.T, kind Kind, schedule, path string, api *fakeAPI, l
 	if b.service, err = New(ctx, kind, settings, c, log); err != nil {
 		t.Fatal(err)
 	}
-	b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(web.NewMetrics())})
+	b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(httpkit.NewMetrics())})
 	b.keeping.Go(b.service.KeepUp)
 	synctest.Wait()
 	return b

@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"meterledger/internal/client"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // Kind is what a service archives: days or months. Its periods are text,
@@ -42,7 +42,7 @@ func Daily() Kind {
 				Date   string `param:"date" validate:"omitempty,day"`
 				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
 			}
-			err := web.Bind(r, &q)
+			err := httpkit.Bind(r, &q)
 			return q.Date, q.DryRun == "true", err
 		},
 	}
@@ -66,7 +66,7 @@ func Monthly() Kind {
 				Month  string `param:"month" validate:"omitempty,month"`
 				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
 			}
-			err := web.Bind(r, &q)
+			err := httpkit.Bind(r, &q)
 			return q.Month, q.DryRun == "true", err
 		},
 	}

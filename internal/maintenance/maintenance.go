@@ -19,14 +19,14 @@ import (
 
 	"meterledger/internal/client"
 	"meterledger/internal/config"
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // Run is the whole of a program: it listens, serves and keeps up until ctx is
 // done, then ends the attempt that it is making and returns nil.
 func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 	log := settings.Logger(os.Stderr)
-	listener, err := web.Listen(settings.Addr, "-addr", kind.addrEnv)
+	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 	keeping.Go(service.KeepUp)
 	context.AfterFunc(ctx, func() { log.Info("stopping: finishing what was accepted") })
 
-	err = web.Serve(ctx, listener, service.Handler(web.NewMetrics()), log)
+	err = httpkit.Serve(ctx, listener, service.Handler(httpkit.NewMetrics()), log)
 	stop()
 	keeping.Wait()
 	if err == nil {

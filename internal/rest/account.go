@@ -3,8 +3,8 @@ package rest
 import (
 	"net/http"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type registerAccountRequest struct {
@@ -20,14 +20,14 @@ type registerAccountAnswer struct {
 
 func (a *api) registerAccount(w http.ResponseWriter, r *http.Request) error {
 	var q registerAccountRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	id := meter.ID(q.MeterID)
 	if err := a.ledger.Register(r.Context(), id, q.OwnerName, q.Address); err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, registerAccountAnswer{id, "Account successfully created"})
+	httpkit.WriteJSON(w, http.StatusOK, registerAccountAnswer{id, "Account successfully created"})
 	return nil
 }
 
@@ -45,14 +45,14 @@ type accountAnswer struct {
 
 func (a *api) account(w http.ResponseWriter, r *http.Request) error {
 	var q meterRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	account, err := a.ledger.Account(meter.ID(q.MeterID))
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, accountAnswer{
+	httpkit.WriteJSON(w, http.StatusOK, accountAnswer{
 		account.ID, account.OwnerName, account.Address, a.zone.StampTime(account.RegisteredAt),
 	})
 	return nil

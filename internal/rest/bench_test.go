@@ -13,10 +13,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 const (
@@ -64,7 +64,7 @@ func newAPIBench(b *testing.B) *apiBench {
 	for i := range benchSlots {
 		a.stamps = append(a.stamps, url.QueryEscape(zone.Stamp(first+meter.Slot(i))))
 	}
-	a.handler = rest.NewHandler(a.ledger, log, web.NewMetrics(), 0)
+	a.handler = rest.NewHandler(a.ledger, log, httpkit.NewMetrics(), 0)
 	return a
 }
 

@@ -4,8 +4,8 @@ import (
 	"net/http"
 
 	"meterledger/internal/billing"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type billRequest struct {
@@ -34,7 +34,7 @@ type billFiguresAnswer struct {
 
 func (a *api) lastMonthBill(w http.ResponseWriter, r *http.Request) error {
 	var q meterRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	return a.writeBill(w, r, meter.ID(q.MeterID), a.ledger.LastMonth())
@@ -42,7 +42,7 @@ func (a *api) lastMonthBill(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) bill(w http.ResponseWriter, r *http.Request) error {
 	var q billRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	month, _ := meter.ParseMonth(q.Month) // validated above
@@ -69,9 +69,9 @@ func (a *api) writeBill(w http.ResponseWriter, r *http.Request, id meter.ID, mon
 		answer.RevisedAt, answer.Previous = &at, a.billFigures(*bill.Previous)
 	}
 	// A bill costs less than a look at what it is made of, so it is its own state.
-	encoded := web.Encode(answer)
+	encoded := httpkit.Encode(answer)
 	if !notModified(w, r, typeJSON, encoded) {
-		web.WriteEncoded(w, http.StatusOK, encoded)
+		httpkit.WriteEncoded(w, http.StatusOK, encoded)
 	}
 	return nil
 }

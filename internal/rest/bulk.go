@@ -8,9 +8,9 @@ import (
 	"net/http"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // rowSource reads the readings of a bulk body. A row is valid until the next is
@@ -37,7 +37,7 @@ type bulkRow struct {
 // receiveReadings takes a body of any length: what has been read is on its way to
 // the disk while the rest still comes in.
 func (a *api) receiveReadings(w http.ResponseWriter, r *http.Request) error {
-	if err := web.Bind(withoutBody(r), &struct{}{}); err != nil {
+	if err := httpkit.Bind(withoutBody(r), &struct{}{}); err != nil {
 		return err
 	}
 	body, err := unpack(r.Header.Get("Content-Encoding"), r.Body, unpackedBytesMax)
@@ -54,7 +54,7 @@ func (a *api) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, tallyAnswer(tally))
+	httpkit.WriteJSON(w, http.StatusOK, tallyAnswer(tally))
 	return nil
 }
 
@@ -146,7 +146,7 @@ func unreadableFrom(row int, cause error, counted string) error {
 		return tooLarge("row %d is longer than the %d bytes that a row may have%s", row, archive.RowBytesMax, counted)
 	case errors.Is(cause, errUnpackedTooLarge):
 		return tooLarge("row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
-	case errors.Is(cause, web.ErrSlowBody):
+	case errors.Is(cause, httpkit.ErrSlowBody):
 		return &meter.Error{
 			Kind: meter.KindTimeout, Code: meter.CodeRequestTimeout,
 			Detail: fmt.Sprintf("the body came to a halt in row %d%s", row, counted),

@@ -16,10 +16,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 const (
@@ -100,7 +100,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 		b.Fatal(err)
 	}
 	registerAll(b, l)
-	server := httptest.NewServer(rest.NewHandler(l, slog.New(slog.DiscardHandler), web.NewMetrics(), 0))
+	server := httptest.NewServer(rest.NewHandler(l, slog.New(slog.DiscardHandler), httpkit.NewMetrics(), 0))
 	return server.URL, func() {
 		server.Close()
 		if err := l.Close(); err != nil {

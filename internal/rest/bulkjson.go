@@ -7,8 +7,8 @@ import (
 	"io"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // jsonRows reads a JSON array of rows, one element at a time.
@@ -117,7 +117,7 @@ func (p jsonRowParser) parse(object []byte) (meter.Row, error) {
 		return row, nil
 	}
 	var q receiveReadingRequest
-	if err := web.BindJSON(object, &q); err != nil {
+	if err := httpkit.BindJSON(object, &q); err != nil {
 		return meter.Row{}, err
 	}
 	r, err := archive.ParseRow(p.zone, q.MeterID, q.Timestamp, q.Reading)

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	document "meterledger/api"
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // tagBytes is how much of a hash makes a tag: 128 bits.
@@ -28,5 +28,5 @@ func notModified(w http.ResponseWriter, r *http.Request, mediaType string, state
 		_, _ = io.WriteString(hash, part+"\n") // a hash never fails; none of them has a line break
 	}
 	hash.Write(state)
-	return web.NotModified(w, r, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:tagBytes]))
+	return httpkit.NotModified(w, r, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:tagBytes]))
 }

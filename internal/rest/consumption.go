@@ -3,9 +3,9 @@ package rest
 import (
 	"net/http"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type consumptionRequest struct {
@@ -37,7 +37,7 @@ type comparedAnswer struct {
 
 func (a *api) consumption(w http.ResponseWriter, r *http.Request) error {
 	var q consumptionRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	id := meter.ID(q.MeterID)
@@ -63,14 +63,14 @@ func (a *api) consumption(w http.ResponseWriter, r *http.Request) error {
 	}
 	answer := a.consumptionAnswer(q, c)
 	if q.Compare != "previous" {
-		web.WriteJSON(w, http.StatusOK, answer)
+		httpkit.WriteJSON(w, http.StatusOK, answer)
 		return nil
 	}
 	before, err := a.ledger.Before(id, window)
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, comparedAnswer{answer, a.previousAnswer(before, c)})
+	httpkit.WriteJSON(w, http.StatusOK, comparedAnswer{answer, a.previousAnswer(before, c)})
 	return nil
 }
 

@@ -2,5 +2,5 @@
 // asks the ledger, and words the answer. It decides nothing about readings.
 //
 // There is one file a feature. Each handler returns an error instead of writing
-// one, and web.WriteError turns every error into the same kind of answer.
+// one, and httpkit.WriteError turns every error into the same kind of answer.
 package rest

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // exportsMax is how many exports of all meters run at a time: each reads a disk, or
@@ -22,7 +22,7 @@ type exportRequest struct {
 // of it would hold them now.
 func (a *api) export(w http.ResponseWriter, r *http.Request) error {
 	var q exportRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	window, err := a.exportWindow(q)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type gapsRequest struct {
@@ -32,7 +32,7 @@ type gapAnswer struct {
 
 func (a *api) gaps(w http.ResponseWriter, r *http.Request) error {
 	var q gapsRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	id, err := meter.ParseID(chi.URLParam(r, "meter_id"))
@@ -59,6 +59,6 @@ func (a *api) gaps(w http.ResponseWriter, r *http.Request) error {
 	for _, run := range gaps.Runs {
 		answer.Gaps = append(answer.Gaps, gapAnswer{a.zone.Stamp(run.From), a.zone.Stamp(run.To), run.Points()})
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }

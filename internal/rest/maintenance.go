@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type startMaintenanceRequest struct {
@@ -35,7 +35,7 @@ type archiveAnswer struct {
 
 func (a *api) startMaintenance(w http.ResponseWriter, r *http.Request) error {
 	var q startMaintenanceRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	request, err := a.maintenanceRequest(q)
@@ -50,7 +50,7 @@ func (a *api) startMaintenance(w http.ResponseWriter, r *http.Request) error {
 	if q.Wait == "false" {
 		answer.Message = fmt.Sprintf("Maintenance of %s started; GET /maintenance/status tells how it goes", run.Period)
 		answer.Timestamp, answer.Archives = a.stamp(), archives(nil)
-		web.WriteJSON(w, http.StatusAccepted, answer)
+		httpkit.WriteJSON(w, http.StatusAccepted, answer)
 		return nil
 	}
 	<-run.Done()
@@ -62,7 +62,7 @@ func (a *api) startMaintenance(w http.ResponseWriter, r *http.Request) error {
 		answer.Message = "Nothing was written: these archives would be"
 	}
 	answer.Timestamp, answer.Archives = a.stamp(), archives(run.Archives)
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -142,7 +142,7 @@ type runAnswer struct {
 }
 
 func (a *api) maintenanceStatus(w http.ResponseWriter, r *http.Request) error {
-	if err := web.Bind(r, &struct{}{}); err != nil {
+	if err := httpkit.Bind(r, &struct{}{}); err != nil {
 		return err
 	}
 	status := a.ledger.MaintenanceStatus()
@@ -162,7 +162,7 @@ func (a *api) maintenanceStatus(w http.ResponseWriter, r *http.Request) error {
 	for kind, run := range status.Last {
 		answer.LastRuns[kind] = a.run(run)
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -197,7 +197,7 @@ func (a *api) run(r *ledger.Run) *runAnswer {
 		Archives: archives(r.Archives),
 	}
 	if r.Err != nil {
-		answer.Message = web.Detail(r.Err)
+		answer.Message = httpkit.Detail(r.Err)
 	}
 	return answer
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
-	"meterledger/internal/web"
 )
 
 type metersRequest struct {
@@ -36,7 +36,7 @@ type meterAnswer struct {
 // meters lists meters with their last readings: all, or those that are silent.
 func (a *api) meters(w http.ResponseWriter, r *http.Request) error {
 	var q metersRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	var query ledger.MetersQuery
@@ -60,7 +60,7 @@ func (a *api) meters(w http.ResponseWriter, r *http.Request) error {
 		answer.Next = &next
 		linkNext(w, r, next)
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 

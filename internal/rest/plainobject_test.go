@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 func loadSingapore(t testing.TB) *meter.Zone {
@@ -29,7 +29,7 @@ func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object
 		return false
 	}
 	var q receiveReadingRequest
-	if err := web.BindJSON([]byte(object), &q); err != nil || !json.Valid([]byte(object)) {
+	if err := httpkit.BindJSON([]byte(object), &q); err != nil || !json.Valid([]byte(object)) {
 		t.Fatalf("%q is plain, but not JSON: %v", object, err)
 	}
 	want, err := archive.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)

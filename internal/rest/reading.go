@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"meterledger/internal/archive"
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 type receiveReadingRequest struct {
@@ -18,11 +18,11 @@ type successAnswer struct {
 	Message string `json:"message"`
 }
 
-var recorded = web.NewConstant(http.StatusOK, successAnswer{true, "Reading recorded successfully"})
+var recorded = httpkit.NewConstant(http.StatusOK, successAnswer{true, "Reading recorded successfully"})
 
 func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
 	var q receiveReadingRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	reading, err := archive.ParseRow(a.zone, q.MeterID, q.Timestamp, q.Reading)

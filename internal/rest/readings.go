@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 const (
@@ -33,7 +33,7 @@ type readingsRequest struct {
 
 func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 	var q readingsRequest
-	if err := web.Bind(r, &q); err != nil {
+	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
 	query, err := a.seriesQuery(q)
@@ -42,7 +42,7 @@ func (a *api) readings(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := meter.ID(q.MeterID)
 	w.Header().Add("Vary", "Accept")
-	if q.Format == "csv" || q.Format == "" && web.Prefers(r, typeJSON, typeCSV) == typeCSV {
+	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.readingsCSV(w, r, id, query)
 	}
 	state, closed, err := a.ledger.ClosedState(id, query.Window, query.Estimate)

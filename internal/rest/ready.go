@@ -3,7 +3,7 @@ package rest
 import (
 	"net/http"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // ready answers whether readings are taken now.
@@ -11,6 +11,6 @@ func (a *api) ready(w http.ResponseWriter, _ *http.Request) error {
 	if err := a.ledger.Ready(); err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	httpkit.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	return nil
 }

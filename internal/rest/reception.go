@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 type receptionAnswer struct {
@@ -27,13 +27,13 @@ func (a *api) resume(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) switchReception(w http.ResponseWriter, r *http.Request, change func(context.Context) error, answer receptionAnswer) error {
-	if err := web.Bind(r, &struct{}{}); err != nil {
+	if err := httpkit.Bind(r, &struct{}{}); err != nil {
 		return err
 	}
 	if err := change(r.Context()); err != nil {
 		return err
 	}
 	answer.Timestamp = a.stamp()
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }

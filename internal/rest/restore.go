@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 type restoreAnswer struct {
@@ -27,7 +27,7 @@ type refusedRow struct {
 }
 
 func (a *api) restore(w http.ResponseWriter, r *http.Request) error {
-	if err := web.Bind(r, &struct{}{}); err != nil {
+	if err := httpkit.Bind(r, &struct{}{}); err != nil {
 		return err
 	}
 	restored, err := a.ledger.RestoreArchives()
@@ -44,6 +44,6 @@ func (a *api) restore(w http.ResponseWriter, r *http.Request) error {
 	for _, row := range restored.List {
 		answer.List = append(answer.List, refusedRow{row.File, row.Row, meter.CodeOf(row.Err), row.Err.Error()})
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/httprate"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // api holds what the handlers share.
@@ -24,10 +24,10 @@ type api struct {
 
 // NewHandler returns the api. rateLimit is how many requests a minute one client
 // address may send; 0 is no limit.
-func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *web.Metrics, rateLimit int) http.Handler {
+func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *httpkit.Metrics, rateLimit int) http.Handler {
 	metrics.Registerer().MustRegister(l.Collectors()...)
 	a := &api{ledger: l, zone: l.Zone(), log: log, exports: make(chan struct{}, exportsMax)}
-	r := web.NewRouter(log, metrics)
+	r := httpkit.NewRouter(log, metrics)
 	r.Get("/readyz", handle(a.ready))
 	r.Group(func(r chi.Router) {
 		if rateLimit > 0 {
@@ -57,7 +57,7 @@ func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *web.Metrics, rateLi
 func handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			web.WriteError(w, r, err)
+			httpkit.WriteError(w, r, err)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func limit(perMinute int) func(http.Handler) http.Handler {
 		Detail: "this address sends more requests a minute than it may",
 	}
 	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, tooMany) }))
+		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
 }
 
 // clientAddress is the address of the connection: a header could name any.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 const (
@@ -27,7 +27,7 @@ var errCallerGone = errors.New("the caller took no more of the answer")
 // behind it breaks the connection, so that nobody takes a part for the whole.
 func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
 	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", web.KeepNothing)
+		w.Header().Set("Cache-Control", httpkit.KeepNothing)
 	}
 	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

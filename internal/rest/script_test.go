@@ -20,10 +20,10 @@ import (
 
 	"meterledger/api/apitest"
 	"meterledger/internal/durable"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 // TestScripts runs the scripts in testdata: HTTP as one reads it, one file a
@@ -121,7 +121,7 @@ func (s *script) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(s.ledger, slog.New(slog.DiscardHandler), web.NewMetrics(), 0))
+	s.server = httptest.NewServer(rest.NewHandler(s.ledger, slog.New(slog.DiscardHandler), httpkit.NewMetrics(), 0))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -18,10 +18,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 // benchConnections is how many callers ask at a time, each over one connection.
@@ -49,7 +49,7 @@ func BenchmarkSeriesOf31Days(b *testing.B) {
 		}
 	}()
 	benchMonths(b, l)
-	series := httptest.NewServer(rest.NewHandler(l, log, web.NewMetrics(), 0))
+	series := httptest.NewServer(rest.NewHandler(l, log, httpkit.NewMetrics(), 0))
 	defer series.Close()
 
 	const path = "/get_readings?meter_id=M007&page_size=1488&start=2026-%s-01T00:00&end=2026-%s-01T00:00"
@@ -117,7 +117,7 @@ func benchMonths(b *testing.B, l *ledger.Ledger) {
 }
 
 func constantHandler(log *slog.Logger, body []byte) http.Handler {
-	r := web.NewRouter(log, web.NewMetrics())
+	r := httpkit.NewRouter(log, httpkit.NewMetrics())
 	r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))

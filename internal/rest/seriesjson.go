@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"sync"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // pageChunkBytes is how much of a page is gathered before it is sent: a month of half
@@ -54,7 +54,7 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval le
 	}
 	p.b = append(p.b, "]}"...)
 	if !p.begun {
-		web.WriteEncoded(w, http.StatusOK, p.b)
+		httpkit.WriteEncoded(w, http.StatusOK, p.b)
 		return
 	}
 	_, _ = w.Write(append(p.b, '\n')) // as above
@@ -93,7 +93,7 @@ func (p *pageWriter) run(points []meter.Point) bool {
 func (p *pageWriter) send() bool {
 	if !p.begun {
 		p.begun = true
-		web.BeginJSON(p.w)
+		httpkit.BeginJSON(p.w)
 	}
 	_, err := p.w.Write(p.b)
 	p.b = p.b[:0]

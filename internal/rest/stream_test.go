@@ -15,10 +15,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
-	"meterledger/internal/web"
 )
 
 // stepwise is the caller's end of an answer: it looks at each chunk when it is sent.
@@ -148,7 +148,7 @@ func TestCallerWhoGoesAwayIsNoErrorOfOurs(t *testing.T) {
 	s := newScript(t, "streams")
 	s.fillMonths(4)
 	var log bytes.Buffer
-	h := rest.NewHandler(s.ledger, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), web.NewMetrics(), 0)
+	h := rest.NewHandler(s.ledger, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), httpkit.NewMetrics(), 0)
 	for _, path := range streams {
 		c := newStepwise(func(int) error { return errors.New("connection reset by peer") })
 		if !c.askHandler(t.Context(), h, path) || log.Len() > 0 {

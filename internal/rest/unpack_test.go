@@ -11,8 +11,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 func pack(t testing.TB, encoding, text string) []byte {
@@ -68,7 +68,7 @@ func TestAPackedBodyThatIsNotSoundIsTheSendersFault(t *testing.T) {
 		for what, body := range map[string]io.Reader{
 			"plain text": strings.NewReader("meter_id,timestamp,reading\n"),
 			"damaged":    bytes.NewReader(damaged), "cut off": bytes.NewReader(packed[:len(packed)-1]),
-			"a body that stood still": io.MultiReader(bytes.NewReader(packed[:20]), iotest.ErrReader(web.ErrSlowBody)),
+			"a body that stood still": io.MultiReader(bytes.NewReader(packed[:20]), iotest.ErrReader(httpkit.ErrSlowBody)),
 		} {
 			_, err := readPacked(encoding, body, 1<<20)
 			var told *meter.Error

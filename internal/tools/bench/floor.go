@@ -9,7 +9,7 @@ import (
 	"os"
 
 	"meterledger/internal/config"
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // floorName is the name of the program that is no more than the floors.
@@ -24,17 +24,17 @@ func runFloor(ctx context.Context, _ []string) error {
 		return err
 	}
 	log := config.Log{Format: "text"}.Logger(os.Stderr)
-	listener, err := web.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR")
+	listener, err := httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR")
 	if err != nil {
 		return err
 	}
-	r := web.NewRouter(log, web.NewMetrics())
+	r := httpkit.NewRouter(log, httpkit.NewMetrics())
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)
 	r.Get("/get_readings", answer.ServeHTTP)
 	r.Post("/receive_meter_readings", split)
 	log.Info("listening", "addr", listener.Addr().String())
-	return web.Serve(ctx, listener, r, log)
+	return httpkit.Serve(ctx, listener, r, log)
 }
 
 // ServeHTTP answers with the header and the bytes that ours has answered with.
@@ -62,11 +62,11 @@ func split(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		if err != nil || held == len(buffer) {
-			web.WriteError(w, r, fmt.Errorf("reading a body: %w", err))
+			httpkit.WriteError(w, r, fmt.Errorf("reading a body: %w", err))
 			return
 		}
 	}
-	web.WriteJSON(w, http.StatusOK, map[string]int{"accepted": rows - 1}) // the header is no reading
+	httpkit.WriteJSON(w, http.StatusOK, map[string]int{"accepted": rows - 1}) // the header is no reading
 }
 
 // splitRows returns how many rows of three fields there are, and what follows the

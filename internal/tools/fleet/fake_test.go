@@ -13,9 +13,9 @@ import (
 	"testing/synctest"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/wire"
-	"meterledger/internal/web"
 )
 
 // fakeAPI takes readings as the api does, into a map, but for what its fields say.
@@ -66,7 +66,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAPI) register(w http.ResponseWriter, r *http.Request) {
 	id := meter.ID(r.FormValue("meter_id"))
 	if _, known := f.held[id]; known {
-		web.WriteError(w, r, meter.Invalid(meter.CodeMeterExists, "meter_id", "is known"))
+		httpkit.WriteError(w, r, meter.Invalid(meter.CodeMeterExists, "meter_id", "is known"))
 		return
 	}
 	f.held[id] = map[meter.Slot]meter.KWh{}
@@ -78,7 +78,7 @@ func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
 	}
 	held, known := f.held[meter.ID(r.FormValue("meter_id"))]
 	if !known {
-		web.WriteError(w, r, meter.UnknownMeter("?"))
+		httpkit.WriteError(w, r, meter.UnknownMeter("?"))
 		return
 	}
 	fmt.Fprintln(w, archive.Header)
@@ -90,24 +90,24 @@ func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAPI) receive(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.brokenPast > 0 && f.requests >= f.brokenPast:
-		web.WriteError(w, r, errors.New("the disk is gone"))
+		httpkit.WriteError(w, r, errors.New("the disk is gone"))
 		return
 	case f.busyFor > 0 && f.requests >= f.busyFrom:
 		f.busyFor--
-		web.WriteError(w, r, meter.Unavailable(meter.CodeOverloaded, 3e9, "come back"))
+		httpkit.WriteError(w, r, meter.Unavailable(meter.CodeOverloaded, 3e9, "come back"))
 		return
 	}
 	if r.URL.Path == "/receive_meter_reading" {
 		err := f.take(r.FormValue("meter_id"), r.FormValue("timestamp"), r.FormValue("reading"), true)
 		f.hangUp()
 		if err != nil {
-			web.WriteError(w, r, err)
+			httpkit.WriteError(w, r, err)
 		}
 		return
 	}
 	v := f.takeAll(r)
 	f.hangUp()
-	web.WriteJSON(w, http.StatusOK, v)
+	httpkit.WriteJSON(w, http.StatusOK, v)
 }
 
 // hangUp breaks the connection where it is the request's turn.

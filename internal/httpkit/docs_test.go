@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"meterledger/api"
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // docsPaths are all that the docs pages consist of.
@@ -30,7 +30,7 @@ var htmlPaths = []string{"/docs/index.html", "/redoc"}
 func docsHandler() http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
-	web.MountDocs(r)
+	httpkit.MountDocs(r)
 	return r
 }
 

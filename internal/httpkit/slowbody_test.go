@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 // pipes is a listener of connections that stay in the test, so that its clock is
@@ -32,20 +32,20 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // bodyServer counts the bytes of the bodies that it is sent.
 func bodyServer(t *testing.T) (caller net.Conn, stop func()) {
-	router := web.NewRouter(slog.New(slog.DiscardHandler), web.NewMetrics())
+	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics())
 	router.Post("/", func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
-			web.WriteError(w, r, err)
+			httpkit.WriteError(w, r, err)
 			return
 		}
 		time.Sleep(time.Hour) // what the program does with it is not the caller's fault
 		if r.Context().Err() != nil {
 			t.Error("the request was given up while it was worked on")
 		}
-		web.WriteJSON(w, http.StatusOK, n)
+		httpkit.WriteJSON(w, http.StatusOK, n)
 	})
-	router.Post("/unread", func(w http.ResponseWriter, r *http.Request) { web.WriteJSON(w, http.StatusOK, 0) })
+	router.Post("/unread", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteJSON(w, http.StatusOK, 0) })
 	listener := make(pipes, 1)
 	caller, server := net.Pipe()
 	listener <- server

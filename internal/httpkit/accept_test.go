@@ -1,10 +1,10 @@
-package web_test
+package httpkit_test
 
 import (
 	"net/http/httptest"
 	"testing"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 func TestTheTypeThatIsAcceptedBestIsChosen(t *testing.T) {
@@ -30,14 +30,14 @@ func TestTheTypeThatIsAcceptedBestIsChosen(t *testing.T) {
 		if c.accept != "" {
 			r.Header.Set("Accept", c.accept)
 		}
-		if got := web.Prefers(r, "application/json", "text/csv"); got != c.want {
+		if got := httpkit.Prefers(r, "application/json", "text/csv"); got != c.want {
 			t.Errorf("Accept: %s gets %s, want %s", c.accept, got, c.want)
 		}
 	}
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Add("Accept", "application/json;q=0.2")
 	r.Header.Add("Accept", "text/csv")
-	if got := web.Prefers(r, "application/json", "text/csv"); got != "text/csv" {
+	if got := httpkit.Prefers(r, "application/json", "text/csv"); got != "text/csv" {
 		t.Errorf("two Accept headers get %s", got)
 	}
 }

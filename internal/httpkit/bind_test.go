@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // order is a request struct with every rule in it.
@@ -84,7 +84,7 @@ func TestBindTakesParametersFromQueryFormAndJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got order
-			if err := web.Bind(tt.request, &got); err != nil {
+			if err := httpkit.Bind(tt.request, &got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -145,7 +145,7 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := web.Bind(tt.request, &order{})
+			err := httpkit.Bind(tt.request, &order{})
 			want := &meter.Error{Kind: meter.KindInvalid, Code: meter.CodeInvalidParameter, Field: tt.field, Detail: tt.detail}
 			if diff := cmp.Diff(want, asError(t, err)); diff != "" {
 				t.Error(diff)
@@ -164,7 +164,7 @@ func TestFirstMissingParameterIsNamedWhereNothingElseIsAsked(t *testing.T) {
 		"": "first is missing", "second=2": "first is missing", "first=1": "second is missing", "first=1&second=2": "",
 		"first=&second=2": "first is empty",
 	} {
-		err, got := web.Bind(post(query, "", nil), &plain{}), ""
+		err, got := httpkit.Bind(post(query, "", nil), &plain{}), ""
 		if err != nil {
 			got = asError(t, err).Detail
 		}
@@ -181,7 +181,7 @@ func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
 		`{"meter_id":NaN}`, `{"meter_id":0x10}`, `{"meter_id":1,2}`, `[]`, `[{"meter_id":"a"}]`, `"a"`, `null`, `1`,
 		"\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
 	} {
-		err := web.Bind(post("", jsonUTF, strings.NewReader(body)), &order{})
+		err := httpkit.Bind(post("", jsonUTF, strings.NewReader(body)), &order{})
 		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "what was sent is not one whole JSON object") {
 			t.Errorf("%q: got %v", body, err)
 		}
@@ -206,7 +206,7 @@ func TestBindRefusesOddMultipartForms(t *testing.T) {
 		"no parts":    {post("", "multipart/form-data; boundary=b", strings.NewReader("meter_id=m-1")), "meter_id is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := asError(t, web.Bind(tt.request, &order{})); got.Kind != meter.KindInvalid || got.Detail != tt.detail {
+			if got := asError(t, httpkit.Bind(tt.request, &order{})); got.Kind != meter.KindInvalid || got.Detail != tt.detail {
 				t.Errorf("got %+v, want %q", got, tt.detail)
 			}
 		})
@@ -215,7 +215,7 @@ func TestBindRefusesOddMultipartForms(t *testing.T) {
 
 func TestBindRefusesOtherContentTypes(t *testing.T) {
 	for _, contentType := range []string{"", "text/plain", "text/csv", "application/xml", "application/json; =", "nonsense"} {
-		err := web.Bind(post("meter_id=a", contentType, strings.NewReader("x")), &order{})
+		err := httpkit.Bind(post("meter_id=a", contentType, strings.NewReader("x")), &order{})
 		if got := asError(t, err); got.Kind != meter.KindUnsupportedMedia || got.Code != meter.CodeUnsupportedMedia {
 			t.Errorf("%q: got %+v", contentType, got)
 		}
@@ -225,21 +225,21 @@ func TestBindRefusesOtherContentTypes(t *testing.T) {
 func TestBindReadsNoMoreThanItsLimit(t *testing.T) {
 	const limit = 64 << 10
 	fits := "meter_id=a&reading=" + strings.Repeat("1", limit-len("meter_id=a&reading="))
-	if err := web.Bind(post("", form, strings.NewReader(fits)), &order{}); err != nil {
+	if err := httpkit.Bind(post("", form, strings.NewReader(fits)), &order{}); err != nil {
 		t.Errorf("a body of %d bytes: %v", limit, err)
 	}
 	var tooLarge *http.MaxBytesError
-	err := web.Bind(post("", form, strings.NewReader(fits+"1")), &order{})
+	err := httpkit.Bind(post("", form, strings.NewReader(fits+"1")), &order{})
 	if !errors.As(err, &tooLarge) {
 		t.Errorf("a body of %d bytes: got %v", limit+1, err)
 	}
 }
 
 func TestBindOfAnEndpointWithoutParametersRefusesAny(t *testing.T) {
-	if err := web.Bind(post("", "", nil), &struct{}{}); err != nil {
+	if err := httpkit.Bind(post("", "", nil), &struct{}{}); err != nil {
 		t.Error(err)
 	}
-	got := asError(t, web.Bind(post("now=1", "", nil), &struct{}{}))
+	got := asError(t, httpkit.Bind(post("now=1", "", nil), &struct{}{}))
 	if want := "now is not a parameter here; none is taken"; got.Detail != want {
 		t.Errorf("got %q, want %q", got.Detail, want)
 	}
@@ -268,7 +268,7 @@ func FuzzBindReadsQueriesLikeNetURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		var got parameters
-		if err := web.Bind(post(query, "", nil), &got); err != nil {
+		if err := httpkit.Bind(post(query, "", nil), &got); err != nil {
 			asError(t, err)
 			return
 		}
@@ -296,7 +296,7 @@ func BenchmarkBind(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var into reading
-		if err := web.Bind(request, &into); err != nil {
+		if err := httpkit.Bind(request, &into); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -309,6 +309,6 @@ func ExampleBind() {
 		Reading   string `param:"reading" validate:"required"`
 		Timestamp string `param:"timestamp" validate:"required"`
 	}
-	fmt.Println(web.Bind(request, &reading))
+	fmt.Println(httpkit.Bind(request, &reading))
 	// Output: timestamp is missing
 }

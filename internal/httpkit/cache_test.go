@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 func TestAnAnswerThatTheCallerHasIsNotSentAgain(t *testing.T) {
@@ -27,7 +27,7 @@ func TestAnAnswerThatTheCallerHasIsNotSentAgain(t *testing.T) {
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.Header["If-None-Match"] = c.given
-		if got := web.NotModified(w, r, "tag"); got != c.want {
+		if got := httpkit.NotModified(w, r, "tag"); got != c.want {
 			t.Errorf("If-None-Match %q: %v, want %v", c.given, got, c.want)
 		}
 		if c.want && (w.Code != http.StatusNotModified || w.Body.Len() > 0) {
@@ -41,10 +41,10 @@ func TestAnAnswerThatTheCallerHasIsNotSentAgain(t *testing.T) {
 
 func TestNothingIsKeptUnlessItIsTagged(t *testing.T) {
 	plain, failed := httptest.NewRecorder(), httptest.NewRecorder()
-	web.WriteJSON(plain, http.StatusOK, struct{}{})
+	httpkit.WriteJSON(plain, http.StatusOK, struct{}{})
 	r := httptest.NewRequest("GET", "/", nil)
-	web.NotModified(failed, r, "tag")
-	web.WriteError(failed, r, errors.New("it failed after all"))
+	httpkit.NotModified(failed, r, "tag")
+	httpkit.WriteError(failed, r, errors.New("it failed after all"))
 	for _, w := range []*httptest.ResponseRecorder{plain, failed} {
 		if keep := w.Header().Get("Cache-Control"); keep != "no-store" {
 			t.Errorf("a %d may be kept: %s", w.Code, keep)

@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/web"
 )
 
 // problem is an error answer as a caller reads it.
@@ -31,7 +31,7 @@ type problem struct {
 // newRouter returns a router that has the given routes, and what it logs.
 func newRouter(level slog.Level, routes func(chi.Router)) (router chi.Router, log *bytes.Buffer) {
 	log = &bytes.Buffer{}
-	router = web.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), web.NewMetrics())
+	router = httpkit.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), httpkit.NewMetrics())
 	routes(router)
 	return router, log
 }
@@ -80,7 +80,7 @@ func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, log := newRouter(slog.LevelInfo, func(r chi.Router) {
-				r.Get("/", func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, tt.err) })
+				r.Get("/", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tt.err) })
 			})
 			response, body := do(s, http.MethodGet, "/")
 			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status}
@@ -102,7 +102,7 @@ func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
 
 func TestErrorOutsideARouterIsAnsweredTheSame(t *testing.T) {
 	w := httptest.NewRecorder()
-	web.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), meter.UnknownMeter("m-1"))
+	httpkit.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), meter.UnknownMeter("m-1"))
 	if got := asProblem(t, w.Result(), w.Body.String()); got.Code != "meter_not_found" {
 		t.Errorf("got %+v", got)
 	}
@@ -110,9 +110,9 @@ func TestErrorOutsideARouterIsAnsweredTheSame(t *testing.T) {
 
 func TestCallerWhoHungUpIsNotAnError(t *testing.T) {
 	var log bytes.Buffer
-	router := web.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), web.NewMetrics())
+	router := httpkit.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), httpkit.NewMetrics())
 	router.Get("/slow", func(w http.ResponseWriter, r *http.Request) {
-		web.WriteError(w, r, fmt.Errorf("waiting: %w", r.Context().Err()))
+		httpkit.WriteError(w, r, fmt.Errorf("waiting: %w", r.Context().Err()))
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -138,7 +138,7 @@ func TestPanicIsA500ThatShowsNothing(t *testing.T) {
 
 func TestAnswerThatFailsHalfWayIsBrokenOff(t *testing.T) {
 	for name, fail := range map[string]func(http.ResponseWriter, *http.Request){
-		"error": func(w http.ResponseWriter, r *http.Request) { web.WriteError(w, r, errors.New("disk")) },
+		"error": func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, errors.New("disk")) },
 		"panic": func(http.ResponseWriter, *http.Request) { panic("disk") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,9 +217,9 @@ func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 }
 
 func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
-	metrics := web.NewMetrics()
+	metrics := httpkit.NewMetrics()
 	metrics.Registerer().MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "meters_registered"}))
-	router := web.NewRouter(slog.New(slog.DiscardHandler), metrics)
+	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), metrics)
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
 		do(router, http.MethodGet, "/meters/"+id)
@@ -249,7 +249,7 @@ func TestRequestsAreLoggedAtDebug(t *testing.T) {
 
 func TestAnswerThatDoesNotEncodeIsA500(t *testing.T) {
 	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
-		r.Get("/", func(w http.ResponseWriter, _ *http.Request) { web.WriteJSON(w, 200, func() {}) })
+		r.Get("/", func(w http.ResponseWriter, _ *http.Request) { httpkit.WriteJSON(w, 200, func() {}) })
 	})
 	if response, body := do(s, http.MethodGet, "/"); asProblem(t, response, body).Status != 500 {
 		t.Errorf("got %s", body)
@@ -257,8 +257,8 @@ func TestAnswerThatDoesNotEncodeIsA500(t *testing.T) {
 }
 
 func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
-	metrics, log := web.NewMetrics(), slog.New(slog.DiscardHandler)
-	gate := web.NewGate(log, metrics, func() string { return "replayed 3 of 7 batches" })
+	metrics, log := httpkit.NewMetrics(), slog.New(slog.DiscardHandler)
+	gate := httpkit.NewGate(log, metrics, func() string { return "replayed 3 of 7 batches" })
 	for _, path := range []string{"/readyz", "/receive_meter_reading", "/", "/account?meter_id=1"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			response, body := do(gate, method, path)
@@ -281,10 +281,10 @@ func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 
 func TestConstantIsAnsweredAsAnyAnswerIs(t *testing.T) {
 	body := map[string]string{"status": "ok <&>"}
-	constant := web.NewConstant(http.StatusAccepted, body)
+	constant := httpkit.NewConstant(http.StatusAccepted, body)
 	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
 		r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) { constant.Write(w) })
-		r.Get("/other", func(w http.ResponseWriter, _ *http.Request) { web.WriteJSON(w, http.StatusAccepted, body) })
+		r.Get("/other", func(w http.ResponseWriter, _ *http.Request) { httpkit.WriteJSON(w, http.StatusAccepted, body) })
 	})
 	want, wantBody := do(s, http.MethodGet, "/other")
 	for range 2 {

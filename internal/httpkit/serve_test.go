@@ -1,4 +1,4 @@
-package web_test
+package httpkit_test
 
 import (
 	"bytes"
@@ -13,11 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meterledger/internal/web"
+	"meterledger/internal/httpkit"
 )
 
 func TestListenSaysHowToChooseAnotherAddress(t *testing.T) {
-	taken, err := web.Listen("127.0.0.1:0", "-addr", "API_ADDR")
+	taken, err := httpkit.Listen("127.0.0.1:0", "-addr", "API_ADDR")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestListenSaysHowToChooseAnotherAddress(t *testing.T) {
 		"192.0.2.1:0":     "cannot listen on 192.0.2.1:0: cannot assign requested address; choose another with -addr or API_ADDR",
 		"127.0.0.1:70000": "cannot listen on 127.0.0.1:70000: address 70000: invalid port; choose another with -addr or API_ADDR",
 	} {
-		listener, err := web.Listen(addr, "-addr", "API_ADDR")
+		listener, err := httpkit.Listen(addr, "-addr", "API_ADDR")
 		if err == nil {
 			listener.Close()
 		}
@@ -39,7 +39,7 @@ func TestListenSaysHowToChooseAnotherAddress(t *testing.T) {
 }
 
 func TestStoppingServerFinishesWhatItHasAccepted(t *testing.T) {
-	listener, err := web.Listen("127.0.0.1:0", "-addr", "API_ADDR")
+	listener, err := httpkit.Listen("127.0.0.1:0", "-addr", "API_ADDR")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestStoppingServerFinishesWhatItHasAccepted(t *testing.T) {
 		io.WriteString(w, "recorded")
 	})
 	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(ctx, listener, h, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- httpkit.Serve(ctx, listener, h, slog.New(slog.DiscardHandler)) }()
 	response, err := http.Get("http://" + listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -71,12 +71,12 @@ func TestStoppingServerFinishesWhatItHasAccepted(t *testing.T) {
 }
 
 func TestServerReportsALostListener(t *testing.T) {
-	listener, err := web.Listen("127.0.0.1:0", "-addr", "API_ADDR")
+	listener, err := httpkit.Listen("127.0.0.1:0", "-addr", "API_ADDR")
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener.Close()
-	err = web.Serve(t.Context(), listener, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	err = httpkit.Serve(t.Context(), listener, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
@@ -116,7 +116,7 @@ func TestStoppingServerCutsOffARequestThatDoesNotEnd(t *testing.T) {
 			io.Copy(io.Discard, ours)
 		}()
 		begun := time.Now()
-		if err := web.Serve(ctx, listener, h, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		if err := httpkit.Serve(ctx, listener, h, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if waited := time.Since(begun); waited != 10*time.Second || !strings.Contains(log.String(), "cut off") {
