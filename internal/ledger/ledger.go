@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -65,19 +65,11 @@ type Ledger struct {
 	archiveSpace *space // of the archive folder's disk
 	version      string
 
-	// admission is read-held from the moment a reading is let in until it is
-	// queued. Whoever changes what is let in holds it for writing, and so knows
-	// that everything queued before was let in under the old rule and everything
-	// after under the new one.
-	admission sync.RWMutex
-	receiving bool         // guarded by admission
-	closing   meter.Window // the month that is being closed, or noWindow; guarded by admission
+	incarnation uint64        // of this process, drawn
+	holds       atomic.Uint64 // taken so far
 
 	runs runs
 }
-
-// noWindow contains no slot.
-var noWindow = meter.Window{From: 1, To: 0}
 
 // Open takes the data folder, brings its state back and starts to receive. It
 // returns an error where the folder is in use, damaged, or of another time zone,
@@ -89,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, locks: locks,
-		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
+		incarnation: rand.Uint64(), runs: runs{last: make(map[Kind]*Run)},
 		space:        &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
 		version:      o.Version,
@@ -125,7 +117,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := errors.Join(l.signOnce(o, version), r.run()); err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
-	l.store, l.receiving = r.store, r.store.Receiving()
+	l.store = r.store
 	l.snapshots = snapshotter{l: l, folder: snapshots, every: o.SnapshotEvery, size: r.size}
 	if r.from > 0 {
 		l.snapshots.good = []uint64{r.from}
@@ -133,8 +125,29 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.rememberRuns()
 	l.hintAtArchives()
 	l.committer = startCommitter(l, o.SnapshotBytes, r.replayed)
+	if err := l.begin(ctx); err != nil {
+		l.committer.stop()
+		return errors.Join(err, l.journal.Close())
+	}
 	l.snapshots.start()
 	return nil
+}
+
+// begin has entries judged by the newest rules, and lifts the hold of a run that was
+// cut off with the process.
+func (l *Ledger) begin(ctx context.Context) error {
+	if l.store.Level() < store.LevelNewest {
+		if _, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest)); err != nil {
+			return err
+		}
+	}
+	hold, stands := l.store.Hold()
+	if !stands {
+		return nil
+	}
+	l.log.Info("a run of maintenance was cut off; the next one does it again")
+	_, err := l.ask(ctx, store.AppendFree(nil, hold.ID))
+	return err
 }
 
 // signOnce signs a data folder as soon as it has a journal, and never one that has
@@ -205,11 +218,11 @@ func (l *Ledger) Zone() *meter.Zone { return l.zone }
 func (l *Ledger) Now() time.Time { return l.now() }
 
 // find finds a meter that somebody asks for.
-func (l *Ledger) find(id meter.ID) (store.Index, error) {
+func (l *Ledger) find(id meter.ID) (store.Meter, error) {
 	l.asked.Add(1)
-	i, ok := l.store.Lookup(id)
+	m, ok := l.store.Lookup(id)
 	if !ok {
-		return 0, meter.UnknownMeter(id)
+		return m, meter.UnknownMeter(id)
 	}
-	return i, nil
+	return m, nil
 }
