@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/journal"
 	"meterledger/internal/store"
 )
@@ -25,12 +26,12 @@ const (
 type commit struct {
 	payload  []byte
 	entries  int
-	deferred bool                   // may be refused while the disk is nearly full
-	then     func(journal.Position) // done when its batch is applied, with the end of that in the journal; or nil
-	verdicts []store.Verdict        // one an entry, once done
-	err      error                  // instead of verdicts
-	done     chan struct{}          // gets one message
-	bytes    int                    // of the room that was taken for it
+	deferred bool                 // may be refused while the disk is nearly full
+	then     func(chain.Position) // done when its batch is applied, with the end of that in the journal; or nil
+	verdicts []store.Verdict      // one an entry, once done
+	err      error                // instead of verdicts
+	done     chan struct{}        // gets one message
+	bytes    int                  // of the room that was taken for it
 }
 
 // committer writes the journal and the store, each by one goroutine: while a
@@ -65,7 +66,7 @@ type batchOnDisk struct {
 	last    []*commit // those with then: what they find is the state of end
 	payload []byte    // of commits
 	entries int
-	end     journal.Position
+	end     chain.Position
 }
 
 func startCommitter(l *Ledger, snapshotBytes, unsaved int64) *committer {
@@ -220,7 +221,7 @@ func (c *committer) write(b *batchOnDisk) error {
 		c.entries.Add(uint64(b.entries))
 		c.grow(len(b.payload))
 	}
-	b.end = c.journal.Position()
+	b.end = c.journal.End()
 	return nil
 }
 

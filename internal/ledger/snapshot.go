@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"meterledger/internal/journal"
+	"meterledger/internal/chain"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -78,11 +78,11 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 	return l.snapshots.take(ctx, l.snapshots.freeze)
 }
 
-type freezing func(context.Context) (*store.Frozen, journal.Position, error)
+type freezing func(context.Context) (*store.Frozen, chain.Position, error)
 
 // freeze has the committer hold still between two batches.
-func (s *snapshotter) freeze(ctx context.Context) (frozen *store.Frozen, p journal.Position, err error) {
-	k := &commit{then: func(end journal.Position) { frozen, p = s.l.store.Freeze(), end }}
+func (s *snapshotter) freeze(ctx context.Context) (frozen *store.Frozen, p chain.Position, err error) {
+	k := &commit{then: func(end chain.Position) { frozen, p = s.l.store.Freeze(), end }}
 	if err := s.l.committer.enqueue(ctx, k, steady); err != nil {
 		return nil, p, err
 	}
@@ -93,8 +93,8 @@ func (s *snapshotter) freeze(ctx context.Context) (frozen *store.Frozen, p journ
 }
 
 // freezeNow may only be called when the committer has ended.
-func (s *snapshotter) freezeNow(context.Context) (*store.Frozen, journal.Position, error) {
-	return s.l.store.Freeze(), s.l.journal.Position(), nil
+func (s *snapshotter) freezeNow(context.Context) (*store.Frozen, chain.Position, error) {
+	return s.l.store.Freeze(), s.l.journal.End(), nil
 }
 
 // take writes a snapshot beside reception:
@@ -137,9 +137,9 @@ func (s *snapshotter) take(ctx context.Context, freeze freezing) error {
 	return s.cut(ctx)
 }
 
-func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at journal.Position) (size int64, err error) {
+func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.Position) (size int64, err error) {
 	defer frozen.Thaw()
-	return s.folder.Write(snapshot.Position(at), func(emit func([]byte) error) error {
+	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {
 			if err := stopped(ctx); err != nil {
 				return err
