@@ -9,8 +9,8 @@ import (
 )
 
 // summariesTogether is how many summaries go through the journal as one entry:
-// 240 KB.
-const summariesTogether = 8192
+// 128 KiB, half a batch.
+const summariesTogether = 4096
 
 // bookkeeping hands a month's summaries to the journal while its rows go by. The
 // store keeps them aside until the month is closed.
@@ -30,7 +30,7 @@ func (b *bookkeeping) begin() error {
 // giveUp drops what was handed in. Where that is impossible, the next run's begin does it.
 func (b *bookkeeping) giveUp() error {
 	select {
-	case <-b.l.committer.failed:
+	case <-b.l.Failed():
 		return nil
 	default:
 		return b.begin()
