@@ -15,8 +15,8 @@ const (
 	// query may have to wait for.
 	batchRows = 1024
 	// archivesMax is from how many archived months of meters one commit recalls
-	// rows: about 20 KB each.
-	archivesMax = 128
+	// rows: about 20 KB each, so that all fit into commitBytesMax.
+	archivesMax = 32
 )
 
 // Refusal is a row that was not taken, and why.

@@ -165,7 +165,9 @@ func (b *bench) wantBill(id meter.ID, month int, want string) {
 		b.t.Error(err)
 		return
 	}
-	text := func(f billing.Figures) string { return fmt.Sprint(f.Start.Register, " ", f.End.Register, " of ", f.Readings) }
+	text := func(f billing.Figures) string {
+		return fmt.Sprint(f.Start.Register, " ", f.End.Register, " of ", f.Readings)
+	}
 	got := text(bill.Figures)
 	if bill.Previous != nil {
 		got += ", was " + text(*bill.Previous)

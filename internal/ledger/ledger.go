@@ -55,6 +55,7 @@ type Ledger struct {
 	archive *archive.Folder
 
 	committer *committer
+	metrics   *metrics
 	singles   batchPool     // of single readings, which are all alike
 	batches   batchPool     // of those of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
@@ -85,6 +86,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		space:        &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
 		version:      o.Version,
+		metrics:      newMetrics(),
 	}
 	l.rush.count = &l.asked
 	if err := l.open(ctx, o); err != nil {
@@ -118,13 +120,18 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
-	l.snapshots = snapshotter{l: l, folder: snapshots, every: o.SnapshotEvery, size: r.size}
+	l.snapshots = snapshotter{
+		l: l, folder: snapshots, every: o.SnapshotEvery,
+		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
+	}
 	if r.from > 0 {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.rememberRuns()
 	l.hintAtArchives()
-	l.committer = startCommitter(l, o.SnapshotBytes, r.replayed)
+	l.snapshots.growth.size.Store(r.size)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
+	l.committer.start()
 	if err := l.begin(ctx); err != nil {
 		l.committer.stop()
 		return errors.Join(err, l.journal.Close())
@@ -164,10 +171,10 @@ func (l *Ledger) signOnce(o Options, version int) error {
 
 // Failed is closed when the journal can no longer be written. Nothing is
 // acknowledged from then on, and the program has to end.
-func (l *Ledger) Failed() <-chan struct{} { return l.committer.failed }
+func (l *Ledger) Failed() <-chan struct{} { return l.committer.order.failed() }
 
 // Failure says why, once Failed is closed.
-func (l *Ledger) Failure() error { return l.committer.failure }
+func (l *Ledger) Failure() error { return l.committer.order.failure() }
 
 // Close waits for what was accepted and for a running maintenance step, takes a
 // last snapshot and gives the data folder up. Nothing may be sent to the ledger any
@@ -176,8 +183,8 @@ func (l *Ledger) Close() error {
 	l.runs.stop()
 	l.snapshots.stop()
 	l.committer.stop()
-	if l.committer.failure == nil {
-		if err := l.snapshots.take(context.Background(), l.snapshots.freezeNow); err != nil {
+	if l.Failure() == nil {
+		if err := l.snapshots.take(context.Background()); err != nil {
 			l.log.Error("no last snapshot could be taken; the next start replays the journal", "error", err)
 		}
 	}
