@@ -4,22 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/renameio/v2/maybe"
 
 	"meterledger/internal/client"
-	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 )
 
-const (
-	historyVersion  = 1
-	historyBytesMax = 1 << 20
-)
+const historyVersion = 1
 
 // history is the file that keeps the last runs over restarts. Nothing depends on it
 // but what /status tells, and that a run which failed is tried again: what is
@@ -61,14 +57,14 @@ func (h history) save(program string, runs []run, owed map[string]bool) error {
 		content.Owed = append(content.Owed, period)
 	}
 	slices.Sort(content.Owed)
-	if err := durable.MakeFolder(vfs.Default, vfs.Default.PathDir(h.path)); err != nil {
+	text, err := json.MarshalIndent(content, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(h.path), 0o755)
+	}
+	if err != nil {
 		return err
 	}
-	return durable.WriteFile(vfs.Default, h.path, func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(content)
-	})
+	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
 }
 
 // load returns what was saved last; nothing where there is no file yet.
@@ -77,7 +73,7 @@ func (h history) load(program string) (runs []run, owed map[string]bool, err err
 	if h.path == "" {
 		return nil, owed, nil
 	}
-	b, err := durable.ReadFile(vfs.Default, h.path, historyBytesMax)
+	b, err := os.ReadFile(h.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, owed, nil
 	}
