@@ -33,10 +33,11 @@ type Manifest struct {
 	WrittenAt time.Time `json:"written_at"`
 }
 
-// NewManifest describes what was written as the file name.
-func (f *Folder) NewManifest(name string, w Written, version string, at time.Time) Manifest {
+// NewManifest describes what the file at a path holds.
+func (f *Folder) NewManifest(path string, w Written, version string, at time.Time) Manifest {
+	name := f.fs.PathBase(path)
 	m := Manifest{
-		Period: period(name), File: f.fs.PathBase(f.Path(name)), Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
+		Period: period(name), File: name, Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
 		SHA256: hex.EncodeToString(w.SHA256[:]), Version: version, WrittenAt: at.UTC().Truncate(time.Second),
 	}
 	if w.Rows > 0 {

@@ -35,7 +35,7 @@ type Writing struct {
 // window is the period of the file. One in the other form is replaced by it.
 func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing) (Written, error) {
 	var written Written
-	err := durable.ReplaceFile(f.fs, f.TargetPath(name), func(file io.Writer) (err error) {
+	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
 		written, err = f.write(&roomy{file, steps.Room}, w, source, steps.Each)
 		return err
 	}, func(temporary string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"time"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -30,7 +32,8 @@ type adoption struct {
 // adoptUnasked adopts a file that stands where a month is about to be archived.
 func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
 	name := archive.MonthlyName(month)
-	if _, err := l.archive.Size(name); errors.Is(err, archive.ErrMissing) {
+	path, _, err := l.archive.Stat(name)
+	if errors.Is(err, archive.ErrMissing) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -40,7 +43,7 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 	}
 	a := adoption{l: l, ctx: ctx, run: run, month: month}
 	if adopted, err = a.try(); adopted {
-		run.Archives = append(run.Archives, ArchiveInfo{month.String(), l.archive.Path(name), a.written.Rows, a.written.SHA256})
+		run.Archives = append(run.Archives, ArchiveInfo{month.String(), path, a.written.Rows, a.written.SHA256})
 	}
 	return adopted, err
 }
@@ -149,7 +152,7 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	manifest, err := a.l.archive.Manifest(name)
 	if err == nil && manifest.Describes(a.written.Rows, a.written.SHA256) {
 		at = manifest.WrittenAt
-	} else if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(name, a.written, a.l.version, at)); err != nil {
+	} else if err := a.writeManifest(name, at); err != nil {
 		return false, err
 	}
 	verdict, err := a.l.ask(a.ctx, store.AppendAdopt(nil, store.MonthArchive{
@@ -159,8 +162,16 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	return verdict.Outcome == store.Accepted && err == nil, err
 }
 
+func (a *adoption) writeManifest(name string, at time.Time) error {
+	path, _, err := a.l.archive.Stat(name)
+	if err != nil {
+		return err
+	}
+	return a.l.archive.WriteManifest(a.l.archive.NewManifest(path, a.written, a.l.version, at))
+}
+
 // checkManifest refuses a file that nothing is known of but its manifest, and that
-// does not fit that.
+// does not fit that. One that a run was about to put in its place is known.
 func (l *Ledger) checkManifest(name string) error {
 	manifest, err := l.archive.Manifest(name)
 	if errors.Is(err, archive.ErrMissing) {
@@ -175,6 +186,8 @@ func (l *Ledger) checkManifest(name string) error {
 	sum, err := l.archive.SHA256(name)
 	switch {
 	case errors.Is(err, archive.ErrMissing):
+		return nil
+	case slices.Contains(l.store.Intents(manifest.Period), sum): // a run was cut off right before its manifest
 		return nil
 	case err == nil && !manifest.Describes(manifest.Rows, sum):
 		return refused("%s is not the file that its manifest describes: put the original back, "+

@@ -126,7 +126,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, a.explain(err)
 	}
 	at := a.l.now()
-	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.name, written, a.l.version, at)); err != nil {
+	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.l.archive.Path(a.name), written, a.l.version, at)); err != nil {
 		return store.Archive{}, err
 	}
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})

@@ -52,7 +52,7 @@ func (l *Ledger) listing(name string, info ArchiveInfo, a store.Archive) Listing
 	default:
 		listing.Manifest = &manifest
 	}
-	size, err := l.archive.Size(name)
+	_, size, err := l.archive.Stat(name)
 	switch {
 	case err != nil:
 		listing.State = ArchiveMissing

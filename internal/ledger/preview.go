@@ -53,7 +53,7 @@ func (a *archiving) preview() error {
 	if err != nil {
 		return a.explain(err)
 	}
-	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.TargetPath(a.name), written.Rows, written.SHA256})
+	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
 	return nil
 }
 
