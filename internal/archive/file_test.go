@@ -46,7 +46,7 @@ func TestAFileIsReadInTheFormThatWasOpenedWhateverTakesItsPlace(t *testing.T) {
 				return readings{"A": points}
 			},
 			"all": func(f *archive.Folder) readings {
-				r, err := f.Read(name, w)
+				r, err := f.Read(name)
 				if err != nil {
 					t.Error(err)
 					return nil
@@ -71,10 +71,10 @@ func TestAFileIsReadInTheFormThatWasOpenedWhateverTakesItsPlace(t *testing.T) {
 				disk := &replacingDisk{FS: vfs.NewMem()}
 				f := openFolder(t, disk, z)
 				f.Compress = compressed
-				write(t, f, name, w, model)
+				write(t, f, name, model)
 				run := openFolder(t, disk.FS, z)
 				run.Compress = !compressed
-				disk.place, disk.replace = place, func() { write(t, run, name, w, model) }
+				disk.place, disk.replace = place, func() { write(t, run, name, model) }
 				if got := ask(f); !equal(got, model) {
 					t.Errorf("compressed %v, replaced at %d: asked for %s, got %v", compressed, place, question, got)
 				}
@@ -86,7 +86,6 @@ func TestAFileIsReadInTheFormThatWasOpenedWhateverTakesItsPlace(t *testing.T) {
 func TestAPlainFileIsFoundToBeLeftOnlyBesideACompressedOne(t *testing.T) {
 	disk := vfs.NewMem()
 	z := singapore(t)
-	w := z.MonthWindow(november)
 	f := openFolder(t, disk, z)
 	wantLeft := func(want bool) {
 		t.Helper()
@@ -102,7 +101,7 @@ func TestAPlainFileIsFoundToBeLeftOnlyBesideACompressedOne(t *testing.T) {
 		t.Errorf("it is at %s with %d bytes, %v", plain, size, err)
 	}
 	f.Compress = true
-	write(t, f, name, w, readings{})
+	write(t, f, name, readings{})
 	wantLeft(false)
 	put(t, disk, name, good)
 	wantLeft(true)

@@ -22,22 +22,20 @@ const (
 	compressedSuffix = ".zst"
 )
 
-// DailyName returns the name of a day's file.
-func DailyName(d meter.Day) string { return dailyPrefix + d.String() + suffix }
-
-// MonthlyName returns the name of a month's file.
-func MonthlyName(m meter.Month) string { return monthlyPrefix + m.String() + suffix }
-
-// DayOf returns the day whose file has a name.
-func DayOf(name string) (meter.Day, bool) {
-	day, ok := meter.ParseDay(period(name))
-	return day, ok && name == DailyName(day)
+// Name returns the name of a period's file.
+func Name(p meter.Period) string {
+	if p.IsMonth() {
+		return monthlyPrefix + p.String() + suffix
+	}
+	return dailyPrefix + p.String() + suffix
 }
 
-// MonthOf returns the month whose file has a name.
-func MonthOf(name string) (meter.Month, bool) {
-	month, ok := meter.ParseMonth(period(name))
-	return month, ok && name == MonthlyName(month)
+// PeriodOf returns the period whose file has a name, in either form.
+func PeriodOf(name string) (meter.Period, bool) {
+	name = strings.TrimSuffix(name, compressedSuffix)
+	text := strings.TrimPrefix(strings.TrimPrefix(stem(name), dailyPrefix), monthlyPrefix)
+	p, ok := meter.ParsePeriod(text)
+	return p, ok && name == Name(p)
 }
 
 // Folder is where the archives are.

@@ -40,15 +40,14 @@ type Reader struct {
 	ended  bool        // there is no row ahead
 }
 
-// Read opens a file of the folder to be read as a Source. The window is the period
-// of the file.
-func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
+// Read opens a file of the folder to be read as a Source.
+func (f *Folder) Read(name string) (*Reader, error) {
 	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	r := &Reader{
-		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, stamps: f.stamps.of(f.zone, w),
+		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, stamps: f.stampsOf(name),
 	}
 	text, err := file.decode(r.tap)
 	if err != nil {

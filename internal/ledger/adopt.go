@@ -31,7 +31,7 @@ type adoption struct {
 
 // adoptUnasked adopts a file that stands where a month is about to be archived.
 func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
-	name := archive.MonthlyName(month)
+	name := archive.Name(month.Period())
 	path, _, err := l.archive.Stat(name)
 	if errors.Is(err, archive.ErrMissing) {
 		return false, nil
@@ -51,7 +51,7 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 // try reports whether the file was adopted. Where it was not, nothing has changed.
 func (a *adoption) try() (adopted bool, err error) {
 	a.window = a.l.zone.MonthWindow(a.month)
-	own := a.own()
+	own := a.window.Rows()
 	if err := a.l.holdBack(a.ctx, own); err != nil {
 		return false, err
 	}
@@ -59,8 +59,8 @@ func (a *adoption) try() (adopted bool, err error) {
 	if a.l.store.HasReadings(own) {
 		return false, nil
 	}
-	name := archive.MonthlyName(a.month)
-	a.reader, err = a.l.archive.Read(name, own)
+	name := archive.Name(a.month.Period())
+	a.reader, err = a.l.archive.Read(name)
 	if err != nil {
 		return false, a.passOver(err)
 	}
@@ -79,10 +79,6 @@ func (a *adoption) try() (adopted bool, err error) {
 		return false, errors.Join(err, books.giveUp())
 	}
 	return a.commit(name)
-}
-
-func (a *adoption) own() meter.Window {
-	return meter.Window{From: a.window.From, To: a.window.To - 1}
 }
 
 // passOver makes an error of a file that is not as we write it none.
@@ -187,7 +183,7 @@ func (l *Ledger) checkManifest(name string) error {
 	switch {
 	case errors.Is(err, archive.ErrMissing):
 		return nil
-	case slices.Contains(l.store.Intents(manifest.Period), sum): // a run was cut off right before its manifest
+	case slices.Contains(l.store.Intents(manifest.Period.String()), sum): // a run was cut off right before its manifest
 		return nil
 	case err == nil && !manifest.Describes(manifest.Rows, sum):
 		return refused("%s is not the file that its manifest describes: put the original back, "+

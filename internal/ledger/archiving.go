@@ -30,9 +30,8 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 
 // dayJob is the archiving of a day, as far as it is known beforehand.
 func (l *Ledger) dayJob(ctx context.Context, run *Run, day meter.Day) archiving {
-	window := l.zone.DayWindow(day)
-	window.To--
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.DailyName(day), period: day.String(), window: window}
+	window := day.Period().Window(l.zone).Rows()
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.Name(day.Period()), period: day.String(), window: window}
 	for _, archived := range l.store.Days() {
 		if archived.Day == day {
 			job.expected = &archived.Archive
@@ -111,7 +110,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, err
 	}
 	pacer := pacer{ctx: a.ctx, pace: archivingPace, rush: &rush{count: &a.l.committer.entries}}
-	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
+	written, err := a.l.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
@@ -171,14 +170,14 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 	a.run.progress.begin(doing+a.name, len(order))
 	sources := []archive.Source{&memory{a: a, order: order}}
 	if a.expected != nil {
-		file, err := a.verified(a.name, a.window, *a.expected, a.period)
+		file, err := a.verified(a.name, *a.expected, a.period)
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, file)
 	}
 	if a.month != nil {
-		file, err := a.verified(archive.MonthlyName(a.month.Month), a.month.Window, a.month.Archive, a.month.Month.String())
+		file, err := a.verified(archive.Name(a.month.Month.Period()), a.month.Archive, a.month.Month.String())
 		if err != nil {
 			return nil, err
 		}
@@ -205,8 +204,8 @@ func (a *archiving) checkLeft() error {
 }
 
 // verified opens a file that is to be merged.
-func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
-	file, err := a.l.openArchive(a.ctx, name, w, last, period)
+func (a *archiving) verified(name string, last store.Archive, period string) (archive.Source, error) {
+	file, err := a.l.openArchive(a.ctx, name, last, period)
 	if err != nil {
 		return nil, a.explain(err)
 	}
@@ -219,8 +218,8 @@ func (a *archiving) verified(name string, w meter.Window, last store.Archive, pe
 
 // openArchive opens a file that must turn out to be the one that was written last, or
 // one that a run was about to put in its place when it was cut off.
-func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, last store.Archive, period string) (*verified, error) {
-	reader, err := l.archive.Read(name, w)
+func (l *Ledger) openArchive(ctx context.Context, name string, last store.Archive, period string) (*verified, error) {
+	reader, err := l.archive.Read(name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, missing(name)
 	}

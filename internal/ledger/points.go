@@ -25,7 +25,7 @@ func (l *Ledger) months(i store.Index, id meter.ID, w meter.Window) iter.Seq2[[]
 		var points []meter.Point
 		var err error
 		for part := w; part.From <= w.To; part.From = part.To + 1 {
-			part.To = min(w.To, l.zone.MonthWindow(l.zone.MonthOf(part.From)).To-1)
+			part.To = min(w.To, l.zone.MonthWindow(l.zone.MonthOf(part.From)).Rows().To)
 			points, err = l.points(i, id, part, points[:0])
 			if !yield(points, err) || err != nil {
 				return
