@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,14 +24,14 @@ const historyVersion = 1
 type history struct{ path string }
 
 type historyFile struct {
-	Version int          `json:"version"`
-	Program string       `json:"program"`
-	Runs    []historyRun `json:"runs"` // the newest first
-	Owed    []string     `json:"owed"` // the periods whose last run failed, in order of time
+	Version int            `json:"version"`
+	Program string         `json:"program"`
+	Runs    []historyRun   `json:"runs"` // the newest first
+	Owed    []meter.Period `json:"owed"` // those whose last run failed, in order of time
 }
 
 type historyRun struct {
-	Period     string         `json:"period"`
+	Period     meter.Period   `json:"period"`
 	Trigger    trigger        `json:"trigger"`
 	StartedAt  time.Time      `json:"started_at"`
 	FinishedAt time.Time      `json:"finished_at"`
@@ -41,7 +42,7 @@ type historyRun struct {
 }
 
 // save writes down what a program has done.
-func (h history) save(program string, runs []run, owed map[string]bool) error {
+func (h history) save(program string, runs []run, owed map[meter.Period]bool) error {
 	if h.path == "" {
 		return nil
 	}
@@ -53,10 +54,7 @@ func (h history) save(program string, runs []run, owed map[string]bool) error {
 		}
 		content.Runs = append(content.Runs, kept)
 	}
-	for period := range owed {
-		content.Owed = append(content.Owed, period)
-	}
-	slices.Sort(content.Owed)
+	content.Owed = slices.SortedFunc(maps.Keys(owed), meter.Period.Compare)
 	text, err := json.MarshalIndent(content, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(h.path), 0o755)
@@ -68,8 +66,8 @@ func (h history) save(program string, runs []run, owed map[string]bool) error {
 }
 
 // load returns what was saved last; nothing where there is no file yet.
-func (h history) load(program string) (runs []run, owed map[string]bool, err error) {
-	owed = make(map[string]bool)
+func (h history) load(program string) (runs []run, owed map[meter.Period]bool, err error) {
+	owed = make(map[meter.Period]bool)
 	if h.path == "" {
 		return nil, owed, nil
 	}
