@@ -1,5 +1,10 @@
 package meter
 
+import (
+	"fmt"
+	"time"
+)
+
 // Period is a day or a month: what is archived as one file. It can be compared with
 // ==, and its zero value is no period.
 type Period struct {
@@ -80,3 +85,77 @@ func (p *Period) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// Day is a calendar day, in no particular zone.
+type Day struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// ParseDay reads YYYY-MM-DD.
+func ParseDay(s string) (Day, bool) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || len(s) != len(time.DateOnly) {
+		return Day{}, false
+	}
+	return dayOf(t), true
+}
+
+func dayOf(t time.Time) Day {
+	year, month, day := t.Date()
+	return Day{year, month, day}
+}
+
+// AddDays returns the day n days after d, or before it where n is negative.
+func (d Day) AddDays(n int) Day { return dayOf(d.utc().AddDate(0, 0, n)) }
+
+// Before reports whether d is an earlier day than other.
+func (d Day) Before(other Day) bool { return d.Compare(other) < 0 }
+
+// Compare orders days by time: negative where d is earlier than other.
+func (d Day) Compare(other Day) int { return d.utc().Compare(other.utc()) }
+
+// CalendarMonth returns the month that d lies in.
+func (d Day) CalendarMonth() Month { return Month{d.Year, d.Month} }
+
+// Monday returns the first day of d's week.
+func (d Day) Monday() Day { return d.AddDays(-(int(d.utc().Weekday()) + 6) % 7) }
+
+func (d Day) utc() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) }
+
+func (d Day) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
+
+// Month is a calendar month, in no particular zone.
+type Month struct {
+	Year  int
+	Month time.Month
+}
+
+// ParseMonth reads YYYY-MM.
+func ParseMonth(s string) (Month, bool) {
+	t, err := time.Parse("2006-01", s)
+	if err != nil || len(s) != len("2006-01") {
+		return Month{}, false
+	}
+	return Month{t.Year(), t.Month()}, true
+}
+
+// FirstDay returns the first day of m.
+func (m Month) FirstDay() Day { return Day{m.Year, m.Month, 1} }
+
+// Add returns the month n months after m, or before it where n is negative.
+func (m Month) Add(n int) Month {
+	t := time.Date(m.Year, m.Month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	return Month{t.Year(), t.Month()}
+}
+
+// Before reports whether m is an earlier month than other.
+func (m Month) Before(other Month) bool { return m.Compare(other) < 0 }
+
+// Compare orders months by time: negative where m is earlier than other.
+func (m Month) Compare(other Month) int {
+	return (m.Year-other.Year)*12 + int(m.Month) - int(other.Month)
+}
+
+func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m.Year, int(m.Month)) }
