@@ -91,6 +91,12 @@ func (f *Folder) Files() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// Free returns how many bytes are free on the folder's disk, if the file system can tell.
+func (f *Folder) Free() (bytes uint64, known bool) {
+	usage, err := f.fs.GetDiskUsage(f.path)
+	return usage.AvailBytes, err == nil
+}
+
 // Path returns where a file is that is written now.
 func (f *Folder) Path(name string) string {
 	if f.Compress {

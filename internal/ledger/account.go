@@ -39,12 +39,3 @@ func meterExists(id meter.ID) error {
 		Detail: fmt.Sprintf("meter %s is already registered", id),
 	}
 }
-
-// Account returns what was registered for a meter.
-func (l *Ledger) Account(id meter.ID) (meter.Account, error) {
-	m, err := l.find(id)
-	if err != nil {
-		return meter.Account{}, err
-	}
-	return l.store.Account(m.Index), nil
-}

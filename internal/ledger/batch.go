@@ -19,12 +19,6 @@ const (
 	archivesMax = 32
 )
 
-// Refusal is a row that was not taken, and why.
-type Refusal struct {
-	Row int
-	Err error
-}
-
 // batch takes some readings from the check before the journal to their verdicts.
 type batch struct {
 	l        *Ledger
@@ -45,7 +39,7 @@ type batch struct {
 
 	unlisted                      bool // nobody will read the refusals: they are only counted
 	accepted, duplicates, refused int
-	refusals                      []Refusal
+	refusals                      []meter.Refusal
 }
 
 // archivedMonth names one meter's rows in one archive.
@@ -92,7 +86,7 @@ func (b *batch) add(row int, r store.Reading) {
 func (b *batch) refuse(row int, err error) {
 	b.refused++
 	if !b.unlisted {
-		b.refusals = append(b.refusals, Refusal{row, err})
+		b.refusals = append(b.refusals, meter.Refusal{Row: row, Err: err})
 	}
 }
 
@@ -143,7 +137,7 @@ func (b *batch) readArchives() (recalled int) {
 		if b.archived == nil {
 			b.archived = make(map[archivedMonth]*archivedRows)
 		}
-		points, err := b.l.archivedRows(store.Meter{Index: at.Meter, ID: b.l.store.Account(at.Meter).ID}, month)
+		points, err := b.l.lateRows(b.l.store, store.Meter{Index: at.Meter, ID: b.l.store.Account(at.Meter).ID}, month)
 		b.archived[key] = &archivedRows{points: points, err: err}
 		recalled += store.RecallBytes(len(points))
 	}
@@ -175,7 +169,7 @@ func (b *batch) enqueue(ctx context.Context, recalled int) error {
 // judge decides about the readings where that needs no journal, and takes the others.
 func (b *batch) judge() {
 	readings := b.readings[b.from:b.to]
-	latest := b.l.zone.Floor(b.l.now().Add(futureMax)) // no reading may be later
+	latest := b.l.zone.Floor(b.l.now().Add(meter.FutureMax)) // no reading may be later
 	b.judged = b.l.store.JudgeMany(readings, b.restore, b.judged[:0])
 	judged := b.judged
 	for i, at := range readings {
@@ -210,7 +204,7 @@ func (b *batch) late(place int, at store.Reading) {
 		b.decide(place, Result{Err: rows.err})
 		return
 	}
-	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, bySlot); found {
+	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot); found {
 		verdict := store.Verdict{Outcome: store.Duplicate}
 		if rows.points[i].Register != at.Register {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
@@ -225,8 +219,6 @@ func (b *batch) late(place int, at store.Reading) {
 	}
 	b.take(place, at)
 }
-
-func bySlot(p meter.Point, slot meter.Slot) int { return int(int64(p.Slot) - int64(slot)) }
 
 func (b *batch) take(place int, at store.Reading) {
 	b.taken, b.places = append(b.taken, at), append(b.places, place)

@@ -13,15 +13,7 @@ const (
 	// batchesMax is how many batches of one sender are under way at once: rows are
 	// parsed and judged while those before them are written and applied.
 	batchesMax = 192
-	// RefusalsMax is how many refused rows are listed; all are counted.
-	RefusalsMax = 1000
 )
-
-// Tally is what became of the rows of a Bulk.
-type Tally struct {
-	Accepted, Duplicates, Refused int
-	Refusals                      []Refusal // the first of them, in order of the rows
-}
 
 // Bulk takes the rows of one sender, in order, as fast as they can be made durable,
 // and slows the sender down to that. While many single readings or questions come in
@@ -42,13 +34,24 @@ type Bulk struct {
 	filling *batch
 	sent    []*batch // the oldest first
 	spare   []*batch // to be filled again
-	tally   Tally
+	tally   meter.Tally
 }
 
 // Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
 func (l *Ledger) Bulk(ctx context.Context) *Bulk {
 	return &Bulk{l: l, ctx: ctx, settings: batch{patience: bulky}, pacer: pacer{ctx: ctx, pace: bulkPace, rush: &l.rush}}
 }
+
+// Restore is Bulk for an operator who puts readings back, also while reception is shut
+// down.
+func (l *Ledger) Restore(ctx context.Context) *Bulk {
+	b := l.Bulk(ctx)
+	b.settings.restore = true
+	return b
+}
+
+// Tell has each called with what became of every row whose meter is known.
+func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.settings.each = each }
 
 // Add takes a row, whose number is the caller's. An error ends the Bulk: it says
 // nothing of the row, and rows before it may or may not have been recorded.
@@ -67,7 +70,7 @@ func (b *Bulk) Refuse(number int, err error) error {
 }
 
 // Flush waits until all rows that were taken have got their verdicts.
-func (b *Bulk) Flush() (Tally, error) {
+func (b *Bulk) Flush() (meter.Tally, error) {
 	if err := b.send(); err != nil {
 		return b.tally, err
 	}
@@ -93,7 +96,7 @@ func (b *Bulk) next() *batch {
 		}
 		b.filling.reset(b.l, b.settings.patience)
 		b.filling.restore, b.filling.each = b.settings.restore, b.settings.each
-		b.filling.unlisted = len(b.tally.Refusals) == RefusalsMax
+		b.filling.unlisted = len(b.tally.Refusals) == meter.RefusalsMax
 	}
 	return b.filling
 }
@@ -151,8 +154,8 @@ func (b *Bulk) settleOldest() error {
 	b.tally.Accepted += oldest.accepted
 	b.tally.Duplicates += oldest.duplicates
 	b.tally.Refused += oldest.refused
-	slices.SortFunc(oldest.refusals, func(a, b Refusal) int { return cmp.Compare(a.Row, b.Row) })
-	listed := min(len(oldest.refusals), RefusalsMax-len(b.tally.Refusals))
+	slices.SortFunc(oldest.refusals, func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	listed := min(len(oldest.refusals), meter.RefusalsMax-len(b.tally.Refusals))
 	b.tally.Refusals = append(b.tally.Refusals, oldest.refusals[:listed]...)
 	b.spare = append(b.spare, oldest)
 	return nil

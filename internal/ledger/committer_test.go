@@ -4,11 +4,9 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
@@ -84,14 +82,5 @@ func TestTheLargestCommitsFit(t *testing.T) {
 	const pointsMax = 31*48 + 2 // of a month, with the hour of daylight saving that comes twice
 	if bytes := archivesMax*store.RecallBytes(pointsMax) + batchRows*store.ReadingBytesMax; bytes > commitBytesMax {
 		t.Errorf("the readings of a commit can take %d bytes", bytes)
-	}
-	october := meter.Month{Year: 2026, Month: time.October}
-	for what, payload := range map[string][]byte{
-		"summaries": store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
-		"bills":     store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
-	} {
-		if len(payload) > aloneBatchBytesMax {
-			t.Errorf("the %s of a commit take %d bytes", what, len(payload))
-		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package ledger is the one writer of the system, and what everything else asks.
+// Package ledger is the one writer of the system.
 //
 // A reading goes the same way whoever sends it: it is checked, queued at one
 // committer, written to the journal together with whatever else has gathered
@@ -6,6 +6,5 @@
 // who was told yes can be told nothing else later, and one fsync serves
 // thousands of readings.
 //
-// The ledger also runs what joins memory and archive: daily and monthly
-// archiving, restoring, and queries over both.
+// What reads the state and what archives it are rooms of their own, query and closing.
 package ledger

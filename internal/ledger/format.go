@@ -15,7 +15,7 @@ import (
 
 const (
 	formatName    = "FORMAT"
-	formatVersion = 3 // 1 had no snapshots, and a journal that was never cut; 2 no levels
+	FormatVersion = 3 // 1 had no snapshots, and a journal that was never cut; 2 no levels
 	unsigned      = 0
 	formatSizeMax = 4096
 )
@@ -46,9 +46,9 @@ func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (version int, err e
 	if err := json.Unmarshal(b, &found); err != nil {
 		return unsigned, fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
 	}
-	if found.Version <= unsigned || found.Version > formatVersion {
+	if found.Version <= unsigned || found.Version > FormatVersion {
 		return unsigned, fmt.Errorf("%s has format %d, this program knows formats 1 to %d: start the program that wrote it",
-			folder, found.Version, formatVersion)
+			folder, found.Version, FormatVersion)
 	}
 	if found.Timezone != zone.String() {
 		return unsigned, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
@@ -59,6 +59,6 @@ func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (version int, err e
 // sign makes a new data folder this program's.
 func sign(fs vfs.FS, folder string, zone *meter.Zone) error {
 	return durable.WriteFile(fs, fs.PathJoin(folder, formatName), func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(format{formatVersion, zone.String()})
+		return json.NewEncoder(w).Encode(format{FormatVersion, zone.String()})
 	})
 }

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/archive"
-	"meterledger/internal/durable"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
@@ -21,38 +18,34 @@ import (
 
 // Options says where a ledger lives and what it lives by.
 type Options struct {
-	FS         vfs.FS
-	DataDir    string
-	ArchiveDir string
-	Zone       *meter.Zone
-	Now        func() time.Time
-	Log        *slog.Logger
-	Holder     string         // who this is, for a second program that wants the same folder
-	Progress   func(Progress) // called while the state is brought back; nil for nobody
+	FS       vfs.FS
+	DataDir  string // which the caller has locked
+	Zone     *meter.Zone
+	Now      func() time.Time
+	Log      *slog.Logger
+	Progress func(Progress) // called while the state is brought back; nil for nobody
+
+	// LateRows returns a meter's rows in the archive of a closed month, which a late
+	// reading of that month has to be judged beside.
+	LateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	// SnapshotBytes is after how many bytes of journal a snapshot is taken; 0 is never.
 	SnapshotBytes int64
-	// SnapshotEvery is after how much time one is taken where anything was written; 0 is never.
+	// SnapshotEvery is after how much time one is taken if anything was written; 0 is never.
 	SnapshotEvery time.Duration
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
-	// readings and registrations to be taken, and on the archive folder's for a file
-	// to be written.
+	// readings and registrations to be taken.
 	DiskFreeMin uint64
-	// ArchiveCompress has archives written as zstd. They are read in either form.
-	ArchiveCompress bool
-	// Version is the program's, for the manifests of archives.
-	Version string
 }
 
 // Ledger is the open system of record.
 type Ledger struct {
-	zone    *meter.Zone
-	now     func() time.Time
-	log     *slog.Logger
-	locks   []*durable.Lock // on the folders
-	journal *journal.Journal
-	store   *store.Store
-	archive *archive.Folder
+	zone     *meter.Zone
+	now      func() time.Time
+	log      *slog.Logger
+	journal  *journal.Journal
+	store    *store.Store
+	lateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	committer *committer
 	metrics   *metrics
@@ -62,35 +55,20 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
-
-	archiveSpace *space // of the archive folder's disk
-	version      string
-
-	incarnation uint64        // of this process, drawn
-	holds       atomic.Uint64 // taken so far
-
-	runs runs
 }
 
-// Open takes the data folder, brings its state back and starts to receive. It
-// returns an error where the folder is in use, damaged, or of another time zone,
-// and when ctx is done before the state is back.
+// Open brings the state of a data folder back and starts to receive. It returns an
+// error if the folder is damaged or of another time zone, and when ctx is done before
+// the state is back.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
-	locks, err := lockFolders(o)
-	if err != nil {
-		return nil, err
-	}
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, locks: locks,
-		incarnation: rand.Uint64(), runs: runs{last: make(map[Kind]*Run)},
-		space:        &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
-		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
-		version:      o.Version,
-		metrics:      newMetrics(),
+		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
+		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		metrics: newMetrics(),
 	}
 	l.rush.count = &l.asked
 	if err := l.open(ctx, o); err != nil {
-		return nil, errors.Join(err, l.unlock())
+		return nil, err
 	}
 	return l, nil
 }
@@ -100,10 +78,6 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.archive, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
-		return err
-	}
-	l.archive.Compress = o.ArchiveCompress
 	folder := o.FS.PathJoin(o.DataDir, "journal")
 	if version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
@@ -127,8 +101,6 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if r.from > 0 {
 		l.snapshots.good = []uint64{r.from}
 	}
-	l.rememberRuns()
-	l.hintAtArchives()
 	l.snapshots.growth.size.Store(r.size)
 	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
 	l.committer.start()
@@ -140,27 +112,19 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// begin has entries judged by the newest rules, and lifts the hold of a run that was
-// cut off with the process.
+// begin has entries judged by the newest rules.
 func (l *Ledger) begin(ctx context.Context) error {
-	if l.store.Level() < store.LevelNewest {
-		if _, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest)); err != nil {
-			return err
-		}
-	}
-	hold, stands := l.store.Hold()
-	if !stands {
+	if l.store.Level() == store.LevelNewest {
 		return nil
 	}
-	l.log.Info("a run of maintenance was cut off; the next one does it again")
-	_, err := l.ask(ctx, store.AppendFree(nil, hold.ID))
+	_, err := l.Ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
 	return err
 }
 
 // signOnce signs a data folder as soon as it has a journal, and never one that has
 // been in use. One of an older format gets the present one.
 func (l *Ledger) signOnce(o Options, version int) error {
-	if version == formatVersion {
+	if version == FormatVersion {
 		return nil
 	}
 	if version == unsigned && l.journal.Last() > 0 {
@@ -176,11 +140,9 @@ func (l *Ledger) Failed() <-chan struct{} { return l.committer.order.failed() }
 // Failure says why, once Failed is closed.
 func (l *Ledger) Failure() error { return l.committer.order.failure() }
 
-// Close waits for what was accepted and for a running maintenance step, takes a
-// last snapshot and gives the data folder up. Nothing may be sent to the ledger any
-// more.
+// Close waits for what was accepted and takes a last snapshot. Nothing may be sent to the
+// ledger any more.
 func (l *Ledger) Close() error {
-	l.runs.stop()
 	l.snapshots.stop()
 	l.committer.stop()
 	if l.Failure() == nil {
@@ -188,48 +150,29 @@ func (l *Ledger) Close() error {
 			l.log.Error("no last snapshot could be taken; the next start replays the journal", "error", err)
 		}
 	}
-	return errors.Join(l.journal.Close(), l.unlock())
+	return l.journal.Close()
 }
 
-// lockFolders takes the data folder and the archive for this ledger alone.
-func lockFolders(o Options) (locks []*durable.Lock, err error) {
-	if err := durable.MakeFolder(o.FS, o.DataDir); err != nil {
-		return nil, err
+// Store returns the state, for those who read it.
+func (l *Ledger) Store() *store.Store { return l.store }
+
+// Asked counts a question, beside which a Bulk gives way.
+func (l *Ledger) Asked() { l.asked.Add(1) }
+
+// Ask writes one or more entries that are no readings as one commit, whatever room there
+// is, and returns the verdict on the first.
+func (l *Ledger) Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
+	return l.put(ctx, &commit{payload: payload, entries: entries}, steady)
+}
+
+// put writes a commit and returns the verdict on its first entry.
+func (l *Ledger) put(ctx context.Context, k *commit, p patience) (store.Verdict, error) {
+	if err := l.committer.enqueue(ctx, k, p); err != nil {
+		return store.Verdict{}, err
 	}
-	if err := durable.MakeFolder(o.FS, o.ArchiveDir); err != nil {
-		return nil, err
-	}
-	data, err := durable.LockFolder(o.FS, o.DataDir, o.Holder)
+	verdicts, err := l.committer.wait(k)
 	if err != nil {
-		return nil, fmt.Errorf("%w: stop that program or choose another folder with -data-dir or DATA_DIR", err)
+		return store.Verdict{}, err
 	}
-	archive, err := durable.LockFolder(o.FS, o.ArchiveDir, o.Holder)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: stop that program or choose another folder with -archive-dir or ARCHIVE_DIR", err), data.Release())
-	}
-	return []*durable.Lock{data, archive}, nil
-}
-
-func (l *Ledger) unlock() error {
-	var err error
-	for _, lock := range l.locks {
-		err = errors.Join(err, lock.Release())
-	}
-	return err
-}
-
-// Zone returns the time zone of the ledger.
-func (l *Ledger) Zone() *meter.Zone { return l.zone }
-
-// Now returns the ledger's idea of the present.
-func (l *Ledger) Now() time.Time { return l.now() }
-
-// find finds a meter that somebody asks for.
-func (l *Ledger) find(id meter.ID) (store.Meter, error) {
-	l.asked.Add(1)
-	m, ok := l.store.Lookup(id)
-	if !ok {
-		return m, meter.UnknownMeter(id)
-	}
-	return m, nil
+	return verdicts[0], nil
 }

@@ -59,6 +59,13 @@ type pacer struct {
 	working time.Time // since
 }
 
+// Pace returns what makes a run of maintenance give way to readings that come in. It is
+// called between small parts of the work.
+func (l *Ledger) Pace(ctx context.Context) (step func()) {
+	p := &pacer{ctx: ctx, pace: archivingPace, rush: &rush{count: &l.committer.entries}}
+	return p.step
+}
+
 // step is called between small parts of the work.
 func (p *pacer) step() {
 	now := time.Now()

@@ -9,9 +9,6 @@ import (
 	"meterledger/internal/store"
 )
 
-// futureMax is how far a meter's clock may be ahead.
-const futureMax = 5 * time.Minute
-
 // Result is what became of one reading.
 type Result struct {
 	Duplicate bool  // it was recorded before; nothing changed

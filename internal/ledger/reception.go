@@ -31,7 +31,7 @@ func (l *Ledger) switchReception(ctx context.Context, on bool, already error) er
 	if l.store.Receiving() == on {
 		return already
 	}
-	verdict, err := l.ask(ctx, store.AppendReception(nil, on))
+	verdict, err := l.Ask(ctx, store.AppendReception(nil, on), 1)
 	if err == nil && verdict.Outcome == store.Duplicate { // somebody else was faster
 		err = already
 	}

@@ -9,6 +9,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/journal"
+	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -66,7 +67,7 @@ func (r *recovery) readSnapshot() error {
 	}
 	for _, sequence := range sequences {
 		position, err := r.decode(sequence)
-		if stop := stopped(r.ctx); stop != nil {
+		if stop := meter.Stopped(r.ctx); stop != nil {
 			return stop
 		}
 		if err != nil {
@@ -88,7 +89,7 @@ func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
 		r.size = total
 		r.progress("reading the snapshot of batch "+fmt.Sprint(sequence), done, total)
-		return errors.Join(stopped(r.ctx), d.Decode(record))
+		return errors.Join(meter.Stopped(r.ctx), d.Decode(record))
 	})
 	if err != nil {
 		return position, err
@@ -101,14 +102,14 @@ func (r *recovery) replay() error {
 	var verdicts []store.Verdict
 	err := r.journal.Replay(r.from+1, func(sequence uint64, payload []byte) (err error) {
 		r.progress("replaying the journal", int64(sequence-r.from), int64(r.journal.Last()-r.from))
-		if err := stopped(r.ctx); err != nil {
+		if err := meter.Stopped(r.ctx); err != nil {
 			return err
 		}
 		r.replayed += int64(len(payload))
 		verdicts, err = r.store.Apply(payload, verdicts[:0])
 		return err
 	})
-	if stop := stopped(r.ctx); stop != nil {
+	if stop := meter.Stopped(r.ctx); stop != nil {
 		return stop
 	}
 	if err != nil {

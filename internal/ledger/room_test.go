@@ -128,7 +128,7 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
 	}
 	now := time.Date(2026, 11, 23, 2, 10, 0, 0, time.UTC)
 	l, err := Open(t.Context(), Options{
-		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", Zone: zone, Holder: "a test",
+		FS: vfs.NewMem(), DataDir: "data", Zone: zone,
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/chain"
+	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -67,11 +68,17 @@ func (s *snapshotter) pause(ctx context.Context) (resume func(), err error) {
 	for !s.mu.TryLock() {
 		select {
 		case <-ctx.Done():
-			return nil, stopped(ctx)
+			return nil, meter.Stopped(ctx)
 		case <-time.After(again):
 		}
 	}
 	return s.mu.Unlock, nil
+}
+
+// PauseSnapshots waits until no snapshot is being taken, and lets none begin until
+// resume is called.
+func (l *Ledger) PauseSnapshots(ctx context.Context) (resume func(), err error) {
+	return l.snapshots.pause(ctx)
 }
 
 // Snapshot writes down the state of this moment, unless that was done already.
@@ -123,7 +130,7 @@ func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.
 	defer frozen.Thaw()
 	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {
-			if err := stopped(ctx); err != nil {
+			if err := meter.Stopped(ctx); err != nil {
 				return err
 			}
 			return emit(record)

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -98,4 +99,15 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return CodeInternal
+}
+
+// ErrStopped ends what takes long when the program is to end.
+var ErrStopped = errors.New("the program is being stopped; this can be repeated after a restart")
+
+// Stopped returns ErrStopped once ctx is done.
+func Stopped(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ErrStopped
+	}
+	return nil
 }

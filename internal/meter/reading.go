@@ -1,5 +1,7 @@
 package meter
 
+import "time"
+
 // Reading is what a meter's register showed at a point on the half-hour grid.
 type Reading struct {
 	Meter    ID
@@ -21,3 +23,9 @@ type Point struct {
 	Slot     Slot
 	Register KWh
 }
+
+// FutureMax is how far a meter's clock may be ahead.
+const FutureMax = 5 * time.Minute
+
+// BySlot compares a point's slot, for a search among points in order of time.
+func BySlot(p Point, slot Slot) int { return int(int64(p.Slot) - int64(slot)) }

@@ -34,7 +34,7 @@ func closedStore(t *testing.T) (s *Store, history [][]byte) {
 	first, last := reading(960_010, 1000), reading(960_050, 2000)
 	batch := AppendReading(AppendReading(AppendAccount(nil, account), first), last)
 	month := meter.Month{Year: 2024, Month: 9}
-	closing := AppendIntent(nil, month.String(), [32]byte{1})
+	closing := AppendIntent(nil, month.Period(), [32]byte{1})
 	closing = AppendSummaries(closing, month, []SummaryOf{{0, Summary{
 		2, meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register},
 	}}})

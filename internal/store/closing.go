@@ -138,14 +138,14 @@ func (c closing) effect(s *Store) Verdict {
 	}
 	if again := c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
 		s.takePending(c.Month)
-		s.settleIntents(c.Month.String())
+		s.settleIntents(c.Month.Period())
 		return Verdict{Outcome: Accepted}
 	}
 	if !s.holdsBack(c.Window.Rows()) || c.Revision != m.Revision+1 {
 		return Verdict{Outcome: Over}
 	}
 	pending := s.takePending(c.Month)
-	s.settleIntents(c.Month.String())
+	s.settleIntents(c.Month.Period())
 	s.issue(m, pending, c.MonthArchive)
 	*m = month{MonthArchive: c.MonthArchive, registers: pending.registers}
 	s.setMonth(m)

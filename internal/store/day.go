@@ -24,7 +24,7 @@ func decodeDay(d *decoder) fact { return d.dayArchive() }
 func (d *decoder) dayArchive() DayArchive { return DayArchive{d.day(), d.archive()} }
 
 func (a DayArchive) effect(s *Store) Verdict {
-	s.settleIntents(a.Day.String())
+	s.settleIntents(a.Day.Period())
 	s.days = slices.Clone(s.days)
 	if place, found := slices.BinarySearchFunc(s.days, a.Day, compareDay); found {
 		s.days[place] = a

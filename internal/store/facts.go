@@ -6,16 +6,16 @@ import "meterledger/internal/meter"
 // it: a field is replaced as a whole when it changes, unless share copies more.
 type state struct {
 	level    Level
-	shut     bool                      // reception was shut down
-	accounts []meter.Account           // by Index; only ever added to
-	latest   column[meter.Point]       // by Index: the reading with the latest slot ever accepted; slot 0 before the first
-	grid     grid                      // readings in memory
-	readings uint64                    // in the grid
-	months   []*month                  // archived and cleared, in order of time
-	days     []DayArchive              // archived, in order of time
-	intents  map[string][][32]byte     // by period: hashes of the files that were about to be put in place since it was archived last
-	hold     Hold                      // of the run of maintenance that is under way
-	pending  map[meter.Month]*newMonth // what the next closing of a month will keep
+	shut     bool                        // reception was shut down
+	accounts []meter.Account             // by Index; only ever added to
+	latest   column[meter.Point]         // by Index: the reading with the latest slot ever accepted; slot 0 before the first
+	grid     grid                        // readings in memory
+	readings uint64                      // in the grid
+	months   []*month                    // archived and cleared, in order of time
+	days     []DayArchive                // archived, in order of time
+	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since it was archived last
+	hold     Hold                        // of the run of maintenance that is under way
+	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
 }
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that

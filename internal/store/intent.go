@@ -1,30 +1,41 @@
 package store
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"meterledger/internal/meter"
 )
 
-// intent says that the file of a period (YYYY-MM-DD or YYYY-MM) is about to be replaced
-// by one of the given hash. It stands until the period is archived: a run that is cut
+// intent says that the file of a period is about to be replaced by one of the given hash. It stands until the period is archived: a run that is cut
 // off may have put its file in place, and the next one knows it for ours.
 //
-//	intent  08 | period | SHA-256 32 bytes
+//	intent  08 | period, a text | SHA-256 32 bytes
 type intent struct {
-	period string
+	period meter.Period
 	sum    [32]byte
 }
 
 // AppendIntent adds an intent to a batch.
-func AppendIntent(b []byte, period string, sha256 [32]byte) []byte {
-	b = appendText(append(b, byte(kindIntent)), period)
+func AppendIntent(b []byte, p meter.Period, sha256 [32]byte) []byte {
+	b = appendText(append(b, byte(kindIntent)), p.String())
 	return append(b, sha256[:]...)
 }
 
 func decodeIntent(d *decoder) fact { return d.intent() }
 
-func (d *decoder) intent() intent { return intent{d.text(), [32]byte(d.take(32))} }
+func (d *decoder) intent() intent { return intent{d.period(), [32]byte(d.take(32))} }
+
+func (d *decoder) period() meter.Period {
+	text := d.text()
+	p, ok := meter.ParsePeriod(text)
+	if d.err == nil && !ok {
+		d.fail(fmt.Errorf("%q is no period", text))
+	}
+	return p
+}
 
 func (i intent) effect(s *Store) Verdict {
 	if known := s.intents[i.period]; !slices.Contains(known, i.sum) {
@@ -35,28 +46,29 @@ func (i intent) effect(s *Store) Verdict {
 }
 
 // settleIntents forgets the intents of a period that was archived.
-func (s *Store) settleIntents(period string) {
-	if _, some := s.intents[period]; some {
+func (s *Store) settleIntents(p meter.Period) {
+	if _, some := s.intents[p]; some {
 		s.intents = maps.Clone(s.intents)
-		delete(s.intents, period)
+		delete(s.intents, p)
 	}
 }
 
 // Intents returns the hashes of the files that may have taken the place of a period's
 // archive since it was archived last.
-func (s *Store) Intents(period string) [][32]byte {
+func (s *Store) Intents(p meter.Period) [][32]byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.Clip(s.intents[period])
+	return slices.Clip(s.intents[p])
 }
 
 // encodeIntents writes for each intent
 //
 //	intent  05 | version | period | SHA-256 32 bytes
 func encodeIntents(e *stateEncoder, s *state) {
-	for _, period := range slices.SortedFunc(maps.Keys(s.intents), strings.Compare) {
-		for _, sum := range s.intents[period] {
-			e.put(append(appendText(e.begin(5), period), sum[:]...))
+	byText := func(a, b meter.Period) int { return strings.Compare(a.String(), b.String()) }
+	for _, p := range slices.SortedFunc(maps.Keys(s.intents), byText) {
+		for _, sum := range s.intents[p] {
+			e.put(append(appendText(e.begin(5), p.String()), sum[:]...))
 		}
 	}
 }

@@ -81,6 +81,32 @@ func (s *Store) Months() []MonthArchive {
 	return months
 }
 
+// Archived returns the archive of a period as it was written last.
+func (s *Store) Archived(p meter.Period) (Archive, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p.IsMonth() {
+		if m := s.closedMonth(p.CalendarMonth()); m != nil {
+			return m.Archive, true
+		}
+		return Archive{}, false
+	}
+	if place, found := slices.BinarySearchFunc(s.days, p.FirstDay(), compareDay); found {
+		return s.days[place].Archive, true
+	}
+	return Archive{}, false
+}
+
+// Revision returns how often a month was closed.
+func (s *Store) Revision(name meter.Month) uint32 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m := s.closedMonth(name); m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
 // LateMonths returns the closed months that readings came for since.
 func (s *Store) LateMonths() []meter.Month {
 	s.mu.RLock()

@@ -72,7 +72,7 @@ func (h *historian) batch(t *rapid.T, s *Store) []byte {
 		case kind == "day":
 			b = AppendDay(b, meter.Day{Year: 2024, Month: 9, Day: int(i%28 + 1)}, Archive{Rows: uint64(i), WrittenAt: account.RegisteredAt})
 		case kind == "intent":
-			b = AppendIntent(b, "2024-09", [32]byte{byte(i)})
+			b = AppendIntent(b, september.Period(), [32]byte{byte(i)})
 		case kind == "summaries", kind == "close":
 			if points := s.grid.appendPoints(nil, i, meter.Window{From: closedFrom, To: closedTo}); len(points) > 0 {
 				b = AppendSummaries(b, september, []SummaryOf{{i, Summary{uint16(len(points)), points[0], points[len(points)-1]}}})
@@ -153,7 +153,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 		{"a reading", AppendReading(nil, reading(960_010, 1000))},
 		{"a second", AppendReading(nil, reading(960_011, 1000))},
 		{"shut down", AppendReception(nil, false)},
-		{"an intent", AppendIntent(nil, "2024-09", [32]byte{1})},
+		{"an intent", AppendIntent(nil, september.Period(), [32]byte{1})},
 		{"a day", AppendDay(nil, meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{WrittenAt: account.RegisteredAt})},
 		{"summaries", AppendSummaries(nil, meter.Month{Year: 2024, Month: 9}, []SummaryOf{{0, Summary{Count: 1}}})},
 		{"a closed month", AppendClose(nil, MonthArchive{Month: meter.Month{Year: 2024, Month: 9}, Window: meter.Window{From: 960_000, To: 960_100}, Revision: 1})},

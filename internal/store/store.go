@@ -22,7 +22,7 @@ type Store struct {
 // has just begun.
 func New() *Store {
 	return &Store{
-		state: state{level: LevelBegun, intents: make(map[string][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold},
+		state: state{level: LevelBegun, intents: make(map[meter.Period][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold},
 		byID:  make(map[meter.ID]Index),
 	}
 }

@@ -1,0 +1,22 @@
+package closing
+
+import (
+	"testing"
+	"time"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+func TestTheLargestPartsFitIntoABatch(t *testing.T) {
+	const batchBytesMax = 256 << 10 // the least that an order takes
+	october := meter.Month{Year: 2026, Month: time.October}
+	for what, payload := range map[string][]byte{
+		"summaries": store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
+		"bills":     store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
+	} {
+		if len(payload) > batchBytesMax {
+			t.Errorf("the %s of a commit take %d bytes", what, len(payload))
+		}
+	}
+}

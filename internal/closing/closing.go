@@ -1,0 +1,86 @@
+package closing
+
+import (
+	"context"
+	"slices"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// closeMonths closes a month, and those that late readings came for since they were
+// closed. They are taken in order of time, so that a bill opens where a late
+// reading has closed the one before. A late month whose archive is in the way must
+// not keep this one open: it is tried again by the next run.
+func (rs *Runs) closeMonths(ctx context.Context, run *Run, month meter.Month) error {
+	for _, due := range rs.dueMonths(month) {
+		switch err := rs.closeMonth(ctx, run, due); {
+		case err != nil && due == month:
+			return err
+		case err != nil:
+			rs.log.Error("late readings were not archived; the next monthly run tries again", "period", due, "error", err)
+		}
+	}
+	return meter.Stopped(ctx)
+}
+
+// dueMonths are a month and the late ones, in order of time.
+func (rs *Runs) dueMonths(month meter.Month) []meter.Month {
+	due := rs.store.LateMonths()
+	if !slices.Contains(due, month) {
+		due = append(due, month)
+	}
+	slices.SortFunc(due, meter.Month.Compare)
+	return due
+}
+
+// closeMonth moves a month from memory to its archive:
+//
+//  1. a file that is there already and not ours becomes the archive as it stands,
+//     where nothing else is known of the month; else its rows are recorded
+//  2. a hold keeps readings of the month out from here on; those that were accepted
+//     before are in memory
+//  3. the archive is written beside the old one, with what that held and what
+//     memory holds, and fsynced; meanwhile the summaries and the bills go through
+//     the journal, part by part: they mean nothing before 7
+//  4. the new file is read back; its hash goes through the journal
+//  5. it takes the old one's place, and the folder is fsynced
+//  6. its manifest is written, the same way
+//  7. the closing goes through the journal, and applying it clears memory and lifts
+//     the hold
+//
+// A crash before 7 leaves the month in memory; the next start lifts the hold, and doing
+// it all again mends it.
+func (rs *Runs) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
+	job := rs.job(ctx, run, month.Period())
+	if job.expected == nil {
+		if adopted, err := rs.adoptUnasked(ctx, run, month); adopted || err != nil {
+			return err
+		}
+	}
+	if err := job.takeIn(); err != nil {
+		return err
+	}
+	h, err := rs.take(ctx, job.window)
+	if err != nil {
+		return err
+	}
+	defer h.free()
+	job.hold = h
+	closing := store.MonthArchive{Month: month, Window: rs.zone.MonthWindow(month), Revision: rs.store.Revision(month) + 1}
+	books := bookkeeping{runs: rs, hold: h, ctx: ctx, month: month, window: closing.Window}
+	if closing.Archive, err = job.write(books.add); err != nil {
+		return err
+	}
+	if err := books.flush(); err != nil {
+		return err
+	}
+	run.progress.begin("closing "+month.String(), 0)
+	resume, err := rs.writer.PauseSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	defer resume()
+	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendClose(b, closing) })
+	return err
+}

@@ -1,0 +1,104 @@
+package closing
+
+import (
+	"errors"
+	"maps"
+	"time"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// Status is what is being done and what was done last.
+type Status struct {
+	Running  *Running // nil while nothing runs
+	Last     map[Kind]*Run
+	Archives []Listing // in order of time, days before months
+}
+
+// Running is how far the current run is in its phase.
+type Running struct {
+	Run           *Run
+	Phase         string
+	Rows          int64
+	RowsPerSecond int64
+	Meters        int64
+	MetersTotal   int64 // 0 if the phase is not counted in meters
+	Percent       int
+	Left          time.Duration // 0 if nothing can be said yet
+}
+
+// Status returns the state of maintenance.
+func (rs *Runs) Status() Status {
+	status := Status{Archives: rs.listings()}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	status.Last = maps.Clone(rs.last)
+	if run := rs.current; run != nil {
+		running := run.progress.running()
+		running.Run = run
+		status.Running = &running
+	}
+	return status
+}
+
+// LateMonths returns the closed months that readings came for since. The next
+// monthly run archives them again.
+func (rs *Runs) LateMonths() []meter.Month { return rs.store.LateMonths() }
+
+// ListingState says whether an archive is on the disk as it was written.
+type ListingState string
+
+// The states of an archive. The journal's record is what counts; a manifest that
+// does not agree with it is not believed.
+const (
+	ArchiveGood      ListingState = "good"
+	ArchiveMissing   ListingState = "file_missing"
+	ArchiveChanged   ListingState = "file_changed"     // its length is not what was written
+	ManifestMissing  ListingState = "manifest_missing" // the next run of the period writes it
+	ManifestDisagree ListingState = "manifest_disagrees"
+)
+
+// Listing is an archive that was written, and what its manifest says of it.
+type Listing struct {
+	ArchiveInfo
+
+	WrittenAt time.Time
+	State     ListingState
+	Manifest  *archive.Manifest // nil if it is missing or not believed
+}
+
+// listings lists what was written, in order of time, days before months.
+func (rs *Runs) listings() []Listing {
+	var all []Listing
+	for _, day := range rs.store.Days() {
+		all = append(all, rs.listing(day.Day.Period(), day.Archive))
+	}
+	for _, month := range rs.store.Months() {
+		all = append(all, rs.listing(month.Month.Period(), month.Archive))
+	}
+	return all
+}
+
+func (rs *Runs) listing(p meter.Period, a store.Archive) Listing {
+	name := archive.Name(p)
+	path, size, missing := rs.archive.Stat(name)
+	listing := Listing{ArchiveInfo: ArchiveInfo{p, path, a.Rows, a.SHA256}, WrittenAt: a.WrittenAt, State: ArchiveGood}
+	manifest, err := rs.archive.Manifest(name)
+	switch {
+	case errors.Is(err, archive.ErrMissing):
+		listing.State = ManifestMissing
+	case err != nil || !manifest.Describes(a.Rows, a.SHA256):
+		listing.State = ManifestDisagree
+	default:
+		listing.Manifest = &manifest
+	}
+	switch {
+	case missing != nil:
+		listing.State = ArchiveMissing
+	case listing.Manifest != nil && size != manifest.Bytes:
+		listing.State = ArchiveChanged
+	}
+	return listing
+}

@@ -1,0 +1,137 @@
+// Package node joins the rooms of one api: the ledger that writes, the reader that
+// answers, and the runs that archive. It takes the folders and gives them up.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/closing"
+	"meterledger/internal/durable"
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/query"
+	"meterledger/internal/store"
+)
+
+// Options says where a node lives and what it lives by.
+type Options struct {
+	FS         vfs.FS
+	DataDir    string
+	ArchiveDir string
+	Zone       *meter.Zone
+	Now        func() time.Time
+	Log        *slog.Logger
+	Holder     string                // who this is, for a second program that wants the same folder
+	Progress   func(ledger.Progress) // called while the state is brought back; nil for nobody
+
+	SnapshotBytes int64         // see ledger.Options
+	SnapshotEvery time.Duration // see ledger.Options
+	// DiskFreeMin is how many bytes must be free on the data folder's disk for
+	// readings and registrations to be taken, and on the archive folder's for a file
+	// to be written.
+	DiskFreeMin uint64
+	// ArchiveCompress has archives written as zstd. They are read in either form.
+	ArchiveCompress bool
+	// Version is the program's, for the manifests of archives.
+	Version string
+}
+
+// Node is one api without its edges.
+type Node struct {
+	*ledger.Ledger
+	*query.Reader
+	*closing.Runs
+
+	locks []*durable.Lock
+}
+
+// Open takes the folders, brings the state back and starts to receive. It returns an
+// error if a folder is in use, damaged, or of another time zone, and when ctx is done
+// before the state is back.
+func Open(ctx context.Context, o Options) (*Node, error) {
+	locks, err := lockFolders(o)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{locks: locks}
+	if err := n.open(ctx, o); err != nil {
+		return nil, errors.Join(err, n.unlock())
+	}
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context, o Options) (err error) {
+	var folder *archive.Folder
+	n.Ledger, err = ledger.Open(ctx, ledger.Options{
+		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
+		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin,
+		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
+			return query.Archived(s, folder, m, month)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if folder, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
+		return errors.Join(err, n.Ledger.Close())
+	}
+	folder.Compress = o.ArchiveCompress
+	n.Reader = query.New(n.Store(), folder, o.Zone, o.Now, n.Asked)
+	n.Runs, err = closing.Open(ctx, closing.Options{
+		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Log: o.Log,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin,
+		Restore: n.restore,
+	})
+	if err != nil {
+		return errors.Join(err, n.Ledger.Close())
+	}
+	return nil
+}
+
+// restore takes rows that a run puts back.
+func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bool)) closing.Rows {
+	bulk := n.Restore(ctx)
+	bulk.Tell(func(_ int, i store.Index, r ledger.Result) { each(i, r.Err == nil && !r.Duplicate) })
+	return bulk
+}
+
+// Close waits for what was accepted and for a run that is under way, takes a last
+// snapshot and gives the folders up. Nothing may be sent to the node any more.
+func (n *Node) Close() error {
+	n.Runs.Close()
+	return errors.Join(n.Ledger.Close(), n.unlock())
+}
+
+// lockFolders takes the data folder and the archive for this node alone.
+func lockFolders(o Options) (locks []*durable.Lock, err error) {
+	for _, folder := range []struct{ path, setting string }{
+		{o.DataDir, "-data-dir or DATA_DIR"}, {o.ArchiveDir, "-archive-dir or ARCHIVE_DIR"},
+	} {
+		if err := durable.MakeFolder(o.FS, folder.path); err != nil {
+			return nil, errors.Join(err, release(locks))
+		}
+		lock, err := durable.LockFolder(o.FS, folder.path, o.Holder)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: stop that program or choose another folder with %s", err, folder.setting), release(locks))
+		}
+		locks = append(locks, lock)
+	}
+	return locks, nil
+}
+
+func (n *Node) unlock() error { return release(n.locks) }
+
+func release(locks []*durable.Lock) error {
+	var err error
+	for _, lock := range locks {
+		err = errors.Join(err, lock.Release())
+	}
+	return err
+}

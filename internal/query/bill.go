@@ -1,0 +1,32 @@
+package query
+
+import (
+	"meterledger/internal/billing"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// Bill returns a meter's bill for a closed month.
+func (q *Reader) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
+	m, err := q.find(id)
+	if err != nil {
+		return billing.Bill{}, err
+	}
+	issued, closed, found := q.store.Bill(m.Index, month)
+	if !found {
+		return billing.Bill{}, meter.NotFound(meter.CodeBillNotFound,
+			"meter %s has no bill for %s: the month is not archived yet, or has no readings of it", id, month)
+	}
+	figures := func(f store.Figures) billing.Figures {
+		return billing.Figures{Start: f.Start, End: f.End, Readings: int(f.Readings), Expected: closed.Window.Points()}
+	}
+	bill := billing.Bill{Month: month, Figures: figures(issued.Figures), Revision: int(issued.Revision), RevisedAt: issued.RevisedAt}
+	if issued.Previous != nil {
+		previous := figures(*issued.Previous)
+		bill.Previous = &previous
+	}
+	return bill, nil
+}
+
+// LastMonth returns the calendar month before the present one.
+func (q *Reader) LastMonth() meter.Month { return q.zone.Today(q.now()).CalendarMonth().Add(-1) }

@@ -1,0 +1,47 @@
+package query
+
+import (
+	"time"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// MetersQuery asks for a page of the meters, in the order of their registration.
+type MetersQuery struct {
+	SilentFor time.Duration // only meters whose latest reading is at least so old, or that have none; 0 is all
+	From      store.Index   // the Next of the page before, or 0
+	PageSize  int
+}
+
+// MeterState is a meter and its latest reading.
+type MeterState struct {
+	ID           meter.ID
+	RegisteredAt time.Time
+	Latest       meter.Point
+	Reported     bool // there is a latest reading
+}
+
+// MetersPage is a part of the meters.
+type MetersPage struct {
+	Meters []MeterState
+	Next   store.Index // of the next page
+	More   bool        // there is one
+}
+
+// Meters returns a page of meters. A meter that has never reported is silent, however
+// new it is.
+func (q *Reader) Meters(ask MetersQuery) MetersPage {
+	last := q.zone.Floor(q.now().Add(meter.FutureMax)) // no reading is later
+	if ask.SilentFor > 0 {
+		last = q.zone.Floor(q.now().Add(-ask.SilentFor))
+	}
+	var page MetersPage
+	var found []store.Index
+	found, page.Next, page.More = q.store.Silent(ask.From, last, ask.PageSize)
+	for _, i := range found {
+		account, latest := q.store.Account(i), q.store.Latest(i)
+		page.Meters = append(page.Meters, MeterState{account.ID, account.RegisteredAt, latest, latest.Slot > 0})
+	}
+	return page
+}

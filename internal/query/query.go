@@ -1,0 +1,60 @@
+// Package query answers what is asked of readings, wherever they are: in memory, in the
+// archives of closed months, or in both.
+//
+// A meter's closed month is in memory or in its file. An answer says what is missing
+// and guesses nothing, and it is the same before and after a month was closed.
+package query
+
+import (
+	"time"
+
+	"meterledger/internal/archive"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// Reader answers questions. Any number may be asked at once.
+type Reader struct {
+	store   *store.Store
+	archive *archive.Folder
+	zone    *meter.Zone
+	now     func() time.Time
+	asked   func() // counts a question
+}
+
+// New returns a reader of what a store and an archive folder hold. Asked is called at
+// each question.
+func New(s *store.Store, folder *archive.Folder, zone *meter.Zone, now func() time.Time, asked func()) *Reader {
+	return &Reader{s, folder, zone, now, asked}
+}
+
+// find finds a meter that somebody asks for.
+func (q *Reader) find(id meter.ID) (store.Meter, error) {
+	q.asked()
+	m, ok := q.store.Lookup(id)
+	if !ok {
+		return m, meter.UnknownMeter(id)
+	}
+	return m, nil
+}
+
+// Account returns what was registered for a meter.
+func (q *Reader) Account(id meter.ID) (meter.Account, error) {
+	m, err := q.find(id)
+	if err != nil {
+		return meter.Account{}, err
+	}
+	return q.store.Account(m.Index), nil
+}
+
+// horizon is the last slot of which there can be a reading: the present, or the
+// meter's latest one if its clock is ahead.
+func (q *Reader) horizon(i store.Index) meter.Slot {
+	return max(q.zone.Floor(q.now()), q.store.Latest(i).Slot)
+}
+
+// Zone returns the time zone that days and months follow.
+func (q *Reader) Zone() *meter.Zone { return q.zone }
+
+// Now returns the reader's idea of the present.
+func (q *Reader) Now() time.Time { return q.now() }
