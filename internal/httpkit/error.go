@@ -2,7 +2,6 @@ package httpkit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -29,16 +29,6 @@ var statusOf = map[meter.Kind]int{
 // statusClientGone is what the log and the metrics say of a caller who hung up
 // before the answer. Nobody receives it.
 const statusClientGone = 499
-
-// problem is RFC 9457's application/problem+json, with a stable code.
-type problem struct {
-	Type   string     `json:"type"`
-	Title  string     `json:"title"`
-	Status int        `json:"status"`
-	Detail string     `json:"detail"`
-	Code   meter.Code `json:"code"`
-	Field  string     `json:"field,omitempty"`
-}
 
 // WriteError answers with err as a problem. A *meter.Error anywhere in err's
 // chain is told to the caller, a body over its limit is a 413; anything else is
@@ -91,10 +81,9 @@ func toldError(err error) *meter.Error {
 
 func writeProblem(w http.ResponseWriter, e *meter.Error) {
 	status := statusOf[e.Kind]
-	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, e.Detail, e.Code, e.Field})
-	if err != nil {
-		panic(fmt.Sprintf("BUG: a problem does not encode: %v", err))
-	}
+	body := Encode(api.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field,
+	})
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}
@@ -105,7 +94,7 @@ func writeProblem(w http.ResponseWriter, e *meter.Error) {
 	if status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 	}
-	writeBody(w, "application/problem+json", status, body)
+	writeBody(w, typeProblem, status, body)
 }
 
 // wholeSeconds writes d in seconds, rounded up and at least 1.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 )
 
 // catchUp waits until the api answers, and then does every run that was missed
@@ -28,7 +28,7 @@ func (s *Service) catchUp() {
 
 // pending returns what is to be done, in order of time: what was missed, unless
 // the schedule is off, and what has failed.
-func (s *Service) pending(archives []client.Archive) []string {
+func (s *Service) pending(archives []api.Archive) []string {
 	var periods []string
 	if s.scheduler != nil {
 		periods = s.kind.missed(archives, s.lastEnded())
@@ -46,10 +46,10 @@ func (s *Service) pending(archives []client.Archive) []string {
 
 // awaitArchives asks the api for its archives until it answers or the service's
 // life ends. What is in the way is said once, and again when it changes.
-func (s *Service) awaitArchives() ([]client.Archive, error) {
+func (s *Service) awaitArchives() ([]api.Archive, error) {
 	told := ""
 	status, err := backoff.Retry(s.ctx,
-		func() (client.MaintenanceStatus, error) {
+		func() (api.MaintenanceStatus, error) {
 			ctx, cancel := context.WithTimeout(s.ctx, watchEvery)
 			defer cancel()
 			status, err := s.api.MaintenanceStatus(ctx)
@@ -66,7 +66,7 @@ func (s *Service) awaitArchives() ([]client.Archive, error) {
 	if err == nil && told != "" {
 		s.log.Info("the api answers again")
 	}
-	archives := make([]client.Archive, len(status.Archives))
+	archives := make([]api.Archive, len(status.Archives))
 	for i, listed := range status.Archives {
 		archives[i] = listed.Archive
 	}

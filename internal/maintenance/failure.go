@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -22,7 +22,7 @@ var errStopping = errors.New("the program is being stopped")
 // isPassing reports whether the api may well do later what it did not do now:
 // it is away, or busy, or stumbled.
 func isPassing(err error) bool {
-	var p *client.Problem
+	var p *api.Problem
 	if !errors.As(err, &p) {
 		return true
 	}
@@ -37,7 +37,7 @@ func isPassing(err error) bool {
 // explain says why a run failed, to whoever asked for it and in /status. What the
 // api says of the request itself is passed on as it is.
 func (s *Service) explain(r run, err error) *meter.Error {
-	var p *client.Problem
+	var p *api.Problem
 	switch {
 	case errors.Is(err, errStopping):
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
@@ -68,7 +68,7 @@ func attempts(count int) string {
 // reason is the part of err that tells a caller something.
 func reason(err error) string {
 	var (
-		p       *client.Problem
+		p       *api.Problem
 		number  syscall.Errno
 		address *url.Error
 		network net.Error

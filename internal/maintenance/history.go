@@ -11,7 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 )
@@ -34,14 +34,14 @@ type historyFile struct {
 }
 
 type historyRun struct {
-	Period     string         `json:"period"`
-	Trigger    trigger        `json:"trigger"`
-	StartedAt  time.Time      `json:"started_at"`
-	FinishedAt time.Time      `json:"finished_at"`
-	Attempts   int            `json:"attempts"`
-	Archive    client.Archive `json:"archive"`
-	Code       meter.Code     `json:"code,omitempty"`   // where it failed
-	Detail     string         `json:"detail,omitempty"` // why
+	Period     string      `json:"period"`
+	Trigger    trigger     `json:"trigger"`
+	StartedAt  time.Time   `json:"started_at"`
+	FinishedAt time.Time   `json:"finished_at"`
+	Attempts   int         `json:"attempts"`
+	Archive    api.Archive `json:"archive"`
+	Code       meter.Code  `json:"code,omitempty"`   // where it failed
+	Detail     string      `json:"detail,omitempty"` // why
 }
 
 // save writes down what a program has done.

@@ -1,9 +1,11 @@
 package maintenance
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -21,7 +23,7 @@ type Kind struct {
 	last    func(today meter.Day) string      // the last period that has ended
 	add     func(period string, n int) string // the period n after, or before where n is negative
 	request func(period string) client.MaintenanceRequest
-	bind    func(*http.Request) (period string, dryRun bool, err error) // empty where none was named
+	bind    func(*http.Request, *meter.Zone) (period string, dryRun bool, err error) // empty if none was named
 }
 
 // Daily archives days.
@@ -35,15 +37,15 @@ func Daily() Kind {
 			return day.AddDays(n).String()
 		},
 		request: func(period string) client.MaintenanceRequest {
-			return client.MaintenanceRequest{Type: client.Daily, Date: period}
+			return client.MaintenanceRequest{Type: api.Daily, Date: period}
 		},
-		bind: func(r *http.Request) (string, bool, error) {
+		bind: func(r *http.Request, zone *meter.Zone) (string, bool, error) {
 			var q struct {
-				Date   string `param:"date" validate:"omitempty,day"`
-				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
+				Date   *meter.Day `param:"date"`
+				DryRun bool       `param:"dry_run"`
 			}
-			err := httpkit.Bind(r, &q)
-			return q.Date, q.DryRun == "true", err
+			err := httpkit.Bind(r, zone, &q)
+			return named(q.Date), q.DryRun, err
 		},
 	}
 }
@@ -59,23 +61,31 @@ func Monthly() Kind {
 			return month.Add(n).String()
 		},
 		request: func(period string) client.MaintenanceRequest {
-			return client.MaintenanceRequest{Type: client.Monthly, Month: period}
+			return client.MaintenanceRequest{Type: api.Monthly, Month: period}
 		},
-		bind: func(r *http.Request) (string, bool, error) {
+		bind: func(r *http.Request, zone *meter.Zone) (string, bool, error) {
 			var q struct {
-				Month  string `param:"month" validate:"omitempty,month"`
-				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
+				Month  *meter.Month `param:"month"`
+				DryRun bool         `param:"dry_run"`
 			}
-			err := httpkit.Bind(r, &q)
-			return q.Month, q.DryRun == "true", err
+			err := httpkit.Bind(r, zone, &q)
+			return named(q.Month), q.DryRun, err
 		},
 	}
+}
+
+// named returns the period that a request names, or nothing.
+func named[P fmt.Stringer](period *P) string {
+	if period == nil {
+		return ""
+	}
+	return (*period).String()
 }
 
 // missed returns, in order of time, the periods up to last that have no archive,
 // from the oldest archive on. Where there is none at all, only last is missed:
 // what the api held before it was first archived is for an operator to say.
-func (k Kind) missed(archives []client.Archive, last string) []string {
+func (k Kind) missed(archives []api.Archive, last string) []string {
 	var archived []string
 	for _, a := range archives {
 		if len(a.Period) == len(last) { // of our kind: days and months differ in length

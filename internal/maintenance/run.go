@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -40,8 +40,8 @@ type run struct {
 	startedAt  time.Time
 	finishedAt time.Time
 	attempts   int
-	archive    client.Archive // its file is empty where the run failed
-	err        *meter.Error   // why it failed, or nil
+	archive    api.Archive  // its file is empty where the run failed
+	err        *meter.Error // why it failed, or nil
 }
 
 // perform does one run. The caller has the turn.
@@ -80,13 +80,13 @@ var errNoArchive = errors.New("the api says that it is done, but names no archiv
 
 // archiveOf finds the archive of a period in what the api has done: it may have
 // closed earlier months with it.
-func archiveOf(done client.Maintenance, period string) (client.Archive, error) {
+func archiveOf(done api.MaintenanceResult, period string) (api.Archive, error) {
 	for _, a := range done.Archives {
 		if a.Period == period {
 			return a, nil
 		}
 	}
-	return client.Archive{}, errNoArchive
+	return api.Archive{}, errNoArchive
 }
 
 // message says in one sentence how the run ended.

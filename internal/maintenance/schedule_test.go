@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 )
 
 func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
@@ -19,7 +19,7 @@ func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
 		b.at("2000-01-03T00:05:00")
 		b.wantRuns("2000-01-02 schedule done 1", "2000-01-01 schedule done 1")
 		got := b.status()
-		want := runAnswer{
+		want := api.ScheduledRun{
 			Period: "2000-01-02", Trigger: "schedule", Success: true, Message: "Daily maintenance completed successfully", Attempts: 1,
 			ArchivePath: "Archive/daily_2000-01-02.csv", StartedAt: "2000-01-03T00:05:00", FinishedAt: "2000-01-03T00:05:00",
 		}
@@ -38,7 +38,7 @@ func TestScheduleArchivesEachMonthThatHasEnded(t *testing.T) {
 
 func TestStartCatchesUpWithEveryDayThatWasMissed(t *testing.T) {
 	prepare := func(f *fakeAPI) {
-		f.archives = []client.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
+		f.archives = []api.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
 	}
 	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *bench) {
 		b.wantRuns("1999-12-31 catch_up done 1", "1999-12-29 catch_up done 1")
@@ -69,7 +69,7 @@ func TestStartWaitsForAnAPIThatIsAway(t *testing.T) {
 }
 
 func TestCatchUpIsBounded(t *testing.T) {
-	old := []client.Archive{archived("1990-01-01"), archived("1990-01")}
+	old := []api.Archive{archived("1990-01-01"), archived("1990-01")}
 	days := Daily().missed(old, "1999-12-31")
 	if len(days) != 62 || days[0] != "1999-10-31" || days[61] != "1999-12-31" {
 		t.Errorf("days: %v", days)
@@ -78,7 +78,7 @@ func TestCatchUpIsBounded(t *testing.T) {
 	if len(months) != 12 || months[0] != "1999-01" || months[11] != "1999-12" {
 		t.Errorf("months: %v", months)
 	}
-	if early := Daily().missed([]client.Archive{archived("2000-01-01")}, "1999-12-31"); early != nil {
+	if early := Daily().missed([]api.Archive{archived("2000-01-01")}, "1999-12-31"); early != nil {
 		t.Errorf("only today is archived: %v", early)
 	}
 }
