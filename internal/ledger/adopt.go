@@ -22,6 +22,7 @@ type adoption struct {
 	days  []*dayFile        // of the month, to be compared with it
 	each  func(store.Index) // for each of its meters, or nil
 
+	hold    *hold
 	window  meter.Window
 	reader  *archive.Reader
 	written archive.Written // what the file holds
@@ -49,10 +50,11 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 func (a *adoption) try() (adopted bool, err error) {
 	a.window = a.l.zone.MonthWindow(a.month)
 	own := a.own()
-	if err := a.l.holdBack(a.ctx, own); err != nil {
+	a.hold, err = a.l.hold(a.ctx, own)
+	if err != nil {
 		return false, err
 	}
-	defer a.l.letIn()
+	defer a.hold.free()
 	if a.l.store.HasReadings(own) {
 		return false, nil
 	}
@@ -63,17 +65,13 @@ func (a *adoption) try() (adopted bool, err error) {
 	}
 	defer a.reader.Close()
 	a.run.progress.beginBytes("reading "+name, a.reader.Size())
-	books := bookkeeping{l: a.l, ctx: a.ctx, month: a.month, window: a.window}
-	err = books.begin()
-	fits := false
-	if err == nil {
-		fits, err = a.walk(books.add)
-	}
+	books := bookkeeping{l: a.l, hold: a.hold, ctx: a.ctx, month: a.month, window: a.window}
+	fits, err := a.walk(books.add)
 	if fits && err == nil {
 		err = books.flush()
 	}
 	if !fits || err != nil {
-		return false, errors.Join(err, books.giveUp())
+		return false, err
 	}
 	return a.commit(name)
 }
@@ -106,8 +104,8 @@ func (a *adoption) walk(each func(archive.Rows) error) (fits bool, err error) {
 		if err != nil {
 			return false, a.passOver(err)
 		}
-		i, registered := a.l.store.Lookup(rows.Meter)
-		if !registered || !a.believable(i, rows) {
+		m, registered := a.l.store.Lookup(rows.Meter)
+		if !registered || !a.believable(m.Index, rows) {
 			return false, nil
 		}
 		a.written.Add(rows)
@@ -117,7 +115,7 @@ func (a *adoption) walk(each func(archive.Rows) error) (fits bool, err error) {
 			day.compare(rows)
 		}
 		if a.each != nil {
-			a.each(i)
+			a.each(m.Index)
 		}
 		if err := each(rows); err != nil {
 			return false, err
@@ -152,10 +150,12 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	} else if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(name, a.written, a.l.version, at)); err != nil {
 		return false, err
 	}
-	verdict, err := a.l.ask(a.ctx, store.AppendAdopt(nil, store.MonthArchive{
-		Month: a.month, Window: a.window, Revision: 1,
-		Archive: store.Archive{Rows: a.written.Rows, SHA256: a.written.SHA256, WrittenAt: at},
-	}))
+	verdict, err := a.hold.end(a.ctx, func(b []byte) []byte {
+		return store.AppendAdopt(b, store.MonthArchive{
+			Month: a.month, Window: a.window, Revision: 1,
+			Archive: store.Archive{Rows: a.written.Rows, SHA256: a.written.SHA256, WrittenAt: at},
+		})
+	})
 	return verdict.Outcome == store.Accepted && err == nil, err
 }
 

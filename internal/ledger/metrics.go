@@ -37,8 +37,8 @@ func (l *Ledger) Collectors() []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	return []prometheus.Collector{
-		l.committer.metrics.appendSeconds,
-		l.committer.metrics.batchEntries,
+		l.metrics.appendSeconds,
+		l.metrics.batchEntries,
 		gauge("meters", "Registered meters.", func() float64 {
 			meters, _ := l.store.Counts()
 			return float64(meters)

@@ -269,7 +269,15 @@ func (r *restorer) know(ctx context.Context, day meter.Day, written archive.Writ
 	if manifest, err := r.l.archive.Manifest(archive.DailyName(day)); err == nil {
 		at = manifest.WrittenAt
 	}
-	return r.l.commitMaintenance(ctx, store.AppendDay(nil, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}))
+	h, err := r.l.hold(ctx, store.NoWindow)
+	if err != nil {
+		return err
+	}
+	defer h.free()
+	_, err = h.end(ctx, func(b []byte) []byte {
+		return store.AppendDay(b, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at})
+	})
+	return err
 }
 
 // fitsManifest refuses a file as a whole that is not what its manifest says.
