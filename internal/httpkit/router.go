@@ -2,14 +2,13 @@
 // reads parameters, answers with JSON or with a problem, routes, measures,
 // listens, serves and stops.
 //
-// It promises that a caller's mistake is never answered 500, that what went
-// wrong inside never leaves the program (it is logged instead), and that no
-// request is read without a limit.
+// It promises that a caller's mistake is never answered 500, that the text of an
+// internal error is logged and never sent, and that no request is read without a
+// limit.
 package httpkit
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -84,14 +83,11 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
-	WriteError(w, r, &meter.Error{
-		Kind: meter.KindMethodNotAllowed, Code: meter.CodeMethodNotAllowed,
-		Detail: fmt.Sprintf("%s does not take %s, only %s", quote(r.URL.Path), quote(r.Method), list),
-	})
+	WriteError(w, r, meter.Errorf(meter.KindMethodNotAllowed, meter.CodeMethodNotAllowed,
+		"%s does not take %s, only %s", quote(r.URL.Path), quote(r.Method), list))
 }
 
-// methodsAllowed asks the router which methods it has a route for at r's path:
-// it keeps its own list from a handler like ours.
+// methodsAllowed asks the router which methods it has a route for at r's path.
 func methodsAllowed(r *http.Request) []string {
 	path := r.URL.RawPath
 	if path == "" {

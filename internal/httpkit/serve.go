@@ -20,8 +20,8 @@ const (
 	headerBytesMax = 1 << 20
 )
 
-// Listen opens addr. Where it cannot, the error is one line that says which
-// flag and which environment variable choose another.
+// Listen opens addr. If it cannot, the error is one line that says which flag and
+// which environment variable choose another.
 func Listen(addr, flag, env string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -79,14 +79,14 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) {
 	}
 }
 
-// bodyPatience is how long a body may stand still. A long one may take any time as
-// long as something of it arrives.
+// bodyPatience is the longest pause within a body. A body may take any time as long
+// as something of it arrives.
 const bodyPatience = 30 * time.Second
 
-// ErrSlowBody says that nothing of a body arrived for bodyPatience.
+// ErrSlowBody is the error of a read that got nothing for bodyPatience.
 var ErrSlowBody = errors.New("the body came to a halt")
 
-// limitPatience ends requests whose body stands still: the next read of it fails.
+// limitPatience has a read of the body fail if nothing arrives for bodyPatience.
 func limitPatience(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
@@ -100,9 +100,9 @@ func limitPatience(next http.Handler) http.Handler {
 	})
 }
 
-// patientBody sets a deadline for each read. The time that passes between reads, while
-// the program is busy with what it has, is not the sender's. net/http takes the
-// deadline away when the body has ended.
+// patientBody sets a deadline for each read. Time between reads, while the program
+// works on what it has, does not count. net/http removes the deadline when the body
+// has ended.
 type patientBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -124,13 +124,13 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// leave gives the rest of a body that was not read to its end, which net/http passes
-// over, as much time as any other part.
+// leave renews the deadline for the unread rest of the body, which net/http drains
+// before it reuses the connection.
 func (b *patientBody) leave() {
 	if !b.ended {
 		b.setDeadline(time.Now().Add(bodyPatience))
 	}
 }
 
-// setDeadline does nothing where there is no connection, as in a test.
+// setDeadline does nothing if there is no connection, as in a test.
 func (b *patientBody) setDeadline(t time.Time) { _ = b.connection.SetReadDeadline(t) }

@@ -4,8 +4,8 @@ import (
 	"net/http"
 
 	"meterledger/api"
-	"meterledger/internal/billing"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
 
@@ -24,17 +24,16 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		return err
 	}
 	answer := api.Bill{
-		Usage: api.Usage{
-			MeterID: q.Meter, Period: q.Month.String(),
-			StartReading: bill.Start.Register, EndReading: bill.End.Register, Consumption: bill.Consumption(),
-			StartTime: a.zone.Stamp(bill.Start.Slot), EndTime: a.zone.Stamp(bill.End.Slot),
-			Readings: bill.Readings, ExpectedReadings: bill.Expected, Complete: bill.Complete(),
-		},
+		Usage:    a.usage(q.Meter, q.Month.String(), ledger.Consumption(bill.Figures)),
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
 	}
 	if bill.Previous != nil {
 		at := a.zone.StampTime(bill.RevisedAt)
-		answer.RevisedAt, answer.Previous = &at, a.billFigures(*bill.Previous)
+		u := a.usage(q.Meter, "", ledger.Consumption(*bill.Previous))
+		answer.RevisedAt, answer.Previous = &at, &api.BillFigures{
+			StartReading: u.StartReading, EndReading: u.EndReading, Consumption: u.Consumption,
+			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,
+		}
 	}
 	// A bill costs less than a look at what it is made of, so it is its own state.
 	encoded := httpkit.Encode(answer)
@@ -42,12 +41,4 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		httpkit.WriteEncoded(w, http.StatusOK, encoded)
 	}
 	return nil
-}
-
-func (a *app) billFigures(f billing.Figures) *api.BillFigures {
-	return &api.BillFigures{
-		StartReading: f.Start.Register, EndReading: f.End.Register, Consumption: f.Consumption(),
-		StartTime: a.zone.Stamp(f.Start.Slot), EndTime: a.zone.Stamp(f.End.Slot),
-		Readings: f.Readings, Complete: f.Complete(),
-	}
 }

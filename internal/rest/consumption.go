@@ -15,12 +15,8 @@ type consumptionRequest struct {
 	Period  ledger.Period `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
 	Start   meter.Slot    `param:"start" validate:"when=Period custom"`
 	End     meter.Slot    `param:"end" validate:"when=Period custom"`
-	Compare comparison    `param:"compare" oneof:"none previous"`
+	Compare string        `param:"compare" oneof:"none previous"`
 }
-
-type comparison string
-
-const withPrevious comparison = "previous"
 
 func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
 	custom := meter.Window{From: q.Start, To: q.End}
@@ -31,8 +27,8 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 	if err != nil {
 		return err
 	}
-	asked := window
-	if q.Compare == withPrevious {
+	asked, compared := window, q.Compare == "previous"
+	if compared {
 		asked.From = ledger.WindowBefore(window).From
 	}
 	state, closed, err := a.ledger.ClosedState(q.Meter, asked, false)
@@ -43,8 +39,8 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 	if err != nil {
 		return err
 	}
-	answer := api.PeriodConsumption{Usage: a.usage(q, c)}
-	if q.Compare == withPrevious {
+	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c)}
+	if compared {
 		before, err := a.ledger.Before(q.Meter, window)
 		if err != nil {
 			return err
@@ -61,9 +57,10 @@ func errEndsEarly() error {
 	return meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
 }
 
-func (a *app) usage(q *consumptionRequest, c ledger.Consumption) api.Usage {
+// usage writes what a meter used in a period.
+func (a *app) usage(id meter.ID, period string, c ledger.Consumption) api.Usage {
 	return api.Usage{
-		MeterID: q.Meter, Period: string(q.Period),
+		MeterID: id, Period: period,
 		StartReading: c.Start.Register, EndReading: c.End.Register, Consumption: c.Energy(),
 		StartTime: a.zone.Stamp(c.Start.Slot), EndTime: a.zone.Stamp(c.End.Slot),
 		Readings: c.Readings, ExpectedReadings: c.Expected, Complete: c.Complete(),

@@ -17,8 +17,8 @@ type exportRequest struct {
 	Month meter.Month `param:"month"`
 }
 
-// export writes the raw readings of all meters for a day or a month, as an archive
-// of it would hold them now.
+// export writes the raw readings of all meters for a day or a month, as its archive
+// would hold them now.
 func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) error {
 	name, period, first := "date", q.Date.String(), q.Date
 	if isMonth := q.Month != (meter.Month{}); isMonth {

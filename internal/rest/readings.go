@@ -58,8 +58,8 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 	return nil
 }
 
-// seriesQuery returns what is asked for. What is left out beside a cursor is as it was
-// on the page before.
+// seriesQuery returns what is asked for. Parameters that are left out beside a cursor
+// are those of the page before.
 func (a *app) seriesQuery(q *readingsRequest) (query ledger.SeriesQuery, err error) {
 	thisMonth := a.zone.MonthWindow(a.zone.Today(a.ledger.Now()).CalendarMonth())
 	query = ledger.SeriesQuery{Interval: ledger.HalfHour, Window: thisMonth}
@@ -119,7 +119,7 @@ func (p pageSize) orDefault() int {
 	return int(p)
 }
 
-// linkNext says where the next page is, as RFC 8288 has it.
+// linkNext sets the Link header of RFC 8288 to the next page.
 func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {
 	query := r.URL.Query()
 	query.Set("cursor", cursor)
@@ -133,9 +133,9 @@ func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {
 //	| 1 byte  | 1        | 1     | 4 bytes | 4       | 4       | 4        |
 //	+---------+----------+-------+---------+---------+---------+----------+
 //
-// as base64url without padding. So what is left out beside a cursor is as it was,
-// also when the month has turned meanwhile; what is given has to be the same. The
-// checksum covers the meter's id too.
+// as base64url without padding. A parameter that is left out beside a cursor keeps
+// its value from the first page, even if the month has changed meanwhile; one that is
+// given must have the same value. The checksum covers the meter's id too.
 const (
 	cursorVersion = 1
 	cursorBytes   = 19

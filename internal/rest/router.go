@@ -105,7 +105,7 @@ func limit(perMinute int) func(http.Handler) http.Handler {
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
 }
 
-// clientAddress is the address of the connection: a header could name any.
+// clientAddress is the address of the connection: a header could name any other.
 func clientAddress(r *http.Request) (string, error) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	return host, err
@@ -129,18 +129,18 @@ func (a *app) stamp() string { return a.zone.StampTime(a.ledger.Now()) }
 // tagBytes is how much of a hash makes a tag: 128 bits.
 const tagBytes = 16
 
-// documentSum stands for the shape of the answers: whenever that changes the OpenAPI
-// document has to change too, and then no tag that was given before is good.
+// documentSum stands for the shape of the answers in every tag: if that changes, the
+// OpenAPI document changes too, and no earlier tag matches any more.
 var documentSum = sync.OnceValue(func() [32]byte { return sha256.Sum256(api.Document()) })
 
-// notModified puts the tag of an answer into its header: the question, the type that
-// it is answered in, and the state that the answer is made of. It reports whether
-// that was all there is to say.
+// notModified tags an answer by the question, the media type and the state that the
+// answer is computed from. It reports whether the caller has that answer and was told
+// so.
 func notModified(w http.ResponseWriter, r *http.Request, mediaType string, state []byte) bool {
 	hash, shape := sha256.New(), documentSum()
 	hash.Write(shape[:])
 	for _, part := range []string{r.URL.Path, r.URL.RawQuery, mediaType} {
-		_, _ = io.WriteString(hash, part+"\n") // a hash never fails; none of them has a line break
+		_, _ = io.WriteString(hash, part+"\n") // a hash never fails, and no part has a line break
 	}
 	hash.Write(state)
 	return httpkit.NotModified(w, r, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:tagBytes]))
