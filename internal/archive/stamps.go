@@ -68,3 +68,12 @@ func (t *stampTables) of(zone *meter.Zone, w meter.Window) *stamps {
 	t.tables[w] = s
 	return s
 }
+
+// stampsOf returns the timestamps of the period that a file is of.
+func (f *Folder) stampsOf(name string) *stamps {
+	period, ok := PeriodOf(name)
+	if !ok {
+		return f.stamps.of(f.zone, meter.Window{From: 1})
+	}
+	return f.stamps.of(f.zone, period.Window(f.zone).Rows())
+}

@@ -9,7 +9,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/durable"
-	"meterledger/internal/meter"
 )
 
 // Header is the first line of every archive.
@@ -31,12 +30,12 @@ type Writing struct {
 	Intend func(Written) error
 }
 
-// Write makes the file name hold the rows of a source, whole or not at all. The
-// window is the period of the file. One in the other form is replaced by it.
-func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing) (Written, error) {
+// Write makes the file name hold the rows of a source, whole or not at all. One in the
+// other form is replaced by it.
+func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
-	err := durable.ReplaceFile(f.fs, f.TargetPath(name), func(file io.Writer) (err error) {
-		written, err = f.write(&roomy{file, steps.Room}, w, source, steps.Each)
+	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
+		written, err = f.write(&roomy{file, steps.Room}, name, source, steps.Each)
 		return err
 	}, func(temporary string) error {
 		if err := f.verify(temporary, written, steps.Pace); err != nil {
@@ -54,16 +53,16 @@ func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing
 }
 
 // Preview says what Write would write, and writes nothing.
-func (f *Folder) Preview(w meter.Window, source Source, each func(Rows) error) (Written, error) {
-	return f.write(io.Discard, w, source, each)
+func (f *Folder) Preview(name string, source Source, each func(Rows) error) (Written, error) {
+	return f.write(io.Discard, name, source, each)
 }
 
-func (f *Folder) write(to io.Writer, w meter.Window, source Source, each func(Rows) error) (Written, error) {
+func (f *Folder) write(to io.Writer, name string, source Source, each func(Rows) error) (Written, error) {
 	behind, err := startBehind(to, f.Compress)
 	if err != nil {
 		return Written{}, err
 	}
-	writer := &rowWriter{out: behind, stamps: f.stamps.of(f.zone, w)}
+	writer := &rowWriter{out: behind, stamps: f.stampsOf(name)}
 	written, err := writer.all(source, each)
 	if behind.end(); behind.err != nil {
 		err = behind.err

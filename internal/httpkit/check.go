@@ -47,14 +47,14 @@ func paramOf(f reflect.StructField) string {
 // check returns the first rule that a request struct breaks, as a sentence.
 func check(request any) error {
 	err := rules.Struct(request)
-	var broken validator.ValidationErrors
-	if errors.As(err, &broken) {
-		return sentence(broken[0], reflect.TypeOf(request).Elem())
+	if err == nil {
+		return nil
 	}
-	if err != nil {
+	var broken validator.ValidationErrors
+	if !errors.As(err, &broken) {
 		panic(fmt.Sprintf("BUG: checking a %T: %v", request, err))
 	}
-	return nil
+	return sentence(broken[0], reflect.TypeOf(request).Elem())
 }
 
 func sentence(broken validator.FieldError, request reflect.Type) error {

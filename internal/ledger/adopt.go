@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"time"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -30,8 +32,9 @@ type adoption struct {
 
 // adoptUnasked adopts a file that stands where a month is about to be archived.
 func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
-	name := archive.MonthlyName(month)
-	if _, err := l.archive.Size(name); errors.Is(err, archive.ErrMissing) {
+	name := archive.Name(month.Period())
+	path, _, err := l.archive.Stat(name)
+	if errors.Is(err, archive.ErrMissing) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -41,7 +44,7 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 	}
 	a := adoption{l: l, ctx: ctx, run: run, month: month}
 	if adopted, err = a.try(); adopted {
-		run.Archives = append(run.Archives, ArchiveInfo{month.String(), l.archive.Path(name), a.written.Rows, a.written.SHA256})
+		run.Archives = append(run.Archives, ArchiveInfo{month.String(), path, a.written.Rows, a.written.SHA256})
 	}
 	return adopted, err
 }
@@ -49,7 +52,7 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 // try reports whether the file was adopted. Where it was not, nothing has changed.
 func (a *adoption) try() (adopted bool, err error) {
 	a.window = a.l.zone.MonthWindow(a.month)
-	own := a.own()
+	own := a.window.Rows()
 	a.hold, err = a.l.hold(a.ctx, own)
 	if err != nil {
 		return false, err
@@ -58,8 +61,8 @@ func (a *adoption) try() (adopted bool, err error) {
 	if a.l.store.HasReadings(own) {
 		return false, nil
 	}
-	name := archive.MonthlyName(a.month)
-	a.reader, err = a.l.archive.Read(name, own)
+	name := archive.Name(a.month.Period())
+	a.reader, err = a.l.archive.Read(name)
 	if err != nil {
 		return false, a.passOver(err)
 	}
@@ -74,10 +77,6 @@ func (a *adoption) try() (adopted bool, err error) {
 		return false, err
 	}
 	return a.commit(name)
-}
-
-func (a *adoption) own() meter.Window {
-	return meter.Window{From: a.window.From, To: a.window.To - 1}
 }
 
 // passOver makes an error of a file that is not as we write it none.
@@ -147,7 +146,7 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	manifest, err := a.l.archive.Manifest(name)
 	if err == nil && manifest.Describes(a.written.Rows, a.written.SHA256) {
 		at = manifest.WrittenAt
-	} else if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(name, a.written, a.l.version, at)); err != nil {
+	} else if err := a.writeManifest(name, at); err != nil {
 		return false, err
 	}
 	verdict, err := a.hold.end(a.ctx, func(b []byte) []byte {
@@ -159,8 +158,16 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	return verdict.Outcome == store.Accepted && err == nil, err
 }
 
+func (a *adoption) writeManifest(name string, at time.Time) error {
+	path, _, err := a.l.archive.Stat(name)
+	if err != nil {
+		return err
+	}
+	return a.l.archive.WriteManifest(a.l.archive.NewManifest(path, a.written, a.l.version, at))
+}
+
 // checkManifest refuses a file that nothing is known of but its manifest, and that
-// does not fit that.
+// does not fit that. One that a run was about to put in its place is known.
 func (l *Ledger) checkManifest(name string) error {
 	manifest, err := l.archive.Manifest(name)
 	if errors.Is(err, archive.ErrMissing) {
@@ -175,6 +182,8 @@ func (l *Ledger) checkManifest(name string) error {
 	sum, err := l.archive.SHA256(name)
 	switch {
 	case errors.Is(err, archive.ErrMissing):
+		return nil
+	case slices.Contains(l.store.Intents(manifest.Period.String()), sum): // a run was cut off right before its manifest
 		return nil
 	case err == nil && !manifest.Describes(manifest.Rows, sum):
 		return refused("%s is not the file that its manifest describes: put the original back, "+

@@ -14,7 +14,7 @@ import (
 // sure that they are those that were written: an archive that was edited, cut or
 // taken away must not pass for the truth.
 func (l *Ledger) archivedRows(m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
-	name := archive.MonthlyName(month.Month)
+	name := archive.Name(month.Month.Period())
 	rows, err := l.archive.FindMeter(name, m.ID, month.Window.Rows(), nil)
 	switch {
 	case errors.Is(err, archive.ErrMissing):

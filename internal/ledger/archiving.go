@@ -37,9 +37,8 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 
 // dayJob is the archiving of a day, as far as it is known beforehand.
 func (l *Ledger) dayJob(ctx context.Context, run *Run, day meter.Day) archiving {
-	window := l.zone.DayWindow(day)
-	window.To--
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.DailyName(day), period: day.String(), window: window}
+	window := day.Period().Window(l.zone).Rows()
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.Name(day.Period()), period: day.String(), window: window}
 	for _, archived := range l.store.Days() {
 		if archived.Day == day {
 			job.expected = &archived.Archive
@@ -101,7 +100,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, err
 	}
 	pacer := pacer{ctx: a.ctx, pace: archivingPace, rush: &rush{count: &a.l.committer.entries}}
-	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
+	written, err := a.l.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
@@ -116,7 +115,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, a.explain(err)
 	}
 	at := a.l.now()
-	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.name, written, a.l.version, at)); err != nil {
+	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.l.archive.Path(a.name), written, a.l.version, at)); err != nil {
 		return store.Archive{}, err
 	}
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
@@ -165,7 +164,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 	var file, month archive.Source
 	var err error
 	if a.expected != nil {
-		if file, err = a.verified(a.name, a.window, *a.expected, a.period); err != nil {
+		if file, err = a.verified(a.name, *a.expected, a.period); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +172,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		return []archive.Source{archive.Divide(file, memory.next)}, nil
 	}
 	if a.month != nil {
-		if month, err = a.verified(archive.MonthlyName(a.month.Month), a.month.Window, a.month.Archive, a.month.Month.String()); err != nil {
+		if month, err = a.verified(archive.Name(a.month.Month.Period()), a.month.Archive, a.month.Month.String()); err != nil {
 			return nil, err
 		}
 		month = &within{month, a.window}
@@ -203,8 +202,8 @@ func (a *archiving) checkLeft() error {
 }
 
 // verified opens a file that is to be merged.
-func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
-	file, err := a.l.openArchive(a.ctx, name, w, last, period)
+func (a *archiving) verified(name string, last store.Archive, period string) (archive.Source, error) {
+	file, err := a.l.openArchive(a.ctx, name, last, period)
 	if err != nil {
 		return nil, a.explain(err)
 	}
@@ -217,8 +216,8 @@ func (a *archiving) verified(name string, w meter.Window, last store.Archive, pe
 
 // openArchive opens a file that must turn out to be the one that was written last, or
 // one that a run was about to put in its place when it was cut off.
-func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, last store.Archive, period string) (*verified, error) {
-	reader, err := l.archive.Read(name, w)
+func (l *Ledger) openArchive(ctx context.Context, name string, last store.Archive, period string) (*verified, error) {
+	reader, err := l.archive.Read(name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, missing(name)
 	}

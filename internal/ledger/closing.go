@@ -88,9 +88,8 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 // monthJob is the archiving of a month, and its closing, as far as they are known
 // beforehand.
 func (l *Ledger) monthJob(ctx context.Context, run *Run, month meter.Month) (archiving, store.MonthArchive) {
-	window := l.zone.MonthWindow(month)
-	own := meter.Window{From: window.From, To: window.To - 1}
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.MonthlyName(month), period: month.String(), monthly: true, window: own}
+	window := month.Period().Window(l.zone)
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.Name(month.Period()), period: month.String(), monthly: true, window: window.Rows()}
 	closing := store.MonthArchive{Month: month, Window: window, Revision: 1}
 	for _, closed := range l.store.Months() {
 		if closed.Month == month {

@@ -52,7 +52,7 @@ func (l *Ledger) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 			return store.ClosedMonth{}, nil, nil
 		}
 		month = months[0]
-		file, err = l.openArchive(ctx, archive.MonthlyName(month.Month), month.Window, month.Archive, month.Month.String())
+		file, err = l.openArchive(ctx, archive.Name(month.Month.Period()), month.Archive, month.Month.String())
 		if now, _ := l.store.Month(w.From); now.Revision == month.Revision {
 			return month, file, err
 		}

@@ -25,7 +25,7 @@ func (l *Ledger) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, 
 		var points []meter.Point
 		var err error
 		for part := w; part.From <= w.To; part.From = part.To + 1 {
-			part.To = min(w.To, l.zone.MonthWindow(l.zone.MonthOf(part.From)).To-1)
+			part.To = min(w.To, l.zone.MonthWindow(l.zone.MonthOf(part.From)).Rows().To)
 			points, err = l.points(m, part, points[:0])
 			if !yield(points, err) || err != nil {
 				return

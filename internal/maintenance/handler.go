@@ -7,6 +7,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 // Handler answers requests for runs and for the status, and what every program
@@ -39,7 +40,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	if period == "" {
+	if period == (meter.Period{}) {
 		period = s.lastEnded()
 	}
 	done, err := s.runNow(period, dryRun)
@@ -64,7 +65,7 @@ func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) 
 	runs, answer.Running = s.history()
 	for _, done := range runs {
 		answer.LastRuns = append(answer.LastRuns, api.ScheduledRun{
-			Period: done.period, Trigger: string(done.trigger), Success: done.err == nil, Message: done.message(s.kind),
+			Period: done.period.String(), Trigger: string(done.trigger), Success: done.err == nil, Message: done.message(s.kind),
 			Attempts: done.attempts, ArchivePath: done.archive.File,
 			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
 		})

@@ -20,14 +20,15 @@ type exportRequest struct {
 // export writes the raw readings of all meters for a day or a month, as its archive
 // would hold them now.
 func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) error {
-	name, period, first := "date", q.Date.String(), q.Date
-	if isMonth := q.Month != (meter.Month{}); isMonth {
-		name, period, first = "month", q.Month.String(), q.Month.FirstDay()
+	name, period := "date", q.Date.Period()
+	if period == (meter.Period{}) {
+		name, period = "month", q.Month.Period()
 	}
-	if today := a.zone.Today(a.ledger.Now()); first.Year < meter.EarliestYear || today.Before(first) {
+	first, today := period.FirstDay(), a.zone.Today(a.ledger.Now())
+	if first.Year < meter.EarliestYear || today.Before(first) {
 		return meter.Invalid(meter.CodeInvalidParameter, name, "lies outside the time from %d to today", meter.EarliestYear)
 	}
-	window := a.exportWindow(q)
+	window := period.Window(a.zone).Rows()
 	state, closed := a.ledger.ClosedMonthState(window)
 	if closed && notModified(w, r, typeCSV, state[:]) {
 		return nil
@@ -41,14 +42,4 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s.csv", period))
 	return a.stream(w, r, func(out *rowWriter) error { return a.ledger.Export(r.Context(), window, out.rows) })
-}
-
-// exportWindow returns the first and the last half hour of the period that is asked
-// for, as archives have it.
-func (a *app) exportWindow(q *exportRequest) meter.Window {
-	w := a.zone.MonthWindow(q.Month)
-	if q.Date != (meter.Day{}) {
-		w = a.zone.DayWindow(q.Date)
-	}
-	return meter.Window{From: w.From, To: w.To - 1}
 }

@@ -44,7 +44,7 @@ type app struct {
 
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
-	o.Metrics.Registerer().MustRegister(o.Ledger.Collectors()...)
+	o.Metrics.Add(o.Ledger.Metrics())
 	a := &app{ledger: o.Ledger, zone: o.Ledger.Zone(), log: o.Log, exports: make(chan struct{}, exportsMax)}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(o.Log, o.Metrics)
