@@ -63,7 +63,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		stop(err)
 		return errors.Join(err, <-served)
 	}
-	gate.Open(rest.NewHandler(l, log, metrics, settings.RateLimit))
+	gate.Open(rest.NewHandler(rest.Options{Ledger: l, Log: log, Metrics: metrics, RateLimit: settings.RateLimit}))
 	log.Info("ready", "receiving", l.Receiving())
 	return runUntilStopped(ctx, stop, l, served, log)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/zstd"
@@ -18,7 +19,6 @@ import (
 type File struct {
 	vfs.File
 	name         string // without the ending of its form
-	path         string
 	size         int64
 	isCompressed bool
 }
@@ -26,12 +26,17 @@ type File struct {
 // ErrMissing says that there is no such file.
 var ErrMissing = errors.New("there is no such archive")
 
-// Open opens a file of the folder in the form that is there. A run puts one form beside
-// the other before it removes that: a plain file that is replaced between the first
-// look and the second is found, compressed, by the third.
+// places returns where a file is looked for. A run puts one form beside the other before
+// it removes that: a plain file that is replaced between the first look and the second
+// is found, compressed, by the third.
+func (f *Folder) places(name string) [3]string {
+	return [...]string{f.compressed(name), f.plain(name), f.compressed(name)}
+}
+
+// Open opens a file of the folder in the form that is there.
 func (f *Folder) Open(name string) (*File, error) {
-	for _, compressed := range []bool{true, false, true} {
-		file, err := f.openForm(name, compressed)
+	for _, path := range f.places(name) {
+		file, err := f.openAt(path, name)
 		if !errors.Is(err, ErrMissing) {
 			return file, err
 		}
@@ -39,11 +44,7 @@ func (f *Folder) Open(name string) (*File, error) {
 	return nil, fmt.Errorf("opening archive %s: %w", name, ErrMissing)
 }
 
-func (f *Folder) openForm(name string, compressed bool) (*File, error) {
-	path := f.plain(name)
-	if compressed {
-		path = f.compressed(name)
-	}
+func (f *Folder) openAt(path, name string) (*File, error) {
 	file, err := f.fs.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrMissing
@@ -55,17 +56,22 @@ func (f *Folder) openForm(name string, compressed bool) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
 	}
-	return &File{file, name, path, stat.Size(), compressed}, nil
+	return &File{file, name, stat.Size(), strings.HasSuffix(path, compressedSuffix)}, nil
 }
 
 // Stat returns where a file is and how many bytes it has. A missing one would be at the
 // path that is returned with the error.
 func (f *Folder) Stat(name string) (path string, size int64, err error) {
-	file, err := f.Open(name)
-	if err != nil {
-		return f.plain(name), 0, err
+	for _, path := range f.places(name) {
+		stat, err := f.fs.Stat(path)
+		if err == nil {
+			return path, stat.Size(), nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return path, 0, fmt.Errorf("looking for archive %s: %w", name, err)
+		}
 	}
-	return file.path, file.size, file.Close()
+	return f.plain(name), 0, fmt.Errorf("looking for archive %s: %w", name, ErrMissing)
 }
 
 // SHA256 returns the hash of a file as it is.
@@ -112,7 +118,7 @@ func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
 	if err := read.Close(); err != nil || !read.isCompressed {
 		return sum, false, err
 	}
-	left, err := f.openForm(name, false)
+	left, err := f.openAt(f.plain(name), name)
 	if errors.Is(err, ErrMissing) {
 		return sum, false, nil
 	}

@@ -1,6 +1,7 @@
 // Package client calls the api over HTTP as its callers do, and hands back
-// typed answers. An answer that is not a success comes back as a *Problem; any
-// other error means that the api was not reached or did not answer to the end.
+// typed answers, which package api describes. An answer that is not a success comes
+// back as an *api.Problem; any other error means that the api was not reached or did
+// not answer to the end.
 //
 // Times and periods are text as the api writes and reads them: only the api
 // knows its clock.
@@ -12,8 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
+
+	"meterledger/api"
 )
 
 // answerBytesMax is the largest answer that is read. The largest page of
@@ -53,6 +59,22 @@ func (p parameters) encode() string {
 	return values.Encode()
 }
 
+// get asks a question.
+func get[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
+	return ask[T](ctx, c, call{method: http.MethodGet, path: path, parameters: p})
+}
+
+// post has something done.
+func post[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
+	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p})
+}
+
+// do makes a call whose answer says no more than that it succeeded.
+func (c *Client) do(ctx context.Context, method, path string, p ...string) error {
+	_, err := c.send(ctx, call{method: method, path: path, parameters: p})
+	return err
+}
+
 // ask makes a call and decodes its answer.
 func ask[T any](ctx context.Context, c *Client, what call) (answer T, err error) {
 	content, err := c.send(ctx, what)
@@ -84,7 +106,7 @@ func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 		return nil, fmt.Errorf("reading the api's answer to %s: %w", what.path, err)
 	}
 	if response.StatusCode/100 != 2 {
-		return nil, newProblem(response, content)
+		return nil, problem(response, content)
 	}
 	return content, nil
 }
@@ -95,4 +117,19 @@ func readAnswer(response *http.Response) ([]byte, error) {
 		err = errAnswerTooLarge
 	}
 	return content, errors.Join(err, response.Body.Close())
+}
+
+// problem returns what an answer that is no success says.
+func problem(response *http.Response, content []byte) *api.Problem {
+	p := &api.Problem{}
+	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/problem+json" || json.Unmarshal(content, p) != nil || p.Code == "" {
+		p = &api.Problem{Detail: fmt.Sprintf("%s answered %d %s, which is not an answer of the api",
+			response.Request.URL.Host, response.StatusCode, http.StatusText(response.StatusCode))}
+	}
+	p.Status = response.StatusCode
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		p.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	return p
 }

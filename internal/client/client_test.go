@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
@@ -83,13 +84,13 @@ const (
 )
 
 func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
-	twelve, seven := int64(12), int64(7)
-	wantArchive := client.Archive{
+	twelve, seven := uint64(12), int64(7)
+	wantArchive := api.Archive{
 		Period: "2026-10", File: "Archive/monthly_2026-10.csv", Rows: 17856,
 		SHA256: "4b1d8e02f96a37c5d0e48b7a15f3c2960a7d5e1b83c94f2670d6a9e3b58c1f47",
 	}
-	wantUsage := func(period string) client.Usage {
-		return client.Usage{
+	wantUsage := func(period string) api.Usage {
+		return api.Usage{
 			MeterID: "m-1", Period: period, StartReading: kWh(t, "100000000.000000001"), EndReading: kWh(t, "100000000.300000001"),
 			Consumption: energy(t, "0.3"), StartTime: "2026-10-01T00:00:00", EndTime: "2026-11-01T00:00:00",
 			Readings: 1489, ExpectedReadings: 1489, Complete: true,
@@ -98,12 +99,13 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
 	revised := "2026-12-01T00:15:09"
-	wantBill := client.Bill{
+	wantBill := api.Bill{
 		Usage: wantUsage("2026-10"), Revision: 2, RevisedAt: &revised,
-		Previous: &client.BillFigures{
+		Previous: &api.BillFigures{
 			StartReading: kWh(t, "1"), EndReading: kWh(t, "2.5"), Consumption: energy(t, "1.5"),
 			StartTime: "2026-10-01T00:00:00", EndTime: "2026-10-02T00:00:00", Readings: 49,
 		},
+		Success: true, Message: "Bill details retrieved successfully",
 	}
 	october := meter.Month{Year: 2026, Month: time.October}
 	next, start, one, two, zero := "AAdcAA", "start", kWh(t, "1"), kWh(t, "2.5"), energy(t, "1.5")
@@ -124,7 +126,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			`{"meter_id":"m-1","owner_name":"Tan","address":"1 Ang Mo Kio","registered_at":"2026-11-23T14:30:05"}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Account(ctx, "m-1") },
 			"GET /account?meter_id=m-1",
-			client.Account{MeterID: "m-1", OwnerName: "Tan", Address: "1 Ang Mo Kio", RegisteredAt: "2026-11-23T14:30:05"},
+			api.Account{MeterID: "m-1", OwnerName: "Tan", Address: "1 Ang Mo Kio", RegisteredAt: "2026-11-23T14:30:05"},
 		},
 		"reading": {
 			`{"success":true,"message":"Reading recorded successfully"}`,
@@ -136,10 +138,10 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"readings": {
 			`{"accepted":1,"duplicates":2,"rejected":1,"errors":[{"row":3,"code":"invalid_reading","detail":"reading must not be negative"}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.RecordReadings(ctx, bytes.NewBufferString("meter_id,timestamp,reading\n"))
+				return c.RecordReadings(ctx, "text/csv", bytes.NewBufferString("meter_id,timestamp,reading\n"))
 			},
 			"POST /receive_meter_readings text/csv meter_id,timestamp,reading",
-			client.Batch{Accepted: 1, Duplicates: 2, Rejected: 1, Errors: []client.RowError{{Row: 3, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}}},
+			api.BatchResult{Accepted: 1, Duplicates: 2, Rejected: 1, Errors: []api.RowError{{Row: 3, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}}},
 		},
 		"series": {
 			`{"meter_id":"m-1","interval":"hour","count":2,"next":"AAdcAA","results":[
@@ -151,7 +153,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", Estimate: "linear", PageSize: 2})
 			},
 			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
-			client.Series{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Results: []client.Interval{
+			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Results: []api.Interval{
 				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
@@ -161,14 +163,16 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "last_month"})
 			},
-			"GET /get_consumption?meter_id=m-1&period=last_month", wantUsage("last_month"),
+			"GET /get_consumption?meter_id=m-1&period=last_month",
+			api.PeriodConsumption{Usage: wantUsage("last_month")},
 		},
 		"custom consumption": {
 			fmt.Sprintf(usage, "custom", ""),
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "custom", Start: "2026-10-01T00:00", End: "2026-11-01T00:00"})
 			},
-			"GET /get_consumption?end=2026-11-01T00%3A00&meter_id=m-1&period=custom&start=2026-10-01T00%3A00", wantUsage("custom"),
+			"GET /get_consumption?end=2026-11-01T00%3A00&meter_id=m-1&period=custom&start=2026-10-01T00%3A00",
+			api.PeriodConsumption{Usage: wantUsage("custom")},
 		},
 		"bill": {
 			bill,
@@ -183,10 +187,10 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"maintenance": {
 			`{"success":true,"message":"done","timestamp":"2026-11-23T14:30:05","maintenance_type":"monthly","archives":[` + archive + `]}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				return c.StartMaintenance(ctx, client.MaintenanceRequest{Type: client.Monthly, Month: "2026-10"})
+				return c.StartMaintenance(ctx, client.MaintenanceRequest{Type: api.Monthly, Month: "2026-10"})
 			},
 			"POST /maintenance/start?maintenance_type=monthly&month=2026-10",
-			client.Maintenance{Message: "done", Timestamp: "2026-11-23T14:30:05", Type: client.Monthly, Archives: []client.Archive{wantArchive}},
+			api.MaintenanceResult{Success: true, Message: "done", Timestamp: "2026-11-23T14:30:05", Type: api.Monthly, Archives: []api.Archive{wantArchive}},
 		},
 		"maintenance status": {
 			`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2026-11-23T14:30:05","running":null,"last_runs":{"daily":null,
@@ -195,16 +199,16 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"first":null,"last":null,"bytes":7,"version":null}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.MaintenanceStatus(ctx) },
 			"GET /maintenance/status",
-			client.MaintenanceStatus{
+			api.MaintenanceStatus{
 				IsReceivingData: true, Timestamp: "2026-11-23T14:30:05",
-				Archives: []client.ListedArchive{{
+				Archives: []api.ArchiveListing{{
 					Archive: wantArchive, WrittenAt: "2026-11-01T00:15:04", State: "good", Meters: &twelve, Bytes: &seven,
 				}},
-				LastRuns: map[client.MaintenanceType]*client.MaintenanceRun{
-					client.Daily: nil,
-					client.Monthly: {
+				LastRuns: map[api.MaintenanceType]*api.MaintenanceRun{
+					api.Daily: nil,
+					api.Monthly: {
 						Period: "2026-10", Success: true, Message: "done", StartedAt: "2026-11-01T00:15:00",
-						FinishedAt: "2026-11-01T00:15:04", Archives: []client.Archive{wantArchive},
+						FinishedAt: "2026-11-01T00:15:04", Archives: []api.Archive{wantArchive},
 					},
 				},
 			},
@@ -224,9 +228,9 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Restore(ctx) },
 			"POST /restore_data",
-			client.Restored{
-				Message: "restored", Timestamp: "2026-11-23T14:30:05", Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
-				Rows: []client.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
+			api.RestoreResult{
+				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Rows: []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},
 		},
 		"ready": {
@@ -259,8 +263,8 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 func TestRunNeedNotBeWaitedFor(t *testing.T) {
 	c, asked := serve(t, http.StatusAccepted, "application/json",
 		`{"success":true,"message":"started","timestamp":"2026-11-23T14:30:05","maintenance_type":"both","archives":[]}`)
-	got, err := c.StartMaintenance(t.Context(), client.MaintenanceRequest{Type: client.Both, Date: "2026-11-22", Month: "2026-10", NoWait: true})
-	if err != nil || got.Type != client.Both {
+	got, err := c.StartMaintenance(t.Context(), client.MaintenanceRequest{Type: api.Both, Date: "2026-11-22", Month: "2026-10", NoWait: true})
+	if err != nil || got.Type != api.Both {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if want := "POST /maintenance/start?date=2026-11-22&maintenance_type=both&month=2026-10&wait=false"; *asked != want {
@@ -272,11 +276,11 @@ func TestProblemIsHandedBackWhole(t *testing.T) {
 	c, _ := serve(t, http.StatusServiceUnavailable, "application/problem+json",
 		`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"daily maintenance is running","code":"maintenance_running"}`)
 	_, err := c.Restore(t.Context())
-	var p *client.Problem
+	var p *api.Problem
 	if !errors.As(err, &p) {
 		t.Fatalf("got %v", err)
 	}
-	want := client.Problem{Status: 503, Code: meter.CodeMaintenanceRunning, Detail: "daily maintenance is running", RetryAfter: 7 * time.Second}
+	want := api.Problem{Type: "about:blank", Title: "Service Unavailable", Status: 503, Code: meter.CodeMaintenanceRunning, Detail: "daily maintenance is running", RetryAfter: 7 * time.Second}
 	if *p != want || err.Error() != "daily maintenance is running (503 maintenance_running)" {
 		t.Errorf("got %+v: %v", *p, err)
 	}
@@ -299,7 +303,7 @@ func TestAnswerThatIsNotTheAPIsIsAProblemWithoutACode(t *testing.T) {
 		"no content type": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var p *client.Problem
+			var p *api.Problem
 			if err := raw(t, h).Healthy(t.Context()); !errors.As(err, &p) || p.Status != 502 || p.Code != "" ||
 				!strings.HasSuffix(err.Error(), "answered 502 Bad Gateway, which is not an answer of the api") {
 				t.Errorf("got %v", err)
@@ -327,7 +331,7 @@ func TestUnreadableAnswerIsNoProblem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := raw(t, h).MaintenanceStatus(t.Context())
-			var p *client.Problem
+			var p *api.Problem
 			if err == nil || errors.As(err, &p) {
 				t.Errorf("got %v", err)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/suite/programs"
@@ -190,7 +191,7 @@ func (h *historian) operate(chance *rand.Rand) {
 	for !h.over.Load() {
 		var err error
 		if month := chance.IntN(len(h.months) + 1); month < len(h.months) {
-			_, err = h.client.StartMaintenance(context.Background(), client.MaintenanceRequest{Type: client.Monthly, Month: h.months[month].String()})
+			_, err = h.client.StartMaintenance(context.Background(), client.MaintenanceRequest{Type: api.Monthly, Month: h.months[month].String()})
 		} else {
 			_, err = h.client.Restore(context.Background())
 		}
@@ -224,7 +225,7 @@ func (h *historian) postSingly(m, number int, p post) error {
 	}
 	called := h.since()
 	err = h.client.RecordReading(context.Background(), h.histories[m].id, h.stamps[p.point], register)
-	var problem *client.Problem
+	var problem *api.Problem
 	switch {
 	case err == nil:
 		h.note(m, number, called, p, success)
@@ -258,7 +259,7 @@ func (h *historian) postTogether(m, number int, posts []post) error {
 		fmt.Fprintf(&body, "%s,%s,%d\n", h.histories[m].id, h.stamps[p.point], p.register)
 	}
 	called := h.since()
-	batch, err := h.client.RecordReadings(context.Background(), strings.NewReader(body.String()))
+	batch, err := h.client.RecordReadings(context.Background(), "text/csv", strings.NewReader(body.String()))
 	if err != nil {
 		for _, p := range posts {
 			h.note(m, number, called, p, unanswered)
@@ -273,7 +274,7 @@ func (h *historian) postTogether(m, number int, posts []post) error {
 		taken = accepted
 	}
 	for i, p := range posts {
-		if at := slices.IndexFunc(batch.Errors, func(e client.RowError) bool { return e.Row == i+1 }); at < 0 {
+		if at := slices.IndexFunc(batch.Errors, func(e api.RowError) bool { return e.Row == i+1 }); at < 0 {
 			h.note(m, number, called, p, taken)
 		} else if err := h.refused(m, number, called, p, batch.Errors[at].Code); err != nil {
 			return err
@@ -306,7 +307,7 @@ func (h *historian) queryUsage(m, number int) error {
 	u, err := h.client.Consumption(context.Background(), h.histories[m].id, client.Period{
 		Name: "custom", Start: h.stamps[0], End: h.stamps[pointsMax-1],
 	})
-	var problem *client.Problem
+	var problem *api.Problem
 	if errors.As(err, &problem) && problem.Code == meter.CodeNotEnoughReadings {
 		h.note(m, number, called, usageQuery{}, usageAnswer{})
 		return nil

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
@@ -144,7 +145,7 @@ func (s *station) post() error {
 	}
 	s.told.Send(r)
 	err = s.client.RecordReading(context.Background(), r.Meter, r.Stamp, register)
-	var problem *client.Problem
+	var problem *api.Problem
 	switch {
 	case err == nil:
 		s.told.Acknowledge(r)
@@ -165,7 +166,7 @@ func (s *station) postMany(n int) error {
 		sent = append(sent, r)
 		fmt.Fprintf(&body, "%s,%s,%s\n", r.Meter, r.Stamp, r.Register)
 	}
-	batch, err := s.client.RecordReadings(context.Background(), strings.NewReader(body.String()))
+	batch, err := s.client.RecordReadings(context.Background(), "text/csv", strings.NewReader(body.String()))
 	if err == nil && batch.Accepted != n {
 		return fmt.Errorf("of %d readings %+v", n, batch)
 	}
@@ -180,7 +181,7 @@ func (s *station) postMany(n int) error {
 // wantRefused wants the answer of an api whose disk is nearly full.
 func (s *station) wantRefused(what string, err error) {
 	s.t.Helper()
-	var problem *client.Problem
+	var problem *api.Problem
 	if !errors.As(err, &problem) || problem.Status != http.StatusServiceUnavailable || problem.Code != meter.CodeOverloaded ||
 		problem.RetryAfter == 0 || !strings.Contains(problem.Detail, "disk") {
 		s.t.Errorf("%s on a nearly full disk: %v, want 503 with Retry-After", what, err)
@@ -268,8 +269,8 @@ func TestADiskThatIsFullEndsTheAPIAndLosesNothing(t *testing.T) {
 		}
 	}
 	d.fill(0)
-	day := client.MaintenanceRequest{Type: client.Daily, Date: s.first.Format(time.DateOnly)}
-	var problem *client.Problem
+	day := client.MaintenanceRequest{Type: api.Daily, Date: s.first.Format(time.DateOnly)}
+	var problem *api.Problem
 	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeOverloaded {
 		t.Errorf("archiving on a full disk: %v", err)
 	}

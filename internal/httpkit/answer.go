@@ -1,50 +1,151 @@
 package httpkit
 
-import "net/http"
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
 
-// answer is a ResponseWriter that remembers what it was told, for the log and
-// the metrics.
-type answer struct {
-	http.ResponseWriter
-	status int   // 0 until the answer has begun
-	cause  error // what WriteError was given
+// Values of Cache-Control for answers about a household's readings. Only the
+// caller's own cache may store one, and must revalidate it each time: a late reading
+// can change the past.
+const (
+	KeepNothing = "no-store"
+	KeepAndAsk  = "private, no-cache"
+)
+
+// Header values that all answers share. They save an allocation each; nothing may
+// write into them.
+var (
+	typeJSON    = []string{"application/json"}
+	typeProblem = []string{"application/problem+json"}
+	noSniffing  = []string{"nosniff"}
+	keepNothing = []string{KeepNothing}
+)
+
+// WriteJSON answers with status and body as one line of JSON.
+func WriteJSON(w http.ResponseWriter, status int, body any) {
+	WriteEncoded(w, status, Encode(body))
 }
 
-func (a *answer) begin(status int) {
-	if a.status == 0 && status >= http.StatusOK {
-		a.status = status
+// Encode returns a body as JSON. It panics if the body does not encode: that is a bug.
+func Encode(body any) []byte {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: an answer of type %T does not encode: %v", body, err))
+	}
+	return encoded
+}
+
+// WriteEncoded is WriteJSON for a body that is encoded already.
+func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
+	writeBody(w, typeJSON, status, body)
+}
+
+// BeginJSON begins an answer of JSON whose length is not known yet. The caller writes
+// the body.
+func BeginJSON(w http.ResponseWriter) { writeHeader(w, typeJSON) }
+
+func writeBody(w http.ResponseWriter, contentType []string, status int, body []byte) {
+	body = append(body, '\n') // for terminals
+	writeHeader(w, contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a failed write means that the caller has gone
+}
+
+func writeHeader(w http.ResponseWriter, contentType []string) {
+	header := w.Header()
+	header["Content-Type"] = contentType
+	header["X-Content-Type-Options"] = noSniffing
+	if header.Get("Cache-Control") == "" {
+		header["Cache-Control"] = keepNothing
 	}
 }
 
-func (a *answer) WriteHeader(status int) {
-	a.begin(status)
-	a.ResponseWriter.WriteHeader(status)
+// Constant is a JSON answer of status 200 that is always the same. It is encoded
+// once: of a single reading's 3 µs, WriteJSON would take another 0.4.
+type Constant struct {
+	body   []byte
+	length []string
 }
 
-func (a *answer) Write(b []byte) (int, error) {
-	a.begin(http.StatusOK)
-	return a.ResponseWriter.Write(b)
+// NewConstant encodes an answer.
+func NewConstant(body any) Constant {
+	encoded := append(Encode(body), '\n')
+	return Constant{encoded, []string{strconv.Itoa(len(encoded))}}
 }
 
-// FlushError makes http.ResponseController's Flush count as a beginning.
-func (a *answer) FlushError() error {
-	a.begin(http.StatusOK)
-	return http.NewResponseController(a.ResponseWriter).Flush()
+// Write answers.
+func (c Constant) Write(w http.ResponseWriter) {
+	writeHeader(w, typeJSON)
+	w.Header()["Content-Length"] = c.length
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(c.body) // as in writeBody
 }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// NotModified sets the ETag of an answer. If the caller has that answer already, it
+// writes a 304 and returns true. The tag must name both the question and the state of
+// the data that the answer is computed from.
+func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
+	tag = `"` + tag + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", KeepAndAsk)
+	if !anyMatches(r.Header.Values("If-None-Match"), tag) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
 
-// answerOf finds the answer that w is or wraps; nil outside a router of ours.
-func answerOf(w http.ResponseWriter) *answer {
-	for {
-		switch v := w.(type) {
-		case *answer:
-			return v
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return nil
+// anyMatches compares by RFC 9110's rule for If-None-Match: a weak tag is as good as
+// a strong one.
+func anyMatches(lists []string, tag string) bool {
+	for _, list := range lists {
+		for given := range strings.SplitSeq(list, ",") {
+			given = strings.TrimSpace(given)
+			if given == "*" || strings.TrimPrefix(given, "W/") == tag {
+				return true
+			}
 		}
 	}
+	return false
+}
+
+// Prefers returns the offered media type that r's Accept header gives the highest
+// quality; the first of several with the same, or if none is accepted.
+func Prefers(r *http.Request, offers ...string) string {
+	best, liked := offers[0], 0.0
+	for _, offer := range offers {
+		if q := quality(r.Header.Values("Accept"), offer); q > liked {
+			best, liked = offer, q
+		}
+	}
+	return best
+}
+
+// quality returns the quality, 0 to 1, that Accept headers give a media type: that
+// of the most specific range that matches it.
+func quality(accept []string, offer string) (q float64) {
+	closest := 0
+	kind, _, _ := strings.Cut(offer, "/")
+	for _, header := range accept {
+		for part := range strings.SplitSeq(header, ",") {
+			named, parameters, err := mime.ParseMediaType(part)
+			closeness := map[string]int{"*/*": 1, kind + "/*": 2, offer: 3}[named]
+			if err != nil || closeness <= closest {
+				continue
+			}
+			closest, q = closeness, 1
+			if given, ok := parameters["q"]; ok {
+				if q, err = strconv.ParseFloat(given, 64); err != nil {
+					q = 0
+				}
+			}
+		}
+	}
+	return q
 }

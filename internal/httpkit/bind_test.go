@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"meterledger/internal/httpkit"
@@ -21,15 +23,18 @@ import (
 
 // order is a request struct with every rule in it.
 type order struct {
-	MeterID string `param:"meter_id" validate:"required,meter_id"`
-	Owner   string `param:"owner_name" validate:"omitempty,text"`
-	Reading string `param:"reading"`
-	Period  string `param:"period" validate:"omitempty,oneof=today this_week custom"`
-	Start   string `param:"start" validate:"required_if=Period custom"`
-	Date    string `param:"date" validate:"omitempty,day"`
-	Month   string `param:"month" validate:"omitempty,month"`
-	Wait    string `param:"wait" validate:"omitempty,oneof=true false"`
+	MeterID meter.ID    `param:"meter_id,required"`
+	Owner   string      `param:"owner_name" validate:"omitempty,text"`
+	Reading string      `param:"reading"`
+	Period  span        `param:"period" oneof:"today this_week custom"`
+	Start   string      `param:"start" validate:"when=Period custom"`
+	Date    meter.Day   `param:"date"`
+	Month   meter.Month `param:"month"`
+	Wait    *bool       `param:"wait"`
 }
+
+// span is a string that has a name, as those of a handler have.
+type span string
 
 const (
 	form    = "application/x-www-form-urlencoded"
@@ -45,6 +50,17 @@ func post(query, contentType string, body io.Reader) *http.Request {
 	}
 	return r
 }
+
+// bind is httpkit.Bind in UTC.
+func bind(r *http.Request, into any) error { return httpkit.Bind(r, utc, into) }
+
+var utc = func() *meter.Zone {
+	zone, err := meter.LoadZone("UTC")
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}()
 
 func multipartBody(t *testing.T, write func(*multipart.Writer) error) (contentType string, body io.Reader) {
 	t.Helper()
@@ -76,15 +92,15 @@ func TestBindTakesParametersFromQueryFormAndJSON(t *testing.T) {
 		"JSON":                {post("", jsonUTF, strings.NewReader(` {"meter_id":"m-1","reading":1.50} `)), order{MeterID: "m-1", Reading: "1.50"}},
 		"JSON, exact numbers": {post("", jsonUTF, strings.NewReader(`{"meter_id":1,"reading":123456789.1234567890}`)), order{MeterID: "1", Reading: "123456789.1234567890"}},
 		"JSON, exponent":      {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","reading":1e1000000}`)), order{MeterID: "m", Reading: "1e1000000"}},
-		"JSON, booleans":      {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","wait":false}`)), order{MeterID: "m", Wait: "false"}},
+		"JSON, booleans":      {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","wait":false}`)), order{MeterID: "m", Wait: new(bool)}},
 		"JSON, escapes":       {post("", jsonUTF, strings.NewReader(`{"meter_id":"m","owner_name":"\u00c5\ud83d\ude00"}`)), order{MeterID: "m", Owner: "Å😀"}},
 		"JSON and query":      {post("period=custom&start=x", jsonUTF, strings.NewReader(`{"meter_id":"m"}`)), order{MeterID: "m", Period: "custom", Start: "x"}},
 		"GET, body not read":  {get, order{MeterID: "m-1"}},
-		"day and month":       {post("meter_id=m-1&date=2026-02-28&month=2026-02", "", nil), order{MeterID: "m-1", Date: "2026-02-28", Month: "2026-02"}},
+		"day and month":       {post("meter_id=m-1&date=2026-02-28&month=2026-02", "", nil), order{MeterID: "m-1", Date: meter.Day{Year: 2026, Month: 2, Day: 28}, Month: meter.Month{Year: 2026, Month: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got order
-			if err := httpkit.Bind(tt.request, &got); err != nil {
+			if err := bind(tt.request, &got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -145,7 +161,7 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := httpkit.Bind(tt.request, &order{})
+			err := bind(tt.request, &order{})
 			want := &meter.Error{Kind: meter.KindInvalid, Code: meter.CodeInvalidParameter, Field: tt.field, Detail: tt.detail}
 			if diff := cmp.Diff(want, asError(t, err)); diff != "" {
 				t.Error(diff)
@@ -154,17 +170,115 @@ func TestBindRefusesBadParametersAndNamesThem(t *testing.T) {
 	}
 }
 
+// celsius is a type with a parser of its own.
+type celsius int
+
+func (c *celsius) UnmarshalText(text []byte) error {
+	if _, err := fmt.Sscanf(string(text), "%dC", c); err != nil {
+		return errors.New("must be a temperature such as 20C")
+	}
+	return nil
+}
+
+// visit is a request struct with every type of field and every rule between fields.
+type visit struct {
+	Meter       meter.ID    `path:"meter_id"`
+	At          meter.Slot  `param:"at"`
+	Register    meter.KWh   `param:"register"`
+	Temperature celsius     `param:"temperature"`
+	Urgent      bool        `param:"urgent"`
+	Floor       *celsius    `param:"floor"`
+	Kind        span        `param:"kind" oneof:"read mend"`
+	Part        string      `param:"part" validate:"when=Kind mend"`
+	Day         meter.Day   `param:"day" validate:"required_without=Month,excluded_with=Month"`
+	Month       meter.Month `param:"month" validate:"excluded_if=Kind mend"`
+}
+
+// visiting routes a query to Bind, as the path's parameters need it.
+func visiting(path, query string) (v visit, err error) {
+	r := chi.NewRouter()
+	r.Get("/meters/{meter_id}", func(_ http.ResponseWriter, r *http.Request) { err = bind(r, &v) })
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path+"?"+query, nil))
+	return v, err
+}
+
+func TestBindParsesEachFieldByItsType(t *testing.T) {
+	got, err := visiting("/meters/m-1", "at=1970-01-01T01:00:00Z&register=1.50&temperature=-3C&urgent=true&floor=4C&kind=read&day=2026-02-28")
+	if err == nil || err.Error() != "at lies outside the years 2000 to 9999" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, err = visiting("/meters/m-1", "at=2000-01-01T01:00:00Z&register=1.50&temperature=-3C&urgent=true&floor=4C&kind=read&day=2026-02-28")
+	if err != nil {
+		t.Fatal(err)
+	}
+	floor := celsius(4)
+	register, err := meter.ParseKWh("1.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := visit{
+		Meter: "m-1", At: utc.Floor(time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC)), Register: register, Temperature: -3, Urgent: true,
+		Floor: &floor, Kind: "read", Day: meter.Day{Year: 2026, Month: 2, Day: 28},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b meter.KWh) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBindRefusesWhatDoesNotGoTogether(t *testing.T) {
+	for _, tt := range []struct{ path, query, want string }{
+		{"/meters/m-1", "day=2026-02-28&urgent=false", ""},
+		{"/meters/-1", "day=2026-02-28", "meter_id must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit"},
+		{"/meters/m-1", "meter_id=m-1", "meter_id is not a parameter here; known are at, register, temperature, urgent, floor, kind, part, day, month"},
+		{"/meters/m-1", "", "day is missing, and so is month: one of them is needed"},
+		{"/meters/m-1", "day=2026-02-28&month=2026-02", "day does not go with month"},
+		{"/meters/m-1", "day=2026-02-28&kind=mend", "part is missing"},
+		{"/meters/m-1", "day=2026-02-28&kind=mend&part=dial", ""},
+		{"/meters/m-1", "day=2026-02-28&kind=read&part=dial", "part only goes with kind=mend"},
+		{"/meters/m-1", "day=2026-02-28&part=dial", "part only goes with kind=mend"},
+		{"/meters/m-1", "month=2026-02&kind=mend&part=dial", "month does not go with kind=mend"},
+		{"/meters/m-1", "register=-1", "register must not be negative"},
+		{"/meters/m-1", "temperature=hot", "temperature must be a temperature such as 20C"},
+		{"/meters/m-1", "floor=hot", "floor must be a temperature such as 20C"},
+		{"/meters/m-1", "urgent=TRUE", "urgent must be one of true, false"},
+		{"/meters/m-1", "kind=sell&part=dial", "kind must be one of read, mend"},
+	} {
+		_, err := visiting(tt.path, tt.query)
+		got := ""
+		if err != nil {
+			got = asError(t, err).Detail
+		}
+		if got != tt.want {
+			t.Errorf("%s?%s is answered %q, want %q", tt.path, tt.query, got, tt.want)
+		}
+	}
+}
+
+func TestBindQueryLeavesTheBodyAlone(t *testing.T) {
+	r := post("now=1", form, strings.NewReader("meter_id=a"))
+	if got := asError(t, httpkit.BindQuery(r, utc, &struct{}{})); got.Detail != "now is not a parameter here; none is taken" {
+		t.Errorf("got %q", got.Detail)
+	}
+	r = post("", form, strings.NewReader("meter_id=a"))
+	if err := httpkit.BindQuery(r, utc, &struct{}{}); err != nil {
+		t.Error(err)
+	}
+	if rest, err := io.ReadAll(r.Body); err != nil || string(rest) != "meter_id=a" {
+		t.Errorf("left of the body: %q, %v", rest, err)
+	}
+}
+
 func TestFirstMissingParameterIsNamedWhereNothingElseIsAsked(t *testing.T) {
 	type plain struct {
-		First    string `param:"first" validate:"required"`
+		First    string `param:"first,required"`
 		Optional string `param:"optional"`
-		Second   string `param:"second" validate:"required"`
+		Second   string `param:"second,required"`
 	}
 	for query, want := range map[string]string{
 		"": "first is missing", "second=2": "first is missing", "first=1": "second is missing", "first=1&second=2": "",
 		"first=&second=2": "first is empty",
 	} {
-		err, got := httpkit.Bind(post(query, "", nil), &plain{}), ""
+		err, got := bind(post(query, "", nil), &plain{}), ""
 		if err != nil {
 			got = asError(t, err).Detail
 		}
@@ -181,7 +295,7 @@ func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
 		`{"meter_id":NaN}`, `{"meter_id":0x10}`, `{"meter_id":1,2}`, `[]`, `[{"meter_id":"a"}]`, `"a"`, `null`, `1`,
 		"\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
 	} {
-		err := httpkit.Bind(post("", jsonUTF, strings.NewReader(body)), &order{})
+		err := bind(post("", jsonUTF, strings.NewReader(body)), &order{})
 		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "what was sent is not one whole JSON object") {
 			t.Errorf("%q: got %v", body, err)
 		}
@@ -206,7 +320,7 @@ func TestBindRefusesOddMultipartForms(t *testing.T) {
 		"no parts":    {post("", "multipart/form-data; boundary=b", strings.NewReader("meter_id=m-1")), "meter_id is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := asError(t, httpkit.Bind(tt.request, &order{})); got.Kind != meter.KindInvalid || got.Detail != tt.detail {
+			if got := asError(t, bind(tt.request, &order{})); got.Kind != meter.KindInvalid || got.Detail != tt.detail {
 				t.Errorf("got %+v, want %q", got, tt.detail)
 			}
 		})
@@ -215,7 +329,7 @@ func TestBindRefusesOddMultipartForms(t *testing.T) {
 
 func TestBindRefusesOtherContentTypes(t *testing.T) {
 	for _, contentType := range []string{"", "text/plain", "text/csv", "application/xml", "application/json; =", "nonsense"} {
-		err := httpkit.Bind(post("meter_id=a", contentType, strings.NewReader("x")), &order{})
+		err := bind(post("meter_id=a", contentType, strings.NewReader("x")), &order{})
 		if got := asError(t, err); got.Kind != meter.KindUnsupportedMedia || got.Code != meter.CodeUnsupportedMedia {
 			t.Errorf("%q: got %+v", contentType, got)
 		}
@@ -225,21 +339,21 @@ func TestBindRefusesOtherContentTypes(t *testing.T) {
 func TestBindReadsNoMoreThanItsLimit(t *testing.T) {
 	const limit = 64 << 10
 	fits := "meter_id=a&reading=" + strings.Repeat("1", limit-len("meter_id=a&reading="))
-	if err := httpkit.Bind(post("", form, strings.NewReader(fits)), &order{}); err != nil {
+	if err := bind(post("", form, strings.NewReader(fits)), &order{}); err != nil {
 		t.Errorf("a body of %d bytes: %v", limit, err)
 	}
 	var tooLarge *http.MaxBytesError
-	err := httpkit.Bind(post("", form, strings.NewReader(fits+"1")), &order{})
+	err := bind(post("", form, strings.NewReader(fits+"1")), &order{})
 	if !errors.As(err, &tooLarge) {
 		t.Errorf("a body of %d bytes: got %v", limit+1, err)
 	}
 }
 
 func TestBindOfAnEndpointWithoutParametersRefusesAny(t *testing.T) {
-	if err := httpkit.Bind(post("", "", nil), &struct{}{}); err != nil {
+	if err := bind(post("", "", nil), &struct{}{}); err != nil {
 		t.Error(err)
 	}
-	got := asError(t, httpkit.Bind(post("now=1", "", nil), &struct{}{}))
+	got := asError(t, bind(post("now=1", "", nil), &struct{}{}))
 	if want := "now is not a parameter here; none is taken"; got.Detail != want {
 		t.Errorf("got %q, want %q", got.Detail, want)
 	}
@@ -268,7 +382,7 @@ func FuzzBindReadsQueriesLikeNetURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		var got parameters
-		if err := httpkit.Bind(post(query, "", nil), &got); err != nil {
+		if err := bind(post(query, "", nil), &got); err != nil {
 			asError(t, err)
 			return
 		}
@@ -288,15 +402,15 @@ func FuzzBindReadsQueriesLikeNetURL(f *testing.F) {
 // BenchmarkBind is the hot path: one reading in a query string.
 func BenchmarkBind(b *testing.B) {
 	type reading struct {
-		MeterID   string `param:"meter_id" validate:"required,meter_id"`
-		Timestamp string `param:"timestamp" validate:"required"`
-		Reading   string `param:"reading" validate:"required"`
+		MeterID   meter.ID   `param:"meter_id,required"`
+		Timestamp meter.Slot `param:"timestamp,required"`
+		Reading   meter.KWh  `param:"reading,required"`
 	}
 	request := post("meter_id=123-456-789&timestamp=2026-11-23T14:30:00&reading=1234.567", "", nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		var into reading
-		if err := httpkit.Bind(request, &into); err != nil {
+		if err := bind(request, &into); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -305,10 +419,10 @@ func BenchmarkBind(b *testing.B) {
 func ExampleBind() {
 	request := httptest.NewRequest(http.MethodPost, "/receive_meter_reading?meter_id=123-456-789&reading=0.3", nil)
 	var reading struct {
-		MeterID   string `param:"meter_id" validate:"required,meter_id"`
-		Reading   string `param:"reading" validate:"required"`
-		Timestamp string `param:"timestamp" validate:"required"`
+		MeterID   meter.ID   `param:"meter_id,required"`
+		Reading   meter.KWh  `param:"reading,required"`
+		Timestamp meter.Slot `param:"timestamp,required"`
 	}
-	fmt.Println(httpkit.Bind(request, &reading))
+	fmt.Println(httpkit.Bind(request, utc, &reading))
 	// Output: timestamp is missing
 }

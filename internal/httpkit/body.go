@@ -18,7 +18,7 @@ import (
 // parameterBytesMax is the largest body that parameters are read from.
 const parameterBytesMax = 64 << 10
 
-// body reads the parameters in r's body, whatever form they have there.
+// body reads the parameters in r's body by its Content-Type.
 func (b *binder) body(r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -39,10 +39,8 @@ func (b *binder) body(r *http.Request) error {
 	case "multipart/form-data":
 		return b.multipart(content, options["boundary"])
 	}
-	return &meter.Error{
-		Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia,
-		Detail: "parameters are taken from the query string, a form or a JSON object; the Content-Type names none of them",
-	}
+	return meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
+		"parameters are taken from the query string, a form or a JSON object; the Content-Type names none of them")
 }
 
 func readBody(r *http.Request) ([]byte, error) {
@@ -102,7 +100,7 @@ func (b *binder) member(tokens *json.Decoder) error {
 	default:
 		return invalid(showName(name), "must be a string, a number, true or false")
 	}
-	// The decoder puts this in place of half a surrogate pair.
+	// The decoder replaces half a surrogate pair by this; set then refuses the value.
 	if strings.ContainsRune(value, utf8.RuneError) {
 		value = "\xff"
 	}

@@ -2,14 +2,12 @@ package httpkit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -26,27 +24,16 @@ var statusOf = map[meter.Kind]int{
 	meter.KindUnavailable:      http.StatusServiceUnavailable,
 }
 
-// statusClientGone is what the log and the metrics say of a caller who hung up
-// before the answer. Nobody receives it.
+// statusClientGone stands in the log and the metrics for a caller who hung up before
+// the answer. Nobody receives it.
 const statusClientGone = 499
 
-// problem is RFC 9457's application/problem+json, with a stable code.
-type problem struct {
-	Type   string     `json:"type"`
-	Title  string     `json:"title"`
-	Status int        `json:"status"`
-	Detail string     `json:"detail"`
-	Code   meter.Code `json:"code"`
-	Field  string     `json:"field,omitempty"`
-}
-
-// WriteError answers with err as a problem. A *meter.Error anywhere in err's
-// chain is told to the caller, a body over its limit is a 413; anything else is
+// WriteError answers with err as a problem. The caller is told a *meter.Error from
+// anywhere in err's chain, or a 413 if a body was over its limit. Anything else is
 // logged and answered 500 in a plain sentence, never with err's text.
 //
-// Where the answer has begun already, all that is left is to break the
-// connection, so that half an answer cannot pass for a whole one: WriteError
-// then panics with http.ErrAbortHandler.
+// If the answer has begun already, WriteError breaks the connection by panicking
+// with http.ErrAbortHandler, so that half an answer cannot pass for a whole one.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	told := toldError(err)
 	if a := answerOf(w); a != nil {
@@ -54,8 +41,6 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		if a.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
-	} else if told.Kind == meter.KindInternal {
-		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		w.WriteHeader(statusClientGone)
@@ -67,45 +52,35 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 // toldError returns what the caller is told of err.
 func toldError(err error) *meter.Error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &meter.Error{
-			Kind: meter.KindTooLarge, Code: meter.CodeTooLarge,
-			Detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit),
-		}
-	}
-	if errors.Is(err, ErrSlowBody) {
-		return &meter.Error{
-			Kind: meter.KindTimeout, Code: meter.CodeRequestTimeout,
-			Detail: fmt.Sprintf("nothing of the body arrived for %.0f seconds", bodyPatience.Seconds()),
-		}
-	}
 	var told *meter.Error
-	if errors.As(err, &told) {
+	switch {
+	case errors.As(err, &tooLarge):
+		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
+	case errors.Is(err, ErrSlowBody):
+		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "nothing of the body arrived for %.0f seconds", bodyPatience.Seconds())
+	case errors.As(err, &told):
 		return told
 	}
-	return &meter.Error{
-		Kind: meter.KindInternal, Code: meter.CodeInternal,
-		Detail: "something went wrong on our side, it has been logged; the same request may be sent again",
-	}
+	return meter.Errorf(meter.KindInternal, meter.CodeInternal,
+		"something went wrong on our side, it has been logged; the same request may be sent again")
 }
 
 func writeProblem(w http.ResponseWriter, e *meter.Error) {
 	status := statusOf[e.Kind]
-	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, e.Detail, e.Code, e.Field})
-	if err != nil {
-		panic(fmt.Sprintf("BUG: a problem does not encode: %v", err))
-	}
+	body := Encode(api.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field,
+	})
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}
-	for _, name := range []string{"ETag", "Content-Disposition"} { // those of the answer that was not to be
+	for _, name := range []string{"ETag", "Content-Disposition"} { // of the answer that the problem replaces
 		w.Header().Del(name)
 	}
 	w.Header().Set("Cache-Control", KeepNothing)
 	if status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 	}
-	writeBody(w, "application/problem+json", status, body)
+	writeBody(w, typeProblem, status, body)
 }
 
 // wholeSeconds writes d in seconds, rounded up and at least 1.

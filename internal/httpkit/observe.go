@@ -12,9 +12,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// observe counts and logs every request, and turns a panic into a 500. Only
-// failures of ours are errors in the log; a refusal, a 503 too, is one caller's
-// business and is logged at debug, so that a rush of them cannot fill the disk.
+// observe counts and logs every request, and turns a panic into a 500. Only the
+// program's own failures are logged as errors. Refusals, 503 included, are logged at
+// debug, so that a rush of them cannot fill the disk.
 func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,4 +79,51 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// answer is a ResponseWriter that remembers status and error for the log and the
+// metrics.
+type answer struct {
+	http.ResponseWriter
+	status int   // 0 until the answer has begun
+	cause  error // what WriteError was given
+}
+
+func (a *answer) begin(status int) {
+	if a.status == 0 && status >= http.StatusOK {
+		a.status = status
+	}
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.begin(status)
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.begin(http.StatusOK)
+	return a.ResponseWriter.Write(b)
+}
+
+// FlushError makes http.ResponseController's Flush count as a beginning.
+func (a *answer) FlushError() error {
+	a.begin(http.StatusOK)
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// answerOf finds the answer that w is or wraps; nil outside a router of NewRouter.
+func answerOf(w http.ResponseWriter) *answer {
+	for {
+		switch v := w.(type) {
+		case *answer:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
 }

@@ -1,15 +1,56 @@
+// Package httpkit is what every HTTP program of the suite does the same way: it
+// reads parameters, answers with JSON or with a problem, routes, measures,
+// listens, serves and stops.
+//
+// It promises that a caller's mistake is never answered 500, that the text of an
+// internal error is logged and never sent, and that no request is read without a
+// limit.
 package httpkit
 
 import (
-	"fmt"
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
+
+// Handler is a handler that may return an error instead of writing one.
+type Handler func(http.ResponseWriter, *http.Request) error
+
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		WriteError(w, r, err)
+	}
+}
+
+// Take returns a handler of requests that Bind makes a Q of.
+func Take[Q any](zone *meter.Zone, h func(http.ResponseWriter, *http.Request, *Q) error) Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var q Q
+		if err := Bind(r, zone, &q); err != nil {
+			return err
+		}
+		return h(w, r, &q)
+	}
+}
+
+// Answer is Take for requests that are answered 200 with an A as JSON.
+func Answer[Q, A any](zone *meter.Zone, h func(context.Context, *Q) (A, error)) Handler {
+	return Take(zone, func(w http.ResponseWriter, r *http.Request, q *Q) error {
+		answer, err := h(r.Context(), q)
+		if err == nil {
+			WriteJSON(w, http.StatusOK, answer)
+		}
+		return err
+	})
+}
 
 // NewRouter returns a router with what all programs answer: /healthz, /metrics
 // and the docs pages. Every request is counted and logged, a panic becomes a
@@ -37,7 +78,7 @@ func headAsGet(next http.Handler) http.Handler {
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) {
-	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	WriteJSON(w, http.StatusOK, api.Health{Status: "ok"})
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
@@ -52,14 +93,11 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
-	WriteError(w, r, &meter.Error{
-		Kind: meter.KindMethodNotAllowed, Code: meter.CodeMethodNotAllowed,
-		Detail: fmt.Sprintf("%s does not take %s, only %s", quote(r.URL.Path), quote(r.Method), list),
-	})
+	WriteError(w, r, meter.Errorf(meter.KindMethodNotAllowed, meter.CodeMethodNotAllowed,
+		"%s does not take %s, only %s", quote(r.URL.Path), quote(r.Method), list))
 }
 
-// methodsAllowed asks the router which methods it has a route for at r's path:
-// it keeps its own list from a handler like ours.
+// methodsAllowed asks the router which methods it has a route for at r's path.
 func methodsAllowed(r *http.Request) []string {
 	path := r.URL.RawPath
 	if path == "" {
@@ -79,4 +117,29 @@ func methodsAllowed(r *http.Request) []string {
 		}
 	}
 	return allowed
+}
+
+// Gate lets a program listen before it is ready. Until Open it answers
+// /healthz, /metrics and the docs pages, and 503 not_ready to everything else.
+type Gate struct {
+	handler atomic.Pointer[http.Handler]
+}
+
+// NewGate returns a closed gate. progress is one plain sentence on how far the
+// start has come; it is called by many goroutines at once.
+func NewGate(log *slog.Logger, metrics *Metrics, progress func() string) *Gate {
+	closed := NewRouter(log, metrics)
+	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
+	})
+	g := &Gate{}
+	g.Open(closed)
+	return g
+}
+
+// Open hands all requests from now on to h.
+func (g *Gate) Open(h http.Handler) { g.handler.Store(&h) }
+
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*g.handler.Load()).ServeHTTP(w, r)
 }

@@ -282,10 +282,10 @@ func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 
 func TestConstantIsAnsweredAsAnyAnswerIs(t *testing.T) {
 	body := map[string]string{"status": "ok <&>"}
-	constant := httpkit.NewConstant(http.StatusAccepted, body)
+	constant := httpkit.NewConstant(body)
 	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
 		r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) { constant.Write(w) })
-		r.Get("/other", func(w http.ResponseWriter, _ *http.Request) { httpkit.WriteJSON(w, http.StatusAccepted, body) })
+		r.Get("/other", func(w http.ResponseWriter, _ *http.Request) { httpkit.WriteJSON(w, http.StatusOK, body) })
 	})
 	want, wantBody := do(s, http.MethodGet, "/other")
 	for range 2 {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 )
@@ -18,8 +20,8 @@ const (
 	headerBytesMax = 1 << 20
 )
 
-// Listen opens addr. Where it cannot, the error is one line that says which
-// flag and which environment variable choose another.
+// Listen opens addr. If it cannot, the error is one line that says which flag and
+// which environment variable choose another.
 func Listen(addr, flag, env string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -76,3 +78,59 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) {
 		}
 	}
 }
+
+// bodyPatience is the longest pause within a body. A body may take any time as long
+// as something of it arrives.
+const bodyPatience = 30 * time.Second
+
+// ErrSlowBody is the error of a read that got nothing for bodyPatience.
+var ErrSlowBody = errors.New("the body came to a halt")
+
+// limitPatience has a read of the body fail if nothing arrives for bodyPatience.
+func limitPatience(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body := &patientBody{ReadCloser: r.Body, connection: http.NewResponseController(w)}
+		r.Body = body
+		next.ServeHTTP(w, r)
+		body.leave()
+	})
+}
+
+// patientBody sets a deadline for each read. Time between reads, while the program
+// works on what it has, does not count. net/http removes the deadline when the body
+// has ended.
+type patientBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+	ended      bool
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	if b.ended {
+		return b.ReadCloser.Read(p)
+	}
+	b.setDeadline(time.Now().Add(bodyPatience))
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.ended = true
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, ErrSlowBody
+		}
+	}
+	return n, err
+}
+
+// leave renews the deadline for the unread rest of the body, which net/http drains
+// before it reuses the connection.
+func (b *patientBody) leave() {
+	if !b.ended {
+		b.setDeadline(time.Now().Add(bodyPatience))
+	}
+}
+
+// setDeadline does nothing if there is no connection, as in a test.
+func (b *patientBody) setDeadline(t time.Time) { _ = b.connection.SetReadDeadline(t) }

@@ -26,6 +26,7 @@ var floors = map[string]int{
 // sameFloor lists the imports between rooms of one floor that are right all the
 // same: every room of the first floor may speak the language of the domain.
 var sameFloor = map[string]bool{
+	"api internal/meter":             true,
 	"internal/config internal/meter": true,
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 )
 
 const (
@@ -35,12 +35,12 @@ func newPauses() backoff.BackOff {
 
 // archive asks the api for r's period until it has been archived, until it
 // refuses, or until patience ends. It counts the attempts in r.
-func (s *Service) archive(r *run) (client.Maintenance, error) {
+func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 	var last error
 	done, err := backoff.Retry(s.ctx,
-		func() (client.Maintenance, error) {
+		func() (api.MaintenanceResult, error) {
 			r.attempts++
-			var done client.Maintenance
+			var done api.MaintenanceResult
 			if done, last = s.attempt(*r); last != nil && !isPassing(last) {
 				return done, backoff.Permanent(last)
 			}
@@ -60,7 +60,7 @@ func (s *Service) archive(r *run) (client.Maintenance, error) {
 }
 
 // attempt asks the api once, and gives up when the api stops answering.
-func (s *Service) attempt(r run) (client.Maintenance, error) {
+func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 	ctx, release := outlive(s.ctx, attemptGrace)
 	defer release()
 	ctx, stop := context.WithCancelCause(ctx)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/config"
@@ -104,10 +105,10 @@ func (b *bench) post(target string) (*http.Response, string) {
 	return b.do(b.t.Context(), http.MethodPost, target)
 }
 
-func (b *bench) status() statusAnswer {
+func (b *bench) status() api.ProgramStatus {
 	b.t.Helper()
 	_, body := b.do(b.t.Context(), http.MethodGet, "/status")
-	var answer statusAnswer
+	var answer api.ProgramStatus
 	if err := json.Unmarshal([]byte(body), &answer); err != nil {
 		b.t.Fatal(err)
 	}
@@ -155,5 +156,5 @@ const (
 
 // upToDate is an api that lacks nothing when the clock starts.
 func upToDate(f *fakeAPI) {
-	f.archives = []client.Archive{archived("1999-12-31"), archived("1999-12")}
+	f.archives = []api.Archive{archived("1999-12-31"), archived("1999-12")}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -29,7 +29,7 @@ func (s *Service) catchUp() {
 
 // pending returns what is to be done, in order of time: what was missed, unless
 // the schedule is off, and what has failed.
-func (s *Service) pending(archives []client.Archive) []meter.Period {
+func (s *Service) pending(archives []api.Archive) []meter.Period {
 	var periods []meter.Period
 	if s.scheduler != nil {
 		periods = s.kind.missed(archives, s.lastEnded())
@@ -48,7 +48,7 @@ func (s *Service) pending(archives []client.Archive) []meter.Period {
 // missed returns, in order of time, the periods up to last that have no archive,
 // from the oldest archive on. If there is none at all, only last is missed: what the
 // api held before it was first archived is for an operator to say.
-func (k Kind) missed(archives []client.Archive, last meter.Period) (missed []meter.Period) {
+func (k Kind) missed(archives []api.Archive, last meter.Period) (missed []meter.Period) {
 	var archived []meter.Period
 	for _, a := range archives {
 		if period, ok := meter.ParsePeriod(a.Period); ok && period.IsMonth() == last.IsMonth() {
@@ -72,10 +72,10 @@ func (k Kind) missed(archives []client.Archive, last meter.Period) (missed []met
 
 // awaitArchives asks the api for its archives until it answers or the service's
 // life ends. What is in the way is said once, and again when it changes.
-func (s *Service) awaitArchives() ([]client.Archive, error) {
+func (s *Service) awaitArchives() ([]api.Archive, error) {
 	told := ""
 	status, err := backoff.Retry(s.ctx,
-		func() (client.MaintenanceStatus, error) {
+		func() (api.MaintenanceStatus, error) {
 			ctx, cancel := context.WithTimeout(s.ctx, watchEvery)
 			defer cancel()
 			status, err := s.api.MaintenanceStatus(ctx)
@@ -92,7 +92,7 @@ func (s *Service) awaitArchives() ([]client.Archive, error) {
 	if err == nil && told != "" {
 		s.log.Info("the api answers again")
 	}
-	archives := make([]client.Archive, len(status.Archives))
+	archives := make([]api.Archive, len(status.Archives))
 	for i, listed := range status.Archives {
 		archives[i] = listed.Archive
 	}

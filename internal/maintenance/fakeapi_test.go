@@ -9,7 +9,7 @@ import (
 	"sync"
 	"syscall"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 )
 
 // fakeAPI stands in for the api. It is a transport that needs no network, so
@@ -17,7 +17,7 @@ import (
 type fakeAPI struct {
 	mu       sync.Mutex // guards all below
 	away     bool       // nothing listens
-	archives []client.Archive
+	archives []api.Archive
 	started  []string // the periods asked for, in order
 
 	// start answers the next POST /maintenance/start, 200 where it is nil. It may
@@ -74,9 +74,9 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, `{"status":"ok"}`)
 	case "/maintenance/status":
 		f.mu.Lock()
-		listed := []client.ListedArchive{}
+		listed := []api.ArchiveListing{}
 		for _, a := range f.archives {
-			listed = append(listed, client.ListedArchive{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: "manifest_missing"})
+			listed = append(listed, api.ArchiveListing{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: "manifest_missing"})
 		}
 		archives, _ := json.Marshal(listed)
 		f.mu.Unlock()
@@ -103,17 +103,17 @@ func (f *fakeAPI) run(r *http.Request) (status int, body string) {
 	}
 	archive := archived(period)
 	f.set(func() { f.archives = append(f.archives, archive) })
-	encoded, _ := json.Marshal([]client.Archive{archive})
+	encoded, _ := json.Marshal([]api.Archive{archive})
 	return http.StatusOK, fmt.Sprintf(`{"success":true,"message":"done","timestamp":"2000-01-01T08:00:00","maintenance_type":%q,"archives":%s}`, kind, encoded)
 }
 
 // archived is the archive of a period.
-func archived(period string) client.Archive {
+func archived(period string) api.Archive {
 	kind := "daily"
 	if len(period) == len("2006-01") {
 		kind = "monthly"
 	}
-	return client.Archive{Period: period, File: "Archive/" + kind + "_" + period + ".csv", Rows: 576, SHA256: strings.Repeat("0", 64)}
+	return api.Archive{Period: period, File: "Archive/" + kind + "_" + period + ".csv", Rows: 576, SHA256: strings.Repeat("0", 64)}
 }
 
 func problem(status int, code, detail string) (int, string) {

@@ -1,9 +1,11 @@
 package maintenance
 
 import (
+	"context"
 	"net/http"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -12,64 +14,49 @@ import (
 // of the suite answers.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 	r := httpkit.NewRouter(s.log, metrics)
-	r.Post(s.kind.path, s.performOnRequest)
-	r.Get("/status", s.status)
+	for _, route := range s.routes() {
+		r.Method(route.method, route.pattern, route.handler)
+	}
 	return r
 }
 
-type performAnswer struct {
-	Success     bool   `json:"success"`
-	Message     string `json:"message"`
-	Timestamp   string `json:"timestamp"`
-	ArchivePath string `json:"archive_path"`
+// route is an endpoint. Feature is the tag that the document lists it under.
+type route struct {
+	method, pattern, feature string
+	handler                  http.Handler
 }
 
-func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
-	period, dryRun, err := s.kind.bind(r)
+// routes is the table of the endpoints: the router is built from it, and a test holds
+// the document against it.
+func (s *Service) routes() []route {
+	return []route{
+		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
+		{http.MethodGet, "/status", s.kind.program, httpkit.Answer(s.settings.Timezone, s.status)},
+	}
+}
+
+func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error {
+	period, dryRun, err := s.kind.bind(r, s.settings.Timezone)
 	if err != nil {
-		httpkit.WriteError(w, r, err)
-		return
+		return err
 	}
 	if period == (meter.Period{}) {
 		period = s.lastEnded()
 	}
 	done, err := s.runNow(period, dryRun)
 	if err != nil {
-		httpkit.WriteError(w, r, err)
-		return
+		return err
 	}
-	httpkit.WriteJSON(w, http.StatusOK, performAnswer{true, done.message(s.kind), s.stamp(time.Now()), done.archive.File})
+	httpkit.WriteJSON(w, http.StatusOK, api.PerformResult{
+		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.archive.File,
+	})
+	return nil
 }
 
-type statusAnswer struct {
-	Program   string      `json:"program"`
-	Schedule  string      `json:"schedule"`
-	Timezone  string      `json:"timezone"`
-	NextRun   *string     `json:"next_run"`
-	Running   bool        `json:"running"`
-	Timestamp string      `json:"timestamp"`
-	LastRuns  []runAnswer `json:"last_runs"`
-}
-
-type runAnswer struct {
-	Period      string  `json:"period"`
-	Trigger     trigger `json:"trigger"`
-	Success     bool    `json:"success"`
-	Message     string  `json:"message"`
-	Attempts    int     `json:"attempts"`
-	ArchivePath string  `json:"archive_path"`
-	StartedAt   string  `json:"started_at"`
-	FinishedAt  string  `json:"finished_at"`
-}
-
-func (s *Service) status(w http.ResponseWriter, r *http.Request) {
-	if err := httpkit.Bind(r, &struct{}{}); err != nil {
-		httpkit.WriteError(w, r, err)
-		return
-	}
-	answer := statusAnswer{
+func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) {
+	answer := api.ProgramStatus{
 		Program: s.kind.program, Schedule: s.settings.Schedule, Timezone: s.settings.Timezone.String(),
-		NextRun: s.nextRun(), Timestamp: s.stamp(time.Now()), LastRuns: []runAnswer{},
+		NextRun: s.nextRun(), Timestamp: s.stamp(time.Now()), LastRuns: []api.ScheduledRun{},
 	}
 	if answer.Schedule == "" {
 		answer.Schedule = "off"
@@ -77,13 +64,13 @@ func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 	var runs []run
 	runs, answer.Running = s.history()
 	for _, done := range runs {
-		answer.LastRuns = append(answer.LastRuns, runAnswer{
-			Period: done.period.String(), Trigger: done.trigger, Success: done.err == nil, Message: done.message(s.kind),
+		answer.LastRuns = append(answer.LastRuns, api.ScheduledRun{
+			Period: done.period.String(), Trigger: string(done.trigger), Success: done.err == nil, Message: done.message(s.kind),
 			Attempts: done.attempts, ArchivePath: done.archive.File,
 			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
 		})
 	}
-	httpkit.WriteJSON(w, http.StatusOK, answer)
+	return answer, nil
 }
 
 func (s *Service) stamp(t time.Time) string { return s.settings.Timezone.StampTime(t) }

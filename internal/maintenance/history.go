@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/renameio/v2/maybe"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -31,14 +31,14 @@ type historyFile struct {
 }
 
 type historyRun struct {
-	Period     meter.Period   `json:"period"`
-	Trigger    trigger        `json:"trigger"`
-	StartedAt  time.Time      `json:"started_at"`
-	FinishedAt time.Time      `json:"finished_at"`
-	Attempts   int            `json:"attempts"`
-	Archive    client.Archive `json:"archive"`
-	Code       meter.Code     `json:"code,omitempty"`   // where it failed
-	Detail     string         `json:"detail,omitempty"` // why
+	Period     meter.Period `json:"period"`
+	Trigger    trigger      `json:"trigger"`
+	StartedAt  time.Time    `json:"started_at"`
+	FinishedAt time.Time    `json:"finished_at"`
+	Attempts   int          `json:"attempts"`
+	Archive    api.Archive  `json:"archive"`
+	Code       meter.Code   `json:"code,omitempty"`   // where it failed
+	Detail     string       `json:"detail,omitempty"` // why
 }
 
 // save writes down what a program has done.

@@ -3,6 +3,7 @@ package maintenance
 import (
 	"net/http"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -16,8 +17,8 @@ type Kind struct {
 	path       string // where a run is asked for
 	catchUpMax int    // how many missed periods are made up for, counted back from the last
 
-	of   func(meter.Day) meter.Period                                      // the period that a day lies in
-	bind func(*http.Request) (period meter.Period, dryRun bool, err error) // no period if none was named
+	of   func(meter.Day) meter.Period                                                   // the period that a day lies in
+	bind func(*http.Request, *meter.Zone) (period meter.Period, dryRun bool, err error) // no period if none was named
 }
 
 // Daily archives days.
@@ -25,14 +26,13 @@ func Daily() Kind {
 	return Kind{
 		program: "daily", title: "Daily maintenance", addrEnv: "DAILY_ADDR", path: "/perform_daily_maintenance",
 		catchUpMax: 62, of: meter.Day.Period,
-		bind: func(r *http.Request) (meter.Period, bool, error) {
+		bind: func(r *http.Request, zone *meter.Zone) (meter.Period, bool, error) {
 			var q struct {
-				Date   string `param:"date" validate:"omitempty,day"`
-				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
+				Date   meter.Day `param:"date"`
+				DryRun bool      `param:"dry_run"`
 			}
-			err := httpkit.Bind(r, &q)
-			period, _ := meter.ParsePeriod(q.Date) // validated before
-			return period, q.DryRun == "true", err
+			err := httpkit.Bind(r, zone, &q)
+			return q.Date.Period(), q.DryRun, err
 		},
 	}
 }
@@ -42,14 +42,13 @@ func Monthly() Kind {
 	return Kind{
 		program: "monthly", title: "Monthly maintenance", addrEnv: "MONTHLY_ADDR", path: "/perform_monthly_maintenance",
 		catchUpMax: 12, of: func(day meter.Day) meter.Period { return day.CalendarMonth().Period() },
-		bind: func(r *http.Request) (meter.Period, bool, error) {
+		bind: func(r *http.Request, zone *meter.Zone) (meter.Period, bool, error) {
 			var q struct {
-				Month  string `param:"month" validate:"omitempty,month"`
-				DryRun string `param:"dry_run" validate:"omitempty,oneof=true false"`
+				Month  meter.Month `param:"month"`
+				DryRun bool        `param:"dry_run"`
 			}
-			err := httpkit.Bind(r, &q)
-			period, _ := meter.ParsePeriod(q.Month) // validated before
-			return period, q.DryRun == "true", err
+			err := httpkit.Bind(r, zone, &q)
+			return q.Month.Period(), q.DryRun, err
 		},
 	}
 }
@@ -60,7 +59,7 @@ func (k Kind) last(today meter.Day) meter.Period { return k.of(today).Add(-1) }
 // request asks the api to archive a period.
 func request(p meter.Period, dryRun bool) client.MaintenanceRequest {
 	if p.IsMonth() {
-		return client.MaintenanceRequest{Type: client.Monthly, Month: p.String(), DryRun: dryRun}
+		return client.MaintenanceRequest{Type: api.Monthly, Month: p.String(), DryRun: dryRun}
 	}
-	return client.MaintenanceRequest{Type: client.Daily, Date: p.String(), DryRun: dryRun}
+	return client.MaintenanceRequest{Type: api.Daily, Date: p.String(), DryRun: dryRun}
 }

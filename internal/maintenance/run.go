@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -45,8 +45,8 @@ type run struct {
 	startedAt  time.Time
 	finishedAt time.Time
 	attempts   int
-	archive    client.Archive // its file is empty where the run failed
-	err        *meter.Error   // why it failed, or nil
+	archive    api.Archive  // its file is empty where the run failed
+	err        *meter.Error // why it failed, or nil
 }
 
 // perform does one run. The caller has the turn.
@@ -85,13 +85,13 @@ var errNoArchive = errors.New("the api says that it is done, but names no archiv
 
 // archiveOf finds the archive of a period in what the api has done: it may have
 // closed earlier months with it.
-func archiveOf(done client.Maintenance, period meter.Period) (client.Archive, error) {
+func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, error) {
 	for _, a := range done.Archives {
 		if a.Period == period.String() {
 			return a, nil
 		}
 	}
-	return client.Archive{}, errNoArchive
+	return api.Archive{}, errNoArchive
 }
 
 // message says in one sentence how the run ended.
@@ -113,7 +113,7 @@ var errStopping = errors.New("the program is being stopped")
 // isPassing reports whether the api may well do later what it did not do now:
 // it is away, or busy, or stumbled.
 func isPassing(err error) bool {
-	var p *client.Problem
+	var p *api.Problem
 	if !errors.As(err, &p) {
 		return true
 	}
@@ -128,7 +128,7 @@ func isPassing(err error) bool {
 // explain says why a run failed, to whoever asked for it and in /status. What the
 // api says of the request itself is passed on as it is.
 func (s *Service) explain(r run, err error) *meter.Error {
-	var p *client.Problem
+	var p *api.Problem
 	switch {
 	case errors.Is(err, errStopping):
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
@@ -159,7 +159,7 @@ func attempts(count int) string {
 // reason is the part of err that tells a caller something.
 func reason(err error) string {
 	var (
-		p       *client.Problem
+		p       *api.Problem
 		number  syscall.Errno
 		address *url.Error
 		network net.Error

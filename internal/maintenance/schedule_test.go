@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -20,7 +20,7 @@ func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
 		b.at("2000-01-03T00:05:00")
 		b.wantRuns("2000-01-02 schedule done 1", "2000-01-01 schedule done 1")
 		got := b.status()
-		want := runAnswer{
+		want := api.ScheduledRun{
 			Period: "2000-01-02", Trigger: "schedule", Success: true, Message: "Daily maintenance completed successfully", Attempts: 1,
 			ArchivePath: "Archive/daily_2000-01-02.csv", StartedAt: "2000-01-03T00:05:00", FinishedAt: "2000-01-03T00:05:00",
 		}
@@ -39,7 +39,7 @@ func TestScheduleArchivesEachMonthThatHasEnded(t *testing.T) {
 
 func TestStartCatchesUpWithEveryDayThatWasMissed(t *testing.T) {
 	prepare := func(f *fakeAPI) {
-		f.archives = []client.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
+		f.archives = []api.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
 	}
 	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *bench) {
 		b.wantRuns("1999-12-31 catch_up done 1", "1999-12-29 catch_up done 1")
@@ -70,7 +70,7 @@ func TestStartWaitsForAnAPIThatIsAway(t *testing.T) {
 }
 
 func TestCatchUpIsBounded(t *testing.T) {
-	old := []client.Archive{archived("1990-01-01"), archived("1990-01")}
+	old := []api.Archive{archived("1990-01-01"), archived("1990-01")}
 	days := Daily().missed(old, period(t, "1999-12-31"))
 	if len(days) != 62 || days[0] != period(t, "1999-10-31") || days[61] != period(t, "1999-12-31") {
 		t.Errorf("days: %v", days)
@@ -79,7 +79,7 @@ func TestCatchUpIsBounded(t *testing.T) {
 	if len(months) != 12 || months[0] != period(t, "1999-01") || months[11] != period(t, "1999-12") {
 		t.Errorf("months: %v", months)
 	}
-	if early := Daily().missed([]client.Archive{archived("2000-01-01")}, period(t, "1999-12-31")); early != nil {
+	if early := Daily().missed([]api.Archive{archived("2000-01-01")}, period(t, "1999-12-31")); early != nil {
 		t.Errorf("only today is archived: %v", early)
 	}
 }

@@ -77,9 +77,14 @@ func Invalid(code Code, field, format string, args ...any) *Error {
 	return &Error{Kind: KindInvalid, Code: code, Field: field, Detail: detail}
 }
 
+// Errorf returns an error of any kind.
+func Errorf(kind Kind, code Code, format string, args ...any) *Error {
+	return &Error{Kind: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
 // NotFound says that what was asked for does not exist.
 func NotFound(code Code, format string, args ...any) *Error {
-	return &Error{Kind: KindNotFound, Code: code, Detail: fmt.Sprintf(format, args...)}
+	return Errorf(KindNotFound, code, format, args...)
 }
 
 // Unavailable says not now, and when to try again.

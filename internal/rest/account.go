@@ -1,59 +1,32 @@
 package rest
 
 import (
-	"net/http"
+	"context"
 
-	"meterledger/internal/httpkit"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
 type registerAccountRequest struct {
-	OwnerName string `param:"owner_name" validate:"required,text"`
-	Address   string `param:"address" validate:"required,text"`
-	MeterID   string `param:"meter_id" validate:"required,meter_id"`
+	OwnerName string   `param:"owner_name,required" validate:"text"`
+	Address   string   `param:"address,required" validate:"text"`
+	Meter     meter.ID `param:"meter_id,required"`
 }
 
-type registerAccountAnswer struct {
-	MeterID meter.ID `json:"meter_id"`
-	Message string   `json:"message"`
-}
-
-func (a *api) registerAccount(w http.ResponseWriter, r *http.Request) error {
-	var q registerAccountRequest
-	if err := httpkit.Bind(r, &q); err != nil {
-		return err
-	}
-	id := meter.ID(q.MeterID)
-	if err := a.ledger.Register(r.Context(), id, q.OwnerName, q.Address); err != nil {
-		return err
-	}
-	httpkit.WriteJSON(w, http.StatusOK, registerAccountAnswer{id, "Account successfully created"})
-	return nil
+func (a *app) registerAccount(ctx context.Context, q *registerAccountRequest) (api.AccountCreated, error) {
+	return api.AccountCreated{MeterID: q.Meter, Message: "Account successfully created"},
+		a.ledger.Register(ctx, q.Meter, q.OwnerName, q.Address)
 }
 
 // meterRequest is every request that names a meter and nothing else.
 type meterRequest struct {
-	MeterID string `param:"meter_id" validate:"required,meter_id"`
+	Meter meter.ID `param:"meter_id,required"`
 }
 
-type accountAnswer struct {
-	MeterID      meter.ID `json:"meter_id"`
-	OwnerName    string   `json:"owner_name"`
-	Address      string   `json:"address"`
-	RegisteredAt string   `json:"registered_at"`
-}
-
-func (a *api) account(w http.ResponseWriter, r *http.Request) error {
-	var q meterRequest
-	if err := httpkit.Bind(r, &q); err != nil {
-		return err
-	}
-	account, err := a.ledger.Account(meter.ID(q.MeterID))
-	if err != nil {
-		return err
-	}
-	httpkit.WriteJSON(w, http.StatusOK, accountAnswer{
-		account.ID, account.OwnerName, account.Address, a.zone.StampTime(account.RegisteredAt),
-	})
-	return nil
+func (a *app) account(_ context.Context, q *meterRequest) (api.Account, error) {
+	account, err := a.ledger.Account(q.Meter)
+	return api.Account{
+		MeterID: account.ID, OwnerName: account.OwnerName, Address: account.Address,
+		RegisteredAt: a.zone.StampTime(account.RegisteredAt),
+	}, err
 }

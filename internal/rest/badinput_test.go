@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"meterledger/internal/rest"
 )
 
 // endpoints are calls that are right, each with all of its parameters.
@@ -96,6 +98,18 @@ Content-Type: text/csv
 	}
 	if after := s.state(); after != before {
 		t.Errorf("bad input changed something:\nbefore %s\nafter  %s", before, after)
+	}
+}
+
+func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
+	missing := rest.Features()
+	delete(missing, "GET /readyz")                  // which looks at no parameter
+	delete(missing, "POST /receive_meter_readings") // which takes none: its bodies are below
+	for _, e := range endpoints {
+		delete(missing, e.method+" "+strings.Replace(e.path, "/A/", "/{meter_id}/", 1))
+	}
+	for name := range missing {
+		t.Errorf("no bad input is sent to %s", name)
 	}
 }
 

@@ -64,7 +64,7 @@ func newAPIBench(b *testing.B) *apiBench {
 	for i := range benchSlots {
 		a.stamps = append(a.stamps, url.QueryEscape(zone.Stamp(first+meter.Slot(i))))
 	}
-	a.handler = rest.NewHandler(a.ledger, log, httpkit.NewMetrics(), 0)
+	a.handler = rest.NewHandler(rest.Options{Ledger: a.ledger, Log: log, Metrics: httpkit.NewMetrics()})
 	return a
 }
 

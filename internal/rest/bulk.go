@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 
+	"meterledger/api"
 	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -21,23 +22,10 @@ type rowSource interface {
 	Row() int // the number of the row that was read last, from 1
 }
 
-type bulkAnswer struct {
-	Accepted   int       `json:"accepted"`
-	Duplicates int       `json:"duplicates"`
-	Rejected   int       `json:"rejected"`
-	Errors     []bulkRow `json:"errors"`
-}
-
-type bulkRow struct {
-	Row    int        `json:"row"`
-	Code   meter.Code `json:"code"`
-	Detail string     `json:"detail"`
-}
-
 // receiveReadings takes a body of any length: what has been read is on its way to
 // the disk while the rest still comes in.
-func (a *api) receiveReadings(w http.ResponseWriter, r *http.Request) error {
-	if err := httpkit.Bind(withoutBody(r), &struct{}{}); err != nil {
+func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
+	if err := httpkit.BindQuery(r, a.zone, &noParameters{}); err != nil {
 		return err
 	}
 	body, err := unpack(r.Header.Get("Content-Encoding"), r.Body, unpackedBytesMax)
@@ -58,15 +46,7 @@ func (a *api) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// withoutBody leaves only the query to be bound: the body is the batch.
-func withoutBody(r *http.Request) *http.Request {
-	bodiless := r.Clone(r.Context())
-	bodiless.Body, bodiless.ContentLength = http.NoBody, 0
-	bodiless.Header.Del("Content-Type")
-	return bodiless
-}
-
-func (a *api) rows(contentType string, body io.Reader) (rowSource, error) {
+func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		media = ""
@@ -109,10 +89,10 @@ func takeRows(bulk *ledger.Bulk, rows rowSource) (ledger.Tally, error) {
 	}
 }
 
-func tallyAnswer(t ledger.Tally) bulkAnswer {
-	answer := bulkAnswer{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Errors: []bulkRow{}}
+func tallyAnswer(t ledger.Tally) api.BatchResult {
+	answer := api.BatchResult{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Errors: []api.RowError{}}
 	for _, refusal := range t.Refusals {
-		answer.Errors = append(answer.Errors, bulkRow{refusal.Row, meter.CodeOf(refusal.Err), refusal.Err.Error()})
+		answer.Errors = append(answer.Errors, api.RowError{Row: refusal.Row, Code: meter.CodeOf(refusal.Err), Detail: refusal.Err.Error()})
 	}
 	return answer
 }

@@ -100,7 +100,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 		b.Fatal(err)
 	}
 	registerAll(b, l)
-	server := httptest.NewServer(rest.NewHandler(l, slog.New(slog.DiscardHandler), httpkit.NewMetrics(), 0))
+	server := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
 	return server.URL, func() {
 		server.Close()
 		if err := l.Close(); err != nil {

@@ -116,12 +116,11 @@ func (p jsonRowParser) parse(object []byte) (meter.Row, error) {
 	if row, ok := p.parsePlain(object); ok {
 		return row, nil
 	}
-	var q receiveReadingRequest
-	if err := httpkit.BindJSON(object, &q); err != nil {
+	var q readingRequest
+	if err := httpkit.BindJSON(object, p.zone, &q); err != nil {
 		return meter.Row{}, err
 	}
-	r, err := archive.ParseRow(p.zone, q.MeterID, q.Timestamp, q.Reading)
-	return r.Row(), err
+	return q.reading().Row(), nil
 }
 
 // parsePlain reads an object that is written the plain way, and reports false for

@@ -1,97 +1,88 @@
 package rest
 
 import (
+	"encoding/json"
 	"net/http"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
 
 type consumptionRequest struct {
-	MeterID string `param:"meter_id" validate:"required,meter_id"`
-	Period  string `param:"period" validate:"required,oneof=last_30min today this_week this_month last_month custom"`
-	Start   string `param:"start"`
-	End     string `param:"end"`
-	Compare string `param:"compare" validate:"omitempty,oneof=none previous"`
+	Meter   meter.ID      `param:"meter_id,required"`
+	Period  ledger.Period `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
+	Start   meter.Slot    `param:"start" validate:"when=Period custom"`
+	End     meter.Slot    `param:"end" validate:"when=Period custom"`
+	Compare string        `param:"compare" oneof:"none previous"`
 }
 
-type consumptionAnswer struct {
-	MeterID          meter.ID     `json:"meter_id"`
-	Period           string       `json:"period"`
-	StartReading     meter.KWh    `json:"start_reading"`
-	EndReading       meter.KWh    `json:"end_reading"`
-	Consumption      meter.Energy `json:"consumption"`
-	StartTime        string       `json:"start_time"`
-	EndTime          string       `json:"end_time"`
-	Readings         int          `json:"readings"`
-	ExpectedReadings int          `json:"expected_readings"`
-	Complete         bool         `json:"complete"`
-}
-
-// comparedAnswer is a consumption beside that of the window before.
-type comparedAnswer struct {
-	consumptionAnswer
-	Previous previousAnswer `json:"previous"`
-}
-
-func (a *api) consumption(w http.ResponseWriter, r *http.Request) error {
-	var q consumptionRequest
-	if err := httpkit.Bind(r, &q); err != nil {
-		return err
+func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
+	custom := meter.Window{From: q.Start, To: q.End}
+	if q.Period == ledger.Custom && isEmpty(custom) {
+		return errEndsEarly()
 	}
-	id := meter.ID(q.MeterID)
-	custom, err := a.customWindow(q)
+	window, err := a.ledger.Window(q.Meter, q.Period, custom)
 	if err != nil {
 		return err
 	}
-	window, err := a.ledger.Window(id, ledger.Period(q.Period), custom)
-	if err != nil {
-		return err
-	}
-	asked := window
-	if q.Compare == "previous" {
+	asked, compared := window, q.Compare == "previous"
+	if compared {
 		asked.From = ledger.WindowBefore(window).From
 	}
-	state, closed, err := a.ledger.ClosedState(id, asked, false)
+	state, closed, err := a.ledger.ClosedState(q.Meter, asked, false)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	c, err := a.ledger.Consumption(id, window)
+	c, err := a.ledger.Consumption(q.Meter, window)
 	if err != nil {
 		return err
 	}
-	answer := a.consumptionAnswer(q, c)
-	if q.Compare != "previous" {
-		httpkit.WriteJSON(w, http.StatusOK, answer)
-		return nil
+	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c)}
+	if compared {
+		before, err := a.ledger.Before(q.Meter, window)
+		if err != nil {
+			return err
+		}
+		answer.Previous = a.previous(before, c)
 	}
-	before, err := a.ledger.Before(id, window)
-	if err != nil {
-		return err
-	}
-	httpkit.WriteJSON(w, http.StatusOK, comparedAnswer{answer, a.previousAnswer(before, c)})
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-func (a *api) consumptionAnswer(q consumptionRequest, c ledger.Consumption) consumptionAnswer {
-	return consumptionAnswer{
-		MeterID: meter.ID(q.MeterID), Period: q.Period,
+func isEmpty(w meter.Window) bool { return w.To <= w.From }
+
+func errEndsEarly() error {
+	return meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
+}
+
+// usage writes what a meter used in a period.
+func (a *app) usage(id meter.ID, period string, c ledger.Consumption) api.Usage {
+	return api.Usage{
+		MeterID: id, Period: period,
 		StartReading: c.Start.Register, EndReading: c.End.Register, Consumption: c.Energy(),
 		StartTime: a.zone.Stamp(c.Start.Slot), EndTime: a.zone.Stamp(c.End.Slot),
 		Readings: c.Readings, ExpectedReadings: c.Expected, Complete: c.Complete(),
 	}
 }
 
-// customWindow reads start and end, which belong to period=custom and to no other.
-func (a *api) customWindow(q consumptionRequest) (meter.Window, error) {
-	if ledger.Period(q.Period) == ledger.Custom {
-		return a.window(q.Start, q.End)
+func (a *app) previous(before ledger.Comparison, since ledger.Consumption) *api.PreviousConsumption {
+	answer := &api.PreviousConsumption{
+		Start: a.zone.Stamp(before.Window.From), End: a.zone.Stamp(before.Window.To),
+		Readings: before.Readings, ExpectedReadings: before.Expected, Complete: before.Complete(),
 	}
-	for _, bound := range []struct{ name, value string }{{"start", q.Start}, {"end", q.End}} {
-		if bound.value != "" {
-			return meter.Window{}, meter.Invalid(meter.CodeInvalidParameter, bound.name, "only goes with period=custom")
-		}
+	if !before.Known() {
+		return answer
 	}
-	return meter.Window{}, nil
+	energy, difference := before.Energy(), before.Difference(since)
+	start, end := a.zone.Stamp(before.Start.Slot), a.zone.Stamp(before.End.Slot)
+	answer.StartReading, answer.EndReading = &before.Start.Register, &before.End.Register
+	answer.StartTime, answer.EndTime = &start, &end
+	answer.Consumption, answer.Difference = &energy, &difference
+	if percent, known := before.Percent(since); known {
+		number := json.Number(percent.String())
+		answer.Percent = &number
+	}
+	return answer
 }

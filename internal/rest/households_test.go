@@ -18,7 +18,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/households"
 )
@@ -108,8 +108,8 @@ func (a asked) path(more string) string {
 }
 
 // series asks for all of it on one page.
-func (a asked) series(rt *rapid.T, s *script, order string) client.Series {
-	var series client.Series
+func (a asked) series(rt *rapid.T, s *script, order string) api.Intervals {
+	var series api.Intervals
 	if problem := s.get(rt, a.path("&page_size=25000&order="+order), &series); problem.Code != "" {
 		rt.Fatalf("%+v", problem)
 	}
@@ -165,7 +165,7 @@ func bucketsAddUp(rt *rapid.T, h *homes) {
 	if known && !last.EndReading.Sub(*first.StartReading).Equal(sum) {
 		rt.Fatalf("the buckets add up to %s, from %v to %v", sum, first.StartReading, last.EndReading)
 	}
-	var used client.Usage
+	var used api.Usage
 	problem := h.archived.get(rt, "/get_consumption?period=custom&"+a.window(), &used)
 	if complete && (problem.Code != "" || !used.Complete || !used.Consumption.Equal(sum)) {
 		rt.Fatalf("the buckets are complete and add up to %s, the window is %+v (%+v)", sum, used, problem)
@@ -189,10 +189,10 @@ func pagesJoinedAreTheWhole(rt *rapid.T, h *homes) {
 	order := rapid.SampledFrom([]string{"asc", "desc"}).Draw(rt, "order")
 	whole := a.series(rt, h.archived, order)
 	size := rapid.IntRange(max(1, len(whole.Results)/8), len(whole.Results)+1).Draw(rt, "size")
-	var joined []client.Interval
+	var joined []api.Interval
 	path := a.path(fmt.Sprintf("&order=%s&page_size=%d", order, size))
 	for pages := 0; path != ""; pages++ {
-		var page client.Series
+		var page api.Intervals
 		link := h.archived.page(rt, path, &page)
 		if len(page.Results) > size || page.Count != len(page.Results) || (page.Next == nil) != (link == "") || pages > len(whole.Results) {
 			rt.Fatalf("page %d has %d intervals and says %d, next %v, link %q", pages, len(page.Results), page.Count, page.Next, link)
@@ -209,7 +209,7 @@ func pagesJoinedAreTheWhole(rt *rapid.T, h *homes) {
 }
 
 // page asks for a page and returns the address of the next.
-func (s *script) page(t fataler, path string, into *client.Series) (next string) {
+func (s *script) page(t fataler, path string, into *api.Intervals) (next string) {
 	t.Helper()
 	answer, err := s.client.Get(s.server.URL + path)
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *script) page(t fataler, path string, into *client.Series) (next string)
 
 func writtenAsUsual(rt *rapid.T, h *homes) {
 	got := h.archived.body(rt, h.draw(rt).path("&page_size=5000"))
-	var series client.Series
+	var series api.Intervals
 	_, body, _ := strings.Cut(got, "\n")
 	if err := json.Unmarshal([]byte(body), &series); err != nil {
 		rt.Fatal(err)
@@ -331,7 +331,7 @@ func gapsAreWhatIsMissing(rt *rapid.T, h *homes) {
 			rt.Fatalf("the gap %v has readings:\n%s", gap, used)
 		}
 	}
-	var used client.Usage
+	var used api.Usage
 	a := asked{id: id, from: h.archived.zone.Stamp(window.From), to: h.archived.zone.Stamp(window.To)}
 	problem := h.archived.get(rt, "/get_consumption?period=custom&"+a.window(), &used)
 	if missing != gaps.Missing || problem.Code == "" && (used.Complete != gaps.Complete || used.ExpectedReadings-used.Readings != missing) {

@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -28,13 +27,12 @@ func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object
 	if !plain {
 		return false
 	}
-	var q receiveReadingRequest
-	if err := httpkit.BindJSON([]byte(object), &q); err != nil || !json.Valid([]byte(object)) {
+	var q readingRequest
+	if err := httpkit.BindJSON([]byte(object), zone, &q); err != nil || !json.Valid([]byte(object)) {
 		t.Fatalf("%q is plain, but not JSON: %v", object, err)
 	}
-	want, err := archive.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)
-	if err != nil || string(row.Meter) != string(want.Meter) || row.Slot != want.Slot || row.Register != want.Register {
-		t.Fatalf("%q is plain: %s %d %v, but should be %v, %v", object, row.Meter, row.Slot, row.Register, want, err)
+	if want := q.reading(); string(row.Meter) != string(want.Meter) || row.Slot != want.Slot || row.Register != want.Register {
+		t.Fatalf("%q is plain: %s %d %v, but should be %v", object, row.Meter, row.Slot, row.Register, want)
 	}
 	return true
 }

@@ -3,33 +3,25 @@ package rest
 import (
 	"net/http"
 
-	"meterledger/internal/archive"
+	"meterledger/api"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
-type receiveReadingRequest struct {
-	MeterID   string `param:"meter_id" validate:"required"`
-	Timestamp string `param:"timestamp" validate:"required"`
-	Reading   string `param:"reading" validate:"required"`
+type readingRequest struct {
+	Meter     meter.ID   `param:"meter_id,required"`
+	Timestamp meter.Slot `param:"timestamp,required"`
+	Reading   meter.KWh  `param:"reading,required"`
 }
 
-type successAnswer struct {
-	Success bool   `json:"success"`
-	Message string `json:"message"`
+func (q *readingRequest) reading() meter.Reading {
+	return meter.Reading{Meter: q.Meter, Slot: q.Timestamp, Register: q.Reading}
 }
 
-var recorded = httpkit.NewConstant(http.StatusOK, successAnswer{true, "Reading recorded successfully"})
+var recorded = httpkit.NewConstant(api.ReadingRecorded{Success: true, Message: "Reading recorded successfully"})
 
-func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
-	var q receiveReadingRequest
-	if err := httpkit.Bind(r, &q); err != nil {
-		return err
-	}
-	reading, err := archive.ParseRow(a.zone, q.MeterID, q.Timestamp, q.Reading)
-	if err != nil {
-		return err
-	}
-	if _, err := a.ledger.Record(r.Context(), reading); err != nil {
+func (a *app) receiveReading(w http.ResponseWriter, r *http.Request, q *readingRequest) error {
+	if _, err := a.ledger.Record(r.Context(), q.reading()); err != nil {
 		return err
 	}
 	recorded.Write(w)

@@ -8,7 +8,7 @@ import (
 )
 
 // readingsCSV writes the raw readings of a window as the archives hold them.
-func (a *api) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q ledger.SeriesQuery) error {
+func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q ledger.SeriesQuery) error {
 	if err := rawOnly(q); err != nil {
 		return err
 	}

@@ -1,68 +1,102 @@
+// Package rest is the HTTP edge of the api: it parses and checks what comes in,
+// asks the ledger, and words the answer. It decides nothing about readings.
+//
+// The route table names every endpoint; there is one file a feature. A handler gets
+// its request parsed, and returns an error instead of writing one: every error
+// becomes the same kind of answer.
 package rest
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/httprate"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
 
-// api holds what the handlers share.
-type api struct {
+// Options are what the api is made of.
+type Options struct {
+	Ledger  *ledger.Ledger
+	Log     *slog.Logger
+	Metrics *httpkit.Metrics
+	// RateLimit is how many requests a minute one client address may send; 0 is no
+	// limit.
+	RateLimit int
+}
+
+// app holds what the handlers share.
+type app struct {
 	ledger  *ledger.Ledger
 	zone    *meter.Zone
 	log     *slog.Logger
 	exports chan struct{} // holds one for each export that is under way
 }
 
-// NewHandler returns the api. rateLimit is how many requests a minute one client
-// address may send; 0 is no limit.
-func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *httpkit.Metrics, rateLimit int) http.Handler {
-	metrics.Add(l.Metrics())
-	a := &api{ledger: l, zone: l.Zone(), log: log, exports: make(chan struct{}, exportsMax)}
-	r := httpkit.NewRouter(log, metrics)
-	r.Get("/readyz", handle(a.ready))
-	r.Group(func(r chi.Router) {
-		if rateLimit > 0 {
-			r.Use(limit(rateLimit))
+// NewHandler returns the api.
+func NewHandler(o Options) http.Handler {
+	o.Metrics.Add(o.Ledger.Metrics())
+	a := &app{ledger: o.Ledger, zone: o.Ledger.Zone(), log: o.Log, exports: make(chan struct{}, exportsMax)}
+	limited := limit(o.RateLimit)
+	r := httpkit.NewRouter(o.Log, o.Metrics)
+	for _, route := range a.routes() {
+		h := route.handler
+		if route.pattern != readyPath {
+			h = limited(h)
 		}
-		r.Post("/register_account", handle(a.registerAccount))
-		r.Get("/account", handle(a.account))
-		r.Post("/receive_meter_reading", handle(a.receiveReading))
-		r.Post("/receive_meter_readings", handle(a.receiveReadings))
-		r.Get("/get_consumption", handle(a.consumption))
-		r.Get("/get_readings", handle(a.readings))
-		r.Get("/meters", handle(a.meters))
-		r.Get("/meters/{meter_id}/gaps", handle(a.gaps))
-		r.Get("/export_readings", handle(a.export))
-		r.Get("/get_last_month_bill", handle(a.lastMonthBill))
-		r.Get("/get_bill", handle(a.bill))
-		r.Post("/maintenance/start", handle(a.startMaintenance))
-		r.Get("/maintenance/status", handle(a.maintenanceStatus))
-		r.Post("/shutdown", handle(a.shutdown))
-		r.Post("/resume", handle(a.resume))
-		r.Post("/restore_data", handle(a.restore))
-	})
+		r.Method(route.method, route.pattern, h)
+	}
 	return r
 }
 
-// handle lets a handler return its error.
-func handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			httpkit.WriteError(w, r, err)
-		}
+// route is an endpoint. Feature is the tag that the document lists it under.
+type route struct {
+	method, pattern, feature string
+	handler                  http.Handler
+}
+
+// readyPath is asked by balancers, who are not limited.
+const readyPath = "/readyz"
+
+// routes is the table of the endpoints: the router is built from it, and tests hold
+// the document against it.
+func (a *app) routes() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		{get, readyPath, "operations", httpkit.Handler(a.ready)},
+		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
+		{post, "/receive_meter_reading", "readings", httpkit.Take(a.zone, a.receiveReading)},
+		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
+		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
+		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
+		{get, "/export_readings", "queries", httpkit.Take(a.zone, a.export)},
+		{get, "/meters", "operations", httpkit.Take(a.zone, a.meters)},
+		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
+		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
+		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
+		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
+		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
+		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
+		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},
 	}
 }
 
+// limit lets each client address send so many requests a minute.
 func limit(perMinute int) func(http.Handler) http.Handler {
+	if perMinute == 0 {
+		return func(next http.Handler) http.Handler { return next }
+	}
 	tooMany := &meter.Error{
 		Kind: meter.KindTooMany, Code: meter.CodeOverloaded, RetryAfter: time.Minute,
 		Detail: "this address sends more requests a minute than it may",
@@ -71,11 +105,43 @@ func limit(perMinute int) func(http.Handler) http.Handler {
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
 }
 
-// clientAddress is the address of the connection: a header could name any.
+// clientAddress is the address of the connection: a header could name any other.
 func clientAddress(r *http.Request) (string, error) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	return host, err
 }
 
+// ready answers whether readings are taken now.
+func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
+	if err := a.ledger.Ready(); err != nil {
+		return err
+	}
+	httpkit.WriteJSON(w, http.StatusOK, api.Readiness{Status: "ready"})
+	return nil
+}
+
+// noParameters is a request that takes none.
+type noParameters struct{}
+
 // stamp writes the present as the answers do.
-func (a *api) stamp() string { return a.zone.StampTime(a.ledger.Now()) }
+func (a *app) stamp() string { return a.zone.StampTime(a.ledger.Now()) }
+
+// tagBytes is how much of a hash makes a tag: 128 bits.
+const tagBytes = 16
+
+// documentSum stands for the shape of the answers in every tag: if that changes, the
+// OpenAPI document changes too, and no earlier tag matches any more.
+var documentSum = sync.OnceValue(func() [32]byte { return sha256.Sum256(api.Document()) })
+
+// notModified tags an answer by the question, the media type and the state that the
+// answer is computed from. It reports whether the caller has that answer and was told
+// so.
+func notModified(w http.ResponseWriter, r *http.Request, mediaType string, state []byte) bool {
+	hash, shape := sha256.New(), documentSum()
+	hash.Write(shape[:])
+	for _, part := range []string{r.URL.Path, r.URL.RawQuery, mediaType} {
+		_, _ = io.WriteString(hash, part+"\n") // a hash never fails, and no part has a line break
+	}
+	hash.Write(state)
+	return httpkit.NotModified(w, r, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:tagBytes]))
+}

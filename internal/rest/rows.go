@@ -25,7 +25,7 @@ var errCallerGone = errors.New("the caller took no more of the answer")
 
 // stream answers with rows. An error before the first chunk is answered as any; one
 // behind it breaks the connection, so that nobody takes a part for the whole.
-func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
+func (a *app) stream(w http.ResponseWriter, r *http.Request, write func(*rowWriter) error) error {
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", httpkit.KeepNothing)
 	}

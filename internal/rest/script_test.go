@@ -121,7 +121,7 @@ func (s *script) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(s.ledger, slog.New(slog.DiscardHandler), httpkit.NewMetrics(), 0))
+	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.ledger, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

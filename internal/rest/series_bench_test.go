@@ -49,7 +49,7 @@ func BenchmarkSeriesOf31Days(b *testing.B) {
 		}
 	}()
 	benchMonths(b, l)
-	series := httptest.NewServer(rest.NewHandler(l, log, httpkit.NewMetrics(), 0))
+	series := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l, Log: log, Metrics: httpkit.NewMetrics()}))
 	defer series.Close()
 
 	const path = "/get_readings?meter_id=M007&page_size=1488&start=2026-%s-01T00:00&end=2026-%s-01T00:00"

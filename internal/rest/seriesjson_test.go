@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -34,10 +34,10 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 	}
 	recordMany(t, s.ledger, readings)
 
-	want := client.Series{MeterID: "M", Interval: "30min", Count: len(readings) - 1}
+	want := api.Intervals{MeterID: "M", Interval: "30min", Count: len(readings) - 1}
 	for i := range readings[1:] {
 		used := readings[i+1].Register.Sub(readings[i].Register)
-		want.Results = append(want.Results, client.Interval{
+		want.Results = append(want.Results, api.Interval{
 			Start: s.zone.Stamp(readings[i].Slot), End: s.zone.Stamp(readings[i+1].Slot), Complete: true,
 			StartReading: &readings[i].Register, EndReading: &readings[i+1].Register, Consumption: &used,
 		})

@@ -148,7 +148,10 @@ func TestCallerWhoGoesAwayIsNoErrorOfOurs(t *testing.T) {
 	s := newScript(t, "streams")
 	s.fillMonths(4)
 	var log bytes.Buffer
-	h := rest.NewHandler(s.ledger, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), httpkit.NewMetrics(), 0)
+	h := rest.NewHandler(rest.Options{
+		Ledger: s.ledger, Metrics: httpkit.NewMetrics(),
+		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	for _, path := range streams {
 		c := newStepwise(func(int) error { return errors.New("connection reset by peer") })
 		if !c.askHandler(t.Context(), h, path) || log.Len() > 0 {

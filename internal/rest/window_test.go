@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
-	"meterledger/internal/client"
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -241,8 +241,8 @@ func (s *script) fillOneEachHalfHour() {
 
 func (c windowCase) check(t *testing.T, s *script) {
 	window := "meter_id=A&start=" + url.QueryEscape(c.start) + "&end=" + url.QueryEscape(c.end)
-	var series client.Series
-	var used client.Usage
+	var series api.Intervals
+	var used api.Usage
 	seriesProblem := s.get(t, "/get_readings?"+window+"&"+c.parameters, &series)
 	usedProblem := s.get(t, "/get_consumption?period=custom&"+window, &used)
 	if c.refused != "" {
@@ -270,7 +270,7 @@ func (c windowCase) check(t *testing.T, s *script) {
 }
 
 // describe writes an interval with the marks that are not the usual ones.
-func describe(i client.Interval) string {
+func describe(i api.Interval) string {
 	used := "-"
 	if i.Consumption != nil {
 		used = i.Consumption.String()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/traffic"
@@ -62,7 +63,7 @@ func (a *archivingAPI) archive(ctx context.Context) (file string, rows int, took
 	month := a.months[0]
 	a.months = a.months[1:]
 	started := time.Now()
-	done, err := a.client.StartMaintenance(ctx, client.MaintenanceRequest{Type: client.Monthly, Month: month.String()})
+	done, err := a.client.StartMaintenance(ctx, client.MaintenanceRequest{Type: api.Monthly, Month: month.String()})
 	took = time.Since(started)
 	if err != nil {
 		return "", 0, took, err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/tools/traffic"
 )
@@ -62,7 +63,7 @@ func (b *bench) archivedMonth(ctx context.Context, meters int) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = client.New(base, http.DefaultClient).StartMaintenance(ctx, client.MaintenanceRequest{Type: client.Monthly, Month: month.String()})
+	_, err = client.New(base, http.DefaultClient).StartMaintenance(ctx, client.MaintenanceRequest{Type: api.Monthly, Month: month.String()})
 	return &asked{b, server, t}, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	contract "meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/soak/witness"
@@ -47,7 +48,7 @@ var errUnanswered = errors.New("no answer")
 // code names the answer behind a client's error: the api's own code, "ok", or
 // errUnanswered where there was none.
 func code(err error) (meter.Code, error) {
-	var problem *client.Problem
+	var problem *contract.Problem
 	switch {
 	case err == nil:
 		return "ok", nil
@@ -58,7 +59,7 @@ func code(err error) (meter.Code, error) {
 }
 
 // send records many readings in one of the three formats.
-func (a *api) send(ctx context.Context, contentType, body string) (batch client.Batch, err error) {
+func (a *api) send(ctx context.Context, contentType, body string) (batch contract.BatchResult, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+"/receive_meter_readings", strings.NewReader(body))
 	if err != nil {
 		return batch, err
@@ -74,7 +75,7 @@ func (a *api) send(ctx context.Context, contentType, body string) (batch client.
 		return batch, err
 	}
 	if response.StatusCode != http.StatusOK {
-		problem := &client.Problem{Status: response.StatusCode}
+		problem := &contract.Problem{Status: response.StatusCode}
 		return batch, errors.Join(json.Unmarshal(content, problem), problem)
 	}
 	return batch, json.Unmarshal(content, &batch)

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"meterledger/internal/client"
+	contract "meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -48,7 +48,7 @@ func (l *load) send(ctx context.Context, f format, rows []row) error {
 		}
 		l.log.Send(reading)
 	}
-	var batch client.Batch
+	var batch contract.BatchResult
 	answer, err := l.ask(askBatch+", "+f.name, func() (err error) {
 		batch, err = l.api.send(ctx, f.contentType, f.encode(rows))
 		return err
@@ -69,7 +69,7 @@ func (l *load) send(ctx context.Context, f format, rows []row) error {
 
 // judge notes what became of each row. Told is how many of the rows had been
 // acknowledged before they were sent.
-func (l *load) judge(rows []row, told int, b client.Batch) {
+func (l *load) judge(rows []row, told int, b contract.BatchResult) {
 	rejected := make(map[int]meter.Code)
 	for _, e := range b.Errors {
 		rejected[e.Row] = e.Code

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"meterledger/internal/client"
+	contract "meterledger/api"
 	"meterledger/internal/tools/soak/witness"
 )
 
@@ -47,7 +47,7 @@ func (g *generation) compare(ctx context.Context, url string) error {
 func (g *generation) compareHome(ctx context.Context, a *api, h *home) error {
 	id := h.account.Meter
 	account, err := a.Account(ctx, id)
-	var problem *client.Problem
+	var problem *contract.Problem
 	switch {
 	case err == nil:
 		g.findings.violations("account", g.log.CompareAccount(id, &witness.Account{

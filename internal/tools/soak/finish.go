@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	contract "meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/soak/witness"
@@ -49,10 +50,10 @@ func (g *generation) finish(ctx context.Context) (filed, error) {
 // the operator has ever archived, stands in its file.
 func (g *generation) archives() (all []client.MaintenanceRequest) {
 	for _, month := range g.calendar.months {
-		all = append(all, client.MaintenanceRequest{Type: client.Monthly, Month: month})
+		all = append(all, client.MaintenanceRequest{Type: contract.Monthly, Month: month})
 	}
 	for _, day := range g.calendar.days {
-		all = append(all, client.MaintenanceRequest{Type: client.Daily, Date: day})
+		all = append(all, client.MaintenanceRequest{Type: contract.Daily, Date: day})
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	contract "meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
@@ -54,13 +55,13 @@ func (o *operator) step(ctx context.Context) error {
 	case 1:
 		return o.restore(ctx)
 	case 2, 3:
-		return o.maintain(ctx, client.MaintenanceRequest{Type: client.Daily, Date: day})
+		return o.maintain(ctx, client.MaintenanceRequest{Type: contract.Daily, Date: day})
 	case 4, 5:
-		return o.maintain(ctx, client.MaintenanceRequest{Type: client.Monthly, Month: last})
+		return o.maintain(ctx, client.MaintenanceRequest{Type: contract.Monthly, Month: last})
 	case 6:
-		return o.maintain(ctx, client.MaintenanceRequest{Type: client.Monthly, Month: month})
+		return o.maintain(ctx, client.MaintenanceRequest{Type: contract.Monthly, Month: month})
 	default:
-		return o.maintain(ctx, client.MaintenanceRequest{Type: client.Both, Date: day, Month: month})
+		return o.maintain(ctx, client.MaintenanceRequest{Type: contract.Both, Date: day, Month: month})
 	}
 }
 
@@ -92,7 +93,7 @@ func (o *operator) maintain(ctx context.Context, q client.MaintenanceRequest) er
 // restore finds everything there already: whatever stands in an archive was in the
 // ledger before.
 func (o *operator) restore(ctx context.Context) error {
-	var restored client.Restored
+	var restored contract.RestoreResult
 	answer, err := o.run("restoring", func() (err error) {
 		restored, err = o.api.Restore(ctx)
 		return err

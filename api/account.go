@@ -1,0 +1,50 @@
+package api
+
+import "meterledger/internal/meter"
+
+// AccountCreated confirms a registration.
+type AccountCreated struct {
+	MeterID meter.ID `json:"meter_id"`
+	Message string   `json:"message"`
+}
+
+// Account is a household's registration of a meter.
+type Account struct {
+	MeterID      meter.ID `json:"meter_id"`
+	OwnerName    string   `json:"owner_name"`
+	Address      string   `json:"address"`
+	RegisteredAt string   `json:"registered_at"`
+}
+
+// Meters is one page of the list of meters.
+type Meters struct {
+	Count   int          `json:"count"`
+	Next    *string      `json:"next"` // the cursor of the next page; null on the last
+	Results []MeterState `json:"results"`
+}
+
+// MeterState is a meter and its last reading, null if it has never reported.
+type MeterState struct {
+	MeterID      meter.ID   `json:"meter_id"`
+	RegisteredAt string     `json:"registered_at"`
+	LastTime     *string    `json:"last_time"`
+	LastReading  *meter.KWh `json:"last_reading"`
+}
+
+// Gaps is what is missing of a meter's month.
+type Gaps struct {
+	MeterID          meter.ID `json:"meter_id"`
+	Month            string   `json:"month"`
+	Readings         int      `json:"readings"`
+	ExpectedReadings int      `json:"expected_readings"`
+	Missing          int      `json:"missing"`
+	Complete         bool     `json:"complete"`
+	Gaps             []Gap    `json:"gaps"`
+}
+
+// Gap is an uninterrupted row of half hours without a reading.
+type Gap struct {
+	First string `json:"first"`
+	Last  string `json:"last"`
+	Count int    `json:"count"`
+}

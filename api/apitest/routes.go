@@ -1,0 +1,52 @@
+package apitest
+
+import (
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+
+	"meterledger/api"
+	"meterledger/internal/httpkit"
+)
+
+// WantRoutes holds the routes of a program against the document, both ways. features
+// has the tag of each route by method and pattern, such as "GET /account"; server is
+// the address that the document gives the program, empty for the api. What the
+// document lists besides, every program must answer.
+func WantRoutes(t testing.TB, server string, features map[string]string) {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	if err != nil {
+		t.Fatalf("loading the OpenAPI document: %v", err)
+	}
+	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics())
+	unknown := maps.Clone(features)
+	for path, item := range doc.Paths.Map() {
+		if !standsOn(item, server) {
+			continue
+		}
+		for method, operation := range item.Operations() {
+			name := method + " " + path
+			feature, routed := features[name]
+			delete(unknown, name)
+			if !routed && !everywhere.Match(chi.NewRouteContext(), method, path) {
+				t.Errorf("the document has %s, which nobody answers", name)
+			}
+			if routed && !slices.Contains(operation.Tags, feature) {
+				t.Errorf("%s belongs to %s, in the document to %v", name, feature, operation.Tags)
+			}
+		}
+	}
+	for name := range unknown {
+		t.Errorf("the document does not know %s", name)
+	}
+}
+
+func standsOn(item *openapi3.PathItem, server string) bool {
+	isIt := func(s *openapi3.Server) bool { return s.URL == server }
+	return len(item.Servers) == 0 && server == "" || slices.ContainsFunc(item.Servers, isIt)
+}

@@ -1,0 +1,136 @@
+package api
+
+import "meterledger/internal/meter"
+
+// MaintenanceType is what a maintenance run does.
+type MaintenanceType string
+
+// The types of maintenance.
+const (
+	Daily   MaintenanceType = "daily"
+	Monthly MaintenanceType = "monthly"
+	Both    MaintenanceType = "both"
+)
+
+// MaintenanceResult is what a run did.
+type MaintenanceResult struct {
+	Success   bool            `json:"success"`
+	Message   string          `json:"message"`
+	Timestamp string          `json:"timestamp"`
+	Type      MaintenanceType `json:"maintenance_type"`
+	Archives  []Archive       `json:"archives"`
+}
+
+// Archive is an archive file of the api.
+type Archive struct {
+	Period string `json:"period"` // YYYY-MM-DD or YYYY-MM
+	File   string `json:"file"`
+	Rows   uint64 `json:"rows"`
+	SHA256 string `json:"sha256"`
+}
+
+// MaintenanceStatus is what maintenance is doing and has done.
+type MaintenanceStatus struct {
+	IsMaintenanceMode bool                                `json:"is_maintenance_mode"`
+	IsReceivingData   bool                                `json:"is_receiving_data"`
+	Timestamp         string                              `json:"timestamp"`
+	Running           *MaintenanceProgress                `json:"running"`   // null while nothing runs
+	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not been run
+	Archives          []ArchiveListing                    `json:"archives"`
+}
+
+// MaintenanceProgress is how far a run has come.
+type MaintenanceProgress struct {
+	Type          MaintenanceType `json:"maintenance_type"`
+	Period        string          `json:"period"`
+	Phase         string          `json:"phase"`
+	Rows          int64           `json:"rows"`
+	RowsPerSecond int64           `json:"rows_per_second"`
+	Meters        int64           `json:"meters"`
+	MetersTotal   int64           `json:"meters_total"`
+	Percent       int             `json:"percent"`
+	SecondsLeft   *int64          `json:"seconds_left"` // null while nothing can be said
+	StartedAt     string          `json:"started_at"`
+}
+
+// MaintenanceRun is a run that has ended.
+type MaintenanceRun struct {
+	Period     string    `json:"period"`
+	Success    bool      `json:"success"`
+	Message    string    `json:"message"`
+	StartedAt  string    `json:"started_at"`
+	FinishedAt string    `json:"finished_at"`
+	Archives   []Archive `json:"archives"`
+}
+
+// ArchiveListing is an archive that was written, and what its manifest says of it:
+// null if there is none to be believed.
+type ArchiveListing struct {
+	Archive
+	WrittenAt string  `json:"written_at"`
+	State     string  `json:"state"` // good, or what is wrong with it
+	Meters    *uint64 `json:"meters"`
+	First     *string `json:"first"`
+	Last      *string `json:"last"`
+	Bytes     *int64  `json:"bytes"`
+	Version   *string `json:"version"`
+}
+
+// Reception says whether readings are taken from now on.
+type Reception struct {
+	Success         bool   `json:"success"`
+	Message         string `json:"message"`
+	Timestamp       string `json:"timestamp"`
+	IsReceivingData bool   `json:"is_receiving_data"`
+}
+
+// RestoreResult is what came back from the archive folder.
+type RestoreResult struct {
+	Success    bool         `json:"success"`
+	Message    string       `json:"message"`
+	Timestamp  string       `json:"timestamp"`
+	Meters     int          `json:"restored_meters_count"`
+	Readings   int          `json:"restored_readings_count"`
+	Duplicates int          `json:"duplicates_count"`
+	Refused    int          `json:"refused_count"`
+	Rows       []RefusedRow `json:"refused"` // at most 1,000 of the refused rows
+}
+
+// RefusedRow says why a row of an archive file was not taken.
+type RefusedRow struct {
+	File   string     `json:"file"`
+	Row    int        `json:"row"` // from 1, the header not counted; 0 for the file as a whole
+	Code   meter.Code `json:"code"`
+	Detail string     `json:"detail"`
+}
+
+// PerformResult is what a run of daily or monthly did.
+type PerformResult struct {
+	Success     bool   `json:"success"`
+	Message     string `json:"message"`
+	Timestamp   string `json:"timestamp"`
+	ArchivePath string `json:"archive_path"`
+}
+
+// ProgramStatus is what daily or monthly does and has done.
+type ProgramStatus struct {
+	Program   string         `json:"program"`
+	Schedule  string         `json:"schedule"`
+	Timezone  string         `json:"timezone"`
+	NextRun   *string        `json:"next_run"` // null if the schedule is off
+	Running   bool           `json:"running"`
+	Timestamp string         `json:"timestamp"`
+	LastRuns  []ScheduledRun `json:"last_runs"` // the newest first
+}
+
+// ScheduledRun is a run of daily or monthly that has ended.
+type ScheduledRun struct {
+	Period      string `json:"period"`
+	Trigger     string `json:"trigger"`
+	Success     bool   `json:"success"`
+	Message     string `json:"message"`
+	Attempts    int    `json:"attempts"`
+	ArchivePath string `json:"archive_path"`
+	StartedAt   string `json:"started_at"`
+	FinishedAt  string `json:"finished_at"`
+}

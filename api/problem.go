@@ -1,0 +1,38 @@
+package api
+
+import (
+	"fmt"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// Problem is an answer that is not a success: RFC 9457's application/problem+json,
+// with a stable code. To a client it is an error.
+type Problem struct {
+	Type   string     `json:"type"`
+	Title  string     `json:"title"`
+	Status int        `json:"status"`
+	Detail string     `json:"detail"` // one plain sentence
+	Code   meter.Code `json:"code"`   // empty if the answer is not the api's own, such as a proxy's
+	Field  string     `json:"field,omitempty"`
+
+	RetryAfter time.Duration `json:"-"` // of the header of that name; 0 if there is none
+}
+
+func (p *Problem) Error() string {
+	if p.Code == "" {
+		return p.Detail
+	}
+	return fmt.Sprintf("%s (%d %s)", p.Detail, p.Status, p.Code)
+}
+
+// Health is the answer of a program that is alive.
+type Health struct {
+	Status string `json:"status"`
+}
+
+// Readiness is the answer of an api that takes readings.
+type Readiness struct {
+	Status string `json:"status"`
+}

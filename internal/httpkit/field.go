@@ -1,0 +1,111 @@
+package httpkit
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"meterledger/internal/meter"
+)
+
+// fieldsMax is how many parameters one request can have.
+const fieldsMax = 16
+
+// shape is what Bind has to know of a request struct.
+type shape struct {
+	fields   []field
+	known    string // the names that a query or a body may have, as a list
+	inPath   uint64 // bit i: field i stands in the path
+	required uint64 // bit i: field i must be given
+	ruled    bool   // there are rules beyond these: the validator has to be asked
+}
+
+// field is what Bind has to know of one field of a request struct.
+type field struct {
+	name  string   // of its parameter
+	oneOf []string // the values that it may have, if they are named
+}
+
+// shapeByType keeps what shapeOf found, because reflection is slow and Bind is
+// called for every reading. It holds one entry for each request struct there is.
+var shapeByType sync.Map // reflect.Type → *shape
+
+// shapeOf returns the shape of a request struct.
+func shapeOf(t reflect.Type) *shape {
+	if known, ok := shapeByType.Load(t); ok {
+		return known.(*shape)
+	}
+	if t.NumField() > fieldsMax {
+		panic(fmt.Sprintf("BUG: %s has more than %d fields", t, fieldsMax))
+	}
+	s := &shape{}
+	var known []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, option, _ := strings.Cut(f.Tag.Get("param"), ",")
+		if option == "required" {
+			s.required |= 1 << i
+		}
+		if name != "" {
+			known = append(known, name)
+		} else if name = f.Tag.Get("path"); name != "" {
+			s.inPath |= 1 << i
+		}
+		if name == "" || !f.IsExported() {
+			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
+		}
+		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof"))})
+		s.ruled = s.ruled || f.Tag.Get("validate") != ""
+	}
+	s.known = strings.Join(known, ", ")
+	shapeByType.Store(t, s)
+	return s
+}
+
+// parse reads a value that was given into field f of a request.
+func (f *field) parse(into reflect.Value, zone *meter.Zone, value string) error {
+	if len(f.oneOf) > 0 && !slices.Contains(f.oneOf, value) {
+		return invalid(f.name, "must be one of %s", strings.Join(f.oneOf, ", "))
+	}
+	return parse(into.Addr().Interface(), zone, f.name, value)
+}
+
+// parse reads a value into the variable that p points to.
+func parse(p any, zone *meter.Zone, name, value string) (err error) {
+	ok := true
+	switch p := p.(type) {
+	case *meter.ID:
+		*p, err = meter.ParseID(value)
+	case *meter.Slot:
+		*p, err = zone.ParseSlot(name, value)
+	case *meter.KWh:
+		*p, err = meter.ParseReading(name, value)
+	case *meter.Day:
+		if *p, ok = meter.ParseDay(value); !ok {
+			return invalid(name, "must be a day such as 2026-11-23")
+		}
+	case *meter.Month:
+		if *p, ok = meter.ParseMonth(value); !ok {
+			return invalid(name, "must be a month such as 2026-11")
+		}
+	case *bool:
+		if *p = value == "true"; !*p && value != "false" {
+			return invalid(name, "must be one of true, false")
+		}
+	case encoding.TextUnmarshaler:
+		if err := p.UnmarshalText([]byte(value)); err != nil {
+			return invalid(name, "%v", err)
+		}
+	default:
+		v := reflect.ValueOf(p).Elem()
+		if v.Kind() == reflect.Pointer {
+			v.Set(reflect.New(v.Type().Elem()))
+			return parse(v.Interface(), zone, name, value)
+		}
+		v.SetString(value) // which panics if a field has a type that is not among these
+	}
+	return err
+}
