@@ -19,6 +19,8 @@ import (
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
@@ -51,8 +53,8 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	l, err := openLedger(ctx, settings, listener, log, &replayed)
-	if errors.Is(err, ledger.ErrStopped) {
+	n, err := openNode(ctx, settings, listener, log, &replayed)
+	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the state was back")
 		return <-served
 	}
@@ -63,13 +65,14 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		stop(err)
 		return errors.Join(err, <-served)
 	}
-	gate.Open(rest.NewHandler(rest.Options{Ledger: l, Log: log, Metrics: metrics, RateLimit: settings.RateLimit}))
-	log.Info("ready", "receiving", l.Receiving())
-	return runUntilStopped(ctx, stop, l, served, log)
+	gate.Open(rest.NewHandler(rest.Options{
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit}))
+	log.Info("ready", "receiving", n.Receiving())
+	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openLedger(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*ledger.Ledger, error) {
-	return ledger.Open(ctx, ledger.Options{
+func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
@@ -89,22 +92,22 @@ func starting(p *ledger.Progress) string {
 
 // runUntilStopped waits for the end: a signal, a server that failed, or a journal
 // that can no longer be written.
-func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, l *ledger.Ledger, served <-chan error, log *slog.Logger) error {
+func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, n *node.Node, served <-chan error, log *slog.Logger) error {
 	var failure error
 	select {
-	case <-l.Failed():
-		failure = l.Failure()
+	case <-n.Failed():
+		failure = n.Failure()
 		log.Error("the journal cannot be written; the program ends so that nothing is promised in vain", "error", failure)
 		stop(failure)
 	case <-ctx.Done():
 		log.Info("stopping: finishing what was accepted")
 	case err := <-served:
-		return errors.Join(err, l.Close())
+		return errors.Join(err, n.Close())
 	}
 	if failure != nil {
 		return afterFailure(failure, served)
 	}
-	err := errors.Join(<-served, l.Close())
+	err := errors.Join(<-served, n.Close())
 	if err == nil {
 		log.Info("stopped")
 	}

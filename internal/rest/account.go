@@ -24,7 +24,7 @@ type meterRequest struct {
 }
 
 func (a *app) account(_ context.Context, q *meterRequest) (api.Account, error) {
-	account, err := a.ledger.Account(q.Meter)
+	account, err := a.reader.Account(q.Meter)
 	return api.Account{
 		MeterID: account.ID, OwnerName: account.OwnerName, Address: account.Address,
 		RegisteredAt: a.zone.StampTime(account.RegisteredAt),

@@ -14,8 +14,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
@@ -28,7 +28,7 @@ const (
 // hour.
 type apiBench struct {
 	handler http.Handler
-	ledger  *ledger.Ledger
+	node    *node.Node
 	ids     []meter.ID
 	stamps  []string // of the half hours, as a query has them
 }
@@ -43,7 +43,7 @@ func newAPIBench(b *testing.B) *apiBench {
 	now := zone.Time(first + benchSlots)
 	log := slog.New(slog.DiscardHandler)
 	a := &apiBench{}
-	a.ledger, err = ledger.Open(context.Background(), ledger.Options{
+	a.node, err = node.Open(context.Background(), node.Options{
 		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", Zone: zone,
 		Now: func() time.Time { return now }, Log: log, Holder: "a benchmark",
 	})
@@ -51,20 +51,20 @@ func newAPIBench(b *testing.B) *apiBench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		if err := a.ledger.Close(); err != nil {
+		if err := a.node.Close(); err != nil {
 			b.Error(err)
 		}
 	})
 	for i := range benchMeters {
 		a.ids = append(a.ids, meter.ID(fmt.Sprintf("m-%07d", i)))
-		if err := a.ledger.Register(context.Background(), a.ids[i], "Tan Ah Kow", "1 Orchard Road"); err != nil {
+		if err := a.node.Register(context.Background(), a.ids[i], "Tan Ah Kow", "1 Orchard Road"); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for i := range benchSlots {
 		a.stamps = append(a.stamps, url.QueryEscape(zone.Stamp(first+meter.Slot(i))))
 	}
-	a.handler = rest.NewHandler(rest.Options{Ledger: a.ledger, Log: log, Metrics: httpkit.NewMetrics()})
+	a.handler = rest.NewHandler(rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Log: log, Metrics: httpkit.NewMetrics()})
 	return a
 }
 
@@ -131,11 +131,11 @@ func BenchmarkConsumption(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		slot, err := a.ledger.Zone().ParseSlot("timestamp", at)
+		slot, err := a.node.Zone().ParseSlot("timestamp", at)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := a.ledger.Record(context.Background(), meter.Reading{Meter: a.ids[n%benchMeters], Slot: slot, Register: register}); err != nil {
+		if _, err := a.node.Record(context.Background(), meter.Reading{Meter: a.ids[n%benchMeters], Slot: slot, Register: register}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 type billRequest struct {
@@ -15,21 +15,21 @@ type billRequest struct {
 }
 
 func (a *app) lastMonthBill(w http.ResponseWriter, r *http.Request, q *meterRequest) error {
-	return a.bill(w, r, &billRequest{q.Meter, a.ledger.LastMonth()})
+	return a.bill(w, r, &billRequest{q.Meter, a.reader.LastMonth()})
 }
 
 func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error {
-	bill, err := a.ledger.Bill(q.Meter, q.Month)
+	bill, err := a.reader.Bill(q.Meter, q.Month)
 	if err != nil {
 		return err
 	}
 	answer := api.Bill{
-		Usage:    a.usage(q.Meter, q.Month.String(), ledger.Consumption(bill.Figures)),
+		Usage:    a.usage(q.Meter, q.Month.String(), query.Consumption(bill.Figures)),
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
 	}
 	if bill.Previous != nil {
 		at := a.zone.StampTime(bill.RevisedAt)
-		u := a.usage(q.Meter, "", ledger.Consumption(*bill.Previous))
+		u := a.usage(q.Meter, "", query.Consumption(*bill.Previous))
 		answer.RevisedAt, answer.Previous = &at, &api.BillFigures{
 			StartReading: u.StartReading, EndReading: u.EndReading, Consumption: u.Consumption,
 			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,

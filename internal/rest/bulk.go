@@ -69,7 +69,7 @@ func unsupported(detail string) error {
 }
 
 // takeRows reads the rows to their end.
-func takeRows(bulk *ledger.Bulk, rows rowSource) (ledger.Tally, error) {
+func takeRows(bulk *ledger.Bulk, rows rowSource) (meter.Tally, error) {
 	for {
 		row, err := rows.Next()
 		var broken *meter.Error
@@ -81,15 +81,15 @@ func takeRows(bulk *ledger.Bulk, rows rowSource) (ledger.Tally, error) {
 		case errors.As(err, &broken):
 			err = bulk.Refuse(rows.Row(), broken)
 		default:
-			return ledger.Tally{}, cutShort(bulk, rows.Row(), err)
+			return meter.Tally{}, cutShort(bulk, rows.Row(), err)
 		}
 		if err != nil {
-			return ledger.Tally{}, err
+			return meter.Tally{}, err
 		}
 	}
 }
 
-func tallyAnswer(t ledger.Tally) api.BatchResult {
+func tallyAnswer(t meter.Tally) api.BatchResult {
 	answer := api.BatchResult{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Errors: []api.RowError{}}
 	for _, refusal := range t.Refusals {
 		answer.Errors = append(answer.Errors, api.RowError{Row: refusal.Row, Code: meter.CodeOf(refusal.Err), Detail: refusal.Err.Error()})

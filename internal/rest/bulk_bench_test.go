@@ -17,8 +17,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
@@ -91,7 +91,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 		b.Fatal(err)
 	}
 	folder := b.TempDir()
-	l, err := ledger.Open(b.Context(), ledger.Options{
+	l, err := node.Open(b.Context(), node.Options{
 		FS: vfs.Default, DataDir: folder + "/data", ArchiveDir: folder + "/Archive", Zone: zone,
 		Now: func() time.Time { return time.Date(2026, 11, 23, 2, 10, 0, 0, time.UTC) },
 		Log: slog.New(slog.DiscardHandler), Holder: "a benchmark",
@@ -100,7 +100,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 		b.Fatal(err)
 	}
 	registerAll(b, l)
-	server := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
+	server := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
 	return server.URL, func() {
 		server.Close()
 		if err := l.Close(); err != nil {
@@ -110,7 +110,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 }
 
 // registerAll shares each fsync between many registrations.
-func registerAll(b *testing.B, l *ledger.Ledger) {
+func registerAll(b *testing.B, l *node.Node) {
 	const together = 256
 	failed := make(chan error, together)
 	for worker := range together {

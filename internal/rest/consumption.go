@@ -6,42 +6,42 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 type consumptionRequest struct {
-	Meter   meter.ID      `param:"meter_id,required"`
-	Period  ledger.Period `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
-	Start   meter.Slot    `param:"start" validate:"when=Period custom"`
-	End     meter.Slot    `param:"end" validate:"when=Period custom"`
-	Compare string        `param:"compare" oneof:"none previous"`
+	Meter   meter.ID         `param:"meter_id,required"`
+	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
+	Start   meter.Slot       `param:"start" validate:"when=Period custom"`
+	End     meter.Slot       `param:"end" validate:"when=Period custom"`
+	Compare string           `param:"compare" oneof:"none previous"`
 }
 
 func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
 	custom := meter.Window{From: q.Start, To: q.End}
-	if q.Period == ledger.Custom && isEmpty(custom) {
+	if q.Period == query.Custom && isEmpty(custom) {
 		return errEndsEarly()
 	}
-	window, err := a.ledger.Window(q.Meter, q.Period, custom)
+	window, err := a.reader.Window(q.Meter, q.Period, custom)
 	if err != nil {
 		return err
 	}
 	asked, compared := window, q.Compare == "previous"
 	if compared {
-		asked.From = ledger.WindowBefore(window).From
+		asked.From = query.WindowBefore(window).From
 	}
-	state, closed, err := a.ledger.ClosedState(q.Meter, asked, false)
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, asked, false)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	c, err := a.ledger.Consumption(q.Meter, window)
+	c, err := a.reader.Consumption(q.Meter, window)
 	if err != nil {
 		return err
 	}
 	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c)}
 	if compared {
-		before, err := a.ledger.Before(q.Meter, window)
+		before, err := a.reader.Before(q.Meter, window)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func errEndsEarly() error {
 }
 
 // usage writes what a meter used in a period.
-func (a *app) usage(id meter.ID, period string, c ledger.Consumption) api.Usage {
+func (a *app) usage(id meter.ID, period string, c query.Consumption) api.Usage {
 	return api.Usage{
 		MeterID: id, Period: period,
 		StartReading: c.Start.Register, EndReading: c.End.Register, Consumption: c.Energy(),
@@ -67,7 +67,7 @@ func (a *app) usage(id meter.ID, period string, c ledger.Consumption) api.Usage 
 	}
 }
 
-func (a *app) previous(before ledger.Comparison, since ledger.Consumption) *api.PreviousConsumption {
+func (a *app) previous(before query.Comparison, since query.Consumption) *api.PreviousConsumption {
 	answer := &api.PreviousConsumption{
 		Start: a.zone.Stamp(before.Window.From), End: a.zone.Stamp(before.Window.To),
 		Readings: before.Readings, ExpectedReadings: before.Expected, Complete: before.Complete(),

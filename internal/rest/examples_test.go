@@ -62,7 +62,7 @@ POST /receive_meter_reading?meter_id=MAC000003&timestamp=2026-10-01T00:00:00&rea
 			}
 		}
 	}
-	recordMany(t, s.ledger, readings)
+	recordMany(t, s.node, readings)
 	if err := s.closeMonth("2026-10"); err != nil {
 		t.Fatal(err)
 	}

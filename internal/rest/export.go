@@ -24,12 +24,12 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 	if period == (meter.Period{}) {
 		name, period = "month", q.Month.Period()
 	}
-	first, today := period.FirstDay(), a.zone.Today(a.ledger.Now())
+	first, today := period.FirstDay(), a.zone.Today(a.reader.Now())
 	if first.Year < meter.EarliestYear || today.Before(first) {
 		return meter.Invalid(meter.CodeInvalidParameter, name, "lies outside the time from %d to today", meter.EarliestYear)
 	}
 	window := period.Window(a.zone).Rows()
-	state, closed := a.ledger.ClosedMonthState(window)
+	state, closed := a.reader.ClosedMonthFingerprint(window)
 	if closed && notModified(w, r, typeCSV, state[:]) {
 		return nil
 	}
@@ -41,5 +41,5 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 			"%d exports are under way, and no more are run at a time", exportsMax)
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s.csv", period))
-	return a.stream(w, r, func(out *rowWriter) error { return a.ledger.Export(r.Context(), window, out.rows) })
+	return a.stream(w, r, func(out *rowWriter) error { return a.reader.Export(r.Context(), window, out.rows) })
 }

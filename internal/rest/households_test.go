@@ -48,7 +48,7 @@ func loadHomes(t *testing.T, zone string) *homes {
 	for _, home := range source {
 		h.ids = append(h.ids, home.ID)
 		for _, s := range []*script{h.live, h.archived} {
-			if err := s.ledger.Register(t.Context(), meter.ID(home.ID), "Owner", "Road"); err != nil {
+			if err := s.node.Register(t.Context(), meter.ID(home.ID), "Owner", "Road"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func loadHomes(t *testing.T, zone string) *homes {
 func (h *homes) record(t *testing.T, readings []meter.Reading) {
 	t.Helper()
 	for _, s := range []*script{h.live, h.archived} {
-		recordMany(t, s.ledger, readings)
+		recordMany(t, s.node, readings)
 	}
 }
 

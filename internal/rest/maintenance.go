@@ -7,17 +7,17 @@ import (
 	"net/http"
 
 	"meterledger/api"
+	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
 
 type maintenanceRequest struct {
-	Type   ledger.Kind `param:"maintenance_type,required" oneof:"daily monthly both"`
-	Date   meter.Day   `param:"date" validate:"excluded_if=Type monthly"`
-	Month  meter.Month `param:"month" validate:"excluded_if=Type daily"`
-	Wait   *bool       `param:"wait"` // true unless it is given
-	DryRun bool        `param:"dry_run"`
+	Type   closing.Kind `param:"maintenance_type,required" oneof:"daily monthly both"`
+	Date   meter.Day    `param:"date" validate:"excluded_if=Type monthly"`
+	Month  meter.Month  `param:"month" validate:"excluded_if=Type daily"`
+	Wait   *bool        `param:"wait"` // true unless it is given
+	DryRun bool         `param:"dry_run"`
 }
 
 func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *maintenanceRequest) error {
@@ -25,12 +25,12 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 	if q.DryRun && !waits {
 		return meter.Invalid(meter.CodeInvalidParameter, "wait", "must not be false with dry_run: the answer is all that there is of it")
 	}
-	run, err := a.ledger.StartMaintenance(a.ledgerRequest(q))
+	run, err := a.runs.Start(a.runRequest(q))
 	if err != nil {
 		return err
 	}
 	status, answer := http.StatusOK, api.MaintenanceResult{
-		Success: true, Message: fmt.Sprintf("Maintenance of %s completed successfully", run.Period), Type: api.MaintenanceType(q.Type),
+		Success: true, Message: fmt.Sprintf("Maintenance of %s completed successfully", run.Subject), Type: api.MaintenanceType(q.Type),
 	}
 	if waits {
 		<-run.Done()
@@ -40,7 +40,7 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 		answer.Archives = archives(run.Archives)
 	} else {
 		status, answer.Archives = http.StatusAccepted, []api.Archive{}
-		answer.Message = fmt.Sprintf("Maintenance of %s started; GET /maintenance/status tells how it goes", run.Period)
+		answer.Message = fmt.Sprintf("Maintenance of %s started; GET /maintenance/status tells how it goes", run.Subject)
 	}
 	if q.DryRun {
 		answer.Message = "Nothing was written: these archives would be"
@@ -50,31 +50,31 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 	return nil
 }
 
-// ledgerRequest fills in what is left out: yesterday, last month.
-func (a *app) ledgerRequest(q *maintenanceRequest) ledger.MaintenanceRequest {
-	request := ledger.MaintenanceRequest{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun}
+// runRequest fills in what is left out: yesterday, last month.
+func (a *app) runRequest(q *maintenanceRequest) closing.Request {
+	request := closing.Request{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun}
 	if q.Date == (meter.Day{}) {
-		request.Day = a.zone.Today(a.ledger.Now()).AddDays(-1)
+		request.Day = a.zone.Today(a.reader.Now()).AddDays(-1)
 	}
 	if q.Month == (meter.Month{}) {
-		request.Month = a.ledger.LastMonth()
+		request.Month = a.reader.LastMonth()
 	}
 	return request
 }
 
-func archives(infos []ledger.ArchiveInfo) []api.Archive {
+func archives(infos []closing.ArchiveInfo) []api.Archive {
 	answers := make([]api.Archive, 0, len(infos))
 	for _, info := range infos {
-		answers = append(answers, api.Archive{Period: info.Period, File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])})
+		answers = append(answers, api.Archive{Period: info.Period.String(), File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])})
 	}
 	return answers
 }
 
 func (a *app) maintenanceStatus(context.Context, *noParameters) (api.MaintenanceStatus, error) {
-	status := a.ledger.MaintenanceStatus()
+	status := a.runs.Status()
 	answer := api.MaintenanceStatus{
 		IsMaintenanceMode: status.Running != nil,
-		IsReceivingData:   status.Receiving,
+		IsReceivingData:   a.ledger.Receiving(),
 		Timestamp:         a.stamp(),
 		LastRuns:          map[api.MaintenanceType]*api.MaintenanceRun{api.Daily: nil, api.Monthly: nil},
 		Archives:          []api.ArchiveListing{},
@@ -91,9 +91,9 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 	return answer, nil
 }
 
-func (a *app) progress(r *ledger.Running) *api.MaintenanceProgress {
+func (a *app) progress(r *closing.Running) *api.MaintenanceProgress {
 	progress := &api.MaintenanceProgress{
-		Type: api.MaintenanceType(r.Run.Kind), Period: r.Run.Period, Phase: r.Phase,
+		Type: api.MaintenanceType(r.Run.Kind), Period: r.Run.Subject, Phase: r.Phase,
 		Rows: r.Rows, RowsPerSecond: r.RowsPerSecond, Meters: r.Meters, MetersTotal: r.MetersTotal, Percent: r.Percent,
 		StartedAt: a.zone.StampTime(r.Run.StartedAt),
 	}
@@ -104,9 +104,9 @@ func (a *app) progress(r *ledger.Running) *api.MaintenanceProgress {
 	return progress
 }
 
-func (a *app) listing(l ledger.Listing) api.ArchiveListing {
+func (a *app) listing(l closing.Listing) api.ArchiveListing {
 	listing := api.ArchiveListing{
-		Archive:   archives([]ledger.ArchiveInfo{l.ArchiveInfo})[0],
+		Archive:   archives([]closing.ArchiveInfo{l.ArchiveInfo})[0],
 		WrittenAt: a.zone.StampTime(l.WrittenAt), State: string(l.State),
 	}
 	if m := l.Manifest; m != nil {
@@ -115,9 +115,9 @@ func (a *app) listing(l ledger.Listing) api.ArchiveListing {
 	return listing
 }
 
-func (a *app) run(r *ledger.Run) *api.MaintenanceRun {
+func (a *app) run(r *closing.Run) *api.MaintenanceRun {
 	run := &api.MaintenanceRun{
-		Period: r.Period, Success: r.Err == nil, Message: "completed successfully",
+		Period: r.Subject, Success: r.Err == nil, Message: "completed successfully",
 		StartedAt: a.zone.StampTime(r.StartedAt), FinishedAt: a.zone.StampTime(r.FinishedAt),
 		Archives: archives(r.Archives),
 	}
@@ -140,7 +140,7 @@ func (a *app) resume(ctx context.Context, _ *noParameters) (api.Reception, error
 }
 
 func (a *app) restore(context.Context, *noParameters) (api.RestoreResult, error) {
-	restored, err := a.ledger.RestoreArchives()
+	restored, err := a.runs.RestoreArchives()
 	answer := api.RestoreResult{
 		Success: true, Timestamp: a.stamp(),
 		Message: fmt.Sprintf("%d readings of %d meters restored, %d were there already, %d were refused",

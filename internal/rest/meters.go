@@ -12,8 +12,8 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 	"meterledger/internal/store"
 )
 
@@ -25,7 +25,7 @@ type metersRequest struct {
 
 // meters lists meters with their last readings: all, or those that are silent.
 func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) error {
-	page := a.ledger.Meters(ledger.MetersQuery{
+	page := a.reader.Meters(query.MetersQuery{
 		SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: store.Index(q.Cursor),
 	})
 	answer := api.Meters{Count: len(page.Meters), Results: make([]api.MeterState, 0, len(page.Meters))}
@@ -41,7 +41,7 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 	return nil
 }
 
-func (a *app) meterState(m ledger.MeterState) api.MeterState {
+func (a *app) meterState(m query.MeterState) api.MeterState {
 	state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
 	if m.Reported {
 		at := a.zone.Stamp(m.Latest.Slot)
@@ -97,11 +97,11 @@ func (a *app) gaps(w http.ResponseWriter, r *http.Request, q *gapsRequest) error
 		return meter.Invalid(meter.CodeInvalidParameter, "month", "must not be before the year %d", meter.EarliestYear)
 	}
 	window := a.zone.MonthWindow(q.Month)
-	state, closed, err := a.ledger.ClosedState(q.Meter, window, false)
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, window, false)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	gaps, err := a.ledger.Gaps(q.Meter, window)
+	gaps, err := a.reader.Gaps(q.Meter, window)
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"strconv"
 
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 const (
@@ -20,79 +20,79 @@ const (
 )
 
 type readingsRequest struct {
-	Meter    meter.ID        `param:"meter_id,required"`
-	Start    meter.Slot      `param:"start"`
-	End      meter.Slot      `param:"end"`
-	Interval ledger.Interval `param:"interval" oneof:"30min hour day week month"`
-	Order    string          `param:"order" oneof:"asc desc"`
-	Estimate string          `param:"estimate" oneof:"none linear"`
-	PageSize pageSize        `param:"page_size"`
-	Cursor   string          `param:"cursor"`
-	Format   string          `param:"format" oneof:"json csv"`
+	Meter    meter.ID       `param:"meter_id,required"`
+	Start    meter.Slot     `param:"start"`
+	End      meter.Slot     `param:"end"`
+	Interval query.Interval `param:"interval" oneof:"30min hour day week month"`
+	Order    string         `param:"order" oneof:"asc desc"`
+	Estimate string         `param:"estimate" oneof:"none linear"`
+	PageSize pageSize       `param:"page_size"`
+	Cursor   string         `param:"cursor"`
+	Format   string         `param:"format" oneof:"json csv"`
 }
 
 func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsRequest) error {
-	query, err := a.seriesQuery(q)
+	series, err := a.seriesQuery(q)
 	if err != nil {
 		return err
 	}
 	w.Header().Add("Vary", "Accept")
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
-		return a.readingsCSV(w, r, q.Meter, query)
+		return a.readingsCSV(w, r, q.Meter, series)
 	}
-	state, closed, err := a.ledger.ClosedState(q.Meter, query.Window, query.Estimate)
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, series.Window, series.Estimate)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	page, err := a.ledger.Series(q.Meter, query)
+	page, err := a.reader.Series(q.Meter, series)
 	if err != nil {
 		return err
 	}
 	defer page.Release()
 	next := ""
 	if page.Next != nil {
-		next = writeCursor(q.Meter, query, *page.Next)
+		next = writeCursor(q.Meter, series, *page.Next)
 		linkNext(w, r, next)
 	}
-	writePage(w, a.zone, q.Meter, query.Interval, &page, next)
+	writePage(w, a.zone, q.Meter, series.Interval, &page, next)
 	return nil
 }
 
 // seriesQuery returns what is asked for. Parameters that are left out beside a cursor
 // are those of the page before.
-func (a *app) seriesQuery(q *readingsRequest) (query ledger.SeriesQuery, err error) {
-	thisMonth := a.zone.MonthWindow(a.zone.Today(a.ledger.Now()).CalendarMonth())
-	query = ledger.SeriesQuery{Interval: ledger.HalfHour, Window: thisMonth}
+func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err error) {
+	thisMonth := a.zone.MonthWindow(a.zone.Today(a.reader.Now()).CalendarMonth())
+	series = query.SeriesQuery{Interval: query.HalfHour, Window: thisMonth}
 	if q.Cursor != "" {
-		if query, err = readCursor(q.Meter, q.Cursor); err != nil {
-			return query, err
+		if series, err = readCursor(q.Meter, q.Cursor); err != nil {
+			return series, err
 		}
 	}
-	series := query
+	before := series
 	if q.Start != 0 {
-		query.Window.From = q.Start
+		series.Window.From = q.Start
 	}
 	if q.End != 0 {
-		query.Window.To = q.End
+		series.Window.To = q.End
 	}
 	if q.Interval != "" {
-		query.Interval = q.Interval
+		series.Interval = q.Interval
 	}
 	if q.Order != "" {
-		query.Descending = q.Order == "desc"
+		series.Descending = q.Order == "desc"
 	}
 	if q.Estimate != "" {
-		query.Estimate = q.Estimate == "linear"
+		series.Estimate = q.Estimate == "linear"
 	}
-	if isEmpty(query.Window) {
-		return query, errEndsEarly()
+	if isEmpty(series.Window) {
+		return series, errEndsEarly()
 	}
-	if q.Cursor != "" && query != series {
-		return query, meter.Invalid(meter.CodeInvalidParameter, "cursor",
+	if q.Cursor != "" && series != before {
+		return series, meter.Invalid(meter.CodeInvalidParameter, "cursor",
 			"belongs to another window, interval, order or estimate: leave them out beside it, or give the same")
 	}
-	query.PageSize = q.PageSize.orDefault()
-	return query, nil
+	series.PageSize = q.PageSize.orDefault()
+	return series, nil
 }
 
 // pageSize is how many results a page has; 0 if it is not given.
@@ -145,11 +145,11 @@ const (
 )
 
 var (
-	cursorIntervals = []ledger.Interval{ledger.HalfHour, ledger.Hour, ledger.Day, ledger.Week, ledger.Month}
+	cursorIntervals = []query.Interval{query.HalfHour, query.Hour, query.Day, query.Week, query.Month}
 	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
 )
 
-func writeCursor(id meter.ID, q ledger.SeriesQuery, at meter.Slot) string {
+func writeCursor(id meter.ID, q query.SeriesQuery, at meter.Slot) string {
 	b := make([]byte, 0, cursorBytes)
 	b = append(b, cursorVersion, byte(slices.Index(cursorIntervals, q.Interval)), flags(q))
 	for _, slot := range []meter.Slot{q.Window.From, q.Window.To, at} {
@@ -159,7 +159,7 @@ func writeCursor(id meter.ID, q ledger.SeriesQuery, at meter.Slot) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func flags(q ledger.SeriesQuery) (set byte) {
+func flags(q query.SeriesQuery) (set byte) {
 	if q.Descending {
 		set |= flagDescending
 	}
@@ -175,7 +175,7 @@ func checksum(id meter.ID, b []byte) uint32 {
 
 // readCursor returns the series that a cursor of a meter belongs to, and where its
 // page begins.
-func readCursor(id meter.ID, s string) (q ledger.SeriesQuery, err error) {
+func readCursor(id meter.ID, s string) (q query.SeriesQuery, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != cursorBytes || b[0] != cursorVersion || int(b[1]) >= len(cursorIntervals) {
 		return q, meter.Invalid(meter.CodeInvalidParameter, "cursor", "%v", errForeignCursor)
@@ -185,7 +185,7 @@ func readCursor(id meter.ID, s string) (q ledger.SeriesQuery, err error) {
 		return q, meter.Invalid(meter.CodeInvalidParameter, "cursor", "%v for meter %s", errForeignCursor, id)
 	}
 	at := slot(2)
-	return ledger.SeriesQuery{
+	return query.SeriesQuery{
 		Window: meter.Window{From: slot(0), To: slot(1)}, Interval: cursorIntervals[b[1]],
 		Descending: b[2]&flagDescending != 0, Estimate: b[2]&flagEstimate != 0, At: &at,
 	}, nil

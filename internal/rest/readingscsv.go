@@ -3,20 +3,20 @@ package rest
 import (
 	"net/http"
 
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 // readingsCSV writes the raw readings of a window as the archives hold them.
-func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q ledger.SeriesQuery) error {
+func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q query.SeriesQuery) error {
 	if err := rawOnly(q); err != nil {
 		return err
 	}
-	state, closed, err := a.ledger.ClosedState(id, q.Window, false)
+	state, closed, err := a.reader.ClosedFingerprint(id, q.Window, false)
 	if err != nil || closed && notModified(w, r, typeCSV, state[:]) {
 		return err
 	}
-	months, err := a.ledger.Readings(id, q.Window)
+	months, err := a.reader.Readings(id, q.Window)
 	if err != nil {
 		return err
 	}
@@ -34,12 +34,12 @@ func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q
 }
 
 // rawOnly refuses what would ask for something else than the readings as they came.
-func rawOnly(q ledger.SeriesQuery) error {
+func rawOnly(q query.SeriesQuery) error {
 	for _, asked := range []struct {
 		name string
 		is   bool
 	}{
-		{"interval", q.Interval != ledger.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate}, {"cursor", q.At != nil},
+		{"interval", q.Interval != query.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate}, {"cursor", q.At != nil},
 	} {
 		if asked.is {
 			return meter.Invalid(meter.CodeInvalidParameter, asked.name,

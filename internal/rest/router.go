@@ -19,14 +19,18 @@ import (
 	"github.com/go-chi/httprate"
 
 	"meterledger/api"
+	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 // Options are what the api is made of.
 type Options struct {
 	Ledger  *ledger.Ledger
+	Reader  *query.Reader
+	Runs    *closing.Runs
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
 	// RateLimit is how many requests a minute one client address may send; 0 is no
@@ -37,6 +41,8 @@ type Options struct {
 // app holds what the handlers share.
 type app struct {
 	ledger  *ledger.Ledger
+	reader  *query.Reader
+	runs    *closing.Runs
 	zone    *meter.Zone
 	log     *slog.Logger
 	exports chan struct{} // holds one for each export that is under way
@@ -45,7 +51,10 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	o.Metrics.Add(o.Ledger.Metrics())
-	a := &app{ledger: o.Ledger, zone: o.Ledger.Zone(), log: o.Log, exports: make(chan struct{}, exportsMax)}
+	a := &app{
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
+		exports: make(chan struct{}, exportsMax),
+	}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(o.Log, o.Metrics)
 	for _, route := range a.routes() {
@@ -124,7 +133,7 @@ func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
 type noParameters struct{}
 
 // stamp writes the present as the answers do.
-func (a *app) stamp() string { return a.zone.StampTime(a.ledger.Now()) }
+func (a *app) stamp() string { return a.zone.StampTime(a.reader.Now()) }
 
 // tagBytes is how much of a hash makes a tag: 128 bits.
 const tagBytes = 16

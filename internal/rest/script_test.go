@@ -21,8 +21,8 @@ import (
 	"meterledger/api/apitest"
 	"meterledger/internal/durable"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
@@ -68,7 +68,7 @@ type script struct {
 	fs     vfs.FS
 	zone   *meter.Zone
 	now    time.Time
-	ledger *ledger.Ledger
+	node   *node.Node
 	server *httptest.Server
 	client *http.Client
 	kept   map[string]string // values of headers, by $name
@@ -98,7 +98,7 @@ func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script 
 }
 
 // recordMany wants all of some readings to be taken.
-func recordMany(t testing.TB, l *ledger.Ledger, readings []meter.Reading) {
+func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 	t.Helper()
 	bulk := l.Bulk(context.Background())
 	for i, r := range readings {
@@ -114,14 +114,14 @@ func recordMany(t testing.TB, l *ledger.Ledger, readings []meter.Reading) {
 
 func (s *script) open() {
 	var err error
-	s.ledger, err = ledger.Open(context.Background(), ledger.Options{
+	s.node, err = node.Open(context.Background(), node.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.ledger, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
+	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -130,7 +130,7 @@ func (s *script) open() {
 
 func (s *script) close() {
 	s.server.Close()
-	if err := s.ledger.Close(); err != nil {
+	if err := s.node.Close(); err != nil {
 		s.t.Error(err)
 	}
 }

@@ -18,9 +18,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkSeriesOf31Days(b *testing.B) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	now := time.Date(2026, time.November, 23, 10, 10, 0, 0, zone.Location())
-	l, err := ledger.Open(context.Background(), ledger.Options{
+	l, err := node.Open(context.Background(), node.Options{
 		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", Zone: zone,
 		Now: func() time.Time { return now }, Log: log, Holder: "a benchmark",
 	})
@@ -49,7 +50,7 @@ func BenchmarkSeriesOf31Days(b *testing.B) {
 		}
 	}()
 	benchMonths(b, l)
-	series := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l, Log: log, Metrics: httpkit.NewMetrics()}))
+	series := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Log: log, Metrics: httpkit.NewMetrics()}))
 	defer series.Close()
 
 	const path = "/get_readings?meter_id=M007&page_size=1488&start=2026-%s-01T00:00&end=2026-%s-01T00:00"
@@ -90,7 +91,7 @@ func benchRatio(b *testing.B, side, base benchSide) {
 }
 
 // benchMonths gives 100 meters their readings from August on, and archives August.
-func benchMonths(b *testing.B, l *ledger.Ledger) {
+func benchMonths(b *testing.B, l *node.Node) {
 	b.Helper()
 	from := l.Zone().DayStart(meter.Day{Year: 2026, Month: 8, Day: 1})
 	for m := range 100 {
@@ -107,7 +108,7 @@ func benchMonths(b *testing.B, l *ledger.Ledger) {
 		}
 		recordMany(b, l, readings)
 	}
-	run, err := l.StartMaintenance(ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: meter.Month{Year: 2026, Month: 8}})
+	run, err := l.Start(closing.Request{Kind: closing.Monthly, Month: meter.Month{Year: 2026, Month: 8}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"sync"
 
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
 )
 
 // pageChunkBytes is how much of a page is gathered before it is sent: a month of half
@@ -41,7 +41,7 @@ type edge struct {
 }
 
 // writePage answers with a page. A small one is sent in one piece, with its length.
-func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval ledger.Interval, page *ledger.Page, next string) {
+func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval query.Interval, page *query.Page, next string) {
 	room := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(room)
 	p := pageWriter{w: w, stamps: meter.NewStamps(zone), opener: '['}
@@ -61,7 +61,7 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval le
 }
 
 // buckets writes all buckets of a page, and reports whether they could be sent.
-func (p *pageWriter) buckets(page *ledger.Page) bool {
+func (p *pageWriter) buckets(page *query.Page) bool {
 	if run := page.Run(); run != nil {
 		return p.run(run)
 	}
@@ -100,7 +100,7 @@ func (p *pageWriter) send() bool {
 	return err == nil
 }
 
-func appendPageHead(b []byte, id meter.ID, interval ledger.Interval, count int, next string) []byte {
+func appendPageHead(b []byte, id meter.ID, interval query.Interval, count int, next string) []byte {
 	b = append(b, `{"meter_id":"`...)
 	b = append(b, id...) // which has nothing that JSON would escape
 	b = append(b, `","interval":"`...)
@@ -152,10 +152,10 @@ func (p *pageWriter) look(at *meter.Point, e *edge) {
 // readings at both ends.
 func (p *pageWriter) complete(start, end *meter.Point, from, to *edge) {
 	if !from.short || !to.short || from.milli > to.milli {
-		p.longhand(&ledger.Bucket{
+		p.longhand(&query.Bucket{
 			Window: meter.Window{From: start.Slot, To: end.Slot}, Complete: true,
-			Start: ledger.Boundary{Register: start.Register, Source: ledger.Received},
-			End:   ledger.Boundary{Register: end.Register, Source: ledger.Received},
+			Start: query.Boundary{Register: start.Register, Source: query.Received},
+			End:   query.Boundary{Register: end.Register, Source: query.Received},
 		})
 		return
 	}
@@ -179,7 +179,7 @@ func (p *pageWriter) complete(start, end *meter.Point, from, to *edge) {
 }
 
 // bucket writes a bucket.
-func (p *pageWriter) bucket(bucket *ledger.Bucket) {
+func (p *pageWriter) bucket(bucket *query.Bucket) {
 	if !bucket.Complete || bucket.Clipped {
 		p.longhand(bucket)
 		return
@@ -193,7 +193,7 @@ func (p *pageWriter) bucket(bucket *ledger.Bucket) {
 }
 
 // longhand writes a bucket of any sort.
-func (p *pageWriter) longhand(bucket *ledger.Bucket) {
+func (p *pageWriter) longhand(bucket *query.Bucket) {
 	b := append(append(p.b, p.opener), `{"interval_start":"`...)
 	p.opener = ','
 	b = p.stamps.Append(b, bucket.Window.From)
@@ -217,16 +217,16 @@ func (p *pageWriter) longhand(bucket *ledger.Bucket) {
 	p.b = append(b, '}')
 }
 
-func appendRegister(b []byte, boundary ledger.Boundary) []byte {
-	if boundary.Source == ledger.Missing {
+func appendRegister(b []byte, boundary query.Boundary) []byte {
+	if boundary.Source == query.Missing {
 		return append(b, "null"...)
 	}
 	return boundary.Register.Append(b)
 }
 
 // missing names the ends of a bucket whose registers were not received.
-func missing(b ledger.Bucket) string {
-	start, end := b.Start.Source != ledger.Received, b.End.Source != ledger.Received
+func missing(b query.Bucket) string {
+	start, end := b.Start.Source != query.Received, b.End.Source != query.Received
 	switch {
 	case start && end:
 		return `"both"`

@@ -29,10 +29,10 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 		}
 		readings = append(readings, meter.Reading{Meter: "M", Slot: from + meter.Slot(i), Register: register})
 	}
-	if err := s.ledger.Register(t.Context(), "M", "Tan", "Road"); err != nil {
+	if err := s.node.Register(t.Context(), "M", "Tan", "Road"); err != nil {
 		t.Fatal(err)
 	}
-	recordMany(t, s.ledger, readings)
+	recordMany(t, s.node, readings)
 
 	want := api.Intervals{MeterID: "M", Interval: "30min", Count: len(readings) - 1}
 	for i := range readings[1:] {

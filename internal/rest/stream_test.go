@@ -15,8 +15,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
-	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
 )
@@ -73,7 +73,7 @@ func (s *script) fillMonths(meters int) {
 	}
 	for m := range meters {
 		id := meter.ID(fmt.Sprintf("M%02d", m))
-		if err := s.ledger.Register(s.t.Context(), id, "Tan", "Road"); err != nil {
+		if err := s.node.Register(s.t.Context(), id, "Tan", "Road"); err != nil {
 			s.t.Fatal(err)
 		}
 		var readings []meter.Reading
@@ -81,13 +81,13 @@ func (s *script) fillMonths(meters int) {
 			register, _ := meter.KWhFromParts(int64(slot-window.From)*7, 3)
 			readings = append(readings, meter.Reading{Meter: id, Slot: slot, Register: register})
 		}
-		recordMany(s.t, s.ledger, readings)
+		recordMany(s.t, s.node, readings)
 	}
 }
 
 func (s *script) closeMonth(month string) error {
 	m, _ := meter.ParseMonth(month)
-	run, err := s.ledger.StartMaintenance(ledger.MaintenanceRequest{Kind: ledger.Monthly, Month: m})
+	run, err := s.node.Start(closing.Request{Kind: closing.Monthly, Month: m})
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func TestCallerWhoGoesAwayIsNoErrorOfOurs(t *testing.T) {
 	s.fillMonths(4)
 	var log bytes.Buffer
 	h := rest.NewHandler(rest.Options{
-		Ledger: s.ledger, Metrics: httpkit.NewMetrics(),
+		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: httpkit.NewMetrics(),
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	for _, path := range streams {

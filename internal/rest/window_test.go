@@ -219,7 +219,7 @@ func TestWindows(t *testing.T) {
 // 2024 began.
 func (s *script) fillOneEachHalfHour() {
 	s.t.Helper()
-	if err := s.ledger.Register(s.t.Context(), "A", "Tan", "Road"); err != nil {
+	if err := s.node.Register(s.t.Context(), "A", "Tan", "Road"); err != nil {
 		s.t.Fatal(err)
 	}
 	slot := func(stamp string) meter.Slot {
@@ -236,7 +236,7 @@ func (s *script) fillOneEachHalfHour() {
 			readings = append(readings, meter.Reading{Meter: "A", Slot: at, Register: register})
 		}
 	}
-	recordMany(s.t, s.ledger, readings)
+	recordMany(s.t, s.node, readings)
 }
 
 func (c windowCase) check(t *testing.T, s *script) {
