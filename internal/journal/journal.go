@@ -14,11 +14,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/durable"
+	"meterledger/internal/mutant"
 )
 
 // memTableBytes is how much Pebble gathers before it turns log into table. It
 // is far above the largest batch, so that a batch is always written at once.
 const memTableBytes = 32 << 20
+
+// synced has a write return once it is on the disk.
+var synced = &pebble.WriteOptions{Sync: !mutant.AnsweredBeforeFsync}
 
 // Journal is an open log. One goroutine at a time may use it, but that Truncate
 // and Shrink may run beside Append.
@@ -161,7 +165,7 @@ func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
 	}
 	sequence = j.Last() + 1
 	j.buffer = encode(j.buffer, j.id, sequence, j.previous, payload)
-	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, pebble.Sync) })
+	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, synced) })
 	if err != nil {
 		j.failing.tell(err)
 		return 0, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)

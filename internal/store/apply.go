@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Apply makes a batch of entries part of the state and appends one verdict for
@@ -134,7 +135,7 @@ func (s *Store) take(r Reading) Verdict {
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if m := s.monthAt(r.Slot); m != nil {
-			m.late = true
+			m.late = !mutant.LateReadingForgotten
 		}
 	}
 	return verdict
