@@ -1,13 +1,11 @@
 package main
 
-import "context"
-
 // row is a measurement that can be chosen by its name. It makes one line of the
 // table or more.
 type row struct {
 	name    string
 	about   string
-	measure func(context.Context, *bench) ([]line, error)
+	measure func(*bench) []line
 }
 
 // rows are all of them, in the order of the table.
@@ -42,12 +40,9 @@ type sizes struct {
 	bulkMeters, bulkSlots, bulkRuns int // one body of all meters and slots, a run
 	queryRate                       int // queries/s beside bulk ingest
 	burstMeters, burstRows          int
-	memoryMeters, memoryDays        int
 	restartMeters, restartSlots     int
 	snapshotMeters, snapshotSlots   int
 	archiveMeters, archiveMonths    int
-	archiveMemoryMeters             int
-	archiveMemorySlots              int
 	fewMeters, manyMeters           int
 	archivedSlots                   int
 }
@@ -59,11 +54,9 @@ var fullSizes = sizes{
 	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5,
 	queryRate:   2000,
 	burstMeters: 100_000, burstRows: 1000,
-	memoryMeters: 100_000, memoryDays: 31,
 	restartMeters: 20_000, restartSlots: 31 * 48,
 	snapshotMeters: 10_000, snapshotSlots: 7 * 48,
 	archiveMeters: 5000, archiveMonths: 3,
-	archiveMemoryMeters: 10_000, archiveMemorySlots: 31 * 48,
 	fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48,
 }
 
@@ -75,10 +68,8 @@ var quickSizes = sizes{
 	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1,
 	queryRate:   200,
 	burstMeters: 100, burstRows: 10,
-	memoryMeters: 300, memoryDays: 2,
 	restartMeters: 100, restartSlots: 48,
 	snapshotMeters: 100, snapshotSlots: 4,
 	archiveMeters: 50, archiveMonths: 1,
-	archiveMemoryMeters: 50, archiveMemorySlots: 48,
 	fewMeters: 10, manyMeters: 100, archivedSlots: 48,
 }

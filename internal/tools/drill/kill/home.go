@@ -1,0 +1,177 @@
+package kill
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/witness"
+)
+
+// home is one household: what its meter shows at each half hour, and which of them
+// were sent. Its register is a function of the time, so that every reading is
+// right whenever and however often it comes.
+type home struct {
+	calendar *calendar
+	account  witness.Account
+	seed     uint64
+	base     int64 // what the register shows at first, in its last digit
+	pace     int64 // by how much it rises in a half hour; 0 for a home that uses nothing
+	places   int32 // digits after the point
+
+	mu     sync.Mutex // guards all below
+	next   int        // half hours before this one were sent or skipped
+	missed []int      // skipped: they come late
+	sent   []int      // at least once
+}
+
+// paces spans meters that stand still, homes, and plants whose registers move in
+// steps that no small offset holds.
+var paces = []int64{0, 1, 250, 250, 4_000, 90_000, 300_000_000}
+
+func newHome(number int, c *calendar, chance *rand.Rand) *home {
+	h := &home{
+		calendar: c, seed: chance.Uint64(), base: chance.Int64N(1_000_000_000_000),
+		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.KWhDecimalsMax + 1),
+		next: chance.IntN(len(c.stamps)),
+	}
+	if number%2 == 0 {
+		h.next = 0 // half of the meters have been there all the time
+	}
+	h.account = witness.Account{
+		Meter:   meter.ID(fmt.Sprintf("S%d.%d", number%7, number)), // the order of ids is not that of registration
+		Owner:   fmt.Sprintf("Owner %d, \"né\" Tan", number),
+		Address: fmt.Sprintf("%d Orchard Road #%02d-%02d", number, number%40, number%9),
+	}
+	return h
+}
+
+// reading is what the meter shows at a half hour.
+func (h *home) reading(n int) witness.Reading { return h.shows(n, 0) }
+
+// wrong is what it can never show then: more by one in the last digit.
+func (h *home) wrong(n int) witness.Reading { return h.shows(n, 1) }
+
+func (h *home) shows(n int, more int64) witness.Reading {
+	register := h.base + int64(n)*h.pace + more
+	if h.pace > 0 {
+		register += rand.New(rand.NewPCG(h.seed, uint64(n))).Int64N(h.pace)
+	}
+	return witness.Reading{
+		Meter: h.account.Meter, Stamp: h.calendar.stamps[n], Register: decimal.New(register, -h.places).String(),
+	}
+}
+
+// due returns the next readings. Now and then the meter was cut off before them.
+func (h *home) due(chance *rand.Rand, count int) []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if chance.IntN(20) == 0 {
+		for range min(chance.IntN(300), len(h.calendar.stamps)-h.next) {
+			h.missed = append(h.missed, h.next)
+			h.next++
+		}
+	}
+	var due []int
+	for range min(count, len(h.calendar.stamps)-h.next) {
+		due = append(due, h.next)
+		h.next++
+	}
+	h.sent = append(h.sent, due...)
+	return due
+}
+
+// late returns readings that were skipped, in any order.
+func (h *home) late(chance *rand.Rand, count int) []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	count = min(count, len(h.missed))
+	for i := range count {
+		j := i + chance.IntN(len(h.missed)-i)
+		h.missed[i], h.missed[j] = h.missed[j], h.missed[i]
+	}
+	late := append([]int(nil), h.missed[:count]...)
+	h.missed = append(h.missed[:0], h.missed[count:]...)
+	h.sent = append(h.sent, late...)
+	return late
+}
+
+// again returns readings that were sent before, each once.
+func (h *home) again(chance *rand.Rand, count int) []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	chosen := make(map[int]bool)
+	var again []int
+	for range min(count, len(h.sent)) {
+		if n := h.sent[chance.IntN(len(h.sent))]; !chosen[n] {
+			chosen[n] = true
+			again = append(again, n)
+		}
+	}
+	return again
+}
+
+// returned takes back what the api did not take: it comes late.
+func (h *home) returned(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.missed = append(h.missed, n)
+}
+
+// finished reports whether everything up to now was sent.
+func (h *home) finished() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.next == len(h.calendar.stamps) && len(h.missed) == 0
+}
+
+// unfinishedMin is how many homes have something left to send at any time.
+const unfinishedMin = 40
+
+// fleet is all homes that one pair of folders has seen.
+type fleet struct {
+	calendar *calendar
+	mu       sync.Mutex // guards all below
+	homes    []*home
+	active   []*home // those that have not sent everything
+}
+
+// pick returns a home that has readings to send, a new one now and then.
+func (f *fleet) pick(chance *rand.Rand) *home {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.active) > 0 {
+		i := chance.IntN(max(len(f.active), unfinishedMin))
+		if i >= len(f.active) {
+			break
+		}
+		if h := f.active[i]; !h.finished() {
+			return h
+		}
+		f.active[i] = f.active[len(f.active)-1]
+		f.active = f.active[:len(f.active)-1]
+	}
+	h := newHome(len(f.homes)+1, f.calendar, chance)
+	f.homes, f.active = append(f.homes, h), append(f.active, h)
+	return h
+}
+
+// any returns any home that there is.
+func (f *fleet) any(chance *rand.Rand) *home {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.homes) == 0 {
+		return nil
+	}
+	return f.homes[chance.IntN(len(f.homes))]
+}
+
+// all returns every home.
+func (f *fleet) all() []*home {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*home(nil), f.homes...)
+}

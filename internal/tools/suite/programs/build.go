@@ -1,0 +1,48 @@
+package programs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// ourFolders is a template for go list: the folders of packages of this module.
+const ourFolders = `{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}`
+
+// Build builds api, daily and monthly into a folder, for a test that runs them.
+//
+// go test keeps a result for as long as nothing has changed that went into the test
+// or that the test opened. It knows nothing of a compiler that the test starts, so
+// a result would outlive the programs that it is about. Therefore the folders that
+// the programs are made of are opened here. Only what a test opens counts, not what
+// its TestMain does.
+func Build(t interface{ Fatalf(string, ...any) }, folder string) {
+	if err := build(folder); err != nil {
+		t.Fatalf("building the programs: %v", err)
+	}
+}
+
+func build(folder string) error {
+	found, err := goTool("list", "-deps", "-f", ourFolders, "meterledger/cmd/...")
+	if err != nil {
+		return err
+	}
+	for source := range strings.Lines(found) {
+		if _, err := os.ReadDir(strings.TrimSpace(source)); err != nil {
+			return err
+		}
+	}
+	_, err = goTool("build", "-o", folder, "meterledger/cmd/...")
+	return err
+}
+
+func goTool(args ...string) (string, error) {
+	out, err := exec.Command("go", args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, exit.Stderr)
+	}
+	return string(out), err
+}
