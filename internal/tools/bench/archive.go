@@ -13,16 +13,16 @@ import (
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/latency"
-	"meterledger/internal/tools/traffic"
 )
 
 // archivingAPI is an api that holds some whole months of some meters, to be archived one
 // after another, and takes live readings beside.
 type archivingAPI struct {
 	server *server
-	months []meter.Month    // to be archived, in order of time
-	live   *traffic.Traffic // readings that were not sent yet: from last month on
+	months []meter.Month       // to be archived, in order of time
+	live   *households.Traffic // readings that were not sent yet: from last month on
 }
 
 // newArchiving starts an api and fills it with the months before last month.

@@ -11,8 +11,8 @@ import (
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/latency"
-	"meterledger/internal/tools/traffic"
 )
 
 // bulk measures bodies of CSV from one client against the same bytes read, split
@@ -75,7 +75,7 @@ func queryUnderBulk(b *bench) []line {
 // background sends bulk bodies as fast as they are taken, with pauses.
 type background struct {
 	server  *server
-	traffic *traffic.Traffic
+	traffic *households.Traffic
 	sent    int           // readings
 	took    time.Duration // the pauses not counted
 }

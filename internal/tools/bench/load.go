@@ -56,11 +56,11 @@ func (l *load) run(d time.Duration) throughput {
 	var group sync.WaitGroup
 	failures := make(chan error, len(l.conns))
 	begun := time.Now()
-	for number, c := range l.conns {
+	for _, c := range l.conns {
 		group.Go(func() {
 			done, err := int64(0), c.SetDeadline(begun.Add(d+answerTimeMax))
 			if err == nil {
-				done, err = l.over(c, func() (time.Time, bool) { return l.due(begun, &sent, d) }, func(t time.Duration) { taken.Record(number, t) })
+				done, err = l.over(c, func() (time.Time, bool) { return l.due(begun, &sent, d) }, func(t time.Duration) { taken.Record(t) })
 			}
 			answered.Add(done)
 			if err != nil {

@@ -5,52 +5,36 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// userHertz is in what parts of a second Linux counts the CPU's time for programs.
-const userHertz = 100
-
-// busy returns for how long the machine's CPUs have been busy since it was started,
-// 0 where the system does not say.
-func busy() time.Duration {
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0
-	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	// cpu  user nice system idle iowait irq softirq steal …
-	var ticks int64
-	for i, field := range strings.Fields(first) {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if isIdle := i == 4 || i == 5; err == nil && !isIdle && i <= 8 {
-			ticks += n
+// ticks adds up some of the fields of a line in which Linux counts the CPU's time for
+// programs, in hundredths of a second. What the system does not say is 0.
+func ticks(path string, after byte, fields ...int) (sum time.Duration) {
+	b, _ := os.ReadFile(path)
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	words := bytes.Fields(line[bytes.LastIndexByte(line, after)+1:])
+	for _, i := range fields {
+		if i < len(words) {
+			n, _ := strconv.Atoi(string(words[i]))
+			sum += time.Duration(n) * time.Second / 100
 		}
 	}
-	return time.Duration(ticks) * time.Second / userHertz
+	return sum
 }
 
-// cpuOf returns the CPU time that a running process has used, 0 where the system does
-// not say.
+// busy returns for how long the machine's CPUs have been busy since it was started.
+func busy() time.Duration {
+	// cpu  user nice system idle iowait irq softirq steal …
+	return ticks("/proc/stat", 'u', 0, 1, 2, 5, 6, 7)
+}
+
+// cpuOf returns the CPU time that a running process has used.
 func cpuOf(pid int) time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
 	// pid (name) state …: the name may hold blanks, and user and system time stand in
 	// the 12th and 13th place after it.
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / userHertz
+	return ticks(fmt.Sprintf("/proc/%d/stat", pid), ')', 11, 12)
 }
 
 // ownCPU returns the CPU time of this process and of those it has waited for.

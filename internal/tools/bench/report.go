@@ -60,9 +60,7 @@ func (r *report) print(out io.Writer) error {
 		}
 		cells = append(cells, []string{l.What, l.Floor.String(), l.Ours.String(), ratio, l.Aim, met})
 	}
-	if err := printTable(out, cells); err != nil {
-		return err
-	}
+	printTable(out, cells)
 	fmt.Fprintln(out)
 	for _, l := range r.Lines {
 		if l.FloorIs != "" {
@@ -84,12 +82,9 @@ func (r *report) print(out io.Writer) error {
 func (r *report) write(path string) error {
 	b, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return err
 	}
-	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
 // milliseconds of a percentile, as the table has them.
@@ -97,7 +92,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // printTable aligns words to the left, and figures, the columns between the first
 // and the last two, to the right.
-func printTable(out io.Writer, cells [][]string) error {
+func printTable(out io.Writer, cells [][]string) {
 	widths := make([]int, len(cells[0]))
 	for _, row := range cells {
 		for i, cell := range row {
@@ -114,9 +109,6 @@ func printTable(out io.Writer, cells [][]string) error {
 				b.WriteString(cell + blanks + "  ")
 			}
 		}
-		if _, err := fmt.Fprintln(out, strings.TrimRight(b.String(), " ")); err != nil {
-			return err
-		}
+		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
 	}
-	return nil
 }

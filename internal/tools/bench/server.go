@@ -22,7 +22,6 @@ import (
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/suite/programs"
-	"meterledger/internal/tools/traffic"
 	"meterledger/internal/tools/witness"
 )
 
@@ -105,8 +104,8 @@ func (s *server) answerTo(request []byte) (answer []byte, body int) {
 
 // traffic returns the traffic of some meters to the server, over the half hours from
 // first on.
-func (s *server) traffic(meters int, first meter.Slot, slots int) *traffic.Traffic {
-	return traffic.New(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
+func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Traffic {
+	return households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
 }
 
 // manyConnections is how many are used at once for what is not measured, and in the burst.
@@ -117,9 +116,9 @@ func (s *server) each(n int, do func(ctx context.Context, number int, c *caller.
 	try.E(caller.Each(s.b.ctx, caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true}), n, do))
 }
 
-func (s *server) register(t *traffic.Traffic) {
+func (s *server) register(t *households.Traffic) {
 	s.each(t.Meters.Len(), func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Do(ctx, t.AppendRegistration(nil, i), nil)
+		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
 		if err == nil && !answer.OK() {
 			err = fmt.Errorf("registering %s: %s", t.Meters.ID(i), answer)
 		}
@@ -131,17 +130,17 @@ func (s *server) register(t *traffic.Traffic) {
 const bodyRows = 100_000
 
 // fill sends all readings over one connection.
-func (s *server) fill(t *traffic.Traffic) { try.E1(s.sendAll(s.b.ctx, t, bodyRows)) }
+func (s *server) fill(t *households.Traffic) { try.E1(s.sendAll(s.b.ctx, t, bodyRows)) }
 
 // settle registers meters and sends all their readings, many at once.
-func (s *server) settle(t *traffic.Traffic) {
+func (s *server) settle(t *households.Traffic) {
 	s.register(t)
 	s.fill(t)
 }
 
 // sendAll sends readings over one connection until ctx ends, and returns how many. Each
 // body is written while the one before is sent, so that the sender need not wait.
-func (s *server) sendAll(ctx context.Context, t *traffic.Traffic, rows int) (sent int, err error) {
+func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (sent int, err error) {
 	written, spare := make(chan []byte), make(chan []byte, 3)
 	writing, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -175,7 +174,7 @@ func (s *server) sendAll(ctx context.Context, t *traffic.Traffic, rows int) (sen
 }
 
 // csvBody writes readings from n to m, m not included, as one body.
-func csvBody(b []byte, t *traffic.Traffic, n, m int) []byte {
+func csvBody(b []byte, t *households.Traffic, n, m int) []byte {
 	b = append(b[:0], witness.CSVHeader+"\n"...)
 	for ; n < m; n++ {
 		b = t.AppendRow(b, n)

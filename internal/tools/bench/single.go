@@ -8,15 +8,15 @@ import (
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/latency"
-	"meterledger/internal/tools/traffic"
 )
 
 const queryConnections = 64
 
 // posts returns what writes the posts of a traffic's readings, one after another,
 // each once.
-func posts(t *traffic.Traffic) func([]byte) []byte {
+func posts(t *households.Traffic) func([]byte) []byte {
 	var next atomic.Int64
 	return func(b []byte) []byte {
 		n := int(next.Add(1)) - 1
@@ -28,7 +28,7 @@ func posts(t *traffic.Traffic) func([]byte) []byte {
 }
 
 // questions returns what writes the same question for one meter after another.
-func questions(t *traffic.Traffic, path, more string) func([]byte) []byte {
+func questions(t *households.Traffic, path, more string) func([]byte) []byte {
 	var next atomic.Int64
 	return func(b []byte) []byte { return t.AppendQuestion(b, path, int(next.Add(1))%t.Meters.Len(), more) }
 }
@@ -39,7 +39,7 @@ func (b *bench) window(from, to meter.Slot) string {
 }
 
 // consumptions returns what asks for the consumption of a day.
-func (b *bench) consumptions(t *traffic.Traffic, from meter.Slot) func([]byte) []byte {
+func (b *bench) consumptions(t *households.Traffic, from meter.Slot) func([]byte) []byte {
 	return questions(t, "/get_consumption", "&period=custom"+b.window(from, from+meter.SlotsPerDay))
 }
 

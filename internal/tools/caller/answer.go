@@ -1,11 +1,13 @@
 package caller
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +43,11 @@ func (a Answer) Problem() Problem {
 
 // OK reports whether the answer is a success.
 func (a Answer) OK() bool { return a.Status == http.StatusOK }
+
+// isPassing reports whether the same request may be answered otherwise later.
+func (a Answer) isPassing() bool {
+	return a.Status == http.StatusTooManyRequests || a.Status >= http.StatusInternalServerError
+}
 
 // Code names an answer: the api's own code, or "ok".
 func (a Answer) Code() meter.Code {
@@ -87,12 +94,8 @@ func (r *Refusals) Add(p Problem) {
 	if r.byCode == nil {
 		r.byCode = make(map[meter.Code]refusals)
 	}
-	of, known := r.byCode[p.Code]
-	if !known {
-		of.detail = p.Detail
-	}
-	of.count++
-	r.byCode[p.Code] = of
+	of := r.byCode[p.Code]
+	r.byCode[p.Code] = refusals{of.count + 1, cmp.Or(of.detail, p.Detail)}
 }
 
 // Total returns how many there were.
@@ -114,4 +117,17 @@ func (r *Refusals) Say(say func(format string, args ...any)) (codes []meter.Code
 		say("  refused %s with %s, such as: %s", Grouped(r.byCode[code].count), code, r.byCode[code].detail)
 	}
 	return codes
+}
+
+// Grouped writes a number with commas between the thousands.
+func Grouped[T int | int64 | uint64](n T) string {
+	return GroupedDigits(strconv.FormatInt(int64(n), 10))
+}
+
+// GroupedDigits puts commas between the thousands of a whole number.
+func GroupedDigits(digits string) string {
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

@@ -1,15 +1,21 @@
 package caller
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/witness"
 )
 
 const (
@@ -45,16 +51,14 @@ func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 	var begun time.Time
 	for {
 		a, err := c.once(ctx, request, body)
-		if c.Impatient || err == nil && !isPassing(a.Status) {
+		switch {
+		case c.Impatient, err == nil && !a.isPassing():
 			return a, err
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return a, context.Cause(ctx)
-		}
-		if begun.IsZero() {
+		case begun.IsZero():
 			begun = time.Now()
-		}
-		if time.Since(begun) > Patience {
+		case time.Since(begun) > Patience:
 			return a, errors.Join(ErrPatience, err)
 		}
 		// Whoever was told when to come back does so then or a little later, not all at once.
@@ -71,14 +75,13 @@ func (c *Caller) again() {
 	}
 }
 
-// isPassing reports whether the same request may be answered otherwise later.
-func isPassing(status int) bool {
-	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
-}
-
 func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err error) {
 	if c.conn == nil {
-		if c.conn, err = c.dial(ctx); err != nil {
+		dial := c.Dial
+		if dial == nil {
+			dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
+		}
+		if c.conn, err = dial(ctx); err != nil {
 			return a, err
 		}
 		conn := c.conn
@@ -91,13 +94,6 @@ func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err 
 		c.Close()
 	}
 	return a, err
-}
-
-func (c *Caller) dial(ctx context.Context) (*Conn, error) {
-	if c.Dial != nil {
-		return c.Dial(ctx)
-	}
-	return Dial(ctx, c.Host)
 }
 
 // Close gives the connection up; the next request makes a new one.
@@ -147,7 +143,66 @@ func Each(ctx context.Context, callers []*Caller, count int, do func(ctx context
 func Several(n int, like Caller) []*Caller {
 	all := make([]*Caller, n)
 	for i := range all {
-		all[i] = &Caller{Host: like.Host, Dial: like.Dial, Impatient: like.Impatient, Again: like.Again}
+		all[i] = new(like)
 	}
 	return all
+}
+
+// Get asks path with some parameters.
+func (c *Caller) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
+	c.begin(http.MethodGet, path, query)
+	c.request = append(c.request, "\r\n"...)
+	return c.Do(ctx, c.request, nil)
+}
+
+// Post sends its parameters in the query string, as the original clients do.
+func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answer, error) {
+	c.begin(http.MethodPost, path, query)
+	c.request = append(c.request, "Content-Length: 0\r\n\r\n"...)
+	return c.Do(ctx, c.request, nil)
+}
+
+// PostBody sends a body.
+func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []byte) (Answer, error) {
+	c.begin(http.MethodPost, path, nil)
+	c.request = append(append(append(c.request, "Content-Type: "...), contentType...), "\r\nContent-Length: "...)
+	c.request = append(strconv.AppendInt(c.request, int64(len(body)), 10), "\r\n\r\n"...)
+	return c.Do(ctx, c.request, body)
+}
+
+func (c *Caller) begin(method, path string, query url.Values) {
+	c.request = append(append(append(c.request[:0], method...), ' '), path...)
+	if len(query) > 0 {
+		c.request = append(append(c.request, '?'), query.Encode()...)
+	}
+	c.request = append(append(append(c.request, " HTTP/1.1\r\nHost: "...), c.Host...), "\r\n"...)
+}
+
+// Register registers a meter.
+func (c *Caller) Register(ctx context.Context, id meter.ID, owner, address string) (Answer, error) {
+	return c.Post(ctx, "/register_account", url.Values{"meter_id": {string(id)}, "owner_name": {owner}, "address": {address}})
+}
+
+// Record posts one reading by itself.
+func (c *Caller) Record(ctx context.Context, r witness.Reading) (Answer, error) {
+	return c.Post(ctx, "/receive_meter_reading", url.Values{"meter_id": {string(r.Meter)}, "timestamp": {r.Stamp}, "reading": {r.Register}})
+}
+
+// Readings asks for all that the api has of a meter in a span. A meter that is not
+// registered has nothing, and known is false.
+func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (found []witness.Reading, known bool, err error) {
+	a, err := c.Get(ctx, "/get_readings", url.Values{"meter_id": {string(id)}, "start": {span.From}, "end": {span.To}, "format": {"csv"}})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case a.Code() == meter.CodeMeterNotFound:
+		return nil, false, nil
+	case !a.OK():
+		return nil, false, fmt.Errorf("asking for the readings of %s: %s", id, a)
+	}
+	err = witness.ReadCSV(bytes.NewReader(a.Body), func(_ int, r witness.Reading) error {
+		found = append(found, r)
+		return nil
+	})
+	return found, true, err
 }

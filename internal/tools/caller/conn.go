@@ -35,7 +35,8 @@ var errNoLength = errors.New("the answer does not say where it ends")
 // Conn is one connection to a server. It is used by one goroutine at a time, and is
 // of no use after an error.
 type Conn struct {
-	net    net.Conn
+	net.Conn
+
 	in     *bufio.Reader
 	answer fasthttp.Response
 }
@@ -51,13 +52,7 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 }
 
 // NewConn speaks over a connection that is there, and closes it in the end.
-func NewConn(c net.Conn) *Conn { return &Conn{net: c, in: bufio.NewReaderSize(c, headerBytesMax)} }
-
-// SetDeadline limits how long requests may take from now on.
-func (c *Conn) SetDeadline(t time.Time) error { return c.net.SetDeadline(t) }
-
-// Close closes the connection.
-func (c *Conn) Close() error { return c.net.Close() }
+func NewConn(c net.Conn) *Conn { return &Conn{Conn: c, in: bufio.NewReaderSize(c, headerBytesMax)} }
 
 // Do sends one request, and reads its answer. The body may be nil: what there is of
 // one then stands in the request.
@@ -74,11 +69,11 @@ func (c *Conn) Do(request, body []byte) (Answer, error) {
 
 func (c *Conn) write(request, body []byte) error {
 	if len(body) == 0 {
-		_, err := c.net.Write(request)
+		_, err := c.Write(request)
 		return err
 	}
 	both := net.Buffers{request, body}
-	_, err := both.WriteTo(c.net)
+	_, err := both.WriteTo(c.Conn)
 	return err
 }
 

@@ -2,7 +2,6 @@ package caller
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"meterledger/internal/client"
@@ -34,30 +33,37 @@ type Delivery struct {
 // Counts is what the api said of the readings of a delivery in sum.
 type Counts struct{ Accepted, Duplicates int }
 
+func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
+
 // Deliver sends readings until each has its fate. An error says that those without one
 // are uncertain.
 func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum Counts, err error) {
 	for try := 1; len(numbers) > 0; try++ {
-		batch, whole, err := d.post(ctx, c, numbers)
-		switch {
-		case err != nil:
+		a, err := d.post(ctx, c, numbers)
+		if err != nil {
 			return sum, err
-		case whole != nil: // the api keeps what came before the fault
+		}
+		if !a.OK() { // the api keeps what came before the fault
 			for _, n := range numbers {
-				d.Fate(n, Uncertain, *whole)
+				d.Fate(n, Uncertain, a.Problem())
 			}
 			return sum, nil
-		case batch.Rejected > len(batch.Errors): // not all are listed: sent again in parts, they are
+		}
+		var batch client.Batch
+		if err := a.Into("readings that were sent together", &batch); err != nil {
+			return sum, err
+		}
+		if batch.Rejected > len(batch.Errors) { // not all are listed: sent again in parts, they are
 			half := len(numbers) / 2
 			first, err := d.Deliver(ctx, c, numbers[:half])
 			if err != nil {
 				return sum, err
 			}
-			sum.Accepted, sum.Duplicates = sum.Accepted+first.Accepted, sum.Duplicates+first.Duplicates
+			sum.add(first)
 			numbers = numbers[half:]
 			continue
 		}
-		sum.Accepted, sum.Duplicates = sum.Accepted+batch.Accepted, sum.Duplicates+batch.Duplicates
+		sum.add(Counts{batch.Accepted, batch.Duplicates})
 		if numbers = d.sort(numbers, batch, try >= d.Tries); len(numbers) == 0 {
 			break
 		}
@@ -69,20 +75,12 @@ func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum C
 	return sum, nil
 }
 
-// post sends one body. whole is why the body as a whole was refused, or nil.
-func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (batch client.Batch, whole *Problem, err error) {
+func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, error) {
 	d.body = append(d.body[:0], witness.CSVHeader+"\n"...)
 	for _, n := range numbers {
 		d.body = d.Row(d.body, n)
 	}
-	a, err := c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
-	if err != nil {
-		return batch, nil, err
-	}
-	if !a.OK() {
-		return batch, new(a.Problem()), nil
-	}
-	return batch, nil, a.Into(fmt.Sprintf("sending %d readings", len(numbers)), &batch)
+	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
 }
 
 // sort tells the fates of the readings of a body, and returns those to be sent again:

@@ -8,6 +8,9 @@
 package witness
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/shopspring/decimal"
@@ -22,6 +25,16 @@ type Reading struct {
 	Register string
 }
 
+// Account is the registration of a meter.
+type Account struct {
+	Meter                    meter.ID
+	Owner, Address, Recorded string // Recorded is when the api says it was registered
+}
+
+func (a Account) String() string {
+	return fmt.Sprintf("%q of %q, registered at %q", a.Owner, a.Address, a.Recorded)
+}
+
 // Log is what was sent and told. Its methods may be called from several goroutines.
 type Log struct {
 	mu       sync.Mutex // guards all below
@@ -29,12 +42,23 @@ type Log struct {
 	accounts map[meter.ID]*registration
 }
 
-// claim is what is known of one meter's reading of one half hour. A meter sends one
-// register for it, however often.
+// claim is what is known of something that was sent: of one meter's reading of one half
+// hour, of which a meter sends one register, however often, or of an account.
 type claim struct {
 	register   string
 	told       bool // it was acknowledged, or seen
 	unanswered int  // how often it was sent without an answer
+}
+
+func (c *claim) answer(taken bool) {
+	c.unanswered--
+	c.told = c.told || taken
+}
+
+type registration struct {
+	claim
+
+	account Account // Recorded is "" until it was seen
 }
 
 // New returns an empty log.
@@ -46,15 +70,13 @@ func New() *Log {
 func (l *Log) Send(r Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	meters := l.readings[r.Meter]
-	if meters == nil {
-		meters = make(map[string]*claim)
-		l.readings[r.Meter] = meters
+	if l.readings[r.Meter] == nil {
+		l.readings[r.Meter] = make(map[string]*claim)
 	}
-	c := meters[r.Stamp]
+	c := l.readings[r.Meter][r.Stamp]
 	if c == nil {
 		c = &claim{register: r.Register}
-		meters[r.Stamp] = c
+		l.readings[r.Meter][r.Stamp] = c
 	}
 	if c.register != r.Register {
 		panic("BUG: two registers were sent for " + string(r.Meter) + " at " + r.Stamp)
@@ -72,9 +94,7 @@ func (l *Log) Refuse(r Reading) { l.answer(r, false) }
 func (l *Log) answer(r Reading, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.readings[r.Meter][r.Stamp]
-	c.unanswered--
-	c.told = c.told || taken
+	l.readings[r.Meter][r.Stamp].answer(taken)
 }
 
 // Told reports whether a reading was acknowledged or seen.
@@ -83,6 +103,36 @@ func (l *Log) Told(r Reading) bool {
 	defer l.mu.Unlock()
 	c := l.readings[r.Meter][r.Stamp]
 	return c != nil && c.told
+}
+
+// SendAccount notes that an account is about to be registered.
+func (l *Log) SendAccount(a Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.accounts[a.Meter] == nil {
+		l.accounts[a.Meter] = &registration{account: a}
+	}
+	l.accounts[a.Meter].unanswered++
+}
+
+// AcknowledgeAccount notes that an account was registered, or was before.
+func (l *Log) AcknowledgeAccount(id meter.ID) { l.answerAccount(id, true) }
+
+// RefuseAccount notes that an account was not registered.
+func (l *Log) RefuseAccount(id meter.ID) { l.answerAccount(id, false) }
+
+func (l *Log) answerAccount(id meter.ID, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accounts[id].answer(taken)
+}
+
+// ToldAccount reports whether an account was acknowledged or seen.
+func (l *Log) ToldAccount(id meter.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.accounts[id]
+	return r != nil && r.told
 }
 
 // Counts says how much a log holds.
@@ -112,6 +162,90 @@ func (l *Log) Counts() (n Counts) {
 		}
 	}
 	return n
+}
+
+// Span is a span of time, both ends included.
+type Span struct{ From, To string }
+
+// Always is all of the time.
+var Always = Span{"", "9999"}
+
+func (s Span) contains(stamp string) bool { return s.From <= stamp && stamp <= s.To }
+
+// Compare holds all the readings that were found of a meter in a span against the
+// log. Nothing may be under way meanwhile: what was sent without an answer is
+// settled by what is found.
+func (l *Log) Compare(id meter.ID, span Span, found []Reading) []Violation {
+	return l.compare(id, span, found, true)
+}
+
+// Check is Compare without settling: for a copy that need not hold what it was not
+// told of, such as an archive.
+func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
+	return l.compare(id, span, found, false)
+}
+
+func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wrong []Violation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	claims := l.readings[id]
+	seen := make(map[string]bool, len(found))
+	for _, r := range found {
+		c := claims[r.Stamp]
+		switch {
+		case seen[r.Stamp]:
+			wrong = append(wrong, Violation{Doubled, id, r.Stamp, "", r.Register})
+		case c == nil || !c.told && c.unanswered == 0 || !span.contains(r.Stamp):
+			wrong = append(wrong, Violation{Invented, id, r.Stamp, "", r.Register})
+		case !sameNumber(c.register, r.Register):
+			wrong = append(wrong, Violation{Altered, id, r.Stamp, c.register, r.Register})
+		}
+		seen[r.Stamp] = true
+	}
+	for _, stamp := range slices.Sorted(maps.Keys(claims)) {
+		c := claims[stamp]
+		if !span.contains(stamp) {
+			continue
+		}
+		if c.told && !seen[stamp] {
+			wrong = append(wrong, Violation{Lost, id, stamp, c.register, ""})
+		}
+		if settle {
+			c.told, c.unanswered = c.told || seen[stamp], 0
+		}
+	}
+	return wrong
+}
+
+// accountStamp stands where a violation of a reading names its time.
+const accountStamp = "account"
+
+// CompareAccount holds the account that was found of a meter, nil if there is none,
+// against the log, and settles an unanswered one as Compare does.
+func (l *Log) CompareAccount(id meter.ID, found *Account) []Violation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.accounts[id]
+	if r == nil {
+		r = &registration{}
+	}
+	want := r.account
+	switch {
+	case found == nil && r.told:
+		return []Violation{{Lost, id, accountStamp, want.String(), ""}}
+	case found == nil:
+		r.unanswered = 0
+		return nil
+	case !r.told && r.unanswered == 0:
+		return []Violation{{Invented, id, accountStamp, "", found.String()}}
+	case want.Recorded == "":
+		want.Recorded = found.Recorded // the first to say so is believed
+	}
+	if want != *found {
+		return []Violation{{Altered, id, accountStamp, want.String(), found.String()}}
+	}
+	r.account, r.claim = want, claim{told: true}
+	return nil
 }
 
 // sameNumber compares two registers as numbers; zeros at the end may go.

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/dsnet/try"
+
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 )
@@ -26,32 +28,12 @@ type answer struct {
 	body   []byte
 }
 
-func readAnswer(path string) (a answer, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return a, err
-	}
-	defer file.Close()
-	response, err := http.ReadResponse(bufio.NewReader(file), nil)
-	if err != nil {
-		return a, fmt.Errorf("reading the answer to give: %w", err)
-	}
-	defer response.Body.Close()
-	a.header = response.Header
-	a.body, err = io.ReadAll(response.Body)
-	return a, err
-}
-
-func run(ctx context.Context, _ []string) error {
-	answer, err := readAnswer(os.Getenv("FLOOR_ANSWER"))
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, _ []string) (err error) {
+	defer try.Handle(&err)
+	response := try.E1(http.ReadResponse(bufio.NewReader(try.E1(os.Open(os.Getenv("FLOOR_ANSWER")))), nil))
+	answer := answer{response.Header, try.E1(io.ReadAll(response.Body))}
 	log := config.Log{Format: "text"}.Logger(os.Stderr)
-	listener, err := httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR")
-	if err != nil {
-		return err
-	}
+	listener := try.E1(httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR"))
 	r := httpkit.NewRouter(log, httpkit.NewMetrics())
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)

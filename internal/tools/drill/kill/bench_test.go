@@ -58,7 +58,7 @@ func wantOne(t *testing.T, f *witness.Findings, kind witness.Kind) {
 		want = 0
 	}
 	total := 0
-	for _, each := range []witness.Kind{witness.Lost, witness.Altered, witness.Invented, witness.Doubled, witness.Misbehaved} {
+	for _, each := range witness.Kinds {
 		total += f.Count(each)
 	}
 	if total != want || kind != "" && f.Count(kind) != 1 {

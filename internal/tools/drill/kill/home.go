@@ -2,14 +2,67 @@ package kill
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/shopspring/decimal"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/witness"
 )
+
+const (
+	timezone    = "Asia/Singapore"
+	stampLayout = "2006-01-02T15:04:05"
+	halfHour    = 30 * time.Minute
+	monthsPast  = 3
+)
+
+// calendar is the time that the homes report: the half hours from the first of the
+// third month before this one until now.
+type calendar struct {
+	stamps []string // in order
+	months []string // YYYY-MM, those that have ended, in order
+	days   []string // YYYY-MM-DD, those that the operator archives by themselves
+	open   string   // the first stamp of this month
+}
+
+func newCalendar(now time.Time) (*calendar, error) {
+	zone, err := time.LoadLocation(timezone)
+	if err != nil {
+		return nil, err
+	}
+	now = now.In(zone)
+	first := func(month time.Month) time.Time { return time.Date(now.Year(), month, 1, 0, 0, 0, 0, zone) }
+	c := &calendar{open: first(now.Month()).Format(stampLayout)}
+	for month := now.Month() - monthsPast; month < now.Month(); month++ {
+		c.months = append(c.months, first(month).Format("2006-01"))
+		c.days = append(c.days, first(month).AddDate(0, 0, 9).Format(time.DateOnly))
+	}
+	c.days = append(c.days, now.AddDate(0, 0, -1).Format(time.DateOnly), now.Format(time.DateOnly))
+	for at := first(now.Month() - monthsPast); !at.After(now); at = at.Add(halfHour) {
+		c.stamps = append(c.stamps, at.Format(stampLayout))
+	}
+	return c, nil
+}
+
+// span is all of the time, or from one stamp on.
+func (c *calendar) span() witness.Span {
+	return witness.Span{From: c.stamps[0], To: c.stamps[len(c.stamps)-1]}
+}
+
+// dayOf returns the half hours of a day's archive.
+func dayOf(day string) witness.Span {
+	return witness.Span{From: day + "T00:00:00", To: day + "T23:30:00"}
+}
+
+// monthOf returns the half hours of a month's archive. No month has a 32nd.
+func monthOf(month string) witness.Span {
+	return witness.Span{From: month + "-01T00:00:00", To: month + "-32"}
+}
 
 // home is one household: what its meter shows at each half hour, and which of them
 // were sent. Its register is a function of the time, so that every reading is
@@ -21,11 +74,11 @@ type home struct {
 	base     int64 // what the register shows at first, in its last digit
 	pace     int64 // by how much it rises in a half hour; 0 for a home that uses nothing
 	places   int32 // digits after the point
+	first    int   // the first half hour that is sent
 
 	mu     sync.Mutex // guards all below
 	next   int        // half hours before this one were sent or skipped
 	missed []int      // skipped: they come late
-	sent   []int      // at least once
 }
 
 // paces spans meters that stand still, homes, and plants whose registers move in
@@ -36,11 +89,12 @@ func newHome(number int, c *calendar, chance *rand.Rand) *home {
 	h := &home{
 		calendar: c, seed: chance.Uint64(), base: chance.Int64N(1_000_000_000_000),
 		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.KWhDecimalsMax + 1),
-		next: chance.IntN(len(c.stamps)),
+		first: chance.IntN(len(c.stamps)),
 	}
 	if number%2 == 0 {
-		h.next = 0 // half of the meters have been there all the time
+		h.first = 0 // half of the meters have been there all the time
 	}
+	h.next = h.first
 	h.account = witness.Account{
 		Meter:   meter.ID(fmt.Sprintf("S%d.%d", number%7, number)), // the order of ids is not that of registration
 		Owner:   fmt.Sprintf("Owner %d, \"né\" Tan", number),
@@ -80,7 +134,6 @@ func (h *home) due(chance *rand.Rand, count int) []int {
 		due = append(due, h.next)
 		h.next++
 	}
-	h.sent = append(h.sent, due...)
 	return due
 }
 
@@ -95,23 +148,18 @@ func (h *home) late(chance *rand.Rand, count int) []int {
 	}
 	late := append([]int(nil), h.missed[:count]...)
 	h.missed = append(h.missed[:0], h.missed[count:]...)
-	h.sent = append(h.sent, late...)
 	return late
 }
 
-// again returns readings that were sent before, each once.
+// again returns readings that are due or past, each once: nearly all were sent before.
 func (h *home) again(chance *rand.Rand, count int) []int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	chosen := make(map[int]bool)
-	var again []int
-	for range min(count, len(h.sent)) {
-		if n := h.sent[chance.IntN(len(h.sent))]; !chosen[n] {
-			chosen[n] = true
-			again = append(again, n)
-		}
+	again := make(map[int]bool)
+	for range min(count, h.next-h.first) {
+		again[h.first+chance.IntN(h.next-h.first)] = true
 	}
-	return again
+	return slices.Sorted(maps.Keys(again))
 }
 
 // returned takes back what the api did not take: it comes late.

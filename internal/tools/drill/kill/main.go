@@ -24,49 +24,22 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"strings"
+	"path/filepath"
+	"strconv"
 	"time"
 
+	"github.com/dsnet/try"
+
 	"meterledger/internal/tools/suite/programs"
+	"meterledger/internal/tools/witness"
 )
 
 // settings is what a user can choose.
 type settings struct {
-	bin     string
-	dir     string
-	cycles  int
-	keep    int
-	seed    uint64
-	load    time.Duration
-	workers int
-	apiArgs string
-}
-
-// Run is the tool.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	s, err := parse(args, stderr)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return fmt.Errorf("making the folder of the runs: %w", err)
-	}
-	folder, err := os.MkdirTemp(s.dir, "run-")
-	if err != nil {
-		return fmt.Errorf("making the folder of this run: %w", err)
-	}
-	fmt.Fprintf(stdout, "seed %d: %d cycles of up to %s of load by %d callers and an operator, %d cycles on the same folders\n",
-		s.seed, s.cycles, s.load, s.workers, s.keep)
-	k := newSoak(s, folder, stdout)
-	err = k.run(ctx)
-	k.report.summary()
-	if err = errors.Join(err, k.findings.Err()); err != nil {
-		return fmt.Errorf("%w (seed %d; the folders are kept in %s)", err, s.seed, folder)
-	}
-	if err := os.RemoveAll(folder); err != nil {
-		return fmt.Errorf("removing the folder of this run: %w", err)
-	}
-	return nil
+	bin, dir, apiArgs     string
+	cycles, keep, workers int
+	seed                  uint64
+	load                  time.Duration
 }
 
 func parse(args []string, stderr io.Writer) (s settings, err error) {
@@ -94,7 +67,74 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	return s, nil
 }
 
-// args are the flags of the api.
-func (s settings) args() map[programs.Name][]string {
-	return map[programs.Name][]string{programs.API: strings.Fields(s.apiArgs)}
+// Run is the tool.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	s, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	defer try.Handle(&err)
+	try.E(os.MkdirAll(s.dir, 0o755))
+	folder := try.E1(os.MkdirTemp(s.dir, "run-"))
+	fmt.Fprintf(stdout, "seed %d: %d cycles of up to %s of load by %d callers and an operator, %d cycles on the same folders\n",
+		s.seed, s.cycles, s.load, s.workers, s.keep)
+	k := newSoak(s, folder, stdout)
+	err = k.run(ctx)
+	k.report.summary()
+	if err = errors.Join(err, k.findings.Err()); err != nil {
+		return fmt.Errorf("%w (seed %d; the folders are kept in %s)", err, s.seed, folder)
+	}
+	return os.RemoveAll(folder)
+}
+
+// soak is one run of the tool.
+type soak struct {
+	settings settings
+	folder   string
+	chance   *rand.Rand
+	tally    *tally
+	findings *witness.Findings
+	report   *report
+}
+
+func newSoak(s settings, folder string, stdout io.Writer) *soak {
+	k := &soak{
+		settings: s, folder: folder, chance: rand.New(rand.NewPCG(s.seed, 0)),
+		tally: &tally{answers: make(map[string]int)}, findings: witness.NewFindings(stdout),
+	}
+	k.report = &report{out: stdout, tally: k.tally, findings: k.findings}
+	return k
+}
+
+// run goes through all cycles. Its error is a failure to go on; what was wrong with
+// the api stands in the findings.
+func (k *soak) run(ctx context.Context) error {
+	for done := 0; done < k.settings.cycles; done += k.settings.keep {
+		if err := k.generation(ctx, done, min(k.settings.keep, k.settings.cycles-done)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generation goes through some cycles on fresh folders.
+func (k *soak) generation(ctx context.Context, done, cycles int) (err error) {
+	g, err := newGeneration(k, filepath.Join(k.folder, strconv.Itoa(done+1)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.close()) }()
+	defer try.Handle(&err)
+	try.E1(g.start(ctx))
+	for i := range cycles {
+		line, err := g.cycle(ctx)
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", done+i+1, err)
+		}
+		line.number = done + i + 1
+		k.report.cycle(line)
+	}
+	files, err := g.finish(ctx)
+	k.report.generation(files, g.log.Counts())
+	return err
 }

@@ -2,7 +2,6 @@ package kill
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/url"
 	"time"
 
@@ -17,30 +16,20 @@ const (
 )
 
 // operator archives, closes, restores, shuts down and resumes, one after another.
-type operator struct {
-	*load
-	api       *caller.Caller
-	calendar  *calendar
-	chance    *rand.Rand
-	reception *reception
-}
+type operator struct{ worker }
 
-// work goes on until ctx ends or the api does.
 func (o *operator) work(ctx context.Context) {
-	defer o.api.Close()
-	for caller.Pause(ctx, upTo(o.chance, pauseMax)) == nil {
-		if err := o.step(ctx); err != nil {
-			if !o.ending.Load() {
-				o.findings.Misbehaved("a running api gives the operator %v", err)
-			}
-			return
+	o.worker.work(ctx, func(ctx context.Context) error {
+		if caller.Pause(ctx, upTo(o.chance, pauseMax)) != nil {
+			return nil // the end
 		}
-	}
+		return o.step(ctx)
+	})
 }
 
 func (o *operator) step(ctx context.Context) error {
-	month := o.calendar.months[o.chance.IntN(len(o.calendar.months))]
-	last := o.calendar.months[len(o.calendar.months)-1]
+	months := o.calendar.months
+	month, last := months[o.chance.IntN(len(months))], months[len(months)-1]
 	day := o.calendar.days[o.chance.IntN(len(o.calendar.days))]
 	switch o.chance.IntN(8) {
 	case 0:
@@ -48,66 +37,48 @@ func (o *operator) step(ctx context.Context) error {
 	case 1:
 		return o.restore(ctx)
 	case 2, 3:
-		return o.maintain(ctx, maintenance{client.Daily, day, ""})
+		return o.maintain(ctx, url.Values{"maintenance_type": {"daily"}, "date": {day}})
 	case 4, 5:
-		return o.maintain(ctx, maintenance{client.Monthly, "", last})
+		return o.maintain(ctx, url.Values{"maintenance_type": {"monthly"}, "month": {last}})
 	case 6:
-		return o.maintain(ctx, maintenance{client.Monthly, "", month})
+		return o.maintain(ctx, url.Values{"maintenance_type": {"monthly"}, "month": {month}})
 	default:
-		return o.maintain(ctx, maintenance{client.Both, day, month})
+		return o.maintain(ctx, url.Values{"maintenance_type": {"both"}, "date": {day}, "month": {month}})
 	}
 }
 
-// maintenance is a run that is asked for.
-type maintenance struct {
-	kind       client.MaintenanceType
-	day, month string
-}
-
-func (m maintenance) post(ctx context.Context, api *caller.Caller) (caller.Answer, error) {
-	query := url.Values{"maintenance_type": {string(m.kind)}}
-	if m.day != "" {
-		query.Set("date", m.day)
-	}
-	if m.month != "" {
-		query.Set("month", m.month)
-	}
-	return api.Post(ctx, "/maintenance/start", query)
-}
+const startPath = "/maintenance/start"
 
 // run does what reception must go on beside.
-func (o *operator) run(what string, request func() (caller.Answer, error)) (meter.Code, caller.Answer, error) {
+func (o *operator) run(ctx context.Context, what, path string, query url.Values) (meter.Code, caller.Answer, error) {
 	o.runs.Add(1)
 	o.maintenance.Add(1)
 	defer o.maintenance.Add(-1)
-	return o.ask(what, request)
+	code, answer, err := o.ask(what, func() (caller.Answer, error) { return o.api.Post(ctx, path, query) })
+	if err == nil && code != taken && !o.ending.Load() {
+		o.findings.Misbehaved("%s of %s%s was answered %s", what, query.Get("date"), query.Get("month"), code)
+	}
+	return code, answer, err
 }
 
-func (o *operator) maintain(ctx context.Context, m maintenance) error {
-	code, _, err := o.run("maintenance, "+string(m.kind), func() (caller.Answer, error) { return m.post(ctx, o.api) })
-	if err == nil && code != "ok" && !o.ending.Load() {
-		o.findings.Misbehaved("%s maintenance of %s%s was answered %s", m.kind, m.day, m.month, code)
-	}
+func (o *operator) maintain(ctx context.Context, query url.Values) error {
+	_, _, err := o.run(ctx, "maintenance, "+query.Get("maintenance_type"), startPath, query)
 	return err
 }
 
 // restore finds everything there already: whatever stands in an archive was in the
 // ledger before.
 func (o *operator) restore(ctx context.Context) error {
-	code, answer, err := o.run("restoring", func() (caller.Answer, error) { return o.api.Post(ctx, "/restore_data", nil) })
-	switch {
-	case err != nil:
+	code, answer, err := o.run(ctx, "restoring", "/restore_data", nil)
+	if err != nil || code != taken {
 		return err
-	case code == "ok":
-		var restored client.Restored
-		if err := answer.Into("restoring", &restored); err != nil {
-			return err
-		}
-		if restored.Readings+restored.Refused > 0 {
-			o.findings.Misbehaved("restoring added %d readings that the api had lost and was refused %d", restored.Readings, restored.Refused)
-		}
-	case !o.ending.Load():
-		o.findings.Misbehaved("restoring was answered %s", code)
+	}
+	var restored client.Restored
+	if err := answer.Into("restoring", &restored); err != nil {
+		return err
+	}
+	if restored.Readings+restored.Refused > 0 {
+		o.findings.Misbehaved("restoring added %d readings that the api had lost and was refused %d", restored.Readings, restored.Refused)
 	}
 	return nil
 }
@@ -118,7 +89,7 @@ func (o *operator) shutdown(ctx context.Context) error {
 		return err
 	}
 	if caller.Pause(ctx, upTo(o.chance, shutdownMax)) != nil {
-		return nil
+		return nil // the end
 	}
 	return o.change(ctx, "resume", true)
 }
@@ -129,15 +100,10 @@ func (o *operator) change(ctx context.Context, what string, on bool) error {
 	switch {
 	case err != nil:
 		return err
-	case code != "ok":
+	case code != taken:
 		o.findings.Misbehaved("%s was answered %s", what, code)
 	default:
-		o.reception.told(on)
+		o.reception = reception{on, true}
 	}
 	return nil
 }
-
-// reception is what the operator was told of it last.
-type reception struct{ on, sure bool }
-
-func (r *reception) told(on bool) { *r = reception{on, true} }

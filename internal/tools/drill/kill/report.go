@@ -30,16 +30,12 @@ type report struct {
 	tally    *tally
 	findings *witness.Findings
 
-	ends         map[how]int
-	acknowledged int
-	unanswered   int
-	found        int
-	compared     int // by the api, over all cycles
-	restarts     []time.Duration
-	slowest      slowest
-	files        filed
-	accounts     int
-	kept         int // readings on all folders at their end
+	all      cycle // the sums, and the longest waits
+	ends     map[how]int
+	restarts []time.Duration
+	files    filed
+	accounts int
+	kept     int // readings on all folders at their end
 }
 
 const (
@@ -56,12 +52,12 @@ func (r *report) cycle(c cycle) {
 		c.verified, c.accounts, c.restart.Milliseconds(), c.slowest.any.Milliseconds(),
 		c.slowest.single.Milliseconds(), c.slowest.maintenance.Milliseconds())
 	r.ends[c.ending.how]++
-	r.acknowledged += c.acknowledged
-	r.unanswered += c.unanswered
-	r.found += c.found
-	r.compared += c.verified
+	r.all.acknowledged += c.acknowledged
+	r.all.unanswered += c.unanswered
+	r.all.found += c.found
+	r.all.verified += c.verified
+	r.all.slowest.take(c.slowest)
 	r.restarts = append(r.restarts, c.restart)
-	r.slowest.take(c.slowest)
 }
 
 // generation adds what stood on a pair of folders at its end.
@@ -84,19 +80,18 @@ func (r *report) summary() {
 	for _, end := range []how{kill, stop, killStarting} {
 		line("ended by "+string(end), "%d", r.ends[end])
 	}
-	line("readings acknowledged", "%d", r.acknowledged)
-	line("readings unanswered at an end", "%d, of which %d were there", r.unanswered, r.found)
-	line("readings compared through the api", "%d", r.compared)
+	line("readings acknowledged", "%d", r.all.acknowledged)
+	line("readings unanswered at an end", "%d, of which %d were there", r.all.unanswered, r.all.found)
+	line("readings compared through the api", "%d", r.all.verified)
 	line("readings kept, accounts", "%d, %d", r.kept, r.accounts)
 	line("rows compared in archives", "%d in %d files", r.files.rows, r.files.files)
-	if len(r.restarts) > 0 {
-		slices.Sort(r.restarts)
+	if slices.Sort(r.restarts); len(r.restarts) > 0 {
 		line("restart, median and slowest", "%s, %s", round(r.restarts[len(r.restarts)/2]), round(r.restarts[len(r.restarts)-1]))
 	}
-	line("slowest answer", "%s", round(r.slowest.any))
-	line("slowest single reading", "%s", round(r.slowest.single))
-	line("slowest single reading in maintenance", "%s", round(r.slowest.maintenance))
-	for _, kind := range []witness.Kind{witness.Lost, witness.Altered, witness.Invented, witness.Doubled, witness.Misbehaved} {
+	line("slowest answer", "%s", round(r.all.slowest.any))
+	line("slowest single reading", "%s", round(r.all.slowest.single))
+	line("slowest single reading in maintenance", "%s", round(r.all.slowest.maintenance))
+	for _, kind := range witness.Kinds {
 		line(string(kind), "%d", r.findings.Count(kind))
 	}
 }
@@ -123,8 +118,6 @@ func (s *slowest) take(other slowest) {
 	s.maintenance = max(s.maintenance, other.maintenance)
 }
 
-func newTally() *tally { return &tally{answers: make(map[string]int)} }
-
 // answered counts one answer: what was asked, and the code of the answer.
 func (t *tally) answered(what, code string) {
 	t.mu.Lock()
@@ -139,10 +132,9 @@ func (t *tally) waited(s slowest) {
 }
 
 // lap returns the longest waits since the last lap.
-func (t *tally) lap() slowest {
+func (t *tally) lap() (lap slowest) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	lap := t.slowest
-	t.slowest = slowest{}
+	lap, t.slowest = t.slowest, slowest{}
 	return lap
 }

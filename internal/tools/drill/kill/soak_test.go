@@ -104,8 +104,9 @@ type kept map[string]string // register by stamp
 // month but the last. Alter changes what is kept of them.
 func bench(t *testing.T, alter func(kept, *home)) (*generation, *home, kept, *witness.Findings) {
 	t.Helper()
-	f := witness.NewFindings(io.Discard)
-	g, err := newGeneration(settings{}, filepath.Join(t.TempDir(), "1"), newTally(), f)
+	k := newSoak(settings{}, t.TempDir(), io.Discard)
+	f := k.findings
+	g, err := newGeneration(k, filepath.Join(k.folder, "1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestAMeterThatNobodyRegisteredIsInvented(t *testing.T) {
 func TestAReceptionThatDoesNotSurviveIsFound(t *testing.T) {
 	g, _, _, f := bench(t, lies[""])
 	g.fleet.homes = nil
-	g.reception.told(false)
+	g.reception = reception{false, true}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"is_receiving_data":true}`)
 	}))

@@ -21,7 +21,6 @@ import (
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/latency"
-	"meterledger/internal/tools/traffic"
 )
 
 // Run is the tool.
@@ -41,7 +40,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 type fleet struct {
 	settings settings
 	zone     *meter.Zone
-	traffic  *traffic.Traffic
+	traffic  *households.Traffic
 	callers  []*caller.Caller
 
 	// Each reading's fate is written by the one caller that sends it, and read when
@@ -71,7 +70,7 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 	if first < meters.Since() {
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
-	t := traffic.New(s.host, meters, s.zone, first, s.slots)
+	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
 	f := &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
 	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
@@ -117,7 +116,7 @@ func (f *fleet) say(format string, args ...any) {
 func (f *fleet) registerAll(ctx context.Context) error {
 	started := time.Now()
 	err := caller.Each(ctx, f.callers, f.settings.meters, func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Do(ctx, f.traffic.AppendRegistration(nil, i), nil)
+		answer, err := c.Register(ctx, f.traffic.Meters.ID(i), f.traffic.Owner(i), "London")
 		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
 			err = errors.New(answer.String())
 		}

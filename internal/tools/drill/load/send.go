@@ -41,7 +41,7 @@ func (f *fleet) sendAll(ctx context.Context) error {
 		if err := s.deliver(ctx); err != nil {
 			return err
 		}
-		f.taken.Record(number, time.Since(due))
+		f.taken.Record(time.Since(due))
 		return nil
 	})
 	close(quit)

@@ -8,12 +8,10 @@ import (
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/dsnet/try"
 
 	"meterledger/internal/durable"
 )
-
-// markerName is the file by which the demo knows a folder as its own.
-const markerName = "made-by-make-demo"
 
 // What stands in the folder for the suite.
 const (
@@ -21,42 +19,31 @@ const (
 	archiveName = "Archive"
 )
 
-const markerText = "This folder is removed and made again by every run of the demo.\n"
+// markerName is the file by which the demo knows a folder as its own.
+const (
+	markerName = "made-by-make-demo"
+	markerText = "This folder is removed and made again by every run of the demo.\n"
+)
 
-// freshFolder makes dir anew. A folder that the demo did not make itself is left
-// as it is, and refused.
-func freshFolder(dir string) error {
-	_, err := os.Lstat(dir)
-	if err == nil {
+// freshFolder makes dir anew. A folder that the demo did not make itself, or on which an
+// api works, is left as it is, and refused.
+func freshFolder(dir string) (err error) {
+	defer try.HandleF(&err, func() { err = fmt.Errorf("making the demo's folder anew: %w", err) })
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		try.E(err)
 		if _, err := os.Stat(filepath.Join(dir, markerName)); err != nil {
 			return fmt.Errorf("%s is not a folder that the demo made: remove it yourself or name another one with -dir", dir)
 		}
-		if err := unused(filepath.Join(dir, dataName)); err != nil {
-			return err
+		if dataDir := filepath.Join(dir, dataName); exists(dataDir) {
+			try.E(try.E1(durable.LockFolder(vfs.Default, dataDir, "the demo, to remove it")).Release())
 		}
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("removing the demo's old folder: %w", err)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("looking for the demo's old folder: %w", err)
+		try.E(os.RemoveAll(dir))
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making the demo's folder: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, markerName), []byte(markerText), 0o644); err != nil {
-		return fmt.Errorf("marking the demo's folder: %w", err)
-	}
-	return nil
+	try.E(os.MkdirAll(dir, 0o755))
+	return os.WriteFile(filepath.Join(dir, markerName), []byte(markerText), 0o644)
 }
 
-// unused makes sure that no api works on what an earlier demo left.
-func unused(dataDir string) error {
-	if _, err := os.Stat(dataDir); err != nil {
-		return nil // the earlier demo did not come that far
-	}
-	lock, err := durable.LockFolder(vfs.Default, dataDir, "the demo, to remove it")
-	if err != nil {
-		return fmt.Errorf("the demo's old folder cannot be removed: %w", err)
-	}
-	return lock.Release()
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -1,11 +1,10 @@
-package traffic_test
+package households_test
 
 import (
 	"bufio"
 	"bytes"
 	"io"
 	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
@@ -13,10 +12,9 @@ import (
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/households"
-	"meterledger/internal/tools/traffic"
 )
 
-func newTraffic(t *testing.T) *traffic.Traffic {
+func newTraffic(t *testing.T) *households.Traffic {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
@@ -30,7 +28,7 @@ func newTraffic(t *testing.T) *traffic.Traffic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return traffic.New("api.example:8000", meters, zone, zone.Floor(time.Date(2026, time.November, 22, 23, 30, 0, 0, zone.Location())), 2)
+	return households.NewTraffic("api.example:8000", meters, zone, zone.Floor(time.Date(2026, time.November, 22, 23, 30, 0, 0, zone.Location())), 2)
 }
 
 // parsed reads a request as a server does.
@@ -81,17 +79,8 @@ func TestRowSaysWhatThePostSays(t *testing.T) {
 	}
 }
 
-func TestOtherRequestsAreHTTP(t *testing.T) {
+func TestQuestionIsHTTP(t *testing.T) {
 	tr := newTraffic(t)
-	registration := parsed(t, tr.AppendRegistration(nil, 2))
-	want := url.Values{"owner_name": {"Household 2"}, "address": {"London"}, "meter_id": {"m-0000002"}}
-	if diff := cmp.Diff(want, registration.URL.Query()); diff != "" || registration.Method != http.MethodPost {
-		t.Error(diff)
-	}
-	bulk := parsed(t, tr.AppendBulk(nil, 0))
-	if bulk.Header.Get("Content-Type") != "text/csv" || bulk.URL.Path != "/receive_meter_readings" {
-		t.Errorf("the bulk request is %v", bulk)
-	}
 	question := parsed(t, tr.AppendQuestion(nil, "/get_bill", 1, "&month=2026-10"))
 	if question.Method != http.MethodGet || question.URL.String() != "/get_bill?meter_id=m-0000001&month=2026-10" {
 		t.Errorf("the question is %v", question)
