@@ -17,8 +17,8 @@ import (
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
-	"meterledger/internal/tools/witness"
 	"meterledger/internal/tools/suite/programs"
+	"meterledger/internal/tools/witness"
 )
 
 const mebibyte = 1 << 20
@@ -98,7 +98,7 @@ const stationMeter meter.ID = "A"
 // startStation starts an api without snapshots, so that its disk only ever fills.
 func startStation(t *testing.T, d *smallDisk, freeMin string) *station {
 	t.Helper()
-	build.Do(func() { programs.Build(t, binaries) })
+	buildPrograms(t)
 	s := &station{
 		t: t, disk: d, told: witness.New(), first: time.Date(2001, time.January, 1, 0, 0, 0, 0, loadSingapore(t)),
 		http: &http.Client{Transport: apitest.NewTransport(t, &http.Transport{MaxIdleConnsPerHost: 10}), Timeout: time.Minute},

@@ -55,7 +55,7 @@ type suite struct {
 
 func startSuite(t *testing.T) *suite {
 	t.Helper()
-	build.Do(func() { programs.Build(t, binaries) })
+	buildPrograms(t)
 	folder := t.TempDir()
 	s := &suite{
 		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
@@ -84,7 +84,7 @@ func settings(data, archive string) []string {
 // holds all traffic against the OpenAPI document.
 func startAPI(t *testing.T, connections http.RoundTripper) (*programs.Program, *http.Client) {
 	t.Helper()
-	build.Do(func() { programs.Build(t, binaries) })
+	buildPrograms(t)
 	folder := t.TempDir()
 	api, err := programs.StartProgram(t.Context(), programs.Config{
 		BinDir: binaries, Env: settings(filepath.Join(folder, "data"), filepath.Join(folder, "Archive")),

@@ -106,7 +106,7 @@ func copyTime(path string) (took time.Duration, bytes int64) {
 // without.
 func archiveLoad(b *bench) []line {
 	a := newArchiving(b)
-	posting := b.newLoad(a.server.host, snapshotConnections, posts(a.live))
+	posting := b.newLoad(a.server, snapshotConnections, posts(a.live))
 	var rates, p99s pairs
 	var beside latency.Summary
 	for len(a.months) > 0 {
@@ -156,7 +156,7 @@ func (b *bench) archivedMonth(meters int) func(path, more string) func() float64
 	server.settle(t)
 	try.E1(server.archive(b.ctx, month, t.Len()))
 	return func(path, more string) func() float64 {
-		l := b.newLoad(server.host, 1, questions(t, path, more))
+		l := b.newLoad(server, 1, questions(t, path, more))
 		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).latency.P50) }
 	}
 }

@@ -53,7 +53,7 @@ func queryUnderBulk(b *bench) []line {
 	ours.register(all)
 	const ahead = meter.SlotsPerDay + 1 // the day that is asked for
 	ours.fill(all.Part(0, ahead))
-	queries := b.newLoad(ours.host, queryConnections, b.consumptions(all, from))
+	queries := b.newLoad(ours, queryConnections, b.consumptions(all, from))
 	queries.rate = b.sizes.queryRate
 	beside := &background{server: ours, traffic: all.Part(ahead, all.Slots-ahead)}
 	slice := b.sizes.slice.duration()

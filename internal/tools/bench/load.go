@@ -18,11 +18,19 @@ const answerTimeMax = time.Minute
 // load is some connections to one server and the requests that go over them. The
 // connections are kept from one run to the next.
 type load struct {
-	conns []*caller.Conn
-	next  func(b []byte) []byte // writes the next request; it is called by many goroutines
-	rate  int                   // requests a second; 0 sends the next as soon as the last is answered
-	ended atomic.Bool           // the run is to stop before its time
+	server *server
+	conns  []*caller.Conn
+	next   func(b []byte) []byte // writes the next request; it is called by many goroutines
+	rate   int                   // requests a second; 0 sends the next as soon as the last is answered
+	ended  atomic.Bool           // the run is to stop before its time
+
+	last         throughput
+	requests     int64         // of all runs
+	cpu, loadCPU time.Duration // of the server and of the generator, for all requests
 }
+
+// each returns a request's part of the CPU time for all.
+func (l *load) each(cpu time.Duration) time.Duration { return cpu / time.Duration(max(l.requests, 1)) }
 
 // throughput is what came of a run.
 type throughput struct {
@@ -35,10 +43,10 @@ func (t throughput) perSecond() float64 { return float64(t.requests) / t.took.Se
 
 // newLoad connects to a server, over as many connections as the sizes allow. They are
 // closed when the row has been measured.
-func (b *bench) newLoad(host string, connections int, next func([]byte) []byte) *load {
-	l := &load{next: next}
+func (b *bench) newLoad(s *server, connections int, next func([]byte) []byte) *load {
+	l := &load{server: s, next: next}
 	for range min(connections, b.sizes.connectionsMax) {
-		c := try.E1(caller.Dial(b.ctx, host))
+		c := try.E1(caller.Dial(b.ctx, s.host))
 		b.atEnd(c.Close)
 		l.conns = append(l.conns, c)
 	}
@@ -55,7 +63,7 @@ func (l *load) run(d time.Duration) throughput {
 	var sent, answered atomic.Int64
 	var group sync.WaitGroup
 	failures := make(chan error, len(l.conns))
-	begun := time.Now()
+	begun, cpu, loadCPU := time.Now(), l.server.cpu(), ownCPU()
 	for _, c := range l.conns {
 		group.Go(func() {
 			done, err := int64(0), c.SetDeadline(begun.Add(d+answerTimeMax))
@@ -73,7 +81,11 @@ func (l *load) run(d time.Duration) throughput {
 	l.ended.Store(false)
 	close(failures)
 	try.E(<-failures)
-	return throughput{answered.Load(), time.Since(begun), taken.Summary()}
+	l.last = throughput{answered.Load(), time.Since(begun), taken.Summary()}
+	l.requests += l.last.requests
+	l.cpu += l.server.cpu() - cpu
+	l.loadCPU += ownCPU() - loadCPU
+	return l.last
 }
 
 // due returns when the next request is to be sent, and false after the last. Where no

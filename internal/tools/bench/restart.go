@@ -110,6 +110,6 @@ func (b *bench) posting(env ...string) func() float64 {
 	server, there := b.api(env...), b.sizes.snapshotSlots
 	t := server.traffic(b.sizes.snapshotMeters, b.past(30), slots)
 	server.settle(t.Part(0, there))
-	l := b.newLoad(server.host, snapshotConnections, posts(t.Part(there, slots-there)))
+	l := b.newLoad(server, snapshotConnections, posts(t.Part(there, slots-there)))
 	return func() float64 { return l.run(b.sizes.slice.duration()).perSecond() }
 }

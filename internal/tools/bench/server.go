@@ -30,6 +30,7 @@ import (
 type server struct {
 	b       *bench
 	program *programs.Program
+	pid     int    // of its first process
 	host    string // host:port
 	folder  string // its own; empty for a floor
 	settled atomic.Pointer[moments]
@@ -46,7 +47,7 @@ func (b *bench) api(env ...string) *server {
 		"TIMEZONE=" + b.zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
 	}, env...)}, programs.API))
 	b.atEnd(func() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) })
-	s.host = strings.TrimPrefix(s.program.URL, "http://")
+	s.pid, s.host = s.program.PID(), strings.TrimPrefix(s.program.URL, "http://")
 	return s
 }
 
@@ -81,7 +82,7 @@ func (b *bench) floor(answer []byte) *server {
 		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + file.Name(), "LOG_LEVEL=info",
 	}}, "floor"))
 	b.atEnd(program.Stop)
-	return &server{b: b, program: program, host: strings.TrimPrefix(program.URL, "http://")}
+	return &server{b: b, program: program, pid: program.PID(), host: strings.TrimPrefix(program.URL, "http://")}
 }
 
 // noAnswer is for floors that are not asked for one.

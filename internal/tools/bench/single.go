@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
@@ -74,7 +73,7 @@ func series(b *bench) []line {
 	ours.settle(t)
 	c := b.against(ours, queryConnections,
 		questions(t, "/get_readings", fmt.Sprintf("%s&page_size=%d", b.window(from, from+meter.Slot(slots)), slots)))
-	for _, side := range [][]float64{c.floor, c.ours} {
+	for _, side := range [][]float64{c.pairs.floor, c.pairs.ours} {
 		for i := range side {
 			side[i] = 1000 / side[i] // of requests a second, milliseconds a request
 		}
@@ -87,9 +86,8 @@ func series(b *bench) []line {
 type compared struct {
 	pairs
 
-	bytes                      int           // of an answer's body
-	last                       throughput    // of ours in the last pair
-	floorCPU, oursCPU, loadCPU time.Duration // a request: of the two servers and of the generator
+	bytes       int // of an answer's body
+	floor, ours *load
 }
 
 // lines is one line, whose note tells what the ratio does not. The ratio by CPU is what
@@ -97,47 +95,22 @@ type compared struct {
 // hardly depends on what others do meanwhile.
 func (c compared) lines(what, floor, unit string, aim aim) []line {
 	l := c.line(what, floor, unit, aim)
-	byCPU := float64(c.floorCPU+c.loadCPU) / float64(max(c.oursCPU+c.loadCPU, 1))
+	floorCPU, oursCPU, loadCPU := c.floor.each(c.floor.cpu), c.ours.each(c.ours.cpu), c.ours.each(c.ours.loadCPU)
 	l.Note = fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last run: %s",
-		latency.Short(c.oursCPU), latency.Short(c.floorCPU), latency.Short(c.loadCPU), number(byCPU), c.last.latency)
+		latency.Short(oursCPU), latency.Short(floorCPU), latency.Short(loadCPU),
+		number(float64(floorCPU+loadCPU)/float64(max(oursCPU+loadCPU, 1))), c.ours.last.latency)
 	return []line{l}
 }
 
 // against measures the requests of next over some connections, to ours and to a
 // floor that gives one answer to all of them, in turn.
-func (b *bench) against(ours *server, connections int, next func([]byte) []byte) (c compared) {
+func (b *bench) against(ours *server, connections int, next func([]byte) []byte) compared {
 	answer, bytes := ours.answerTo(next(nil))
-	ourSide := &side{server: ours, load: b.newLoad(ours.host, connections, next)}
-	floor := b.floor(answer)
-	floorSide := &side{server: floor, load: b.newLoad(floor.host, connections, next)}
-	warm, slice := b.sizes.warm.duration(), b.sizes.slice.duration()
-	inTurn(1, floorSide.rate(warm), ourSide.rate(warm))
-	c = compared{pairs: inTurn(b.sizes.pairs, floorSide.rate(slice), ourSide.rate(slice)), bytes: bytes}
-	c.last, c.floorCPU, c.oursCPU, c.loadCPU = ourSide.last, floorSide.each(floorSide.cpu), ourSide.each(ourSide.cpu), ourSide.each(ourSide.loadCPU)
+	c := compared{bytes: bytes, ours: b.newLoad(ours, connections, next), floor: b.newLoad(b.floor(answer), connections, next)}
+	rates := func(n int, each seconds) pairs {
+		return inTurn(n, func() float64 { return c.floor.run(each.duration()).perSecond() }, func() float64 { return c.ours.run(each.duration()).perSecond() })
+	}
+	rates(1, b.sizes.warm)
+	c.pairs = rates(b.sizes.pairs, b.sizes.slice)
 	return c
 }
-
-// side is a server and the load on it.
-type side struct {
-	server   *server
-	load     *load
-	last     throughput
-	requests int64
-
-	cpu, loadCPU time.Duration // of the server and of the generator, for all requests
-}
-
-// rate returns what measures requests a second.
-func (s *side) rate(d time.Duration) func() float64 {
-	return func() float64 {
-		before, loadBefore := cpuOf(s.server.program.PID()), ownCPU()
-		s.last = s.load.run(d)
-		s.cpu += cpuOf(s.server.program.PID()) - before
-		s.loadCPU += ownCPU() - loadBefore
-		s.requests += s.last.requests
-		return s.last.perSecond()
-	}
-}
-
-// each returns a request's part of the CPU time for all.
-func (s *side) each(cpu time.Duration) time.Duration { return cpu / time.Duration(max(s.requests, 1)) }

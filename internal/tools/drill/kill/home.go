@@ -17,7 +17,6 @@ import (
 const (
 	timezone    = "Asia/Singapore"
 	stampLayout = "2006-01-02T15:04:05"
-	halfHour    = 30 * time.Minute
 	monthsPast  = 3
 )
 
@@ -43,26 +42,20 @@ func newCalendar(now time.Time) (*calendar, error) {
 		c.days = append(c.days, first(month).AddDate(0, 0, 9).Format(time.DateOnly))
 	}
 	c.days = append(c.days, now.AddDate(0, 0, -1).Format(time.DateOnly), now.Format(time.DateOnly))
-	for at := first(now.Month() - monthsPast); !at.After(now); at = at.Add(halfHour) {
+	for at := first(now.Month() - monthsPast); !at.After(now); at = at.Add(30 * time.Minute) {
 		c.stamps = append(c.stamps, at.Format(stampLayout))
 	}
 	return c, nil
 }
 
-// span is all of the time, or from one stamp on.
-func (c *calendar) span() witness.Span {
-	return witness.Span{From: c.stamps[0], To: c.stamps[len(c.stamps)-1]}
-}
+// span is all of the time.
+func (c *calendar) span() witness.Span { return witness.Span{From: c.stamps[0], To: c.stamps[len(c.stamps)-1]} }
 
 // dayOf returns the half hours of a day's archive.
-func dayOf(day string) witness.Span {
-	return witness.Span{From: day + "T00:00:00", To: day + "T23:30:00"}
-}
+func dayOf(day string) witness.Span { return witness.Span{From: day + "T00:00:00", To: day + "T23:30:00"} }
 
 // monthOf returns the half hours of a month's archive. No month has a 32nd.
-func monthOf(month string) witness.Span {
-	return witness.Span{From: month + "-01T00:00:00", To: month + "-32"}
-}
+func monthOf(month string) witness.Span { return witness.Span{From: month + "-01T00:00:00", To: month + "-32"} }
 
 // home is one household: what its meter shows at each half hour, and which of them
 // were sent. Its register is a function of the time, so that every reading is
@@ -89,10 +82,9 @@ func newHome(number int, c *calendar, chance *rand.Rand) *home {
 	h := &home{
 		calendar: c, seed: chance.Uint64(), base: chance.Int64N(1_000_000_000_000),
 		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.KWhDecimalsMax + 1),
-		first: chance.IntN(len(c.stamps)),
 	}
-	if number%2 == 0 {
-		h.first = 0 // half of the meters have been there all the time
+	if number%2 == 1 { // half of the meters have been there all the time
+		h.first = chance.IntN(len(c.stamps))
 	}
 	h.next = h.first
 	h.account = witness.Account{
@@ -114,9 +106,7 @@ func (h *home) shows(n int, more int64) witness.Reading {
 	if h.pace > 0 {
 		register += rand.New(rand.NewPCG(h.seed, uint64(n))).Int64N(h.pace)
 	}
-	return witness.Reading{
-		Meter: h.account.Meter, Stamp: h.calendar.stamps[n], Register: decimal.New(register, -h.places).String(),
-	}
+	return witness.Reading{Meter: h.account.Meter, Stamp: h.calendar.stamps[n], Register: decimal.New(register, -h.places).String()}
 }
 
 // due returns the next readings. Now and then the meter was cut off before them.
@@ -124,30 +114,28 @@ func (h *home) due(chance *rand.Rand, count int) []int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if chance.IntN(20) == 0 {
-		for range min(chance.IntN(300), len(h.calendar.stamps)-h.next) {
-			h.missed = append(h.missed, h.next)
-			h.next++
-		}
+		h.missed = append(h.missed, h.pass(chance.IntN(300))...)
 	}
-	var due []int
+	return h.pass(count)
+}
+
+// pass returns the next half hours, as many as there are up to now.
+func (h *home) pass(count int) (passed []int) {
 	for range min(count, len(h.calendar.stamps)-h.next) {
-		due = append(due, h.next)
+		passed = append(passed, h.next)
 		h.next++
 	}
-	return due
+	return passed
 }
 
 // late returns readings that were skipped, in any order.
 func (h *home) late(chance *rand.Rand, count int) []int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	count = min(count, len(h.missed))
-	for i := range count {
-		j := i + chance.IntN(len(h.missed)-i)
-		h.missed[i], h.missed[j] = h.missed[j], h.missed[i]
-	}
-	late := append([]int(nil), h.missed[:count]...)
-	h.missed = append(h.missed[:0], h.missed[count:]...)
+	chance.Shuffle(len(h.missed), func(i, j int) { h.missed[i], h.missed[j] = h.missed[j], h.missed[i] })
+	left := len(h.missed) - min(count, len(h.missed))
+	late := slices.Clone(h.missed[left:])
+	h.missed = h.missed[:left]
 	return late
 }
 
@@ -176,50 +164,39 @@ func (h *home) finished() bool {
 	return h.next == len(h.calendar.stamps) && len(h.missed) == 0
 }
 
-// unfinishedMin is how many homes have something left to send at any time.
+// unfinishedMin is about how many homes have something left to send at any time.
 const unfinishedMin = 40
 
 // fleet is all homes that one pair of folders has seen.
 type fleet struct {
 	calendar *calendar
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards homes
 	homes    []*home
-	active   []*home // those that have not sent everything
 }
 
 // pick returns a home that has readings to send, a new one now and then.
 func (f *fleet) pick(chance *rand.Rand) *home {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for len(f.active) > 0 {
-		i := chance.IntN(max(len(f.active), unfinishedMin))
-		if i >= len(f.active) {
-			break
-		}
-		if h := f.active[i]; !h.finished() {
+	for i := chance.IntN(max(len(f.homes), unfinishedMin)); i < len(f.homes); i++ {
+		if h := f.homes[i]; !h.finished() {
 			return h
 		}
-		f.active[i] = f.active[len(f.active)-1]
-		f.active = f.active[:len(f.active)-1]
 	}
 	h := newHome(len(f.homes)+1, f.calendar, chance)
-	f.homes, f.active = append(f.homes, h), append(f.active, h)
+	f.homes = append(f.homes, h)
 	return h
 }
 
 // any returns any home that there is.
 func (f *fleet) any(chance *rand.Rand) *home {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.homes) == 0 {
-		return nil
-	}
-	return f.homes[chance.IntN(len(f.homes))]
+	all := f.all()
+	return all[chance.IntN(len(all))]
 }
 
 // all returns every home.
 func (f *fleet) all() []*home {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]*home(nil), f.homes...)
+	return f.homes[:len(f.homes):len(f.homes)]
 }

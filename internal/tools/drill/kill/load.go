@@ -67,18 +67,10 @@ func (w *worker) timed(what string, request func() (caller.Answer, error)) (mete
 	started, run := time.Now(), w.runs.Load()
 	busy := w.maintenance.Load() > 0
 	code, answer, err := w.ask(what, request)
-	if err != nil {
-		return code, answer, err
+	if took := time.Since(started); err == nil {
+		w.tally.waited(took, what == askSingle, busy || run != w.runs.Load())
 	}
-	waited := slowest{any: time.Since(started)}
-	if what == askSingle {
-		waited.single = waited.any
-		if busy || run != w.runs.Load() {
-			waited.maintenance = waited.any
-		}
-	}
-	w.tally.waited(waited)
-	return code, answer, nil
+	return code, answer, err
 }
 
 // step makes one request.

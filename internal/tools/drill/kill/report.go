@@ -105,17 +105,12 @@ type tally struct {
 	slowest slowest
 }
 
-// slowest holds the longest waits for an answer.
-type slowest struct {
-	any         time.Duration // of any request but the operator's
-	single      time.Duration // of a single reading
-	maintenance time.Duration // of a single reading while maintenance or a restoring ran
-}
+// slowest holds the longest waits for an answer: of any request but the operator's, of
+// a single reading, and of one while maintenance or a restoring ran.
+type slowest struct{ any, single, maintenance time.Duration }
 
-func (s *slowest) take(other slowest) {
-	s.any = max(s.any, other.any)
-	s.single = max(s.single, other.single)
-	s.maintenance = max(s.maintenance, other.maintenance)
+func (s *slowest) take(o slowest) {
+	*s = slowest{max(s.any, o.any), max(s.single, o.single), max(s.maintenance, o.maintenance)}
 }
 
 // answered counts one answer: what was asked, and the code of the answer.
@@ -125,10 +120,16 @@ func (t *tally) answered(what, code string) {
 	t.answers[what+": "+code]++
 }
 
-func (t *tally) waited(s slowest) {
+func (t *tally) waited(took time.Duration, isSingle, inMaintenance bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.slowest.take(s)
+	t.slowest.take(slowest{any: took})
+	if isSingle {
+		t.slowest.take(slowest{single: took})
+	}
+	if isSingle && inMaintenance {
+		t.slowest.take(slowest{maintenance: took})
+	}
 }
 
 // lap returns the longest waits since the last lap.

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dsnet/try"
+
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
@@ -56,36 +58,29 @@ type fleet struct {
 	out io.Writer
 }
 
-func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (*fleet, error) {
-	homes, err := households.Load()
-	if err != nil {
-		return nil, fmt.Errorf("loading the households: %w", err)
-	}
-	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, homes)
+func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (f *fleet, err error) {
+	defer try.Handle(&err)
+	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, try.E1(households.Load()))
 	if err != nil {
 		return nil, fmt.Errorf("-prefix: %w", err)
 	}
-	last := s.zone.Floor(now())
-	first := last - meter.Slot(s.slots) + 1
+	first := s.zone.Floor(now()) - meter.Slot(s.slots) + 1
 	if first < meters.Since() {
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
 	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
-	f := &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
+	f = &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
 	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
 }
 
-func (f *fleet) run(ctx context.Context) error {
+func (f *fleet) run(ctx context.Context) (err error) {
+	defer try.Handle(&err)
 	f.introduce()
 	if f.settings.register {
-		if err := f.registerAll(ctx); err != nil {
-			return err
-		}
+		try.E(f.registerAll(ctx))
 	}
-	if err := f.sendAll(ctx); err != nil {
-		return err
-	}
+	try.E(f.sendAll(ctx))
 	return f.check(ctx)
 }
 

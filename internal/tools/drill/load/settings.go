@@ -2,12 +2,15 @@ package load
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"strconv"
+
+	"github.com/dsnet/try"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/suite/programs"
@@ -19,15 +22,6 @@ type mode string
 const (
 	modeSingle mode = "single"
 	modeBulk   mode = "bulk"
-)
-
-// The limits of the settings.
-const (
-	metersMax      = 10_000_000
-	connectionsMax = 16_384
-	rowsMax        = 100_000 // of one body
-	slotsMax       = 17_520  // a year
-	readingsMax    = 1 << 30 // a byte of memory each
 )
 
 // checkAll is how many meters are checked where all are.
@@ -51,8 +45,7 @@ type settings struct {
 
 // parseSettings reads the flags. Two of them have the programs' own environment
 // variables for a default.
-func parseSettings(args []string, getenv func(string) string, out io.Writer) (settings, error) {
-	var s settings
+func parseSettings(args []string, getenv func(string) string, out io.Writer) (s settings, err error) {
 	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks what it holds", out)
 	flags.More = func(table io.Writer) {
 		fmt.Fprintln(table, "\nThe exit status is 1 if the api does not hold exactly what it acknowledged.")
@@ -72,41 +65,40 @@ func parseSettings(args []string, getenv func(string) string, out io.Writer) (se
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
-	s.mode = mode(*sent)
+	if s.mode = mode(*sent); s.mode != modeSingle && s.mode != modeBulk {
+		return s, fmt.Errorf("-mode: %q is neither single nor bulk", s.mode)
+	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if s.burst && (given["slots"] || given["rate"]) {
-		return s, fmt.Errorf("-burst: is one half hour as fast as can be; -slots and -rate do not go with it")
+		return s, errors.New("-burst: is one half hour as fast as can be; -slots and -rate do not go with it")
 	}
 	if s.burst {
 		s.slots = 1
 	}
-	return s, s.parse(*api, *zone, *check)
+	name := "-api-url"
+	defer try.HandleF(&err, func() { err = fmt.Errorf("%s: %w", name, err) })
+	s.host = try.E1(hostOf(*api))
+	name = "-timezone"
+	s.zone = try.E1(meter.LoadZone(*zone))
+	name = "-check"
+	if s.check = checkAll; *check != "all" {
+		s.check = int(try.E1(strconv.ParseUint(*check, 10, 31)))
+	}
+	return s, s.requireLimits()
 }
 
-func (s *settings) parse(api, zone, check string) (err error) {
-	if s.host, err = hostOf(api); err != nil {
-		return fmt.Errorf("-api-url: %w", err)
-	}
-	if s.zone, err = meter.LoadZone(zone); err != nil {
-		return fmt.Errorf("-timezone: %w", err)
-	}
-	if s.check, err = parseCheck(check); err != nil {
-		return fmt.Errorf("-check: %w", err)
-	}
-	if s.mode != modeSingle && s.mode != modeBulk {
-		return fmt.Errorf("-mode: %q is neither single nor bulk", s.mode)
-	}
+func (s settings) requireLimits() error {
 	for _, limit := range []struct {
 		name               string
 		value, least, most int
 	}{
-		{"-meters", s.meters, 1, metersMax},
-		{"-connections", s.connections, 1, connectionsMax},
-		{"-rows", s.rows, 1, rowsMax},
-		{"-slots", s.slots, 1, slotsMax},
+		{"-meters", s.meters, 1, 10_000_000},
+		{"-connections", s.connections, 1, 16_384},
+		{"-rows", s.rows, 1, 100_000},
+		{"-slots", s.slots, 1, 17_520}, // a year
 		{"-rate", s.rate, 0, 1 << 30},
-		{"-meters times -slots", s.meters * s.slots, 1, readingsMax},
+		{"-meters times -slots", s.meters * s.slots, 1, 1 << 30}, // a byte of memory each
 	} {
 		if limit.value < limit.least || limit.value > limit.most {
 			return fmt.Errorf("%s: must be %d to %d, not %d", limit.name, limit.least, limit.most, limit.value)
@@ -122,15 +114,4 @@ func hostOf(address string) (string, error) {
 		return "", fmt.Errorf("%q is not an address such as http://localhost:8000", address)
 	}
 	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), nil
-}
-
-func parseCheck(s string) (int, error) {
-	if s == "all" {
-		return checkAll, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is neither all nor a number of meters", s)
-	}
-	return n, nil
 }

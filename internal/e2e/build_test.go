@@ -1,4 +1,4 @@
-package programs
+package e2e
 
 import (
 	"errors"
@@ -6,25 +6,29 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"testing"
 )
 
 // ourFolders is a template for go list: the folders of packages of this module.
 const ourFolders = `{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}`
 
-// Build builds api, daily and monthly into a folder, for a test that runs them.
+// buildPrograms builds api, daily and monthly into the folder of the binaries, once.
 //
 // go test keeps a result for as long as nothing has changed that went into the test
 // or that the test opened. It knows nothing of a compiler that the test starts, so
 // a result would outlive the programs that it is about. Therefore the folders that
 // the programs are made of are opened here. Only what a test opens counts, not what
 // its TestMain does.
-func Build(t interface{ Fatalf(string, ...any) }, folder string) {
-	if err := build(folder); err != nil {
-		t.Fatalf("building the programs: %v", err)
-	}
+func buildPrograms(t *testing.T) {
+	t.Helper()
+	build.Do(func() {
+		if err := buildInto(binaries); err != nil {
+			t.Fatalf("building the programs: %v", err)
+		}
+	})
 }
 
-func build(folder string) error {
+func buildInto(folder string) error {
 	found, err := goTool("list", "-deps", "-f", ourFolders, "meterledger/cmd/...")
 	if err != nil {
 		return err
