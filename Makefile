@@ -48,19 +48,19 @@ proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed 
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/ledger
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
-	@go build -o bin/tools/ ./internal/tools/soak
-	@exec bin/tools/soak -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
+	@go build -o bin/tools/ ./internal/tools/drill
+	@exec bin/tools/drill kill -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
 
-mutants: ## breaks the program in many ways, each of which a test must notice; takes minutes
+mutants: ## breaks the program in a few ways, each of which a test must notice; takes minutes
 	@go run ./internal/tools/mutants
 
 bench: build ## how close to the machine's limits the api is: one table, in .bench/bench.json too
-	@go build -ldflags '$(LDFLAGS)' -o bin/tools/ ./internal/tools/bench
+	@go build -ldflags '$(LDFLAGS)' -o bin/tools/ ./internal/tools/bench/...
 	@exec bin/tools/bench -bin bin -dir .bench $(BENCH)
 
 demo: build ## real households through the whole suite, in fresh folders under .demo/
-	@go build -o bin/tools/ ./internal/tools/demo
-	@exec bin/tools/demo -bin bin -dir .demo
+	@go build -o bin/tools/ ./internal/tools/drill
+	@exec bin/tools/drill tour -bin bin -dir .demo
 
 clean: ## what was built and what the demo, the soak and the benchmark wrote
 	rm -rf bin .demo .soak .bench

@@ -18,9 +18,8 @@ import (
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
 	"meterledger/internal/meter"
-	"meterledger/internal/tools/soak/witness"
 	"meterledger/internal/tools/suite/programs"
-	"meterledger/internal/tools/suite/programs/built"
+	"meterledger/internal/tools/witness"
 )
 
 const mebibyte = 1 << 20
@@ -100,7 +99,7 @@ const stationMeter meter.ID = "A"
 // startStation starts an api without snapshots, so that its disk only ever fills.
 func startStation(t *testing.T, d *smallDisk, freeMin string) *station {
 	t.Helper()
-	build.Do(func() { built.Into(t, binaries) })
+	buildPrograms(t)
 	s := &station{
 		t: t, disk: d, told: witness.New(), first: time.Date(2001, time.January, 1, 0, 0, 0, 0, loadSingapore(t)),
 		http: &http.Client{Transport: apitest.NewTransport(t, &http.Transport{MaxIdleConnsPerHost: 10}), Timeout: time.Minute},

@@ -20,7 +20,6 @@ import (
 	"meterledger/internal/meter"
 	_ "meterledger/internal/rest" // of other programs than today's from its cache
 	"meterledger/internal/tools/suite/programs"
-	"meterledger/internal/tools/suite/programs/built"
 )
 
 // binaries is the folder of the programs, built once for all tests, by the first.
@@ -56,7 +55,7 @@ type suite struct {
 
 func startSuite(t *testing.T) *suite {
 	t.Helper()
-	build.Do(func() { built.Into(t, binaries) })
+	buildPrograms(t)
 	folder := t.TempDir()
 	s := &suite{
 		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
@@ -85,7 +84,7 @@ func settings(data, archive string) []string {
 // holds all traffic against the OpenAPI document.
 func startAPI(t *testing.T, connections http.RoundTripper) (*programs.Program, *http.Client) {
 	t.Helper()
-	build.Do(func() { built.Into(t, binaries) })
+	buildPrograms(t)
 	folder := t.TempDir()
 	api, err := programs.StartProgram(t.Context(), programs.Config{
 		BinDir: binaries, Env: settings(filepath.Join(folder, "data"), filepath.Join(folder, "Archive")),

@@ -21,7 +21,11 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/durable"
+	"meterledger/internal/mutant"
 )
+
+// synced has a write return once it is on the disk.
+var synced = &pebble.WriteOptions{Sync: !mutant.AnsweredBeforeFsync}
 
 // Journal is an open log. One goroutine at a time may use it, except that Truncate
 // and Shrink may run beside Append.
@@ -109,7 +113,7 @@ func (j *Journal) Append(payload []byte) (end chain.Position, err error) {
 	}
 	j.buffer = chain.Encode(j.buffer, j.end, payload)
 	sequence := j.end.Sequence + 1
-	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, pebble.Sync) })
+	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, synced) })
 	if err != nil {
 		j.failing.tell(err)
 		return j.end, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)

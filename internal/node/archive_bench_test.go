@@ -3,9 +3,7 @@ package node_test
 import (
 	"fmt"
 	"runtime"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -49,11 +47,11 @@ func BenchmarkCloseMonth(b *testing.B) {
 		l := filled(b)
 		runtime.GC()
 		before := heap()
-		watch := startWatch()
+		highest := watchHeap()
 		b.StartTimer()
 		run := l.maintain(october)
 		b.StopTimer()
-		peak = max(peak, watch.end()-before)
+		peak = max(peak, highest()-before)
 		if run.Err != nil {
 			b.Fatal(run.Err)
 		}
@@ -69,34 +67,4 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-// watch keeps the highest point of the heap.
-type watch struct {
-	quit  chan struct{}
-	ended sync.WaitGroup
-	high  uint64
-}
-
-func startWatch() *watch {
-	w := &watch{quit: make(chan struct{})}
-	w.ended.Go(func() {
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-w.quit:
-				return
-			case <-tick.C:
-				w.high = max(w.high, heap())
-			}
-		}
-	})
-	return w
-}
-
-func (w *watch) end() uint64 {
-	close(w.quit)
-	w.ended.Wait()
-	return max(w.high, heap())
 }

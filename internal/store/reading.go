@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Reading is a reading whose meter is known.
@@ -122,7 +123,7 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if m := s.monthAt(r.Slot); m != nil {
-			m.late = true
+			m.late = !mutant.LateReadingForgotten
 		}
 	}
 	return verdict

@@ -1,6 +1,9 @@
 package store
 
-import "meterledger/internal/meter"
+import (
+	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
+)
 
 // Outcome is what Apply decided about an entry.
 type Outcome uint8
@@ -64,7 +67,7 @@ func (s *Store) judge(r Reading, restored bool) Verdict {
 
 // rising is the rule that registers rise with time; standing still is right.
 func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bool, register meter.KWh) Verdict {
-	if hasEarlier && register.Cmp(earlier.Register) < 0 {
+	if !mutant.DecreaseAccepted && hasEarlier && register.Cmp(earlier.Register) < 0 {
 		return Verdict{BelowEarlier, earlier}
 	}
 	if hasLater && register.Cmp(later.Register) > 0 {

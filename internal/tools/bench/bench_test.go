@@ -15,20 +15,13 @@ import (
 	"strings"
 	"testing"
 
-	"meterledger/internal/config"
+	"github.com/dsnet/try"
 )
 
-// binaries is the folder of the api, built once for all tests.
+// binaries is the folder of the api and the floor, built once for all tests.
 var binaries string
 
-// TestMain is also the main of the programs that bench starts beside the api.
-func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); children[name] != nil {
-		config.Main(name, children[name])
-		return
-	}
-	os.Exit(buildAndRun(m))
-}
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "bench")
@@ -37,8 +30,8 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	if out, err := exec.Command("go", "build", "-o", folder, "meterledger/cmd/api").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the api: %v\n%s", err, out)
+	if out, err := exec.Command("go", "build", "-o", folder, "meterledger/cmd/api", "meterledger/internal/tools/bench/floor").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}
 	binaries = folder
@@ -49,11 +42,15 @@ func buildAndRun(m *testing.M) int {
 // its JSON.
 func measure(t *testing.T, args ...string) (table string, told report) {
 	t.Helper()
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	const dir = "bench" // relative, as the default is
 	var out bytes.Buffer
-	err := run(t.Context(), append([]string{"-quick", "-bin", binaries, "-dir", dir}, args...), &out, t.Output())
-	if err != nil {
+	args = append([]string{"-quick", "-bin", binaries, "-tools", binaries, "-root", root, "-dir", dir}, args...)
+	if err := run(t.Context(), args, &out, t.Output()); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "programs.log"))
 		t.Fatalf("%v\n%s", err, log)
 	}
@@ -124,18 +121,31 @@ func TestProgramThatDoesNotStartEndsTheRunAndIsNamed(t *testing.T) {
 	}
 }
 
+// newTestLoad is three connections to a server.
+func newTestLoad(t *testing.T, s *httptest.Server) (l *load, end func()) {
+	b := &bench{ctx: t.Context(), sizes: fullSizes}
+	l = b.newLoad(&server{b: b, pid: os.Getpid(), host: s.Listener.Addr().String()}, 3, func(b []byte) []byte {
+		return append(b, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"...)
+	})
+	return l, func() {
+		for _, end := range b.ends {
+			_ = end() // a connection that failed is closed already
+		}
+	}
+}
+
+// failing returns the error with which do ends.
+func failing[T any](do func() T) (got T, err error) {
+	defer try.Handle(&err)
+	return do(), nil
+}
+
 func TestAnswerThatIsNoSuccessEndsTheLoad(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	b := &bench{}
-	defer b.tidy()
-	l, err := b.newLoad(t.Context(), s.Listener.Addr().String(), 3, func(b []byte) []byte {
-		return append(b, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"...)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.run(t.Context(), answerTimeMax); err == nil || !strings.Contains(err.Error(), "was answered 404") {
+	l, end := newTestLoad(t, s)
+	defer end()
+	if _, err := failing(func() throughput { return l.run(answerTimeMax) }); err == nil || !strings.Contains(err.Error(), "was answered 404") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -143,19 +153,13 @@ func TestAnswerThatIsNoSuccessEndsTheLoad(t *testing.T) {
 func TestStoppedLoadEndsEvenWhereItHadNotBegun(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
-	b := &bench{}
-	defer b.tidy()
-	l, err := b.newLoad(t.Context(), s.Listener.Addr().String(), 3, func(b []byte) []byte {
-		return append(b, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"...)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, end := newTestLoad(t, s)
+	defer end()
 	l.stop()
-	if got, err := l.run(t.Context(), answerTimeMax); err != nil || got.requests != 3 {
+	if got, err := failing(func() throughput { return l.run(answerTimeMax) }); err != nil || got.requests != 3 {
 		t.Errorf("%d requests of 3 connections, %v", got.requests, err)
 	}
-	if got, err := l.run(t.Context(), 0); err != nil || got.requests < 3 {
+	if got, err := failing(func() throughput { return l.run(0) }); err != nil || got.requests < 3 {
 		t.Errorf("the next run made %d requests, %v", got.requests, err)
 	}
 }
@@ -163,23 +167,24 @@ func TestStoppedLoadEndsEvenWhereItHadNotBegun(t *testing.T) {
 func TestFloorAndOursTakeTurnsInGoingFirst(t *testing.T) {
 	order := ""
 	next := 1.0
-	one := func(name string) func() (float64, error) {
-		return func() (float64, error) {
+	one := func(name string) func() float64 {
+		return func() float64 {
 			order += name
 			next *= 2
-			return next, nil
+			return next
 		}
 	}
-	p, err := inTurn(3, one("f"), one("o"))
-	if err != nil || order != "fooffo" {
-		t.Errorf("the order is %s, %v", order, err)
+	p := inTurn(3, one("f"), one("o"))
+	if order != "fooffo" {
+		t.Errorf("the order is %s", order)
 	}
 	// Ours to the floor: 4 to 2, 8 to 16, 64 to 32.
 	if ratio := p.ratio(); ratio != 2 {
 		t.Errorf("the ratio is %v, want 2", ratio)
 	}
 	failure := errors.New("no")
-	if _, err := inTurn(2, one("f"), func() (float64, error) { return 0, failure }); !errors.Is(err, failure) {
+	_, err := failing(func() pairs { return inTurn(2, one("f"), func() float64 { try.E(failure); return 0 }) })
+	if !errors.Is(err, failure) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -228,32 +233,12 @@ func TestNumbersAreWrittenInThreeDigitsOrMore(t *testing.T) {
 
 func TestTableIsAligned(t *testing.T) {
 	var out bytes.Buffer
-	err := printTable(&out, [][]string{{"WHAT", "FLOOR", "OURS", "RATIO", "AIM", "MET"}, {"é", "10 µs", "1", "0.1", "≥ 1", "no"}, {"longer", "1", "100 B", "", "", ""}})
+	printTable(&out, [][]string{{"WHAT", "FLOOR", "OURS", "RATIO", "AIM", "MET"}, {"é", "10 µs", "1", "0.1", "≥ 1", "no"}, {"longer", "1", "100 B", "", "", ""}})
 	want := "WHAT    FLOOR   OURS  RATIO  AIM  MET\n" +
 		"é       10 µs      1    0.1  ≥ 1  no\n" +
 		"longer      1  100 B\n"
-	if err != nil || out.String() != want {
+	if out.String() != want {
 		t.Errorf("the table is\n%swant\n%s", out.String(), want)
-	}
-}
-
-func TestFloorCountsTheRowsItThrowsAway(t *testing.T) {
-	h := http.HandlerFunc(split)
-	for body, want := range map[string]string{
-		"meter_id,timestamp,reading\n": `{"accepted":0}`,
-		"meter_id,timestamp,reading\nm-1,2026-11-23T00:00:00,1\nm-1,2026-11-23T00:30:00,2\n":   `{"accepted":2}`,
-		"meter_id,timestamp,reading\n" + strings.Repeat("m-1,2026-11-23T00:00:00,1\n", 10_000): `{"accepted":10000}`,
-	} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
-		if got := strings.TrimSpace(w.Body.String()); got != want {
-			t.Errorf("a body of %d bytes is answered %s, want %s", len(body), got, want)
-		}
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 2*splitBytes))))
-	if w.Code != http.StatusInternalServerError {
-		t.Errorf("a row without an end is answered %d", w.Code)
 	}
 }
 

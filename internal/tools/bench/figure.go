@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"meterledger/internal/tools/caller"
 )
 
 // seconds are a span of time as it is measured.
@@ -54,17 +55,7 @@ func number(v float64) string {
 	if found {
 		fraction = "." + fraction
 	}
-	return withCommas(whole) + fraction
-}
-
-// count writes a whole number.
-func count[T int | uint64](n T) string { return withCommas(fmt.Sprint(n)) }
-
-func withCommas(digits string) string {
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
+	return caller.GroupedDigits(whole) + fraction
 }
 
 // pairs are floor and ours, measured in turn.
@@ -72,24 +63,17 @@ type pairs struct{ floor, ours []float64 }
 
 // inTurn measures n pairs. Every other one begins with ours, so that neither is
 // always the first.
-func inTurn(n int, floor, ours func() (float64, error)) (pairs, error) {
-	p := pairs{make([]float64, n), make([]float64, n)}
+func inTurn(n int, floor, ours func() float64) (p pairs) {
 	for i := range n {
-		order := []struct {
-			measure func() (float64, error)
-			into    *float64
-		}{{floor, &p.floor[i]}, {ours, &p.ours[i]}}
 		if i%2 == 1 {
-			slices.Reverse(order)
+			p.ours = append(p.ours, ours())
 		}
-		for _, one := range order {
-			var err error
-			if *one.into, err = one.measure(); err != nil {
-				return p, err
-			}
+		p.floor = append(p.floor, floor())
+		if i%2 == 0 {
+			p.ours = append(p.ours, ours())
 		}
 	}
-	return p, nil
+	return p
 }
 
 // ratio is the median of ours to the floor measured beside it.
@@ -117,4 +101,54 @@ func (p pairs) inverse() pairs {
 		}
 	}
 	return p
+}
+
+// line is one line of the table.
+type line struct {
+	Row     string   `json:"row"`
+	What    string   `json:"what"`
+	FloorIs string   `json:"floor_is,omitempty"` // what the floor is
+	Floor   *figure  `json:"floor,omitempty"`
+	Ours    *figure  `json:"ours,omitempty"`
+	Ratio   *float64 `json:"ratio,omitempty"` // of ours to the floor
+	Aim     string   `json:"aim,omitempty"`
+	Met     *bool    `json:"met,omitempty"`  // nil where there is no aim or nothing was measured
+	Note    string   `json:"note,omitempty"` // what one must know to read the line
+
+	aim aim
+}
+
+// judge fills in the aim and whether it is met.
+func (l *line) judge() {
+	l.Aim = l.aim.text
+	if l.aim.holds != nil && l.Ours != nil {
+		l.Met = new(l.aim.holds(*l))
+	}
+}
+
+// aim is what a line is to come to. The zero value is none.
+type aim struct {
+	text  string
+	holds func(line) bool
+}
+
+func ratioAtLeast(least float64) aim {
+	return aim{"ratio ≥ " + number(least), func(l line) bool { return *l.Ratio >= least }}
+}
+
+func ratioAtMost(most float64) aim {
+	return aim{"ratio ≤ " + number(most), func(l line) bool { return *l.Ratio <= most }}
+}
+
+func atLeast(least float64, unit string) aim {
+	return aim{"≥ " + number(least) + " " + unit, func(l line) bool { return l.Ours.Value >= least }}
+}
+
+func atMost(most float64, unit string) aim {
+	return aim{"≤ " + number(most) + " " + unit, func(l line) bool { return l.Ours.Value <= most }}
+}
+
+// or is met where one of two aims is.
+func (a aim) or(text string, holds func(line) bool) aim {
+	return aim{a.text + " or " + text, func(l line) bool { return a.holds(l) || holds(l) }}
 }

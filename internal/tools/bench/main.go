@@ -2,7 +2,7 @@
 // prints one table: what was measured, the floor that it is held against, ours, the
 // ratio, the aim, and whether it is met.
 //
-//	go run ./internal/tools/bench -bin DIR -dir .bench
+//	go run ./internal/tools/bench -bin DIR -tools DIR -dir .bench
 //
 // A floor is the same machine doing no more than it must: the same router answering
 // a constant, the same bytes read and thrown away, the same file copied. Floor and
@@ -10,6 +10,9 @@
 // what else the machine does meets both; what is printed are medians of several
 // runs, and ratios are medians of the ratios of neighbours. Server and load share
 // the machine; the servers are processes of their own on ports of loopback.
+//
+// A row is a short program that ends at its first error: there is nothing to go on
+// with.
 package main
 
 import (
@@ -22,69 +25,50 @@ import (
 	"slices"
 	"time"
 
-	"meterledger/internal/config"
+	"github.com/dsnet/try"
+
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/suite/programs"
 )
 
-// main is also that of the programs that bench starts beside the api: it links its
-// own binary under their names.
-func main() {
-	if child, ok := children[filepath.Base(os.Args[0])]; ok {
-		config.Main(filepath.Base(os.Args[0]), child)
-		return
-	}
-	programs.Main("bench", run)
-}
-
-// children are the programs that bench is itself, by name.
-var children = map[string]func(context.Context, []string) error{
-	floorName:     runFloor,
-	memoryName:    runMemory,
-	archivingName: runArchiving,
-}
+func main() { programs.Main("bench", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	s, err := parseSettings(args, stderr)
 	if err != nil {
 		return err
 	}
-	b, err := newBench(s, stderr)
+	b, err := newBench(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.scratch)) }()
 	report := newReport(s.quick)
-	err = b.measure(ctx, s.rows, report, stderr)
+	for _, r := range s.rows {
+		started := time.Now()
+		fmt.Fprintf(stderr, "%s …", r.name)
+		var lines []line
+		if lines, err = b.measure(r); err != nil {
+			fmt.Fprintln(stderr)
+			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, err, b.logPath)
+			break
+		}
+		fmt.Fprintf(stderr, " %s\n", time.Since(started).Round(time.Second/10))
+		report.add(r.name, lines)
+	}
 	report.end()
 	return errors.Join(err, report.print(stdout), report.write(s.json)) // minutes of measuring are told even if the next row failed
 }
 
-// measure fills the report row by row, until one fails.
-func (b *bench) measure(ctx context.Context, rows []row, report *report, progress io.Writer) error {
-	for _, r := range rows {
-		started := time.Now()
-		fmt.Fprintf(progress, "%s …", r.name)
-		lines, err := r.measure(ctx, b)
-		if err = errors.Join(err, b.tidy()); err != nil {
-			fmt.Fprintln(progress)
-			return fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, err, b.logPath)
-		}
-		fmt.Fprintf(progress, " %s\n", time.Since(started).Round(time.Second/10))
-		report.add(r.name, lines)
-	}
-	return nil
-}
-
 // bench is what the rows measure with.
 type bench struct {
-	bin     string // folder of the api's binary
-	self    string // folder of links to this binary, under the names of its children
-	scratch string // folder on the disk under test; emptied at the end
+	settings
+	sizes   sizes
+	ctx     context.Context // of the whole run
+	scratch string          // folder on the disk under test; emptied at the end
 	log     io.Writer
 	logPath string
-	sizes   sizes
 	zone    *meter.Zone
 	homes   []households.Household
 	now     time.Time
@@ -92,48 +76,36 @@ type bench struct {
 	ends []func() error // of what the row that is being measured has begun
 }
 
+func newBench(ctx context.Context, s settings) (b *bench, err error) {
+	defer try.Handle(&err)
+	b = &bench{settings: s, ctx: ctx, now: time.Now(), sizes: fullSizes}
+	if s.quick {
+		b.sizes = quickSizes
+	}
+	b.scratch, b.logPath = filepath.Join(s.dir, "scratch"), filepath.Join(s.dir, "programs.log")
+	b.zone, b.homes = try.E1(meter.LoadZone("Asia/Singapore")), try.E1(households.Load())
+	try.E(os.RemoveAll(b.scratch))
+	try.E(os.MkdirAll(b.scratch, 0o755))
+	b.log = try.E1(os.Create(b.logPath))
+	return b, nil
+}
+
+// measure measures a row, and ends what it has begun, the last first.
+func (b *bench) measure(r row) (lines []line, err error) {
+	defer func() {
+		for _, end := range slices.Backward(b.ends) {
+			err = errors.Join(err, end())
+		}
+		b.ends = nil
+	}()
+	defer try.Handle(&err)
+	return r.measure(b), nil
+}
+
 // atEnd has end called when the row has been measured, or has failed.
 func (b *bench) atEnd(end func() error) { b.ends = append(b.ends, end) }
 
-// tidy ends what a row has begun, the last first.
-func (b *bench) tidy() error {
-	var errs []error
-	for _, end := range slices.Backward(b.ends) {
-		errs = append(errs, end())
-	}
-	b.ends = nil
-	return errors.Join(errs...)
-}
-
-func newBench(s settings, stderr io.Writer) (*bench, error) {
-	zone, err := meter.LoadZone("Asia/Singapore")
-	if err != nil {
-		return nil, err
-	}
-	homes, err := households.Load()
-	if err != nil {
-		return nil, fmt.Errorf("loading the households: %w", err)
-	}
-	dir, err := filepath.Abs(s.dir) // children work in a folder of their own
-	if err != nil {
-		return nil, fmt.Errorf("finding the folder of the benchmark: %w", err)
-	}
-	b := &bench{bin: s.bin, scratch: filepath.Join(dir, "scratch"), logPath: filepath.Join(dir, "programs.log"), sizes: s.sizes, zone: zone, homes: homes, now: time.Now()}
-	b.self = filepath.Join(b.scratch, "self")
-	if err := errors.Join(os.RemoveAll(b.scratch), os.MkdirAll(b.self, 0o755)); err != nil {
-		return nil, fmt.Errorf("making the folder of the benchmark: %w", err)
-	}
-	if b.log, err = os.Create(b.logPath); err != nil {
-		return nil, fmt.Errorf("making the programs' log: %w", err)
-	}
-	binary, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this binary: %w", err)
-	}
-	for name := range children {
-		if err := os.Symlink(binary, filepath.Join(b.self, name)); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
+// past returns the half hour some days ago at which the live readings of a row begin.
+func (b *bench) past(days int) meter.Slot {
+	return b.zone.Floor(b.now) - meter.Slot(days*meter.SlotsPerDay)
 }

@@ -1,23 +1,28 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/dsnet/try"
+
 	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/suite/programs"
-	"meterledger/internal/tools/traffic"
-	"meterledger/internal/tools/wire"
+	"meterledger/internal/tools/witness"
 )
 
 // server is a program under load, in a process of its own, which is stopped when the
@@ -25,6 +30,7 @@ import (
 type server struct {
 	b       *bench
 	program *programs.Program
+	pid     int    // of its first process
 	host    string // host:port
 	folder  string // its own; empty for a floor
 	settled atomic.Pointer[moments]
@@ -34,46 +40,19 @@ type server struct {
 type moments struct{ listening, ready time.Time }
 
 // api starts an api on empty folders.
-func (b *bench) api(ctx context.Context, env ...string) (*server, error) {
-	folder, err := os.MkdirTemp(b.scratch, "api")
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for the api: %w", err)
-	}
-	s := &server{b: b, folder: folder}
-	s.program, err = programs.StartProgram(ctx, programs.Config{BinDir: b.bin, Out: &startWatch{s: s}, Env: append([]string{
+func (b *bench) api(env ...string) *server {
+	s := &server{b: b, folder: try.E1(os.MkdirTemp(b.scratch, "api"))}
+	s.program = try.E1(programs.StartProgram(b.ctx, programs.Config{BinDir: b.bin, Out: &startWatch{s: s}, Env: append([]string{
 		"API_ADDR=127.0.0.1:0", "DATA_DIR=" + s.dataDir(), "ARCHIVE_DIR=" + s.archiveDir(),
 		"TIMEZONE=" + b.zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
-	}, env...)}, programs.API)
-	if err != nil {
-		return nil, err
-	}
-	b.atEnd(s.stop)
-	s.host = strings.TrimPrefix(s.program.URL, "http://")
-	return s, nil
+	}, env...)}, programs.API))
+	b.atEnd(func() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) })
+	s.pid, s.host = s.program.PID(), strings.TrimPrefix(s.program.URL, "http://")
+	return s
 }
 
 func (s *server) dataDir() string    { return filepath.Join(s.folder, "data") }
 func (s *server) archiveDir() string { return filepath.Join(s.folder, "Archive") }
-
-// floor starts the program of the floors. It gives one answer where ours would answer
-// with what it knows.
-func (b *bench) floor(ctx context.Context, a answer) (*server, error) {
-	path, err := a.write(b.scratch)
-	if err != nil {
-		return nil, err
-	}
-	program, err := programs.StartProgram(ctx, programs.Config{BinDir: b.self, Out: b.log, Env: []string{
-		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + path, "LOG_LEVEL=info",
-	}}, floorName)
-	if err != nil {
-		return nil, err
-	}
-	b.atEnd(program.Stop)
-	return &server{b: b, program: program, host: strings.TrimPrefix(program.URL, "http://")}, nil
-}
-
-// stop stops the program and removes what it wrote.
-func (s *server) stop() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) }
 
 // startWatch notes when the api says that it listens and that it is ready, and
 // passes on what it says.
@@ -93,76 +72,126 @@ func (w *startWatch) Write(line []byte) (int, error) {
 	return w.s.b.log.Write(line)
 }
 
-// traffic returns the traffic of some meters to the server, over the half hours from
-// first on.
-func (s *server) traffic(meters int, first meter.Slot, slots int) (*traffic.Traffic, error) {
-	population, err := households.NewPopulation("m-", meters, s.b.zone, s.b.homes)
-	if err != nil {
-		return nil, err
-	}
-	return traffic.New(s.host, population, s.b.zone, first, slots), nil
+// floor starts the program of the floors. It gives one answer where ours would answer
+// with what it knows.
+func (b *bench) floor(answer []byte) *server {
+	file := try.E1(os.CreateTemp(b.scratch, "answer"))
+	try.E1(file.Write(answer))
+	try.E(file.Close())
+	program := try.E1(programs.StartProgram(b.ctx, programs.Config{BinDir: b.tools, Out: b.log, Env: []string{
+		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + file.Name(), "LOG_LEVEL=info",
+	}}, "floor"))
+	b.atEnd(program.Stop)
+	return &server{b: b, program: program, pid: program.PID(), host: strings.TrimPrefix(program.URL, "http://")}
 }
 
-// settle registers meters and sends all their readings, many at once.
-func (s *server) settle(ctx context.Context, t *traffic.Traffic) error {
-	if err := s.register(ctx, t); err != nil {
-		return err
+// noAnswer is for floors that are not asked for one.
+var noAnswer = []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+// answerTo returns what ours answers, for a floor to answer the same.
+func (s *server) answerTo(request []byte) (answer []byte, body int) {
+	c := try.E1(net.Dial("tcp", s.host))
+	defer c.Close()
+	try.E1(c.Write(request))
+	response := try.E1(http.ReadResponse(bufio.NewReader(c), nil))
+	response.Header.Del("Date") // the server writes its own
+	answer = try.E1(httputil.DumpResponse(response, true))
+	if response.StatusCode != http.StatusOK {
+		try.E(fmt.Errorf("%.100q was answered %s", request, answer))
 	}
-	return s.fill(ctx, t)
+	_, text, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+	return answer, len(text)
+}
+
+// traffic returns the traffic of some meters to the server, over the half hours from
+// first on.
+func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Traffic {
+	return households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
 }
 
 // manyConnections is how many are used at once for what is not measured, and in the burst.
 const manyConnections = 64
 
-func (s *server) register(ctx context.Context, t *traffic.Traffic) error {
-	return s.sendEach(ctx, t.Meters.Len(), t.AppendRegistration)
+// each does n things over some connections at once.
+func (s *server) each(n int, do func(ctx context.Context, number int, c *caller.Caller, i int) error) {
+	try.E(caller.Each(s.b.ctx, caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true}), n, do))
 }
 
-// sendEach sends n requests, any of them at any time, and wants a 200 for each.
-func (s *server) sendEach(ctx context.Context, n int, request func([]byte, int) []byte) error {
-	return s.each(ctx, n, func(c *wire.Conn, buffer []byte, i int) ([]byte, error) {
-		buffer = request(buffer[:0], i)
-		answer, err := c.Do(buffer, nil)
-		if err == nil && answer.Status != http.StatusOK {
-			err = fmt.Errorf("%.60q was answered %d %s", buffer, answer.Status, answer.Body)
+func (s *server) register(t *households.Traffic) {
+	s.each(t.Meters.Len(), func(ctx context.Context, _ int, c *caller.Caller, i int) error {
+		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
+		if err == nil && !answer.OK() {
+			err = fmt.Errorf("registering %s: %s", t.Meters.ID(i), answer)
 		}
-		return buffer, err
+		return err
 	})
 }
 
-// sendBodies sends all readings in bodies of some rows, any of them at any time, and
-// wants each acknowledged.
-func (s *server) sendBodies(ctx context.Context, t *traffic.Traffic, rows int) error {
-	return s.each(ctx, (t.Len()+rows-1)/rows, func(c *wire.Conn, buffer []byte, i int) ([]byte, error) {
-		n, m := i*rows, min((i+1)*rows, t.Len())
-		buffer = csvBody(buffer, t, n, m)
-		return buffer, postBody(c, t, buffer, m-n)
-	})
+// bodyRows is how many readings are sent together where it does not matter.
+const bodyRows = 100_000
+
+// fill sends all readings over one connection.
+func (s *server) fill(t *households.Traffic) { try.E1(s.sendAll(s.b.ctx, t, bodyRows)) }
+
+// settle registers meters and sends all their readings, many at once.
+func (s *server) settle(t *households.Traffic) {
+	s.register(t)
+	s.fill(t)
 }
 
-// each does n things over some connections at once. What do returns is its buffer for
-// the next.
-func (s *server) each(ctx context.Context, n int, do func(c *wire.Conn, buffer []byte, i int) ([]byte, error)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(manyConnections, n) {
-		group.Go(func() {
-			c, err := wire.Dial(ctx, s.host)
-			if err != nil {
-				cancel(err)
+// sendAll sends readings over one connection until ctx ends, and returns how many. Each
+// body is written while the one before is sent, so that the sender need not wait.
+func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (sent int, err error) {
+	written, spare := make(chan []byte), make(chan []byte, 3)
+	writing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer close(written)
+		var b []byte
+		for n := 0; n < t.Len(); n += rows {
+			select {
+			case written <- csvBody(b, t, n, min(n+rows, t.Len())):
+			case <-writing.Done():
 				return
 			}
-			defer c.Close()
-			var buffer []byte
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				if buffer, err = do(c, buffer, i); err != nil {
-					cancel(err)
-				}
+			select {
+			case b = <-spare:
+			default:
+				b = nil
 			}
-		})
+		}
+	}()
+	c := &caller.Caller{Host: s.host, Impatient: true}
+	defer c.Close()
+	for csv := range written {
+		n := min(rows, t.Len()-sent)
+		if err := postBody(s.b.ctx, c, csv, n); err != nil {
+			return sent, err
+		}
+		sent += n
+		spare <- csv
 	}
-	group.Wait()
-	return context.Cause(ctx)
+	return sent, nil
+}
+
+// csvBody writes readings from n to m, m not included, as one body.
+func csvBody(b []byte, t *households.Traffic, n, m int) []byte {
+	b = append(b[:0], witness.CSVHeader+"\n"...)
+	for ; n < m; n++ {
+		b = t.AppendRow(b, n)
+	}
+	return b
+}
+
+// postBody posts one body, and wants each of its rows accepted.
+func postBody(ctx context.Context, c *caller.Caller, csv []byte, rows int) error {
+	answer, err := c.PostBody(ctx, "/receive_meter_readings", "text/csv", csv)
+	if err != nil {
+		return err
+	}
+	var verdict struct{ Accepted int }
+	if err := json.Unmarshal(answer.Body, &verdict); err != nil || !answer.OK() || verdict.Accepted != rows {
+		return fmt.Errorf("a body of %d readings was answered %s", rows, answer)
+	}
+	return nil
 }

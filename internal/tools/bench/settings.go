@@ -1,79 +1,128 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
-	"text/tabwriter"
+
+	"meterledger/internal/tools/suite/programs"
 )
 
 // settings are the tool's flags.
 type settings struct {
-	bin   string
-	dir   string
-	json  string
+	bin, tools, dir, root, json string
+
 	quick bool
-	sizes sizes
 	rows  []row
 }
 
 func parseSettings(args []string, out io.Writer) (settings, error) {
 	var s settings
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // an error is told once, by the caller
-	flags.Usage = func() { usage(flags, out) }
+	flags := programs.NewFlags("bench", "measures the api against named floors, in one table", out)
 	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binary of the api")
+	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binary of the floor")
+	flags.StringVar(&s.root, "root", ".", "the top folder of the module, for what is measured as a Go benchmark")
 	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured")
 	flags.StringVar(&s.json, "json", "", "file to write the table to as JSON; bench.json in -dir by default")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
 	only := flags.String("only", "", "rows to measure, with commas between them; all by default")
+	flags.More = func(table io.Writer) {
+		fmt.Fprintln(table, "\n  ROW\t\tWHAT IS MEASURED")
+		for _, r := range rows {
+			fmt.Fprintf(table, "  %s\t\t%s\n", r.name, r.about)
+		}
+	}
 	if err := flags.Parse(args); err != nil {
 		return s, err
-	}
-	if flags.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q: every setting is a flag, -h lists them", flags.Arg(0))
-	}
-	s.sizes = fullSizes
-	if s.quick {
-		s.sizes = quickSizes
 	}
 	if s.json == "" {
 		s.json = filepath.Join(s.dir, "bench.json")
 	}
-	var err error
-	s.rows, err = chosen(*only)
-	return s, err
-}
-
-func chosen(only string) ([]row, error) {
-	if only == "" {
-		return rows, nil
-	}
-	var some []row
-	for name := range strings.SplitSeq(only, ",") {
-		found := false
-		for _, r := range rows {
-			if r.name == name {
-				some, found = append(some, r), true
+	if s.rows = rows; *only != "" {
+		s.rows = nil
+		for name := range strings.SplitSeq(*only, ",") {
+			i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
+			if i < 0 {
+				return s, fmt.Errorf("-only: there is no row %q, -h lists them", name)
 			}
-		}
-		if !found {
-			return nil, fmt.Errorf("-only: there is no row %q, -h lists them", name)
+			s.rows = append(s.rows, rows[i])
 		}
 	}
-	return some, nil
+	return s, nil
 }
 
-func usage(flags *flag.FlagSet, out io.Writer) {
-	fmt.Fprint(out, "bench: measures the api against named floors, in one table\n\n")
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  FLAG\tDEFAULT\tMEANING")
-	flags.VisitAll(func(f *flag.Flag) { fmt.Fprintf(table, "  -%s\t%s\t%s\n", f.Name, f.DefValue, f.Usage) })
-	fmt.Fprintln(table, "\n  ROW\t\tWHAT IS MEASURED")
-	for _, r := range rows {
-		fmt.Fprintf(table, "  %s\t\t%s\n", r.name, r.about)
-	}
-	table.Flush()
+// row is a measurement that can be chosen by its name. It makes one line of the
+// table or more.
+type row struct {
+	name    string
+	about   string
+	measure func(*bench) []line
+}
+
+// rows are all of them, in the order of the table.
+var rows = []row{
+	{"single-256", "single posts over 256 connections", single(256, ratioAtLeast(0.9))},
+	{"single-2048", "single posts over 2,048 connections", single(2048, ratioAtLeast(0.85))},
+	{"consumption", "get_consumption over 64 connections", consumption},
+	{"series", "31 days of half hours of one meter over 64 connections", series},
+	{"bulk", "bulk CSV by one client", bulk},
+	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},
+	{"burst", "every meter once, on the half hour", burst},
+	{"memory", "memory a reading, and a cycle of the garbage collector", memory},
+	{"restart", "from the start of the api to its being ready", restart},
+	{"snapshots", "single posts while snapshots are taken", snapshots},
+	{"archive", "writing a month's archive", archiveSpeed},
+	{"archive-load", "single posts while a month is archived", archiveLoad},
+	{"archive-memory", "memory beyond the store while a month is archived", archiveMemory},
+	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
+}
+
+// sizes are how much is measured with.
+type sizes struct {
+	pairs int     // of floor and ours, in turn
+	slice seconds // of load, each
+	warm  seconds // of load before the first pair, not counted
+
+	singleMeters   int
+	connectionsMax int // of any load
+
+	consumptionMeters, seriesMeters, seriesSlots int
+
+	bulkMeters, bulkSlots, bulkRuns int // one body of all meters and slots, a run
+	queryRate                       int // queries/s beside bulk ingest
+	burstMeters, burstRows          int
+	restartMeters, restartSlots     int
+	snapshotMeters, snapshotSlots   int
+	archiveMeters, archiveMonths    int
+	fewMeters, manyMeters           int
+	archivedSlots                   int
+}
+
+var fullSizes = sizes{
+	pairs: 7, slice: 1.5, warm: 1,
+	singleMeters: 10_000, connectionsMax: 1 << 20,
+	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
+	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5,
+	queryRate:   2000,
+	burstMeters: 100_000, burstRows: 1000,
+	restartMeters: 20_000, restartSlots: 31 * 48,
+	snapshotMeters: 10_000, snapshotSlots: 7 * 48,
+	archiveMeters: 5000, archiveMonths: 3,
+	fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48,
+}
+
+// quickSizes show that everything works, and are too small to mean anything.
+var quickSizes = sizes{
+	pairs: 1, slice: 0.05, warm: 0.01,
+	singleMeters: 100, connectionsMax: 16,
+	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
+	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1,
+	queryRate:   200,
+	burstMeters: 100, burstRows: 10,
+	restartMeters: 100, restartSlots: 48,
+	snapshotMeters: 100, snapshotSlots: 4,
+	archiveMeters: 50, archiveMonths: 1,
+	fewMeters: 10, manyMeters: 100, archivedSlots: 48,
 }

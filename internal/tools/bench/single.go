@@ -1,25 +1,21 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"net/url"
 	"sync/atomic"
-	"time"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/latency"
-	"meterledger/internal/tools/traffic"
 )
 
-// past returns the half hour some days ago at which the live readings of a row begin.
-func (b *bench) past(days int) meter.Slot {
-	return b.zone.Floor(b.now) - meter.Slot(days*meter.SlotsPerDay)
-}
+const queryConnections = 64
 
 // posts returns what writes the posts of a traffic's readings, one after another,
 // each once.
-func posts(t *traffic.Traffic) func([]byte) []byte {
+func posts(t *households.Traffic) func([]byte) []byte {
 	var next atomic.Int64
 	return func(b []byte) []byte {
 		n := int(next.Add(1)) - 1
@@ -30,105 +26,91 @@ func posts(t *traffic.Traffic) func([]byte) []byte {
 	}
 }
 
+// questions returns what writes the same question for one meter after another.
+func questions(t *households.Traffic, path, more string) func([]byte) []byte {
+	var next atomic.Int64
+	return func(b []byte) []byte { return t.AppendQuestion(b, path, int(next.Add(1))%t.Meters.Len(), more) }
+}
+
+// window is a span of time as a query has it.
+func (b *bench) window(from, to meter.Slot) string {
+	return "&start=" + url.QueryEscape(b.zone.Stamp(from)) + "&end=" + url.QueryEscape(b.zone.Stamp(to))
+}
+
+// consumptions returns what asks for the consumption of a day.
+func (b *bench) consumptions(t *households.Traffic, from meter.Slot) func([]byte) []byte {
+	return questions(t, "/get_consumption", "&period=custom"+b.window(from, from+meter.SlotsPerDay))
+}
+
 // single measures posts of one reading each against the same router's constant.
-func single(connections int, aim aim) func(context.Context, *bench) ([]line, error) {
-	return func(ctx context.Context, b *bench) ([]line, error) {
-		connections := min(connections, b.sizes.connectionsMax)
-		ours, err := b.api(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, ours.stop()) }()
-		t, err := ours.traffic(b.sizes.singleMeters, b.past(30), 30*meter.SlotsPerDay)
-		if err != nil {
-			return nil, err
-		}
-		if err := ours.register(ctx, t); err != nil {
-			return nil, err
-		}
-		next := posts(t)
-		answer, err := ours.answerTo(ctx, next(nil))
-		if err != nil {
-			return nil, err
-		}
-		c, err := b.against(ctx, ours, connections, next, answer)
-		if err != nil {
-			return nil, err
-		}
-		l := c.line(fmt.Sprintf("single POST, durable, %d connections", connections), "the same router answering a constant", "/s", aim)
-		l.Note = c.note()
-		return []line{l}, nil
+func single(connections int, aim aim) func(*bench) []line {
+	return func(b *bench) []line {
+		ours := b.api()
+		t := ours.traffic(b.sizes.singleMeters, b.past(30), 30*meter.SlotsPerDay)
+		ours.register(t)
+		c := b.against(ours, connections, posts(t))
+		return c.lines(fmt.Sprintf("single POST, durable, %d connections", min(connections, b.sizes.connectionsMax)),
+			"the same router answering a constant", "/s", aim)
 	}
+}
+
+// consumption measures get_consumption against the same router's constant.
+func consumption(b *bench) []line {
+	ours, from := b.api(), b.past(2)
+	t := ours.traffic(b.sizes.consumptionMeters, from, 2*meter.SlotsPerDay)
+	ours.settle(t)
+	c := b.against(ours, queryConnections, b.consumptions(t, from))
+	return c.lines(fmt.Sprintf("get_consumption of a day, %d connections", min(queryConnections, b.sizes.connectionsMax)),
+		"the same router answering a constant", "/s", ratioAtLeast(0.9))
+}
+
+// series measures a month of half hours of one meter against a constant answer of
+// the same bytes.
+func series(b *bench) []line {
+	ours, slots := b.api(), b.sizes.seriesSlots
+	from := b.past(slots/meter.SlotsPerDay + 1)
+	t := ours.traffic(b.sizes.seriesMeters, from, slots+1) // the last one closes the last half hour
+	ours.settle(t)
+	c := b.against(ours, queryConnections,
+		questions(t, "/get_readings", fmt.Sprintf("%s&page_size=%d", b.window(from, from+meter.Slot(slots)), slots)))
+	for _, side := range [][]float64{c.pairs.floor, c.pairs.ours} {
+		for i := range side {
+			side[i] = 1000 / side[i] // of requests a second, milliseconds a request
+		}
+	}
+	return c.lines(fmt.Sprintf("series of %d half hours, %d connections", slots, min(queryConnections, b.sizes.connectionsMax)),
+		fmt.Sprintf("the same router answering a constant of as many bytes (%s)", caller.Grouped(c.bytes)), "ms each", ratioAtMost(1.5))
 }
 
 // compared is what came of the same requests to a floor and to ours.
 type compared struct {
 	pairs
 
-	last                       throughput    // of ours in the last pair
-	floorCPU, oursCPU, loadCPU time.Duration // a request: of the two servers and of the generator
+	bytes       int // of an answer's body
+	floor, ours *load
 }
 
-// note tells what the ratio does not. The ratio by CPU is what it would be were the
-// machine's CPUs all that requests wait for and nobody else's: it hardly depends on
-// what others do meanwhile.
-func (c compared) note() string {
-	byCPU := float64(c.floorCPU+c.loadCPU) / float64(max(c.oursCPU+c.loadCPU, 1))
-	return fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last run: %s",
-		latency.Short(c.oursCPU), latency.Short(c.floorCPU), latency.Short(c.loadCPU), number(byCPU), c.last.latency)
+// lines is one line, whose note tells what the ratio does not. The ratio by CPU is what
+// it would be were the machine's CPUs all that requests wait for and nobody else's: it
+// hardly depends on what others do meanwhile.
+func (c compared) lines(what, floor, unit string, aim aim) []line {
+	l := c.line(what, floor, unit, aim)
+	floorCPU, oursCPU, loadCPU := c.floor.each(c.floor.cpu), c.ours.each(c.ours.cpu), c.ours.each(c.ours.loadCPU)
+	l.Note = fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last run: %s",
+		latency.Short(oursCPU), latency.Short(floorCPU), latency.Short(loadCPU),
+		number(float64(floorCPU+loadCPU)/float64(max(oursCPU+loadCPU, 1))), c.ours.last.latency)
+	return []line{l}
 }
 
 // against measures the requests of next over some connections, to ours and to a
 // floor that gives one answer to all of them, in turn.
-func (b *bench) against(ctx context.Context, ours *server, connections int, next func([]byte) []byte, a answer) (c compared, err error) {
-	floor, err := b.floor(ctx, a)
-	if err != nil {
-		return c, err
+func (b *bench) against(ours *server, connections int, next func([]byte) []byte) compared {
+	answer, bytes := ours.answerTo(next(nil))
+	c := compared{bytes: bytes, ours: b.newLoad(ours, connections, next), floor: b.newLoad(b.floor(answer), connections, next)}
+	rates := func(n int, each seconds) pairs {
+		return inTurn(n, func() float64 { return c.floor.run(each.duration()).perSecond() }, func() float64 { return c.ours.run(each.duration()).perSecond() })
 	}
-	ourSide, err := b.side(ctx, ours, connections, next)
-	if err != nil {
-		return c, err
-	}
-	floorSide, err := b.side(ctx, floor, connections, next)
-	if err != nil {
-		return c, err
-	}
-	warm, slice := b.sizes.warm.duration(), b.sizes.slice.duration()
-	if _, err := inTurn(1, floorSide.rate(ctx, warm), ourSide.rate(ctx, warm)); err != nil {
-		return c, err
-	}
-	c.pairs, err = inTurn(b.sizes.pairs, floorSide.rate(ctx, slice), ourSide.rate(ctx, slice))
-	c.last, c.floorCPU, c.oursCPU, c.loadCPU = ourSide.last, floorSide.each(floorSide.cpu), ourSide.each(ourSide.cpu), ourSide.each(ourSide.loadCPU)
-	return c, err
+	rates(1, b.sizes.warm)
+	c.pairs = rates(b.sizes.pairs, b.sizes.slice)
+	return c
 }
-
-// side is a server and the load on it.
-type side struct {
-	server   *server
-	load     *load
-	last     throughput
-	requests int64
-
-	cpu, loadCPU time.Duration // of the server and of the generator, for all requests
-}
-
-func (b *bench) side(ctx context.Context, s *server, connections int, next func([]byte) []byte) (*side, error) {
-	l, err := b.newLoad(ctx, s.host, connections, next)
-	return &side{server: s, load: l}, err
-}
-
-// rate returns what measures requests a second.
-func (s *side) rate(ctx context.Context, d time.Duration) func() (float64, error) {
-	return func() (float64, error) {
-		before, loadBefore := cpuOf(s.server.program.PID()), ownCPU()
-		got, err := s.load.run(ctx, d)
-		s.cpu += cpuOf(s.server.program.PID()) - before
-		s.loadCPU += ownCPU() - loadBefore
-		s.requests += got.requests
-		s.last = got
-		return got.perSecond(), err
-	}
-}
-
-// each returns a request's part of the CPU time for all.
-func (s *side) each(cpu time.Duration) time.Duration { return cpu / time.Duration(max(s.requests, 1)) }

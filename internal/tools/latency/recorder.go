@@ -12,42 +12,26 @@ import (
 
 // What is told apart: microseconds, up to ten minutes; longer counts as that.
 const (
-	unit              = time.Microsecond
-	longest           = 10 * time.Minute
-	significantDigits = 3
+	unit    = time.Microsecond
+	longest = 10 * time.Minute
 )
 
-// shardCount keeps goroutines that record at once out of each other's way.
-const shardCount = 16
-
 // Recorder takes durations from any number of goroutines.
-type Recorder struct{ shards [shardCount]shard }
-
-type shard struct {
+type Recorder struct {
 	mu        sync.Mutex // guards histogram
 	histogram *hdrhistogram.Histogram
 }
 
 // NewRecorder returns an empty recorder.
 func NewRecorder() *Recorder {
-	r := &Recorder{}
-	for i := range r.shards {
-		r.shards[i].histogram = newHistogram()
-	}
-	return r
+	return &Recorder{histogram: hdrhistogram.New(1, int64(longest/unit), 3)}
 }
 
-func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, int64(longest/unit), significantDigits)
-}
-
-// Record adds one duration. Goroutines that give different numbers hardly ever
-// wait for each other.
-func (r *Recorder) Record(number int, took time.Duration) {
-	s := &r.shards[number%shardCount]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.histogram.RecordValue(int64(min(took, longest) / unit)); err != nil {
+// Record adds one duration.
+func (r *Recorder) Record(took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.histogram.RecordValue(int64(min(took, longest) / unit)); err != nil {
 		panic(fmt.Sprintf("BUG: %v", err)) // it is within the bounds
 	}
 }
@@ -60,18 +44,12 @@ type Summary struct {
 
 // Summary tells what was recorded so far.
 func (r *Recorder) Summary() Summary {
-	all := newHistogram()
-	for i := range r.shards {
-		s := &r.shards[i]
-		s.mu.Lock()
-		all.Merge(s.histogram)
-		s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := func(percentile float64) time.Duration {
+		return time.Duration(r.histogram.ValueAtPercentile(percentile)) * unit
 	}
-	at := func(percentile float64) time.Duration { return time.Duration(all.ValueAtPercentile(percentile)) * unit }
-	return Summary{
-		Count: all.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9),
-		Max: time.Duration(all.Max()) * unit,
-	}
+	return Summary{r.histogram.TotalCount(), at(50), at(90), at(99), at(99.9), time.Duration(r.histogram.Max()) * unit}
 }
 
 func (s Summary) String() string {

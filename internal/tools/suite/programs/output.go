@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -70,4 +74,33 @@ func listenAddress(line string) string {
 		return match[1]
 	}
 	return ""
+}
+
+// requireVisible refuses a log level that would hide the line for which output
+// looks. The setting may stand in the environment several times; the last counts.
+func requireVisible(environment []string) error {
+	for _, setting := range slices.Backward(environment) {
+		value, found := strings.CutPrefix(setting, "LOG_LEVEL=")
+		if !found {
+			continue
+		}
+		var level slog.Level
+		if err := level.UnmarshalText([]byte(value)); err == nil && level > slog.LevelInfo {
+			return fmt.Errorf("LOG_LEVEL=%s hides the log line that says where a program listens: set it to info or debug", value)
+		}
+		return nil
+	}
+	return nil
+}
+
+// baseURL is how a caller on this machine reaches a listener.
+func baseURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "http://" + address
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost" // it listens on every address
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }

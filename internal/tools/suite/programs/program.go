@@ -2,14 +2,21 @@ package programs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"meterledger/internal/meter"
 )
 
 // Name is a program's name: that of its binary and of its column in the log.
@@ -27,6 +34,10 @@ const (
 const (
 	startTimeMax = 5 * time.Minute
 	stopTimeMax  = time.Minute
+
+	pollEvery    = 50 * time.Millisecond
+	pollTimeMax  = 2 * time.Second
+	pollBytesMax = 64 << 10
 )
 
 // Program is one running program.
@@ -36,6 +47,15 @@ type Program struct {
 
 	config  Config
 	process *process // the one that is running, or ran last
+}
+
+// process is one run of a program.
+type process struct {
+	cmd    *exec.Cmd
+	output *output
+	ended  chan struct{} // closed when the process is gone and its output is copied
+	err    error         // why it ended; to be read once ended is closed
+	known  atomic.Bool   // its end was wanted, or has been told
 }
 
 // StartProgram starts one program and returns once it answers: the api when its
@@ -52,7 +72,7 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	return p, nil
 }
 
-// Restart stops the program where it still runs, and starts it again at the
+// Restart stops the program if it still runs, and starts it again at the
 // same address and with the same settings.
 func (p *Program) Restart(ctx context.Context) error {
 	if err := p.Stop(); err != nil {
@@ -64,7 +84,7 @@ func (p *Program) Restart(ctx context.Context) error {
 
 // Stop asks the program to stop and waits until it has. A program that does not
 // within a minute is killed, and that is an error, as is any exit status but 0.
-// A bad end is told once: not again after Stop, Kill or Suite.Wait.
+// A bad end is told once: not again after Stop, Kill or Wait.
 func (p *Program) Stop() error {
 	if err := p.process.signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping %s: %w", p.Name, err)
@@ -72,10 +92,7 @@ func (p *Program) Stop() error {
 	select {
 	case <-p.process.ended:
 	case <-time.After(stopTimeMax):
-		if err := p.Kill(); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s did not stop within %s and was killed", p.Name, stopTimeMax)
+		return errors.Join(p.Kill(), fmt.Errorf("%s did not stop within %s and was killed", p.Name, stopTimeMax))
 	}
 	if p.process.err != nil && !p.process.known.Swap(true) {
 		return fmt.Errorf("%s stopped, but not cleanly: %w", p.Name, p.process.fate())
@@ -109,43 +126,115 @@ func (p *Program) Wait(ctx context.Context) error {
 }
 
 func (p *Program) start(ctx context.Context, env []string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax,
-		fmt.Errorf("not ready within %s", startTimeMax))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax, fmt.Errorf("not ready within %s", startTimeMax))
 	defer cancel()
 	binary, err := filepath.Abs(filepath.Join(p.config.BinDir, string(p.Name)))
 	if err != nil {
-		return fmt.Errorf("finding %s: %w", p.Name, err)
+		return err
 	}
 	process, err := startProcess(binary, p.config.Args[p.Name], env, newOutput(p.Name, p.config.Out))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("starting %s: %w: run go build -o DIR ./cmd/... first", p.Name, err)
+		err = fmt.Errorf("%w: run go build -o DIR ./cmd/... first", err)
 	}
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
 	p.process = process
-	if err := p.awaitAnswer(ctx); err != nil {
+	if err := p.awaitReady(ctx); err != nil {
 		_ = p.Kill() // the reason why it did not come up is the one to tell
 		return fmt.Errorf("%s did not start: %w", p.Name, err)
 	}
 	return nil
 }
 
-func (p *Program) awaitAnswer(ctx context.Context) error {
-	select {
-	case <-p.process.output.listening:
-	case <-p.process.ended:
-		return p.process.fate()
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for the log line that says where it listens: %w", context.Cause(ctx))
+// awaitReady waits until the program says where it listens, and then asks it until it
+// answers that it is ready, ends, or ctx does.
+func (p *Program) awaitReady(ctx context.Context) error {
+	err := errors.New("waiting for the log line that says where it listens")
+	listening, ready := p.process.output.listening, "/healthz"
+	if p.Name == API {
+		ready = "/readyz" // it listens while it still replays its journal
 	}
-	p.URL = baseURL(p.process.output.address)
-	return awaitReady(ctx, p.URL+p.Name.readyPath(), p.process)
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	var again <-chan time.Time
+	for {
+		select {
+		case <-listening:
+			p.URL = baseURL(p.process.output.address)
+			listening, again = nil, ticker.C
+		case <-again:
+		case <-p.process.ended:
+			return p.process.fate()
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		if err = poll(ctx, p.URL+ready); err == nil {
+			return nil
+		}
+	}
 }
 
-func (n Name) readyPath() string {
-	if n == API {
-		return "/readyz" // it listens while it still replays its journal
+var poller = &http.Client{Timeout: pollTimeMax, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// poll returns nil if the program is up. An api that was shut down by its operators,
+// which survives a restart, is up too.
+func poll(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
 	}
-	return "/healthz"
+	response, err := poller.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Code meter.Code `json:"code"`
+	}
+	_ = json.NewDecoder(io.LimitReader(response.Body, pollBytesMax)).Decode(&answer) // an answer that is no JSON has no code
+	if response.StatusCode == http.StatusOK || answer.Code == meter.CodeNotReceiving {
+		return nil
+	}
+	return fmt.Errorf("%s answers %s %s", url, response.Status, answer.Code)
+}
+
+// startProcess runs a binary in a process group of its own: a terminal sends
+// its Ctrl-C to the whole foreground group, and it is for the parent to decide
+// in which order its programs stop.
+func startProcess(binary string, args, env []string, out *output) (*process, error) {
+	p := &process{cmd: exec.Command(binary, args...), output: out, ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { // it ends when the process does
+		p.err = p.cmd.Wait()
+		p.output.flush()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// signal is no error for a process that is gone.
+func (p *process) signal(s syscall.Signal) error {
+	if err := p.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// fate says how a process ended, with the last line it printed: programs end
+// with the line that names the trouble.
+func (p *process) fate() error {
+	status := p.err
+	if status == nil {
+		status = errors.New("exit status 0")
+	}
+	if p.output.last == "" {
+		return status
+	}
+	return fmt.Errorf("%w: %s", status, p.output.last)
 }

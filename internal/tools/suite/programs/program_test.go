@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"meterledger/internal/tools/suite/programs/programstest"
 )
 
 func TestKilledProgramRestartsAtItsAddress(t *testing.T) {
@@ -31,7 +29,7 @@ func TestKilledProgramRestartsAtItsAddress(t *testing.T) {
 }
 
 func TestProgramThatDoesNotStopCleanlyIsNamed(t *testing.T) {
-	s := start(t, config(t, nil, "FAKE_DAILY="+programstest.Dirty))
+	s := start(t, config(t, nil, "FAKE_DAILY="+standInDirty))
 	err := s.Stop()
 	if err == nil || !strings.HasPrefix(err.Error(), "daily stopped, but not cleanly: exit status 7") {
 		t.Errorf("the error is %v, want daily and its status", err)
@@ -48,7 +46,7 @@ func TestCrashIsToldWhenTheProgramIsStopped(t *testing.T) {
 }
 
 func TestApiThatIsShutDownCountsAsStarted(t *testing.T) {
-	p, err := StartProgram(t.Context(), config(t, nil, "FAKE_API="+programstest.ShutDown), API)
+	p, err := StartProgram(t.Context(), config(t, nil, "FAKE_API="+standInShutDown), API)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +66,7 @@ func (f writerFunc) Write(line []byte) (int, error) {
 func TestCancelledStartLeavesNothingRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c := config(t, nil, "FAKE_API="+programstest.Unready)
+	c := config(t, nil, "FAKE_API="+standInUnready)
 	var address string
 	c.Out = writerFunc(func(b []byte) {
 		if address == "" {

@@ -11,7 +11,6 @@ package programs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 )
@@ -82,19 +81,13 @@ func (s *Suite) Kill() error {
 // Wait returns nil when ctx ends, or before that an error that names the first
 // program that ended by itself.
 func (s *Suite) Wait(ctx context.Context) error {
-	var ended *Program
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.API.process.ended:
-		ended = s.API
-	case <-s.Daily.process.ended:
-		ended = s.Daily
-	case <-s.Monthly.process.ended:
-		ended = s.Monthly
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first := make(chan error, 3)
+	for _, p := range []*Program{s.API, s.Daily, s.Monthly} {
+		go func() { first <- p.Wait(ctx) }()
 	}
-	ended.process.known.Store(true)
-	return fmt.Errorf("%s ended by itself: %w", ended.Name, ended.process.fate())
+	return <-first
 }
 
 // oneAtATime lets several programs write to one writer.

@@ -10,16 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"meterledger/internal/tools/suite/programs/programstest"
 )
-
-func TestMain(m *testing.M) { programstest.Main(m) }
 
 // config is for programs on free ports that behave as told, such as FAKE_API=deaf.
 func config(t *testing.T, out *bytes.Buffer, behaviours ...string) Config {
 	t.Helper()
-	c := Config{BinDir: programstest.BinDir(t), Env: append(programstest.FreePorts(), behaviours...)}
+	c := Config{BinDir: standInFolder(t), Env: append(freePorts(), behaviours...)}
 	if out != nil {
 		c.Out = out
 	}
@@ -40,7 +36,7 @@ func start(t *testing.T, c Config) *Suite {
 	return s
 }
 
-func infoOf(t *testing.T, p *Program) (info programstest.Info) {
+func infoOf(t *testing.T, p *Program) (info standInInfo) {
 	t.Helper()
 	response, err := http.Get(p.URL + "/info")
 	if err != nil {
@@ -120,7 +116,7 @@ func TestApiStopsLast(t *testing.T) {
 
 func TestProgramThatCannotStartIsNamedAndTheOthersAreStopped(t *testing.T) {
 	var out bytes.Buffer
-	_, err := Start(t.Context(), config(t, &out, "FAKE_MONTHLY="+programstest.Broken))
+	_, err := Start(t.Context(), config(t, &out, "FAKE_MONTHLY="+standInBroken))
 	const want = "monthly did not start: exit status 2: monthly: the port is taken: choose another one"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)

@@ -1,0 +1,17 @@
+//go:build mutants
+
+package mutant
+
+import "os"
+
+// The faults, one of which the environment chooses.
+var (
+	AnsweredBeforeFsync  = chosen("answered-before-fsync")
+	RenamedUnsynced      = chosen("renamed-unsynced")
+	DecreaseAccepted     = chosen("decrease-accepted")
+	LateReadingForgotten = chosen("late-reading-forgotten")
+	ReplacedUnannounced  = chosen("replaced-unannounced")
+	SnapshotNotReadBack  = chosen("snapshot-not-read-back")
+)
+
+func chosen(name string) bool { return os.Getenv("MUTANT") == name }

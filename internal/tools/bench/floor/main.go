@@ -1,0 +1,92 @@
+// Floor is no more than the floors that bench holds the api against: it serves with the
+// api's own router, log and metrics, and does nothing of what the api does. Where
+// readings and questions go it writes a constant, and of bulk bodies it looks for the
+// ends of lines and fields. It is started by bench.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/dsnet/try"
+
+	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
+)
+
+func main() { config.Main("floor", run) }
+
+// answer is what ours has answered once. The floor answers with the same header and
+// the same bytes.
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+func run(ctx context.Context, _ []string) (err error) {
+	defer try.Handle(&err)
+	response := try.E1(http.ReadResponse(bufio.NewReader(try.E1(os.Open(os.Getenv("FLOOR_ANSWER")))), nil))
+	answer := answer{response.Header, try.E1(io.ReadAll(response.Body))}
+	log := config.Log{Format: "text"}.Logger(os.Stderr)
+	listener := try.E1(httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR"))
+	r := httpkit.NewRouter(log, httpkit.NewMetrics())
+	r.Post("/receive_meter_reading", answer.ServeHTTP)
+	r.Get("/get_consumption", answer.ServeHTTP)
+	r.Get("/get_readings", answer.ServeHTTP)
+	r.Post("/receive_meter_readings", split)
+	log.Info("listening", "addr", listener.Addr().String())
+	return httpkit.Serve(ctx, listener, r, log)
+}
+
+// ServeHTTP answers with the header and the bytes that ours has answered with.
+func (a answer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	header := w.Header()
+	for name, values := range a.header {
+		header[name] = values
+	}
+	w.WriteHeader(http.StatusOK)
+	// A failed write means that the caller has gone; nobody is left to tell.
+	_, _ = w.Write(a.body)
+}
+
+const splitBytes = 64 << 10 // read at once
+
+// split reads a body, splits it into rows of fields, and throws them away.
+func split(w http.ResponseWriter, r *http.Request) {
+	buffer, held, rows := make([]byte, splitBytes), 0, 0
+	for {
+		n, err := r.Body.Read(buffer[held:])
+		whole, cut := splitRows(buffer[:held+n])
+		rows += whole
+		held = copy(buffer, cut)
+		if err == io.EOF {
+			break
+		}
+		if err != nil || held == len(buffer) {
+			httpkit.WriteError(w, r, fmt.Errorf("reading a body: %w", err))
+			return
+		}
+	}
+	httpkit.WriteJSON(w, http.StatusOK, map[string]int{"accepted": rows - 1}) // the header is no reading
+}
+
+// splitRows returns how many rows of three fields there are, and what follows the
+// last line end.
+func splitRows(b []byte) (rows int, cut []byte) {
+	for {
+		line, rest, found := bytes.Cut(b, []byte{'\n'})
+		if !found {
+			return rows, b
+		}
+		_, line, _ = bytes.Cut(line, []byte{','})
+		if _, _, three := bytes.Cut(line, []byte{','}); three {
+			rows++
+		}
+		b = rest
+	}
+}

@@ -1,0 +1,208 @@
+package caller
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/witness"
+)
+
+const (
+	answerTimeMax = time.Minute
+	pauseFirst    = 50 * time.Millisecond
+	pauseMax      = 5 * time.Second
+)
+
+// Patience is how long a meter sends the same again and again.
+const Patience = 2 * time.Minute
+
+// ErrPatience says that a request got no final answer in time.
+var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
+
+// Caller sends requests over one connection, which it makes anew when it breaks. It is
+// used by one goroutine.
+type Caller struct {
+	Host      string                               // host:port
+	Dial      func(context.Context) (*Conn, error) // nil dials Host
+	Impatient bool                                 // never sends a request again
+	Again     func()                               // called before a request is sent again; may be nil
+
+	conn    *Conn
+	unset   func() bool
+	request []byte
+}
+
+// Do sends a request, and again while the answer is "not now" or none. It comes back
+// with a final answer, or with an error: then nobody knows whether it was done.
+func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
+	pauses := backoff.NewExponentialBackOff() // with jitter: each is up to half longer or shorter
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = pauseFirst, pauseMax, 2
+	var begun time.Time
+	for {
+		a, err := c.once(ctx, request, body)
+		switch {
+		case c.Impatient, err == nil && !a.isPassing():
+			return a, err
+		case ctx.Err() != nil:
+			return a, context.Cause(ctx)
+		case begun.IsZero():
+			begun = time.Now()
+		case time.Since(begun) > Patience:
+			return a, errors.Join(ErrPatience, err)
+		}
+		// Whoever was told when to come back does so then or a little later, not all at once.
+		if err := Pause(ctx, a.RetryAfter+pauses.NextBackOff()); err != nil {
+			return a, err
+		}
+		c.again()
+	}
+}
+
+func (c *Caller) again() {
+	if c.Again != nil {
+		c.Again()
+	}
+}
+
+func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err error) {
+	if c.conn == nil {
+		dial := c.Dial
+		if dial == nil {
+			dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
+		}
+		if c.conn, err = dial(ctx); err != nil {
+			return a, err
+		}
+		conn := c.conn
+		c.unset = context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends what waits for an answer
+	}
+	if err = c.conn.SetDeadline(time.Now().Add(answerTimeMax)); err == nil {
+		a, err = c.conn.Do(request, body)
+	}
+	if err != nil {
+		c.Close()
+	}
+	return a, err
+}
+
+// Close gives the connection up; the next request makes a new one.
+func (c *Caller) Close() {
+	if c.conn != nil {
+		c.unset()
+		_ = c.conn.Close() // nothing is waited for on it any more
+		c.conn = nil
+	}
+}
+
+// Pause waits, or returns the reason why ctx ended meanwhile.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Each does count things, any of them at any time, by as many callers as there are, and
+// returns the first error. The number is the caller's.
+func Each(ctx context.Context, callers []*Caller, count int, do func(ctx context.Context, number int, c *Caller, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for number, c := range callers {
+		group.Go(func() {
+			defer c.Close()
+			for i := int(next.Add(1)) - 1; i < count && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, number, c, i); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// Several returns n callers that are alike.
+func Several(n int, like Caller) []*Caller {
+	all := make([]*Caller, n)
+	for i := range all {
+		all[i] = new(like)
+	}
+	return all
+}
+
+// Get asks path with some parameters.
+func (c *Caller) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
+	c.begin(http.MethodGet, path, query)
+	c.request = append(c.request, "\r\n"...)
+	return c.Do(ctx, c.request, nil)
+}
+
+// Post sends its parameters in the query string, as the original clients do.
+func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answer, error) {
+	c.begin(http.MethodPost, path, query)
+	c.request = append(c.request, "Content-Length: 0\r\n\r\n"...)
+	return c.Do(ctx, c.request, nil)
+}
+
+// PostBody sends a body.
+func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []byte) (Answer, error) {
+	c.begin(http.MethodPost, path, nil)
+	c.request = append(append(append(c.request, "Content-Type: "...), contentType...), "\r\nContent-Length: "...)
+	c.request = append(strconv.AppendInt(c.request, int64(len(body)), 10), "\r\n\r\n"...)
+	return c.Do(ctx, c.request, body)
+}
+
+func (c *Caller) begin(method, path string, query url.Values) {
+	c.request = append(append(append(c.request[:0], method...), ' '), path...)
+	if len(query) > 0 {
+		c.request = append(append(c.request, '?'), query.Encode()...)
+	}
+	c.request = append(append(append(c.request, " HTTP/1.1\r\nHost: "...), c.Host...), "\r\n"...)
+}
+
+// Register registers a meter.
+func (c *Caller) Register(ctx context.Context, id meter.ID, owner, address string) (Answer, error) {
+	return c.Post(ctx, "/register_account", url.Values{"meter_id": {string(id)}, "owner_name": {owner}, "address": {address}})
+}
+
+// Record posts one reading by itself.
+func (c *Caller) Record(ctx context.Context, r witness.Reading) (Answer, error) {
+	return c.Post(ctx, "/receive_meter_reading", url.Values{"meter_id": {string(r.Meter)}, "timestamp": {r.Stamp}, "reading": {r.Register}})
+}
+
+// Readings asks for all that the api has of a meter in a span. A meter that is not
+// registered has nothing, and known is false.
+func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (found []witness.Reading, known bool, err error) {
+	a, err := c.Get(ctx, "/get_readings", url.Values{"meter_id": {string(id)}, "start": {span.From}, "end": {span.To}, "format": {"csv"}})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case a.Code() == meter.CodeMeterNotFound:
+		return nil, false, nil
+	case !a.OK():
+		return nil, false, fmt.Errorf("asking for the readings of %s: %s", id, a)
+	}
+	err = witness.ReadCSV(bytes.NewReader(a.Body), func(_ int, r witness.Reading) error {
+		found = append(found, r)
+		return nil
+	})
+	return found, true, err
+}

@@ -1,0 +1,109 @@
+package caller
+
+import (
+	"context"
+	"time"
+
+	"meterledger/api"
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/witness"
+)
+
+// Fate is what became of one reading, as far as its meter knows.
+type Fate uint8
+
+// The fates.
+const (
+	Unsent       Fate = iota
+	Acknowledged      // a 200: the api must hold it
+	Refused           // an error that sending again would not change: the api must not hold it
+	Uncertain         // the last word was never heard: the api may hold it
+)
+
+// Delivery is how readings, which have numbers, are sent in one body of CSV.
+type Delivery struct {
+	Row   func(b []byte, n int) []byte        // writes a reading as a line of CSV
+	Fate  func(n int, fate Fate, why Problem) // is told what became of a reading, once each
+	Pause time.Duration                       // before rows are sent again
+	Tries int                                 // how often a row is sent that is answered "not now"
+
+	body []byte
+}
+
+// Counts is what the api said of the readings of a delivery in sum.
+type Counts struct{ Accepted, Duplicates int }
+
+func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
+
+// Deliver sends readings until each has its fate. An error says that those without one
+// are uncertain.
+func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum Counts, err error) {
+	for try := 1; len(numbers) > 0; try++ {
+		a, err := d.post(ctx, c, numbers)
+		if err != nil {
+			return sum, err
+		}
+		if !a.OK() { // the api keeps what came before the fault
+			for _, n := range numbers {
+				d.Fate(n, Uncertain, a.Problem())
+			}
+			return sum, nil
+		}
+		var batch api.BatchResult
+		if err := a.Into("readings that were sent together", &batch); err != nil {
+			return sum, err
+		}
+		if batch.Rejected > len(batch.Errors) { // not all are listed: sent again in parts, they are
+			half := len(numbers) / 2
+			first, err := d.Deliver(ctx, c, numbers[:half])
+			if err != nil {
+				return sum, err
+			}
+			sum.add(first)
+			numbers = numbers[half:]
+			continue
+		}
+		sum.add(Counts{batch.Accepted, batch.Duplicates})
+		if numbers = d.sort(numbers, batch, try >= d.Tries); len(numbers) == 0 {
+			break
+		}
+		if err := Pause(ctx, d.Pause); err != nil {
+			return sum, err
+		}
+		c.again()
+	}
+	return sum, nil
+}
+
+func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, error) {
+	d.body = append(d.body[:0], witness.CSVHeader+"\n"...)
+	for _, n := range numbers {
+		d.body = d.Row(d.body, n)
+	}
+	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
+}
+
+// sort tells the fates of the readings of a body, and returns those to be sent again:
+// none at the last try. A verdict on a row that was not sent is left to whoever adds up.
+func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
+	refused := make(map[int]Problem, len(batch.Errors))
+	for _, e := range batch.Errors {
+		refused[e.Row] = Problem{e.Code, e.Detail}
+	}
+	for i, n := range numbers {
+		switch why, isRefused := refused[i+1]; {
+		case !isRefused:
+			d.Fate(n, Acknowledged, why)
+		case isPassingCode(why.Code) && !isLast:
+			again = append(again, n)
+		default:
+			d.Fate(n, Refused, why)
+		}
+	}
+	return again
+}
+
+// isPassingCode reports whether a row that was refused so may be taken later.
+func isPassingCode(c meter.Code) bool {
+	return c == meter.CodeMaintenanceRunning || c == meter.CodeOverloaded || c == meter.CodeNotReceiving
+}

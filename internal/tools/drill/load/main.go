@@ -1,0 +1,127 @@
+// Package load stands in for any number of smart meters: it registers them, sends
+// their readings to a running api over HTTP, one by one or many in one body, at a rate
+// or as fast as they are taken, and then asks the api whether it holds exactly what it
+// has acknowledged.
+//
+// The meters behave as the real households of internal/tools/households do, and as
+// real meters they do not give up.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dsnet/try"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
+	"meterledger/internal/tools/latency"
+)
+
+// Run is the tool.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s, err := parseSettings(args, os.Getenv, stderr)
+	if err != nil {
+		return err
+	}
+	f, err := newFleet(s, nil, time.Now, stdout)
+	if err != nil {
+		return err
+	}
+	return f.run(ctx)
+}
+
+// fleet is one run of the tool.
+type fleet struct {
+	settings settings
+	zone     *meter.Zone
+	traffic  *households.Traffic
+	callers  []*caller.Caller
+
+	// Each reading's fate is written by the one caller that sends it, and read when
+	// all have ended.
+	fates []caller.Fate
+
+	acknowledged, uncertain, again atomic.Int64
+
+	refusals caller.Refusals
+	taken    *latency.Recorder // from when a reading was due to its final answer, by request
+
+	mu  sync.Mutex // guards out
+	out io.Writer
+}
+
+func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (f *fleet, err error) {
+	defer try.Handle(&err)
+	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, try.E1(households.Load()))
+	if err != nil {
+		return nil, fmt.Errorf("-prefix: %w", err)
+	}
+	first := s.zone.Floor(now()) - meter.Slot(s.slots) + 1
+	if first < meters.Since() {
+		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
+	}
+	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
+	f = &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
+	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
+	return f, nil
+}
+
+func (f *fleet) run(ctx context.Context) (err error) {
+	defer try.Handle(&err)
+	f.introduce()
+	if f.settings.register {
+		try.E(f.registerAll(ctx))
+	}
+	try.E(f.sendAll(ctx))
+	return f.check(ctx)
+}
+
+func (f *fleet) introduce() {
+	s := f.settings
+	how, pace := "one by one", "as fast as they are taken"
+	if s.mode == modeBulk {
+		how = caller.Grouped(s.rows) + " in one body"
+	}
+	switch {
+	case s.burst:
+		pace = "all due at once"
+	case s.rate > 0:
+		pace = caller.Grouped(s.rate) + " readings/s"
+	}
+	f.say("%s meters, %s half hours up to %s: %s readings, %s, %s, over %s connections to %s",
+		caller.Grouped(s.meters), caller.Grouped(s.slots), f.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
+		caller.Grouped(f.traffic.Len()), how, pace, caller.Grouped(s.connections), s.host)
+}
+
+func (f *fleet) say(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// A line that nobody can read is no reason to stop.
+	_, _ = fmt.Fprintf(f.out, format+"\n", args...)
+}
+
+func (f *fleet) registerAll(ctx context.Context) error {
+	started := time.Now()
+	err := caller.Each(ctx, f.callers, f.settings.meters, func(ctx context.Context, _ int, c *caller.Caller, i int) error {
+		answer, err := c.Register(ctx, f.traffic.Meters.ID(i), f.traffic.Owner(i), "London")
+		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
+			err = errors.New(answer.String())
+		}
+		if err != nil {
+			err = fmt.Errorf("registering %s: %w", f.traffic.Meters.ID(i), err)
+		}
+		return err
+	})
+	if err == nil {
+		f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
+	}
+	return err
+}

@@ -1,0 +1,168 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/latency"
+)
+
+const progressEvery = time.Second
+
+// sendAll sends every reading and says how it goes.
+func (f *fleet) sendAll(ctx context.Context) error {
+	begun := time.Now()
+	together := 1
+	if f.settings.mode == modeBulk {
+		together = f.settings.rows
+	}
+	quit := make(chan struct{})
+	var progress sync.WaitGroup
+	progress.Go(func() { f.sayProgress(begun, quit) })
+	senders := make([]sender, len(f.callers))
+	bodies := (f.traffic.Len() + together - 1) / together
+	err := caller.Each(ctx, f.callers, bodies, func(ctx context.Context, number int, c *caller.Caller, i int) error {
+		from := i * together
+		due := f.due(begun, from)
+		if err := caller.Pause(ctx, time.Until(due)); err != nil {
+			return err
+		}
+		s := &senders[number]
+		s.fleet, s.caller, s.numbers = f, c, s.numbers[:0]
+		for n := from; n < min(from+together, f.traffic.Len()); n++ {
+			s.numbers = append(s.numbers, n)
+		}
+		if err := s.deliver(ctx); err != nil {
+			return err
+		}
+		f.taken.Record(time.Since(due))
+		return nil
+	})
+	close(quit)
+	progress.Wait()
+	f.report(time.Since(begun))
+	return err
+}
+
+// due returns when a reading is to be sent. At a rate that is a matter of its
+// number, so that a slow api does not slow the meters down and what it makes them
+// wait is seen; in a burst it is the beginning.
+func (f *fleet) due(begun time.Time, n int) time.Time {
+	switch {
+	case f.settings.burst:
+		return begun
+	case f.settings.rate > 0:
+		return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
+	}
+	return time.Now()
+}
+
+// The rows of a body that are answered "not now" are sent again for as long as a single
+// reading is.
+const (
+	rowsAgain = time.Second
+	rowsTries = int(caller.Patience / rowsAgain)
+)
+
+// sender sends readings over one connection.
+type sender struct {
+	fleet   *fleet
+	caller  *caller.Caller
+	numbers []int // of the readings that are being sent
+	request []byte
+	taken   int // of these readings
+}
+
+// deliver sends readings until each of them has its fate.
+func (s *sender) deliver(ctx context.Context) error {
+	send := s.single
+	if s.fleet.settings.mode == modeBulk {
+		send = s.bulk
+	}
+	err := send(ctx)
+	for _, n := range s.numbers {
+		if err != nil && s.fleet.fates[n] == caller.Unsent {
+			s.fleet.fates[n] = caller.Uncertain
+			s.fleet.uncertain.Add(1)
+		}
+	}
+	if errors.Is(err, caller.ErrPatience) {
+		return nil // the other readings may fare better
+	}
+	return err
+}
+
+func (s *sender) single(ctx context.Context) error {
+	n := s.numbers[0]
+	s.request = s.fleet.traffic.AppendPost(s.request[:0], n)
+	answer, err := s.caller.Do(ctx, s.request, nil)
+	switch {
+	case err != nil:
+		return err
+	case answer.OK():
+		s.fate(n, caller.Acknowledged, caller.Problem{})
+	default:
+		s.fate(n, caller.Refused, answer.Problem())
+	}
+	return nil
+}
+
+func (s *sender) bulk(ctx context.Context) error {
+	s.taken = 0
+	d := caller.Delivery{Row: s.fleet.traffic.AppendRow, Fate: s.fate, Pause: rowsAgain, Tries: rowsTries}
+	sum, err := d.Deliver(ctx, s.caller, s.numbers)
+	if err == nil && sum.Accepted+sum.Duplicates != s.taken {
+		err = fmt.Errorf("the api says it has %d new and %d known ones of %d readings that it took", sum.Accepted, sum.Duplicates, s.taken)
+	}
+	return err
+}
+
+func (s *sender) fate(n int, fate caller.Fate, why caller.Problem) {
+	s.fleet.fates[n] = fate
+	if fate == caller.Acknowledged {
+		s.taken++
+		s.fleet.acknowledged.Add(1)
+		return
+	}
+	s.fleet.refusals.Add(why)
+}
+
+func (f *fleet) sayProgress(begun time.Time, quit <-chan struct{}) {
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for before := int64(0); ; {
+		select {
+		case <-quit:
+			return
+		case <-ticker.C:
+		}
+		refused := f.refusals.Total()
+		done := f.acknowledged.Load() + f.uncertain.Load() + int64(refused)
+		f.say("%5s  %3d %%  %s acknowledged  %s/s  p99 %s  %s refused  %s sent again",
+			time.Since(begun).Round(progressEvery), done*100/int64(f.traffic.Len()), caller.Grouped(f.acknowledged.Load()),
+			caller.Grouped(done-before), latency.Short(f.taken.Summary().P99), caller.Grouped(refused), caller.Grouped(f.again.Load()))
+		before = done
+	}
+}
+
+// report says what came of all readings.
+func (f *fleet) report(took time.Duration) {
+	acknowledged := f.acknowledged.Load()
+	f.say("%s readings acknowledged in %s: %s/s; %s refused, %s without a final answer, %s requests sent again",
+		caller.Grouped(acknowledged), took.Round(time.Millisecond), caller.Grouped(acknowledged*int64(time.Second)/max(1, int64(took))),
+		caller.Grouped(f.refusals.Total()), caller.Grouped(f.uncertain.Load()), caller.Grouped(f.again.Load()))
+	what := "a reading"
+	if f.settings.mode == modeBulk {
+		what = "a body of " + caller.Grouped(f.settings.rows)
+	}
+	f.say("from when %s was due to its final answer: %s", what, f.taken.Summary())
+	if codes := f.refusals.Say(f.say); slices.Contains(codes, meter.CodeMeterNotFound) && !f.settings.register {
+		f.say("  -register registers the meters first")
+	}
+}

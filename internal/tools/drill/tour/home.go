@@ -1,0 +1,239 @@
+package tour
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dsnet/try"
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
+)
+
+// home is one household of the demo: what its meter sends and, by the sums of
+// the source's intervals, what the api must answer about it.
+type home struct {
+	id       meter.ID
+	source   households.Household
+	first    meter.Slot // on which half hour 0 of the source falls
+	placed   households.Shifted
+	accepted []meter.Reading // in order of time
+}
+
+// within returns the readings that the api has taken in a window.
+func (h *home) within(w meter.Window) []meter.Reading {
+	from, _ := slices.BinarySearchFunc(h.accepted, w.From, bySlot)
+	to, _ := slices.BinarySearchFunc(h.accepted, w.To+1, bySlot)
+	return h.accepted[from:max(from, to)]
+}
+
+func bySlot(r meter.Reading, s meter.Slot) int { return int(r.Slot) - int(s) }
+
+// used sums what the source says was used after from and up to to.
+func (h *home) used(from, to meter.Slot) (sum decimal.Decimal) {
+	for _, interval := range h.source.Intervals {
+		if end := h.first + meter.Slot(interval.End); from < end && end <= to {
+			sum = sum.Add(interval.Energy)
+		}
+	}
+	return sum
+}
+
+// gaps returns the household's missing half hours up to last.
+func (h *home) gaps(last meter.Slot) (gaps []households.Gap) {
+	for _, g := range h.source.Gaps() {
+		if left := int(last-h.first) - g.First + 1; left > 0 {
+			gaps = append(gaps, households.Gap{First: g.First, HalfHours: min(g.HalfHours, left)})
+		}
+	}
+	return gaps
+}
+
+// consumption is what the api answers for a period, and for a bill.
+type consumption struct {
+	StartReading     decimal.Decimal `json:"start_reading"`
+	EndReading       decimal.Decimal `json:"end_reading"`
+	Consumption      decimal.Decimal `json:"consumption"`
+	StartTime        string          `json:"start_time"`
+	EndTime          string          `json:"end_time"`
+	Readings         int             `json:"readings"`
+	ExpectedReadings int             `json:"expected_readings"`
+	Complete         bool            `json:"complete"`
+}
+
+// consumption is what the api must answer for a window of which the grid points
+// up to until are expected; false if it has too few readings for an answer.
+func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) (consumption, bool) {
+	taken := h.within(w)
+	if len(taken) < 2 {
+		return consumption{}, false
+	}
+	from, to := taken[0].Slot, taken[len(taken)-1].Slot
+	expected := w.Until(until).Points()
+	return consumption{
+		StartReading: opening.Add(h.used(0, from)), EndReading: opening.Add(h.used(0, to)),
+		Consumption: h.used(from, to),
+		StartTime:   zone.Stamp(from), EndTime: zone.Stamp(to),
+		Readings: len(taken), ExpectedReadings: expected, Complete: len(taken) == expected,
+	}, true
+}
+
+const consumptionHeader = "from             to               start_reading  end_reading    kWh used  readings"
+
+// String writes every field exactly: two that are written alike are equal.
+func (c consumption) String() string {
+	readings := fmt.Sprintf("%d of %d", c.Readings, c.ExpectedReadings)
+	switch {
+	case c.Complete && c.Readings == c.ExpectedReadings:
+		readings = fmt.Sprintf("all %d", c.Readings)
+	case c.Complete:
+		readings += ", said to be complete"
+	}
+	return fmt.Sprintf("%-16s %-16s %13s %12s %11s  %s",
+		minutes(c.StartTime), minutes(c.EndTime), c.StartReading, c.EndReading, c.Consumption, readings)
+}
+
+// minutes leaves the T and the seconds, which are none on the grid, out of a stamp.
+func minutes(stamp string) string {
+	if len(stamp) < len(time.DateTime) {
+		return stamp
+	}
+	return strings.Replace(stamp[:16]+stamp[19:], "T", " ", 1)
+}
+
+// periods are all that can be asked for.
+var periods = []string{"last_30min", "today", "this_week", "this_month", "last_month", "custom"}
+
+// window is what a period means to a household when the present lies in the half
+// hour that began at now.
+func (t *tour) window(h *home, period string, now meter.Slot) meter.Window {
+	today := t.zone.DayOf(now)
+	switch period {
+	case "last_30min":
+		if len(h.within(meter.Window{From: now, To: now})) == 0 {
+			now-- // its closing reading has not arrived yet
+		}
+		return meter.Window{From: now - 1, To: now}
+	case "today":
+		return t.zone.DayWindow(today)
+	case "this_week":
+		return t.zone.WeekWindow(today)
+	case "this_month":
+		return t.zone.MonthWindow(today.CalendarMonth())
+	case "last_month":
+		return t.zone.MonthWindow(today.CalendarMonth().Add(-1))
+	default: // custom: from the 10th to the 20th of last month
+		first := t.lastMonth.FirstDay()
+		return meter.Window{From: t.zone.DayStart(first.AddDays(9)), To: t.zone.DayStart(first.AddDays(19))}
+	}
+}
+
+// said is what the api answered, as it is and in a table, and in which half hour it was
+// asked.
+type said struct {
+	answer, row string
+	now         meter.Slot
+}
+
+// ask asks for a household's period and compares the answer with the source.
+func (t *tour) ask(h *home, period string) said {
+	query := url.Values{"meter_id": {string(h.id)}, "period": {period}}
+	for {
+		now := t.zone.Floor(t.now())
+		w := t.window(h, period, now)
+		if period == "custom" {
+			query.Set("start", t.zone.Stamp(w.From))
+			query.Set("end", t.zone.Stamp(w.To))
+		}
+		got := try.E1(t.api.Get(t.ctx, "/get_consumption", query))
+		if t.zone.Floor(t.now()) != now {
+			continue // the half hour turned: nobody knows which one was answered
+		}
+		want, enough := h.consumption(t.zone, w, now)
+		return said{got.String(), t.compare(fmt.Sprintf("%s of %s", period, h.id), got, want, enough, meter.CodeNotEnoughReadings), now}
+	}
+}
+
+// compare checks an answer against the source; if there is nothing to answer it must be
+// a 404 with the code absent. It returns the answer as a row of a table.
+func (t *tour) compare(what string, got caller.Answer, want consumption, present bool, absent meter.Code) (row string) {
+	t.compared++
+	var c consumption
+	switch err := got.Into(what, &c); {
+	case !present:
+		if got.Status != http.StatusNotFound || got.Code() != absent {
+			t.differ("%s: the api says %s, where it should be 404 %s", what, got, absent)
+		}
+	case err != nil:
+		t.differ("%v, where the source gives %s", err, want)
+	case c.String() != want.String():
+		t.differ("%s: the api says\n%s\nthe source\n%s", what, c, want)
+	}
+	if !got.OK() {
+		return got.String()
+	}
+	return c.String()
+}
+
+// askAll asks for every period of every household.
+func (t *tour) askAll() map[string]said {
+	all := map[string]said{}
+	for _, h := range t.homes {
+		for _, period := range periods {
+			all[string(h.id)+" "+period] = t.ask(h, period)
+		}
+	}
+	return all
+}
+
+// showConsumption prints the table of one household and remembers all answers.
+func (t *tour) showConsumption() {
+	t.before = t.askAll()
+	t.say("period      %s", consumptionHeader)
+	for _, period := range periods {
+		t.say("%-11s %s", period, t.before[string(t.homes[0].id)+" "+period].row)
+	}
+	t.say("%d answers, for %d households and %d periods, compared with the source.", len(t.before), len(t.homes), len(periods))
+}
+
+// showSameAnswers asks everything again and compares it with what was said before.
+func (t *tour) showSameAnswers() {
+	after := t.askAll()
+	same, turned := 0, 0
+	for key, a := range after {
+		b := t.before[key]
+		switch {
+		case a.now != b.now:
+			turned++
+		case a.answer == b.answer:
+			same++
+		default:
+			t.differ("%s: before the clearing the api said %s, after it %s", key, b.answer, a.answer)
+		}
+	}
+	t.say("%d of %d answers are the same, byte for byte, now that the month is cleared from memory.", same, len(after))
+	if turned > 0 {
+		t.say("%d were asked in another half hour and so compared with the source alone.", turned)
+	}
+}
+
+// showBills prints one household's bill of last month and compares all of them.
+func (t *tour) showBills() {
+	w := t.zone.MonthWindow(t.lastMonth)
+	for i, h := range t.homes {
+		got := try.E1(t.api.Get(t.ctx, "/get_last_month_bill", url.Values{"meter_id": {string(h.id)}}))
+		want, present := h.consumption(t.zone, w, w.To)
+		row := t.compare("the bill of "+string(h.id), got, want, present, meter.CodeBillNotFound)
+		if i == 0 {
+			t.say("bill        %s", consumptionHeader)
+			t.say("%-11s %s", t.lastMonth, row)
+		}
+	}
+	t.say("%d bills compared with the source.", len(t.homes))
+}

@@ -1,0 +1,218 @@
+// Package tour runs the whole suite on the real readings of twelve households, in well
+// under a minute, and ends by itself.
+//
+// It starts the three programs on free ports and a fresh folder, posts last
+// month and this month up to now as meters would, has daily and monthly archive
+// and bill them, and prints what a household then sees. Every number that the
+// api answers is compared with the sums of the source data: if one differs, or a reading is
+// lost, that is an error.
+package tour
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dsnet/try"
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/households"
+	"meterledger/internal/tools/suite/programs"
+)
+
+const (
+	defaultTimezone = "Asia/Singapore"
+	columnsMax      = 100
+)
+
+// opening is what every meter showed before its first interval, in kWh.
+var opening = decimal.NewFromInt(1000)
+
+// errDiffers says that something the api did is not what the source gives.
+var errDiffers = errors.New("the api and the source data do not agree")
+
+// Run is the tool.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	started := time.Now()
+	flags := programs.NewFlags("drill tour", "real households through the whole suite", stderr)
+	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
+	dir := flags.String("dir", ".demo", "folder of the demo's own, made afresh")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	zone, err := meter.LoadZone(cmp.Or(os.Getenv("TIMEZONE"), defaultTimezone))
+	if err != nil {
+		return fmt.Errorf("TIMEZONE: %w", err)
+	}
+	defer try.Handle(&err)
+	t := newTour(stdout, zone, time.Now, try.E1(households.Load()))
+	try.E(freshFolder(*dir))
+	t.archiveDir, t.log = filepath.Join(*dir, archiveName), filepath.Join(*dir, "suite.log")
+	log := try.E1(os.Create(t.log))
+	defer func() { err = errors.Join(err, log.Close()) }()
+	defer try.HandleF(&err, func() { err = fmt.Errorf("%w (the programs' log is %s)", err, t.log) })
+	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: settings(*dir, zone), Out: log}))
+	t.api, t.daily, t.monthly = callerOf(suite.API.URL), callerOf(suite.Daily.URL), callerOf(suite.Monthly.URL)
+	try.E(errors.Join(t.run(ctx), suite.Stop()))
+	t.farewell(*dir, time.Since(started))
+	return nil
+}
+
+// settings puts the suite into dir, on free ports, and leaves every run to the
+// demo. Settings of the user's own must not reach it.
+func settings(dir string, zone *meter.Zone) []string {
+	return []string{
+		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
+		"DATA_DIR=" + filepath.Join(dir, dataName), "ARCHIVE_DIR=" + filepath.Join(dir, archiveName),
+		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
+		"TIMEZONE=" + zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
+	}
+}
+
+// tour is one run of the demo against a suite that is running. Its acts end it at the
+// first request that is not answered.
+type tour struct {
+	ctx  context.Context
+	out  io.Writer
+	zone *meter.Zone
+	now  func() time.Time
+
+	pieceAgain time.Duration // how long a meter waits before it sends rows again
+
+	api, daily, monthly *caller.Caller // one connection to each
+	archiveDir, log     string         // where the archives and the programs' log are
+
+	homes     []*home // in the order of their ids
+	lastMonth meter.Month
+	last      meter.Slot // the last half hour that is past
+
+	before      map[string]said // every answer before the month was cleared
+	compared    int             // answers
+	rows        int             // of archives
+	differences int
+}
+
+// newTour places the households so that the source's first stamp falls on the
+// 1st of last month 00:00.
+func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []households.Household) *tour {
+	t := &tour{out: out, zone: zone, now: now, pieceAgain: pieceAgain, last: zone.Floor(now())}
+	t.lastMonth = zone.MonthOf(t.last).Add(-1)
+	first := zone.DayStart(t.lastMonth.FirstDay())
+	for _, source := range sample {
+		placed := households.Shift(meter.ID(source.ID), source.Registers(opening), first, t.last)
+		t.homes = append(t.homes, &home{id: meter.ID(source.ID), source: source, first: first, placed: placed})
+	}
+	return t
+}
+
+// callerOf returns one that speaks as a meter or an app does: plainly, over one
+// connection, knowing nothing of a program but its address.
+func callerOf(url string) *caller.Caller {
+	return &caller.Caller{Host: strings.TrimPrefix(url, "http://")}
+}
+
+// run goes through the demo and returns errDiffers if a number was wrong.
+func (t *tour) run(ctx context.Context) (err error) {
+	defer try.Handle(&err)
+	t.ctx = ctx
+	for _, c := range []*caller.Caller{t.api, t.daily, t.monthly} {
+		defer c.Close()
+	}
+	t.say("Real half-hourly data of %d London households (UK Power Networks, London Datastore, CC BY 4.0),", len(t.homes))
+	t.say("turned into registers that open at %s kWh and shifted to last month and this one:", opening)
+	t.say("%s to %s, %s.", minutes(t.zone.Stamp(t.homes[0].first)), minutes(t.zone.Stamp(t.last)), t.zone)
+	for i, act := range []struct {
+		title string
+		do    func()
+	}{
+		{"The programs", t.showPrograms},
+		{"Accounts", t.registerAll},
+		{"Readings, posted over HTTP as meters would, up to now", t.feed},
+		{"Half hours that the source lacks", t.showGaps},
+		{"Readings that no meter should send", t.postMistakes},
+		{"What " + string(t.homes[0].id) + " used", t.showConsumption},
+		{"Maintenance, asked of daily and monthly", t.maintain},
+		{"The same questions again", t.showSameAnswers},
+		{"Last month's bill of " + string(t.homes[0].id), t.showBills},
+	} {
+		t.say("\n%d. %s", i+1, act.title)
+		act.do()
+	}
+	if t.differences > 0 {
+		return fmt.Errorf("%w: %d differences, marked with !! above", errDiffers, t.differences)
+	}
+	return nil
+}
+
+func (t *tour) showPrograms() {
+	t.say("api http://%s   daily http://%s   monthly http://%s", t.api.Host, t.daily.Host, t.monthly.Host)
+	t.say("their log is %s", t.log)
+}
+
+// showGaps names what the source lacks, so that nobody takes it for lost.
+func (t *tour) showGaps() {
+	total := 0
+	t.say("household  missing  from (how many in a row)")
+	for _, h := range t.homes {
+		var names []string
+		missing := 0
+		for _, g := range h.gaps(t.last) {
+			missing += g.HalfHours
+			names = append(names, fmt.Sprintf("%s (%d)", minutes(t.zone.Stamp(h.first+meter.Slot(g.First))), g.HalfHours))
+		}
+		if left := h.first + meter.Slot(h.source.Intervals[len(h.source.Intervals)-1].End); left < t.last {
+			names = append(names, "left the trial after "+minutes(t.zone.Stamp(left)))
+		}
+		total += missing
+		t.wrap(fmt.Sprintf("%-10s %7d  ", h.id, missing), names)
+	}
+	t.say("%-10s %7d  never posted: the answers that span them are not complete", "total", total)
+}
+
+// farewell sums up and says how to look around.
+func (t *tour) farewell(dir string, took time.Duration) {
+	settings := fmt.Sprintf("DATA_DIR=%s ARCHIVE_DIR=%s", filepath.Join(dir, dataName), t.archiveDir)
+	if t.zone.String() != defaultTimezone {
+		settings += " TIMEZONE=" + t.zone.String()
+	}
+	t.say("\nNothing was lost or bent: %d answers and %d archive rows are exactly what the source gives.", t.compared, t.rows)
+	t.say("It took %s. To look around, run the suite on what the demo left:", took.Round(time.Second/10))
+	t.say("\n  %s make run", settings)
+	t.say("\nand open http://localhost:8000/docs")
+}
+
+// say prints a line.
+func (t *tour) say(format string, args ...any) {
+	// If nobody can read it, the broken pipe's signal ends the demo.
+	_, _ = fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+// differ prints a difference and counts it.
+func (t *tour) differ(format string, args ...any) {
+	t.differences++
+	t.say("!! "+format, args...)
+}
+
+// wrap prints words after an indent, broken so that they fit the columns.
+func (t *tour) wrap(indent string, words []string) {
+	line, blank := indent, strings.Repeat(" ", utf8.RuneCountInString(indent))
+	for i, word := range words {
+		if i > 0 && utf8.RuneCountInString(line+" "+word) > columnsMax {
+			t.say("%s", line)
+			line = blank
+		} else if i > 0 {
+			line += " "
+		}
+		line += word
+	}
+	t.say("%s", strings.TrimRight(line, " "))
+}

@@ -1,0 +1,259 @@
+// Package witness is what the callers of an api remember of their own accord: what
+// they sent, and what they were told. It is compared with what the api says later.
+//
+// A reading that was acknowledged must be there, to the digit. One that was sent
+// and not answered may be there or not, but whole. Nothing else may be there. Once
+// a comparison has found an unanswered reading it must stay, and once it has
+// missed one that may not come by itself any more.
+package witness
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/shopspring/decimal"
+
+	"meterledger/internal/meter"
+)
+
+// Reading is a reading as it is written in a CSV row.
+type Reading struct {
+	Meter    meter.ID
+	Stamp    string // local time, YYYY-MM-DDTHH:MM:SS: the order of texts is that of time
+	Register string
+}
+
+// Account is the registration of a meter.
+type Account struct {
+	Meter                    meter.ID
+	Owner, Address, Recorded string // Recorded is when the api says it was registered
+}
+
+func (a Account) String() string {
+	return fmt.Sprintf("%q of %q, registered at %q", a.Owner, a.Address, a.Recorded)
+}
+
+// Log is what was sent and told. Its methods may be called from several goroutines.
+type Log struct {
+	mu       sync.Mutex // guards all below
+	readings map[meter.ID]map[string]*claim
+	accounts map[meter.ID]*registration
+}
+
+// claim is what is known of something that was sent: of one meter's reading of one half
+// hour, of which a meter sends one register, however often, or of an account.
+type claim struct {
+	register   string
+	told       bool // it was acknowledged, or seen
+	unanswered int  // how often it was sent without an answer
+}
+
+func (c *claim) answer(taken bool) {
+	c.unanswered--
+	c.told = c.told || taken
+}
+
+type registration struct {
+	claim
+
+	account Account // Recorded is "" until it was seen
+}
+
+// New returns an empty log.
+func New() *Log {
+	return &Log{readings: make(map[meter.ID]map[string]*claim), accounts: make(map[meter.ID]*registration)}
+}
+
+// Send notes that a reading is about to be sent.
+func (l *Log) Send(r Reading) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.readings[r.Meter] == nil {
+		l.readings[r.Meter] = make(map[string]*claim)
+	}
+	c := l.readings[r.Meter][r.Stamp]
+	if c == nil {
+		c = &claim{register: r.Register}
+		l.readings[r.Meter][r.Stamp] = c
+	}
+	if c.register != r.Register {
+		panic("BUG: two registers were sent for " + string(r.Meter) + " at " + r.Stamp)
+	}
+	c.unanswered++
+}
+
+// Acknowledge notes that a reading that was sent was answered with success.
+func (l *Log) Acknowledge(r Reading) { l.answer(r, true) }
+
+// Refuse notes that a reading that was sent was answered with an error that says it
+// was not taken.
+func (l *Log) Refuse(r Reading) { l.answer(r, false) }
+
+func (l *Log) answer(r Reading, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readings[r.Meter][r.Stamp].answer(taken)
+}
+
+// Told reports whether a reading was acknowledged or seen.
+func (l *Log) Told(r Reading) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.readings[r.Meter][r.Stamp]
+	return c != nil && c.told
+}
+
+// SendAccount notes that an account is about to be registered.
+func (l *Log) SendAccount(a Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.accounts[a.Meter] == nil {
+		l.accounts[a.Meter] = &registration{account: a}
+	}
+	l.accounts[a.Meter].unanswered++
+}
+
+// AcknowledgeAccount notes that an account was registered, or was before.
+func (l *Log) AcknowledgeAccount(id meter.ID) { l.answerAccount(id, true) }
+
+// RefuseAccount notes that an account was not registered.
+func (l *Log) RefuseAccount(id meter.ID) { l.answerAccount(id, false) }
+
+func (l *Log) answerAccount(id meter.ID, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accounts[id].answer(taken)
+}
+
+// ToldAccount reports whether an account was acknowledged or seen.
+func (l *Log) ToldAccount(id meter.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.accounts[id]
+	return r != nil && r.told
+}
+
+// Counts says how much a log holds.
+type Counts struct {
+	Told       int // readings that were acknowledged, or seen
+	Unanswered int // readings that were sent, and nobody knows
+	Accounts   int // that were acknowledged, or seen
+}
+
+// Counts returns how much the log holds.
+func (l *Log) Counts() (n Counts) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, claims := range l.readings {
+		for _, c := range claims {
+			switch {
+			case c.told:
+				n.Told++
+			case c.unanswered > 0:
+				n.Unanswered++
+			}
+		}
+	}
+	for _, r := range l.accounts {
+		if r.told {
+			n.Accounts++
+		}
+	}
+	return n
+}
+
+// Span is a span of time, both ends included.
+type Span struct{ From, To string }
+
+// Always is all of the time.
+var Always = Span{"", "9999"}
+
+func (s Span) contains(stamp string) bool { return s.From <= stamp && stamp <= s.To }
+
+// Compare holds all the readings that were found of a meter in a span against the
+// log. Nothing may be under way meanwhile: what was sent without an answer is
+// settled by what is found.
+func (l *Log) Compare(id meter.ID, span Span, found []Reading) []Violation {
+	return l.compare(id, span, found, true)
+}
+
+// Check is Compare without settling: for a copy that need not hold what it was not
+// told of, such as an archive.
+func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
+	return l.compare(id, span, found, false)
+}
+
+func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wrong []Violation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	claims := l.readings[id]
+	seen := make(map[string]bool, len(found))
+	for _, r := range found {
+		c := claims[r.Stamp]
+		switch {
+		case seen[r.Stamp]:
+			wrong = append(wrong, Violation{Doubled, id, r.Stamp, "", r.Register})
+		case c == nil || !c.told && c.unanswered == 0 || !span.contains(r.Stamp):
+			wrong = append(wrong, Violation{Invented, id, r.Stamp, "", r.Register})
+		case !sameNumber(c.register, r.Register):
+			wrong = append(wrong, Violation{Altered, id, r.Stamp, c.register, r.Register})
+		}
+		seen[r.Stamp] = true
+	}
+	for _, stamp := range slices.Sorted(maps.Keys(claims)) {
+		c := claims[stamp]
+		if !span.contains(stamp) {
+			continue
+		}
+		if c.told && !seen[stamp] {
+			wrong = append(wrong, Violation{Lost, id, stamp, c.register, ""})
+		}
+		if settle {
+			c.told, c.unanswered = c.told || seen[stamp], 0
+		}
+	}
+	return wrong
+}
+
+// accountStamp stands where a violation of a reading names its time.
+const accountStamp = "account"
+
+// CompareAccount holds the account that was found of a meter, nil if there is none,
+// against the log, and settles an unanswered one as Compare does.
+func (l *Log) CompareAccount(id meter.ID, found *Account) []Violation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.accounts[id]
+	if r == nil {
+		r = &registration{}
+	}
+	want := r.account
+	switch {
+	case found == nil && r.told:
+		return []Violation{{Lost, id, accountStamp, want.String(), ""}}
+	case found == nil:
+		r.unanswered = 0
+		return nil
+	case !r.told && r.unanswered == 0:
+		return []Violation{{Invented, id, accountStamp, "", found.String()}}
+	case want.Recorded == "":
+		want.Recorded = found.Recorded // the first to say so is believed
+	}
+	if want != *found {
+		return []Violation{{Altered, id, accountStamp, want.String(), found.String()}}
+	}
+	r.account, r.claim = want, claim{told: true}
+	return nil
+}
+
+// sameNumber compares two registers as numbers; zeros at the end may go.
+func sameNumber(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, errX := decimal.NewFromString(a)
+	y, errY := decimal.NewFromString(b)
+	return errX == nil && errY == nil && x.Equal(y)
+}
