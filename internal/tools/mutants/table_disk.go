@@ -70,7 +70,7 @@ func journal() []mutant {
 		},
 		{
 			"a gap in the sequence is not noticed",
-			[]edit{{replay, "if sequence != at.Sequence+1 {", "if at.Sequence = sequence - 1; sequence != at.Sequence+1 {"}},
+			[]edit{{replay, "if sequence != at.Sequence+1 {", "if at.Sequence = sequence - 1; sequence == 0 {"}, {replay, "if sequence == from {", "if sequence >= from {"}},
 			folder,
 			[]string{"TestADamagedJournalIsRefusedAtThePlace", "TestReplayingFromWhatIsGoneIsRefused"},
 		},

@@ -2,26 +2,22 @@ package main
 
 // committer is about what is answered, and when.
 func committer() []mutant {
-	const file, batch, folder = "internal/ledger/committer.go", "internal/ledger/batch.go", "internal/ledger"
+	const file, alone, batch, folder = "internal/ledger/committer.go", "internal/ledger/alone.go", "internal/ledger/batch.go", "internal/ledger"
 	return []mutant{
 		{
 			"answered before the fsync",
 			[]edit{{
-				file, "\t\tif err := c.write(b); err != nil {\n\t\t\tc.fail(err)\n\t\t\treturn\n\t\t}\n\t\tc.written <- b\n",
-				"\t\tpayload := append([]byte(nil), b.payload...)\n\t\tb.end = c.journal.End()\n\t\tc.written <- b\n" +
-					"\t\tif len(payload) > 0 {\n\t\t\t_, _ = c.journal.Append(payload)\n\t\t}\n",
+				alone, "if end, err = a.journal.Append(g.payload); err != nil {\n\t\t\treturn err\n\t\t}\n",
+				"payload := append([]byte(nil), g.payload...)\n\t\tdefer func() {\n\t\t\tif _, err = a.journal.Append(payload); err != nil {\n\t\t\t\treturn\n\t\t\t}\n\t\t}()\n",
 			}},
 			folder,
-			[]string{"TestNobodyIsAnsweredBeforeTheDisk"},
+			[]string{"TestNobodyIsAnsweredBeforeTheDisk", "TestTheOrderOfANodeAloneIsOne"},
 		},
 		{
 			"answered although the fsync failed",
-			[]edit{
-				{file, "if _, err := c.journal.Append(b.payload); err != nil {", "if _, err := c.journal.Append(b.payload); err != nil && b.entries == 0 {"},
-				{file, "\tcase <-c.journal.Failed():\n\t\tc.fail(c.journal.Failure())\n\t\treturn false\n", ""},
-			},
+			[]edit{{alone, "if end, err = a.journal.Append(g.payload); err != nil {", "if end, err = a.journal.Append(g.payload); err != nil && g.entries == 0 {"}},
 			folder,
-			[]string{"TestNothingIsAcknowledgedThatTheDiskDidNotTake"},
+			[]string{"TestNothingIsAcknowledgedThatTheDiskDidNotTake", "TestTheOrderOfANodeAloneIsOne"},
 		},
 		{
 			"answered by the check before the journal",
