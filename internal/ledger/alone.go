@@ -7,8 +7,8 @@ import (
 	"meterledger/internal/journal"
 )
 
-// aloneBatchBytesMax is about as much as bulk senders can have under way. At 256 KiB a
-// bulk was a quarter slower on a disk whose fsync takes 30 ms.
+// aloneBatchBytesMax is about as much as one bulk sender can have under way. With 256 KiB
+// and an fsync of 30 ms a bulk brought in 1.2 million rows/s instead of 1.7.
 const aloneBatchBytesMax = 1 << 20
 
 // alone is the order of a node without others: what is written to the journal on this
