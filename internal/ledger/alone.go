@@ -7,8 +7,9 @@ import (
 	"meterledger/internal/journal"
 )
 
-// aloneBatchBytesMax is how much one fsync is shared by.
-const aloneBatchBytesMax = 256 << 10
+// aloneBatchBytesMax is about as much as one bulk sender can have under way. With 256 KiB
+// and an fsync of 30 ms a bulk brought in 1.2 million rows/s instead of 1.7.
+const aloneBatchBytesMax = 1 << 20
 
 // alone is the order of a node without others: what is written to the journal on this
 // disk first comes first. While one batch is fsynced, the one before it is applied.

@@ -34,7 +34,7 @@ type committer struct {
 	room  room
 	space *space
 	queue chan *commit
-	next  *commit // taken from the queue, and gathered next; touched by the gatherer alone
+	carry *commit // taken from the queue and too much for the last batch: the first of the next; touched by sendAll alone
 	quit  chan struct{}
 	ended sync.WaitGroup
 	applier
@@ -69,7 +69,7 @@ func (c *committer) enqueue(ctx context.Context, k *commit, p patience) error {
 // reserve takes room for a commit of at most so many bytes of payload. It must be
 // pushed, or released, afterwards.
 func (c *committer) reserve(ctx context.Context, k *commit, payloadBytes int, p patience) error {
-	k.bytes = commitBytes + payloadBytes
+	k.bytes = requestBytes + payloadBytes
 	err := c.room.take(ctx, k.bytes, p, c.order.failed())
 	select {
 	case <-c.order.failed():
@@ -136,11 +136,11 @@ func (c *committer) sendAll() {
 // nothing is left and nothing more will come, or nothing more can be written.
 func (c *committer) gather(g *gathered) bool {
 	g.reset()
-	if c.next == nil {
+	if c.carry == nil {
 		select {
 		case <-c.order.failed():
 			return false
-		case c.next = <-c.queue:
+		case c.carry = <-c.queue:
 		case <-c.quit:
 		}
 	}
@@ -152,18 +152,19 @@ func (c *committer) gather(g *gathered) bool {
 
 // takeWaiting adds what is queued now and fits.
 func (c *committer) takeWaiting(g *gathered) {
+	bytesMax := c.order.batchBytesMax()
 	for {
-		if c.next == nil {
+		if c.carry == nil {
 			select {
-			case c.next = <-c.queue:
+			case c.carry = <-c.queue:
 			default:
 				return
 			}
 		}
-		if !g.add(c.next, c.order.batchBytesMax()) {
+		if !g.add(c.carry, bytesMax) {
 			return
 		}
-		c.next = nil
+		c.carry = nil
 	}
 }
 
@@ -174,7 +175,7 @@ func (c *committer) refuse(g *gathered) {
 	g.reset()
 	for _, k := range commits {
 		if !k.deferred {
-			g.add(k, commitBytesMax)
+			g.add(k, c.order.batchBytesMax())
 			continue
 		}
 		k.err = errDiskFull

@@ -13,16 +13,16 @@ const (
 	// are answered 503.
 	queueBytesMax = 16 << 20
 	// bulkBytesMax is how much of that bulk senders can fill before they are slowed
-	// down: what a single reading may have to wait behind.
+	// down: a single reading may have to wait behind as much.
 	bulkBytesMax = 4 << 20
-	// commitBytes is what a commit counts for besides its payload: about what the
+	// requestBytes is what a commit counts for besides its payload: about what the
 	// request that waits for it costs.
-	commitBytes = 4 << 10
+	requestBytes = 4 << 10
 	// queueLength is how many commits fit into the queue, whatever their size.
-	queueLength = queueBytesMax / commitBytes
+	queueLength = queueBytesMax / requestBytes
 )
 
-// patience says what becomes of a commit that there is no room for.
+// patience says what becomes of a commit if there is no room for it.
 type patience struct {
 	bytesMax int  // how full the queue may be with it
 	wait     bool // for room; else it is refused
