@@ -51,19 +51,20 @@ func BeginJSON(w http.ResponseWriter) { writeHeader(w, typeJSON) }
 
 func writeBody(w http.ResponseWriter, contentType []string, status int, body []byte) {
 	body = append(body, '\n') // for terminals
-	writeHeader(w, contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	writeHeader(w, contentType).Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a failed write means that the caller has gone
 }
 
-func writeHeader(w http.ResponseWriter, contentType []string) {
+// writeHeader sets what every answer has, and returns the header.
+func writeHeader(w http.ResponseWriter, contentType []string) http.Header {
 	header := w.Header()
 	header["Content-Type"] = contentType
 	header["X-Content-Type-Options"] = noSniffing
-	if header.Get("Cache-Control") == "" {
+	if len(header["Cache-Control"]) == 0 {
 		header["Cache-Control"] = keepNothing
 	}
+	return header
 }
 
 // Constant is a JSON answer of status 200 that is always the same. It is encoded
@@ -81,8 +82,7 @@ func NewConstant(body any) Constant {
 
 // Write answers.
 func (c Constant) Write(w http.ResponseWriter) {
-	writeHeader(w, typeJSON)
-	w.Header()["Content-Length"] = c.length
+	writeHeader(w, typeJSON)["Content-Length"] = c.length
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(c.body) // as in writeBody
 }

@@ -37,7 +37,8 @@ import (
 // parse. Every error is a *meter.Error, or holds the *http.MaxBytesError that
 // WriteError knows.
 func Bind(r *http.Request, zone *meter.Zone, into any) error {
-	b := newBinder(into)
+	var b binder
+	b.fill(into)
 	if err := b.request(r); err != nil {
 		return err
 	}
@@ -51,7 +52,8 @@ func Bind(r *http.Request, zone *meter.Zone, into any) error {
 
 // BindQuery is Bind for a request whose body is something else than parameters.
 func BindQuery(r *http.Request, zone *meter.Zone, into any) error {
-	b := newBinder(into)
+	var b binder
+	b.fill(into)
 	if err := b.request(r); err != nil {
 		return err
 	}
@@ -60,7 +62,8 @@ func BindQuery(r *http.Request, zone *meter.Zone, into any) error {
 
 // BindJSON is Bind for one JSON object that is not a request's body.
 func BindJSON(object []byte, zone *meter.Zone, into any) error {
-	b := newBinder(into)
+	var b binder
+	b.fill(into)
 	if err := b.json(object); err != nil {
 		return err
 	}
@@ -76,9 +79,10 @@ type binder struct {
 	values [fieldsMax]string // as they were given
 }
 
-func newBinder(into any) binder {
-	value := reflect.ValueOf(into).Elem()
-	return binder{shape: shapeOf(value.Type()), into: value}
+// fill says what the parameters are put into.
+func (b *binder) fill(into any) {
+	b.into = reflect.ValueOf(into).Elem()
+	b.shape = shapeOf(b.into.Type())
 }
 
 // request collects what stands in the path and in the query.

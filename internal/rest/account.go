@@ -2,9 +2,20 @@ package rest
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/query"
+	"meterledger/internal/store"
 )
 
 type registerAccountRequest struct {
@@ -29,4 +40,103 @@ func (a *app) account(_ context.Context, q *meterRequest) (api.Account, error) {
 		MeterID: account.ID, OwnerName: account.OwnerName, Address: account.Address,
 		RegisteredAt: a.zone.StampTime(account.RegisteredAt),
 	}, err
+}
+
+type metersRequest struct {
+	StaleFor silence      `param:"stale_for"`
+	PageSize pageSize     `param:"page_size"`
+	Cursor   metersCursor `param:"cursor"`
+}
+
+// meters lists meters with their last readings: all, or those that are silent.
+func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) error {
+	page := a.reader.Meters(query.MetersQuery{
+		SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: store.Index(q.Cursor),
+	})
+	answer := api.Meters{Count: len(page.Meters), Results: make([]api.MeterState, 0, len(page.Meters))}
+	for _, m := range page.Meters {
+		answer.Results = append(answer.Results, a.meterState(m))
+	}
+	if page.More {
+		next := metersCursor(page.Next).String()
+		answer.Next = &next
+		linkNext(w, r, next)
+	}
+	httpkit.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (a *app) meterState(m query.MeterState) api.MeterState {
+	state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
+	if m.Reported {
+		at := a.zone.Stamp(m.Latest.Slot)
+		state.LastTime, state.LastReading = &at, &m.Latest.Register
+	}
+	return state
+}
+
+// silence is a whole number of minutes, hours or days: 90m, 24h, 7d.
+type silence time.Duration
+
+// silenceMax is the longest silence that can be asked for, in days.
+const silenceMax = 10_000
+
+func (s *silence) UnmarshalText(text []byte) error {
+	number, unit := string(text[:len(text)-1]), map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[text[len(text)-1]]
+	n, err := strconv.ParseUint(number, 10, 24)
+	d := time.Duration(n) * unit
+	if err != nil || d <= 0 || d > silenceMax*24*time.Hour || strings.HasPrefix(number, "0") {
+		return fmt.Errorf("must be a whole number of minutes, hours or days such as 90m, 24h or 7d, at most %dd", silenceMax)
+	}
+	*s = silence(d)
+	return nil
+}
+
+// metersCursor is the place in the order of registration where a page begins, as
+// four bytes in base64url. That order never changes, and new meters come last.
+type metersCursor store.Index
+
+var errForeignCursor = errors.New("is not one that this api gave")
+
+func (c *metersCursor) UnmarshalText(text []byte) error {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
+	if err != nil || len(b) != 4 {
+		return errForeignCursor
+	}
+	*c = metersCursor(binary.BigEndian.Uint32(b))
+	return nil
+}
+
+func (c metersCursor) String() string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(c)))
+}
+
+type gapsRequest struct {
+	Meter meter.ID    `path:"meter_id"`
+	Month meter.Month `param:"month,required"`
+}
+
+// gaps lists the half hours of a meter's month that have no reading.
+func (a *app) gaps(w http.ResponseWriter, r *http.Request, q *gapsRequest) error {
+	if q.Month.Year < meter.EarliestYear {
+		return meter.Invalid(meter.CodeInvalidParameter, "month", "must not be before the year %d", meter.EarliestYear)
+	}
+	window := a.zone.MonthWindow(q.Month)
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, window, false)
+	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
+		return err
+	}
+	gaps, err := a.reader.Gaps(q.Meter, window)
+	if err != nil {
+		return err
+	}
+	answer := api.Gaps{
+		MeterID: q.Meter, Month: q.Month.String(), Readings: gaps.Readings, ExpectedReadings: gaps.Expected,
+		Missing: gaps.Expected - gaps.Readings, Complete: gaps.Expected == gaps.Readings, Gaps: make([]api.Gap, 0, len(gaps.Runs)),
+	}
+	for _, run := range gaps.Runs {
+		answer.Gaps = append(answer.Gaps, api.Gap{First: a.zone.Stamp(run.From), Last: a.zone.Stamp(run.To), Count: run.Points()})
+	}
+	httpkit.WriteJSON(w, http.StatusOK, answer)
+	return nil
 }
