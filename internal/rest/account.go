@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -12,6 +13,9 @@ type registerAccountRequest struct {
 	Address   string   `param:"address,required" validate:"text"`
 	Meter     meter.ID `param:"meter_id,required"`
 }
+
+// Check makes sure that the rules hold.
+func (q *registerAccountRequest) Check() error { return httpkit.Check(q) }
 
 func (a *app) registerAccount(ctx context.Context, q *registerAccountRequest) (api.AccountCreated, error) {
 	return api.AccountCreated{MeterID: q.Meter, Message: "Account successfully created"},
