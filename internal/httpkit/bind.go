@@ -27,8 +27,9 @@ import (
 //
 // The tag validate has the rules between fields: those of package validator, when
 // (given if another field has a value, and only then) and text, which is the
-// domain's. They come last: the parameters are
-// first collected, then parsed in the order of the fields.
+// domain's. A struct with rules has a method Check() error that returns Check of it.
+// They come last: the parameters are first collected, then parsed in the order of the
+// fields.
 //
 // Parameters come from the query string and, except with GET and HEAD, from
 // the body: a form, a small multipart form, or one JSON object, of 64 KiB at
@@ -159,10 +160,14 @@ func (b *binder) finish(zone *meter.Zone, into any) error {
 		}
 	}
 	if b.ruled {
-		return check(into)
+		return into.(checker).Check()
 	}
 	return nil
 }
+
+// checker is a request struct that has rules. It calls Check itself, so that a program
+// without such a request does not link the validator.
+type checker interface{ Check() error }
 
 func invalid(field, format string, args ...any) error {
 	return meter.Invalid(meter.CodeInvalidParameter, field, format, args...)

@@ -33,6 +33,8 @@ type order struct {
 	Wait    *bool       `param:"wait"`
 }
 
+func (o *order) Check() error { return httpkit.Check(o) }
+
 // span is a string that has a name, as those of a handler have.
 type span string
 
@@ -193,6 +195,8 @@ type visit struct {
 	Day         meter.Day   `param:"day" validate:"required_without=Month,excluded_with=Month"`
 	Month       meter.Month `param:"month" validate:"excluded_if=Kind mend"`
 }
+
+func (v *visit) Check() error { return httpkit.Check(v) }
 
 // visiting routes a query to Bind, as the path's parameters need it.
 func visiting(path, query string) (v visit, err error) {

@@ -6,17 +6,21 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-playground/validator/v10"
 
 	"meterledger/internal/meter"
 )
 
-// rules are those between fields. They are set once and never changed, so they are safe for
-// concurrent use.
-var rules = newRules()
+// rules are those between fields. They are made once and never changed, so they are safe
+// for concurrent use.
+var rules struct {
+	once sync.Once
+	*validator.Validate
+}
 
-func newRules() *validator.Validate {
+func newRules() {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(paramOf)
 	for name, holds := range map[string]validator.Func{
@@ -27,7 +31,7 @@ func newRules() *validator.Validate {
 			panic(fmt.Sprintf("BUG: rule %s: %v", name, err))
 		}
 	}
-	return v
+	rules.Validate = v
 }
 
 // when wants a field to be given if another has a value, and only then. It is
@@ -44,8 +48,9 @@ func paramOf(f reflect.StructField) string {
 	return name
 }
 
-// check returns the first rule that a request struct breaks, as a sentence.
-func check(request any) error {
+// Check returns the first rule that a request struct breaks, as a sentence.
+func Check(request any) error {
+	rules.once.Do(newRules)
 	err := rules.Struct(request)
 	if err == nil {
 		return nil

@@ -60,6 +60,9 @@ func shapeOf(t reflect.Type) *shape {
 		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof"))})
 		s.ruled = s.ruled || f.Tag.Get("validate") != ""
 	}
+	if s.ruled && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {
+		panic(fmt.Sprintf("BUG: %s has rules and no method Check", t))
+	}
 	s.known = strings.Join(known, ", ")
 	shapeByType.Store(t, s)
 	return s

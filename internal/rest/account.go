@@ -24,6 +24,9 @@ type registerAccountRequest struct {
 	Meter     meter.ID `param:"meter_id,required"`
 }
 
+// Check makes sure that the rules hold.
+func (q *registerAccountRequest) Check() error { return httpkit.Check(q) }
+
 func (a *app) registerAccount(ctx context.Context, q *registerAccountRequest) (api.AccountCreated, error) {
 	return api.AccountCreated{MeterID: q.Meter, Message: "Account successfully created"},
 		a.ledger.Register(ctx, q.Meter, q.OwnerName, q.Address)

@@ -18,6 +18,9 @@ type consumptionRequest struct {
 	Compare string           `param:"compare" oneof:"none previous"`
 }
 
+// Check makes sure that the rules hold.
+func (q *consumptionRequest) Check() error { return httpkit.Check(q) }
+
 func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
 	custom := meter.Window{From: q.Start, To: q.End}
 	if q.Period == query.Custom && isEmpty(custom) {

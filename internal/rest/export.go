@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -16,6 +17,9 @@ type exportRequest struct {
 	Date  meter.Day   `param:"date" validate:"required_without=Month,excluded_with=Month"`
 	Month meter.Month `param:"month"`
 }
+
+// Check makes sure that the rules hold.
+func (q *exportRequest) Check() error { return httpkit.Check(q) }
 
 // export writes the raw readings of all meters for a day or a month, as its archive
 // would hold them now.

@@ -20,6 +20,9 @@ type maintenanceRequest struct {
 	DryRun bool         `param:"dry_run"`
 }
 
+// Check makes sure that the rules hold.
+func (q *maintenanceRequest) Check() error { return httpkit.Check(q) }
+
 func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *maintenanceRequest) error {
 	waits := q.Wait == nil || *q.Wait
 	if q.DryRun && !waits {
