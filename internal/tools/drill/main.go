@@ -1,5 +1,5 @@
-// Drill does to the api what meters, households, operators and power cuts do, remembers
-// what it was told, and compares.
+// Drill does to the api what meters, households, operators and power cuts do, remembers what it was told,
+// and compares.
 //
 //	go run ./internal/tools/drill load -register   any number of meters, against a running api
 //	go run ./internal/tools/drill kill -bin DIR    the api killed under load, again and again
