@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"meterledger/internal/mutant"
 )
 
 // Category is the name under which writes are counted by the file system.
@@ -57,9 +55,6 @@ func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend fun
 	if err != nil {
 		_ = fs.Remove(temporary) // what is left of it means nothing
 		return fmt.Errorf("replacing %s: %w", path, err)
-	}
-	if mutant.RenamedUnsynced {
-		return nil
 	}
 	return SyncFolder(fs, fs.PathDir(path))
 }

@@ -24,11 +24,10 @@ var floors = map[string]int{
 }
 
 // sameFloor lists the imports between rooms of one floor that are right all the
-// same: every room of the first floor may speak the language of the domain, and hold a fault.
+// same: every room of the first floor may speak the language of the domain.
 var sameFloor = map[string]bool{
-	"api internal/meter":               true,
-	"internal/config internal/meter":   true,
-	"internal/durable internal/mutant": true,
+	"api internal/meter":             true,
+	"internal/config internal/meter": true,
 }
 
 const (

@@ -7,7 +7,6 @@ import "os"
 // The faults, one of which the environment chooses.
 var (
 	AnsweredBeforeFsync  = chosen("answered-before-fsync")
-	RenamedUnsynced      = chosen("renamed-unsynced")
 	DecreaseAccepted     = chosen("decrease-accepted")
 	LateReadingForgotten = chosen("late-reading-forgotten")
 	ReplacedUnannounced  = chosen("replaced-unannounced")

@@ -61,8 +61,7 @@ func number(v float64) string {
 // pairs are floor and ours, measured in turn.
 type pairs struct{ floor, ours []float64 }
 
-// inTurn measures n pairs. Every other one begins with ours, so that neither is
-// always the first.
+// inTurn measures n pairs. Every other one begins with ours, so that neither is always the first.
 func inTurn(n int, floor, ours func() float64) (p pairs) {
 	for i := range n {
 		if i%2 == 1 {
@@ -91,16 +90,6 @@ func (p pairs) line(what, floor, unit string, aim aim) line {
 		What: what, FloorIs: floor, Floor: medianOf(unit, p.floor), Ours: medianOf(unit, p.ours),
 		Ratio: new(p.ratio()), aim: aim,
 	}
-}
-
-// inverse turns requests a second into milliseconds a request.
-func (p pairs) inverse() pairs {
-	for _, side := range [][]float64{p.floor, p.ours} {
-		for i := range side {
-			side[i] = 1000 / side[i]
-		}
-	}
-	return p
 }
 
 // line is one line of the table.

@@ -15,8 +15,8 @@ import (
 // answerTimeMax is how much longer than its load an answer may take.
 const answerTimeMax = time.Minute
 
-// load is some connections to one server and the requests that go over them. The
-// connections are kept from one run to the next.
+// load is some connections to one server and the requests that go over them. The connections are kept from
+// one run to the next.
 type load struct {
 	server *server
 	conns  []*caller.Conn
@@ -41,8 +41,8 @@ type throughput struct {
 
 func (t throughput) perSecond() float64 { return float64(t.requests) / t.took.Seconds() }
 
-// newLoad connects to a server, over as many connections as the sizes allow. They are
-// closed when the row has been measured.
+// newLoad connects to a server, over as many connections as the sizes allow. They are closed when the row
+// has been measured.
 func (b *bench) newLoad(s *server, connections int, next func([]byte) []byte) *load {
 	l := &load{server: s, next: next}
 	for range min(connections, b.sizes.connectionsMax) {
@@ -56,8 +56,8 @@ func (b *bench) newLoad(s *server, connections int, next func([]byte) []byte) *l
 // stop ends the run, or the next one, before its time.
 func (l *load) stop() { l.ended.Store(true) }
 
-// run loads the server for some time, or until it is stopped. An answer other than
-// a 200 is an error: the figures would be of something else.
+// run loads the server for some time, or until it is stopped. An answer other than a 200 is an error: the
+// figures would be of something else.
 func (l *load) run(d time.Duration) throughput {
 	taken := latency.NewRecorder()
 	var sent, answered atomic.Int64
@@ -88,8 +88,8 @@ func (l *load) run(d time.Duration) throughput {
 	return l.last
 }
 
-// due returns when the next request is to be sent, and false after the last. Where no
-// rate is set there are as many as connections at the least.
+// due returns when the next request is to be sent, and false after the last. Where no rate is set there
+// are as many as connections at the least.
 func (l *load) due(begun time.Time, sent *atomic.Int64, d time.Duration) (time.Time, bool) {
 	before := sent.Add(1) - 1
 	if l.rate == 0 {

@@ -73,8 +73,7 @@ func (r *report) print(out io.Writer) error {
 			fmt.Fprintf(out, "%s: %s\n", l.What, l.Note)
 		}
 	}
-	_, err := fmt.Fprintf(out, "\n%d CPUs; other processes kept %.2f of them busy meanwhile; took %s; %s\n",
-		r.CPUs, r.OthersUsed, r.Took, r.Version)
+	_, err := fmt.Fprintf(out, "\n%d CPUs; other processes kept %.2f of them busy meanwhile; took %s; %s\n", r.CPUs, r.OthersUsed, r.Took, r.Version)
 	if r.Quick {
 		_, err = fmt.Fprintln(out, "-quick: the figures mean nothing")
 	}
@@ -93,8 +92,8 @@ func (r *report) write(path string) error {
 // milliseconds of a percentile, as the table has them.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// printTable aligns words to the left, and figures, the columns between the first
-// and the last two, to the right.
+// printTable aligns words to the left, and figures, the columns between the first and the last two, to the
+// right.
 func printTable(out io.Writer, cells [][]string) {
 	widths := make([]int, len(cells[0]))
 	for _, row := range cells {
@@ -116,8 +115,8 @@ func printTable(out io.Writer, cells [][]string) {
 	}
 }
 
-// ticks adds up some of the fields of a line in which Linux counts the CPU's time for
-// programs, in hundredths of a second. What the system does not say is 0.
+// ticks adds up some of the fields of a line in which Linux counts the CPU's time for programs, in
+// hundredths of a second. What the system does not say is 0.
 func ticks(path string, after byte, fields ...int) (sum time.Duration) {
 	b, _ := os.ReadFile(path)
 	line, _, _ := bytes.Cut(b, []byte("\n"))

@@ -25,8 +25,8 @@ import (
 	"meterledger/internal/tools/witness"
 )
 
-// server is a program under load, in a process of its own, which is stopped when the
-// row has been measured.
+// server is a program under load, in a process of its own, which is stopped when the row has been
+// measured.
 type server struct {
 	b       *bench
 	program *programs.Program
@@ -54,8 +54,7 @@ func (b *bench) api(env ...string) *server {
 func (s *server) dataDir() string    { return filepath.Join(s.folder, "data") }
 func (s *server) archiveDir() string { return filepath.Join(s.folder, "Archive") }
 
-// startWatch notes when the api says that it listens and that it is ready, and
-// passes on what it says.
+// startWatch notes when the api says that it listens and that it is ready, and passes on what it says.
 type startWatch struct {
 	s  *server
 	at moments
@@ -72,8 +71,7 @@ func (w *startWatch) Write(line []byte) (int, error) {
 	return w.s.b.log.Write(line)
 }
 
-// floor starts the program of the floors. It gives one answer where ours would answer
-// with what it knows.
+// floor starts the program of the floors. It gives one answer where ours would answer with what it knows.
 func (b *bench) floor(answer []byte) *server {
 	file := try.E1(os.CreateTemp(b.scratch, "answer"))
 	try.E1(file.Write(answer))
@@ -103,8 +101,7 @@ func (s *server) answerTo(request []byte) (answer []byte, body int) {
 	return answer, len(text)
 }
 
-// traffic returns the traffic of some meters to the server, over the half hours from
-// first on.
+// traffic returns the traffic of some meters to the server, over the half hours from first on.
 func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Traffic {
 	return households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
 }
@@ -139,8 +136,8 @@ func (s *server) settle(t *households.Traffic) {
 	s.fill(t)
 }
 
-// sendAll sends readings over one connection until ctx ends, and returns how many. Each
-// body is written while the one before is sent, so that the sender need not wait.
+// sendAll sends readings over one connection until ctx ends, and returns how many. Each body is written
+// while the one before is sent, so that the sender need not wait.
 func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (sent int, err error) {
 	written, spare := make(chan []byte), make(chan []byte, 3)
 	writing, cancel := context.WithCancel(ctx)

@@ -53,8 +53,7 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	return s, nil
 }
 
-// row is a measurement that can be chosen by its name. It makes one line of the
-// table or more.
+// row is a measurement that can be chosen by its name. It makes one line of the table or more.
 type row struct {
 	name    string
 	about   string
@@ -79,50 +78,36 @@ var rows = []row{
 	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
 }
 
-// sizes are how much is measured with.
+// sizes are how much is measured with: pairs of floor and ours in turn, each a slice of
+// load, after a warm-up that is not counted; meters and half hours of each row.
 type sizes struct {
-	pairs int     // of floor and ours, in turn
-	slice seconds // of load, each
-	warm  seconds // of load before the first pair, not counted
+	pairs       int
+	slice, warm seconds
 
-	singleMeters   int
-	connectionsMax int // of any load
-
+	singleMeters, connectionsMax                 int
 	consumptionMeters, seriesMeters, seriesSlots int
-
-	bulkMeters, bulkSlots, bulkRuns int // one body of all meters and slots, a run
-	queryRate                       int // queries/s beside bulk ingest
-	burstMeters, burstRows          int
-	restartMeters, restartSlots     int
-	snapshotMeters, snapshotSlots   int
-	archiveMeters, archiveMonths    int
-	fewMeters, manyMeters           int
-	archivedSlots                   int
+	bulkMeters, bulkSlots, bulkRuns              int // one body of all meters and slots, a run
+	queryRate                                    int // queries/s beside bulk ingest
+	burstMeters, burstRows                       int
+	restartMeters, restartSlots                  int
+	snapshotMeters, snapshotSlots                int
+	archiveMeters, archiveMonths                 int
+	fewMeters, manyMeters, archivedSlots         int
 }
 
 var fullSizes = sizes{
-	pairs: 7, slice: 1.5, warm: 1,
-	singleMeters: 10_000, connectionsMax: 1 << 20,
+	pairs: 7, slice: 1.5, warm: 1, singleMeters: 10_000, connectionsMax: 1 << 20,
 	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
-	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5,
-	queryRate:   2000,
-	burstMeters: 100_000, burstRows: 1000,
-	restartMeters: 20_000, restartSlots: 31 * 48,
-	snapshotMeters: 10_000, snapshotSlots: 7 * 48,
-	archiveMeters: 5000, archiveMonths: 3,
-	fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48,
+	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
+	restartMeters: 20_000, restartSlots: 31 * 48, snapshotMeters: 10_000, snapshotSlots: 7 * 48,
+	archiveMeters: 5000, archiveMonths: 3, fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48,
 }
 
 // quickSizes show that everything works, and are too small to mean anything.
 var quickSizes = sizes{
-	pairs: 1, slice: 0.05, warm: 0.01,
-	singleMeters: 100, connectionsMax: 16,
+	pairs: 1, slice: 0.05, warm: 0.01, singleMeters: 100, connectionsMax: 16,
 	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
-	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1,
-	queryRate:   200,
-	burstMeters: 100, burstRows: 10,
-	restartMeters: 100, restartSlots: 48,
-	snapshotMeters: 100, snapshotSlots: 4,
-	archiveMeters: 50, archiveMonths: 1,
-	fewMeters: 10, manyMeters: 100, archivedSlots: 48,
+	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
+	restartMeters: 100, restartSlots: 48, snapshotMeters: 100, snapshotSlots: 4,
+	archiveMeters: 50, archiveMonths: 1, fewMeters: 10, manyMeters: 100, archivedSlots: 48,
 }

@@ -30,8 +30,8 @@ const Patience = 2 * time.Minute
 // ErrPatience says that a request got no final answer in time.
 var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
 
-// Caller sends requests over one connection, which it makes anew when it breaks. It is
-// used by one goroutine.
+// Caller sends requests over one connection, which it makes anew when it breaks. It is used by one
+// goroutine.
 type Caller struct {
 	Host      string                               // host:port
 	Dial      func(context.Context) (*Conn, error) // nil dials Host
@@ -43,8 +43,8 @@ type Caller struct {
 	request []byte
 }
 
-// Do sends a request, and again while the answer is "not now" or none. It comes back
-// with a final answer, or with an error: then nobody knows whether it was done.
+// Do sends a request, and again while the answer is "not now" or none. It comes back with a final answer,
+// or with an error: then nobody knows whether it was done.
 func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 	pauses := backoff.NewExponentialBackOff() // with jitter: each is up to half longer or shorter
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = pauseFirst, pauseMax, 2
@@ -117,8 +117,8 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Each does count things, any of them at any time, by as many callers as there are, and
-// returns the first error. The number is the caller's.
+// Each does count things, any of them at any time, by as many callers as there are, and returns the first
+// error. The number is the caller's.
 func Each(ctx context.Context, callers []*Caller, count int, do func(ctx context.Context, number int, c *Caller, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -188,8 +188,8 @@ func (c *Caller) Record(ctx context.Context, r witness.Reading) (Answer, error) 
 	return c.Post(ctx, "/receive_meter_reading", url.Values{"meter_id": {string(r.Meter)}, "timestamp": {r.Stamp}, "reading": {r.Register}})
 }
 
-// Readings asks for all that the api has of a meter in a span. A meter that is not
-// registered has nothing, and known is false.
+// Readings asks for all that the api has of a meter in a span. A meter that is not registered has nothing,
+// and known is false.
 func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (found []witness.Reading, known bool, err error) {
 	a, err := c.Get(ctx, "/get_readings", url.Values{"meter_id": {string(id)}, "start": {span.From}, "end": {span.To}, "format": {"csv"}})
 	switch {

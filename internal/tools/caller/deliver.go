@@ -35,8 +35,7 @@ type Counts struct{ Accepted, Duplicates int }
 
 func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
 
-// Deliver sends readings until each has its fate. An error says that those without one
-// are uncertain.
+// Deliver sends readings until each has its fate. An error says that those without one are uncertain.
 func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum Counts, err error) {
 	for try := 1; len(numbers) > 0; try++ {
 		a, err := d.post(ctx, c, numbers)
@@ -83,8 +82,8 @@ func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, 
 	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
 }
 
-// sort tells the fates of the readings of a body, and returns those to be sent again:
-// none at the last try. A verdict on a row that was not sent is left to whoever adds up.
+// sort tells the fates of the readings of a body, and returns those to be sent again: none at the last
+// try. A verdict on a row that was not sent is left to whoever adds up.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
 	refused := make(map[int]Problem, len(batch.Errors))
 	for _, e := range batch.Errors {

@@ -1,11 +1,9 @@
-// Drill does to the api what meters, households, operators and power cuts do, remembers
-// what it was told, and compares.
+// Drill does to the api what meters, households, operators and power cuts do, remembers what it was told,
+// and compares.
 //
-//	go run ./internal/tools/drill load -register   any number of meters, against a running api
-//	go run ./internal/tools/drill kill -bin DIR    the api killed under load, again and again
-//	go run ./internal/tools/drill tour -bin DIR    real households through the whole suite
+//	go run ./internal/tools/drill -h
 //
-// -h after any of them lists its settings. The exit status is 1 if anything was wrong.
+// The exit status is 1 if anything was wrong.
 package main
 
 import (
@@ -14,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 
 	"meterledger/internal/tools/drill/kill"
 	"meterledger/internal/tools/drill/load"
@@ -23,18 +22,20 @@ import (
 
 func main() { programs.Main("drill", run) }
 
+const help = `drill load|kill|tour: -h after one of them lists its settings
+
+  load  any number of meters, against a running api
+  kill  the api killed under load, again and again
+  tour  real households through the whole suite
+`
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	drills := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"load": load.Run, "kill": kill.Run, "tour": tour.Run,
-	}
+	drills := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"load": load.Run, "kill": kill.Run, "tour": tour.Run}
 	if len(args) > 0 && drills[args[0]] != nil {
 		return drills[args[0]](ctx, args[1:], stdout, stderr)
 	}
-	fmt.Fprint(stderr, "drill load|kill|tour: -h after one of them lists its settings\n\n"+
-		"  load  any number of meters, against a running api\n"+
-		"  kill  the api killed under load, again and again\n"+
-		"  tour  real households through the whole suite\n")
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "-help") {
+	fmt.Fprint(stderr, help)
+	if slices.Contains(args, "-h") {
 		return flag.ErrHelp
 	}
 	return errors.New("which drill: load, kill or tour?")

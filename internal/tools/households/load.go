@@ -31,7 +31,7 @@ func Load() ([]Household, error) { return read(strings.NewReader(sample)) }
 
 // read takes rows sorted by household and time. A row that breaks that order,
 // or the format, is an error that names its line.
-func read(r io.Reader) ([]Household, error) {
+func read(r io.Reader) (homes []Household, err error) {
 	rows := csv.NewReader(r)
 	header, err := rows.Read()
 	if err != nil {
@@ -40,18 +40,17 @@ func read(r io.Reader) ([]Household, error) {
 	if got := strings.Join(header, ","); got != sampleHeader {
 		return nil, fmt.Errorf("line 1: the header is %q, not %q", got, sampleHeader)
 	}
-	var homes []Household
 	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
+		switch row, err := rows.Read(); {
+		case errors.Is(err, io.EOF):
 			return homes, nil
-		}
-		if err != nil {
+		case err != nil:
 			return nil, fmt.Errorf("reading the sample: %w", err) // a csv.ParseError names its line
-		}
-		if homes, err = appendRow(homes, row); err != nil {
-			line, _ := rows.FieldPos(0)
-			return nil, fmt.Errorf("line %d: %w", line, err)
+		default:
+			if homes, err = appendRow(homes, row); err != nil {
+				line, _ := rows.FieldPos(0)
+				return nil, fmt.Errorf("line %d: %w", line, err)
+			}
 		}
 	}
 }
@@ -88,12 +87,12 @@ func parseInterval(stamp, energy string) (Interval, error) {
 	if since < 0 || since%halfHour != 0 {
 		return Interval{}, fmt.Errorf("stamp %s is before %s or off the half hours", stamp, origin.Format(stampLayout))
 	}
-	kwh, err := decimal.NewFromString(strings.TrimSpace(energy))
-	if err != nil {
+	switch kwh, err := decimal.NewFromString(strings.TrimSpace(energy)); {
+	case err != nil:
 		return Interval{}, fmt.Errorf("reading the energy %q: %w", energy, err)
-	}
-	if kwh.IsNegative() {
+	case kwh.IsNegative():
 		return Interval{}, fmt.Errorf("the energy %s is negative", kwh)
+	default:
+		return Interval{int(since / halfHour), kwh}, nil
 	}
-	return Interval{int(since / halfHour), kwh}, nil
 }

@@ -2,6 +2,7 @@ package households
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -10,14 +11,14 @@ import (
 	"meterledger/internal/meter"
 )
 
-// whDecimals is the resolution of a home's meter: 1 Wh. The float artefacts of the
-// source (3.1559999 for 3.156) lie below it and are rounded away.
+// whDecimals is the resolution of a home's meter: 1 Wh. The float artefacts of the source (3.1559999 for
+// 3.156) lie below it and are rounded away.
 const whDecimals = 3
 
-// Population is any number of meters that behave as the households of the sample
-// do: meter i follows household i mod 12, each its own number of half hours behind
-// the others, over and over. What a meter shows depends on nothing but its number
-// and the half hour, so whoever knows what was sent knows what it was.
+// Population is any number of meters that behave as the households of the sample do: meter i follows
+// household i mod 12, each its own number of half hours behind the others, over and over. What a meter
+// shows depends on nothing but its number and the half hour, so whoever knows what was sent knows what it
+// was.
 type Population struct {
 	prefix    string
 	count     int
@@ -25,15 +26,15 @@ type Population struct {
 	homes     []course
 }
 
-// course is a household's energy as a register that begins at 0, in Wh: after n
-// half hours it shows wh[n]. Its last value is the whole sample's energy.
+// course is a household's energy as a register that begins at 0, in Wh: after n half hours it shows wh[n].
+// Its last value is the whole sample's energy.
 type course struct{ wh []int64 }
 
 // installedYear is when the meters of a population showed 0.
 const installedYear = 2020
 
-// phase is how many half hours later each further meter of a household lives. It
-// has no divisor in common with a day, so that the meters' evenings are spread.
+// phase is how many half hours later each further meter of a household lives. It has no divisor in common
+// with a day, so that the meters' evenings are spread.
 const phase = 37
 
 // NewPopulation returns count meters whose ids begin with prefix.
@@ -76,8 +77,8 @@ func (p *Population) Since() meter.Slot { return p.installed }
 // ID returns the id of meter i, from 0.
 func (p *Population) ID(i int) meter.ID { return meter.ID(p.AppendID(nil, i)) }
 
-// AppendID writes the id of meter i: the prefix and at least seven digits, so that
-// the ids of ten million meters sort in the order of their numbers.
+// AppendID writes the id of meter i: the prefix and at least seven digits, so that the ids of ten million
+// meters sort in the order of their numbers.
 func (p *Population) AppendID(b []byte, i int) []byte {
 	b = append(b, p.prefix...)
 	for least := 1_000_000; least > i && least > 1; least /= 10 {
@@ -86,8 +87,7 @@ func (p *Population) AppendID(b []byte, i int) []byte {
 	return strconv.AppendInt(b, int64(i), 10)
 }
 
-// Register returns what meter i shows at a half hour, which must not be before
-// Since.
+// Register returns what meter i shows at a half hour, which must not be before Since.
 func (p *Population) Register(i int, at meter.Slot) meter.KWh {
 	c := p.homes[i%len(p.homes)]
 	start := i / len(p.homes) * phase
@@ -97,4 +97,82 @@ func (p *Population) Register(i int, at meter.Slot) meter.KWh {
 		panic(fmt.Sprintf("BUG: meter %d shows %d Wh", i, wh))
 	}
 	return register
+}
+
+// Traffic is the readings of a population over some half hours, and writes them as requests to an api: one
+// by one, and as rows of CSV. They are numbered half hour by half hour, and within one meter by meter, as
+// they come in when everybody reports on the half hour. Writing one allocates nothing, and any number of
+// goroutines may.
+type Traffic struct {
+	Meters *Population
+	First  meter.Slot // of the half hours
+	Slots  int        // how many half hours
+
+	host    string
+	stamps  []string // by half hour: as CSV has it
+	escaped []string // the same as a query has it
+}
+
+// NewTraffic returns the traffic to the api at host (host:port).
+func NewTraffic(host string, meters *Population, zone *meter.Zone, first meter.Slot, slots int) *Traffic {
+	t := &Traffic{Meters: meters, First: first, Slots: slots, host: host}
+	for i := range slots {
+		stamp := zone.Stamp(first + meter.Slot(i))
+		t.stamps = append(t.stamps, stamp)
+		t.escaped = append(t.escaped, url.QueryEscape(stamp))
+	}
+	return t
+}
+
+// Part returns the traffic of some of the half hours: slots of them, after skip.
+func (t *Traffic) Part(skip, slots int) *Traffic {
+	part := *t
+	part.First, part.Slots = t.First+meter.Slot(skip), slots
+	part.stamps, part.escaped = t.stamps[skip:skip+slots], t.escaped[skip:skip+slots]
+	return &part
+}
+
+// Len returns how many readings there are.
+func (t *Traffic) Len() int { return t.Meters.Len() * t.Slots }
+
+// Meter returns whose reading n is.
+func (t *Traffic) Meter(n int) int { return n % t.Meters.Len() }
+
+// Slot returns the half hour of reading n.
+func (t *Traffic) Slot(n int) meter.Slot { return t.First + meter.Slot(n/t.Meters.Len()) }
+
+// Register returns what reading n says.
+func (t *Traffic) Register(n int) meter.KWh { return t.Meters.Register(t.Meter(n), t.Slot(n)) }
+
+// Owner returns in whose name meter i is registered.
+func (t *Traffic) Owner(i int) string { return "Household " + strconv.Itoa(i) }
+
+// AppendRow writes reading n as a line of CSV.
+func (t *Traffic) AppendRow(b []byte, n int) []byte {
+	b = append(t.Meters.AppendID(b, t.Meter(n)), ',')
+	b = append(append(b, t.stamps[n/t.Meters.Len()]...), ',')
+	return append(t.Register(n).Append(b), '\n')
+}
+
+// AppendPost writes the request that posts reading n by itself, in the query string as the original
+// clients do.
+func (t *Traffic) AppendPost(b []byte, n int) []byte {
+	b = append(b, "POST /receive_meter_reading?meter_id="...)
+	b = t.Meters.AppendID(b, t.Meter(n))
+	b = append(b, "&timestamp="...)
+	b = append(b, t.escaped[n/t.Meters.Len()]...)
+	b = append(b, "&reading="...)
+	return t.end(t.Register(n).Append(b), "\r\nContent-Length: 0\r\n\r\n")
+}
+
+// AppendQuestion writes the request that asks path about meter i; more is the rest of the query, beginning
+// with &, or empty.
+func (t *Traffic) AppendQuestion(b []byte, path string, i int, more string) []byte {
+	b = append(append(append(b, "GET "...), path...), "?meter_id="...)
+	return t.end(append(t.Meters.AppendID(b, i), more...), "\r\n\r\n")
+}
+
+func (t *Traffic) end(b []byte, header string) []byte {
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.host...)
+	return append(b, header...)
 }

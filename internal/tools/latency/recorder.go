@@ -1,5 +1,5 @@
-// Package latency gathers how long requests took and tells their percentiles, in
-// constant memory however many there were, to three significant digits.
+// Package latency gathers how long requests took and tells their percentiles, in constant memory however
+// many there were, to three significant digits.
 package latency
 
 import (

@@ -1,12 +1,11 @@
-// Mutants puts faults into the program on purpose, one after another, and expects the
-// tests of a package to turn red.
+// Mutants puts faults into the program on purpose, one after another, and expects the tests of a package
+// to turn red.
 //
 //	go run ./internal/tools/mutants
 //
-// The faults stand in the code, as conditions of internal/mutant that are only there
-// with the build tag mutants; the table says which package's tests must notice each.
-// Tests that are red without any fault are an error. The exit status is 1 if a fault
-// survives.
+// The faults stand in the code, as conditions of internal/mutant that are only there with the build tag
+// mutants; the table says which package's tests must notice each. Tests that are red without any fault are
+// an error. The exit status is 1 if a fault survives.
 package main
 
 import (
@@ -23,14 +22,12 @@ import (
 	"meterledger/internal/tools/suite/programs"
 )
 
-// mutant is a fault, by its name in internal/mutant, and the package whose tests must
-// notice it.
+// mutant is a fault, by its name in internal/mutant, and the package whose tests must notice it.
 type mutant struct{ name, tests string }
 
 // table is one fault for each way in which what was acknowledged could be lost or bent.
 var table = []mutant{
 	{"answered-before-fsync", "./internal/journal"},
-	{"renamed-unsynced", "./internal/durable"},
 	{"snapshot-not-read-back", "./internal/snapshot"},
 	{"decrease-accepted", "./internal/store"},
 	{"late-reading-forgotten", "./internal/store"},
@@ -83,8 +80,8 @@ func try(ctx context.Context, root string, chosen *regexp.Regexp, mutants []muta
 	return errors.Join(wrong...)
 }
 
-// test runs a package's tests with a fault. The tag stands in the environment, so that
-// it also reaches the programs that tests build.
+// test runs a package's tests with a fault. The tag stands in the environment, so that it also reaches the
+// programs that tests build.
 func test(ctx context.Context, root string, m mutant) (output []byte, err error) {
 	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-vet=off", m.tests)
 	command.Dir = root

@@ -102,8 +102,8 @@ const CSVHeader = "meter_id,timestamp,reading"
 
 const stampLayout = "2006-01-02T15:04:05"
 
-// ReadCSV reads rows exactly as the contract has them written, and nothing else: the
-// header, then three fields a row without quotes.
+// ReadCSV reads rows exactly as the contract has them written, and nothing else: the header, then three
+// fields a row without quotes.
 func ReadCSV(in io.Reader, each func(row int, r Reading) error) error {
 	lines := bufio.NewScanner(in)
 	if !lines.Scan() || lines.Text() != CSVHeader {

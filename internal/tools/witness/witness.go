@@ -1,10 +1,9 @@
-// Package witness is what the callers of an api remember of their own accord: what
-// they sent, and what they were told. It is compared with what the api says later.
+// Package witness is what the callers of an api remember of their own accord: what they sent, and what
+// they were told. It is compared with what the api says later.
 //
-// A reading that was acknowledged must be there, to the digit. One that was sent
-// and not answered may be there or not, but whole. Nothing else may be there. Once
-// a comparison has found an unanswered reading it must stay, and once it has
-// missed one that may not come by itself any more.
+// A reading that was acknowledged must be there, to the digit. One that was sent and not answered may be
+// there or not, but whole. Nothing else may be there. Once a comparison has found an unanswered reading it
+// must stay, and once it has missed one that may not come by itself any more.
 package witness
 
 import (
@@ -42,8 +41,8 @@ type Log struct {
 	accounts map[meter.ID]*registration
 }
 
-// claim is what is known of something that was sent: of one meter's reading of one half
-// hour, of which a meter sends one register, however often, or of an account.
+// claim is what is known of something that was sent: of one meter's reading of one half hour, of which a
+// meter sends one register, however often, or of an account.
 type claim struct {
 	register   string
 	told       bool // it was acknowledged, or seen
@@ -87,8 +86,7 @@ func (l *Log) Send(r Reading) {
 // Acknowledge notes that a reading that was sent was answered with success.
 func (l *Log) Acknowledge(r Reading) { l.answer(r, true) }
 
-// Refuse notes that a reading that was sent was answered with an error that says it
-// was not taken.
+// Refuse notes that a reading that was sent was answered with an error that says it was not taken.
 func (l *Log) Refuse(r Reading) { l.answer(r, false) }
 
 func (l *Log) answer(r Reading, taken bool) {
@@ -172,15 +170,14 @@ var Always = Span{"", "9999"}
 
 func (s Span) contains(stamp string) bool { return s.From <= stamp && stamp <= s.To }
 
-// Compare holds all the readings that were found of a meter in a span against the
-// log. Nothing may be under way meanwhile: what was sent without an answer is
-// settled by what is found.
+// Compare holds all the readings that were found of a meter in a span against the log. Nothing may be
+// under way meanwhile: what was sent without an answer is settled by what is found.
 func (l *Log) Compare(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, true)
 }
 
-// Check is Compare without settling: for a copy that need not hold what it was not
-// told of, such as an archive.
+// Check is Compare without settling: for a copy that need not hold what it was not told of, such as an
+// archive.
 func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, false)
 }
@@ -220,8 +217,8 @@ func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wro
 // accountStamp stands where a violation of a reading names its time.
 const accountStamp = "account"
 
-// CompareAccount holds the account that was found of a meter, nil if there is none,
-// against the log, and settles an unanswered one as Compare does.
+// CompareAccount holds the account that was found of a meter, nil if there is none, against the log, and
+// settles an unanswered one as Compare does.
 func (l *Log) CompareAccount(id meter.ID, found *Account) []Violation {
 	l.mu.Lock()
 	defer l.mu.Unlock()

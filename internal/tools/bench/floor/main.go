@@ -1,7 +1,6 @@
-// Floor is no more than the floors that bench holds the api against: it serves with the
-// api's own router, log and metrics, and does nothing of what the api does. Where
-// readings and questions go it writes a constant, and of bulk bodies it looks for the
-// ends of lines and fields. It is started by bench.
+// Floor is no more than the floors that bench holds the api against: it serves with the api's own router,
+// log and metrics, and does nothing of what the api does. Where readings and questions go it writes a
+// constant, and of bulk bodies it looks for the ends of lines and fields. It is started by bench.
 package main
 
 import (
@@ -21,8 +20,7 @@ import (
 
 func main() { config.Main("floor", run) }
 
-// answer is what ours has answered once. The floor answers with the same header and
-// the same bytes.
+// answer is what ours has answered once. The floor answers with the same header and the same bytes.
 type answer struct {
 	header http.Header
 	body   []byte
@@ -75,8 +73,7 @@ func split(w http.ResponseWriter, r *http.Request) {
 	httpkit.WriteJSON(w, http.StatusOK, map[string]int{"accepted": rows - 1}) // the header is no reading
 }
 
-// splitRows returns how many rows of three fields there are, and what follows the
-// last line end.
+// splitRows returns how many rows of three fields there are, and what follows the last line end.
 func splitRows(b []byte) (rows int, cut []byte) {
 	for {
 		line, rest, found := bytes.Cut(b, []byte{'\n'})

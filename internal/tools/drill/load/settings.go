@@ -43,8 +43,7 @@ type settings struct {
 	check       int // how many meters, or checkAll
 }
 
-// parseSettings reads the flags. Two of them have the programs' own environment
-// variables for a default.
+// parseSettings reads the flags. Two of them have the programs' own environment variables for a default.
 func parseSettings(args []string, getenv func(string) string, out io.Writer) (s settings, err error) {
 	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks what it holds", out)
 	flags.More = func(table io.Writer) {

@@ -38,9 +38,8 @@ func (t *tour) registerAll() {
 	t.say("%d households: %s to %s", len(t.homes), t.homes[0].id, t.homes[len(t.homes)-1].id)
 }
 
-// feed has the first household post every reading by itself. The others send
-// theirs in pieces; every other one begins with the newest, as a meter does that
-// was cut off and sends what it has buffered afterwards.
+// feed has the first household post every reading by itself. The others send theirs in pieces; every other
+// one begins with the newest, as a meter does that was cut off and sends what it has buffered afterwards.
 func (t *tour) feed() {
 	row := func(home any, way string, columns ...any) {
 		t.say("%-10s %-18s %8v %9v %9v %9v %11v %8v", append([]any{home, way}, columns...)...)
@@ -111,8 +110,7 @@ func (t *tour) sendNewestFirst(h *home, sum *tally, refused *caller.Refusals) {
 	}
 }
 
-// sendPiece posts readings, and again those that are answered with "not now", until
-// patience ends.
+// sendPiece posts readings, and again those that are answered with "not now", until patience ends.
 func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *caller.Refusals) {
 	numbers := make([]int, len(piece))
 	for n := range piece {
@@ -136,8 +134,8 @@ func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *ca
 	sum.add(tally{posted: len(piece), accepted: counts.Accepted, duplicates: counts.Duplicates})
 }
 
-// mistake is a reading that a broken meter might send, and the code with which
-// it must be refused; with none it must be taken.
+// mistake is a reading that a broken meter might send, and the code with which it must be refused; with
+// none it must be taken.
 type mistake struct {
 	name, meterID, timestamp, reading string
 
@@ -169,8 +167,8 @@ func (t *tour) mistakes() []mistake {
 	}
 }
 
-// postMistakes posts what no meter should, and shows how it is answered. That it
-// changes nothing is seen when the household's consumption is compared.
+// postMistakes posts what no meter should, and shows how it is answered. That it changes nothing is seen
+// when the household's consumption is compared.
 func (t *tour) postMistakes() {
 	for _, m := range t.mistakes() {
 		got := try.E1(t.api.Record(t.ctx, witness.Reading{Meter: meter.ID(m.meterID), Stamp: m.timestamp, Register: m.reading}))
@@ -186,8 +184,8 @@ func (t *tour) postMistakes() {
 	}
 }
 
-// maintain has daily archive yesterday, and monthly archive, bill and clear last
-// month, and compares every row of both archives with what was accepted.
+// maintain has daily archive yesterday, and monthly archive, bill and clear last month, and compares every
+// row of both archives with what was accepted.
 func (t *tour) maintain() {
 	yesterday := t.zone.DayOf(t.last).AddDays(-1)
 	t.perform(t.daily, "daily", url.Values{"date": {yesterday.String()}}, t.zone.DayWindow(yesterday))
@@ -217,8 +215,8 @@ func (t *tour) perform(c *caller.Caller, program string, query url.Values, w met
 	}
 }
 
-// archived is what the archive of a period must hold, line by line. Its last
-// register opens the next period and stands there.
+// archived is what the archive of a period must hold, line by line. Its last register opens the next
+// period and stands there.
 func (t *tour) archived(w meter.Window) []string {
 	lines := []string{witness.CSVHeader}
 	for _, h := range t.homes { // in the order of their ids

@@ -16,8 +16,8 @@ import (
 	"meterledger/internal/tools/households"
 )
 
-// home is one household of the demo: what its meter sends and, by the sums of
-// the source's intervals, what the api must answer about it.
+// home is one household of the demo: what its meter sends and, by the sums of the source's intervals, what
+// the api must answer about it.
 type home struct {
 	id       meter.ID
 	source   households.Household
@@ -67,8 +67,8 @@ type consumption struct {
 	Complete         bool            `json:"complete"`
 }
 
-// consumption is what the api must answer for a window of which the grid points
-// up to until are expected; false if it has too few readings for an answer.
+// consumption is what the api must answer for a window of which the grid points up to until are expected;
+// false if it has too few readings for an answer.
 func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) (consumption, bool) {
 	taken := h.within(w)
 	if len(taken) < 2 {
@@ -110,8 +110,7 @@ func minutes(stamp string) string {
 // periods are all that can be asked for.
 var periods = []string{"last_30min", "today", "this_week", "this_month", "last_month", "custom"}
 
-// window is what a period means to a household when the present lies in the half
-// hour that began at now.
+// window is what a period means to a household when the present lies in the half hour that began at now.
 func (t *tour) window(h *home, period string, now meter.Slot) meter.Window {
 	today := t.zone.DayOf(now)
 	switch period {
@@ -134,8 +133,7 @@ func (t *tour) window(h *home, period string, now meter.Slot) meter.Window {
 	}
 }
 
-// said is what the api answered, as it is and in a table, and in which half hour it was
-// asked.
+// said is what the api answered, as it is and in a table, and in which half hour it was asked.
 type said struct {
 	answer, row string
 	now         meter.Slot
@@ -160,8 +158,8 @@ func (t *tour) ask(h *home, period string) said {
 	}
 }
 
-// compare checks an answer against the source; if there is nothing to answer it must be
-// a 404 with the code absent. It returns the answer as a row of a table.
+// compare checks an answer against the source; if there is nothing to answer it must be a 404 with the
+// code absent. It returns the answer as a row of a table.
 func (t *tour) compare(what string, got caller.Answer, want consumption, present bool, absent meter.Code) (row string) {
 	t.compared++
 	var c consumption

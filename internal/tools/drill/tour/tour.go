@@ -1,11 +1,10 @@
-// Package tour runs the whole suite on the real readings of twelve households, in well
-// under a minute, and ends by itself.
+// Package tour runs the whole suite on the real readings of twelve households, in well under a minute, and
+// ends by itself.
 //
-// It starts the three programs on free ports and a fresh folder, posts last
-// month and this month up to now as meters would, has daily and monthly archive
-// and bill them, and prints what a household then sees. Every number that the
-// api answers is compared with the sums of the source data: if one differs, or a reading is
-// lost, that is an error.
+// It starts the three programs on free ports and a fresh folder, posts last month and this month up to now
+// as meters would, has daily and monthly archive and bill them, and prints what a household then sees.
+// Every number that the api answers is compared with the sums of the source data: if one differs, or a
+// reading is lost, that is an error.
 package tour
 
 import (
@@ -14,15 +13,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/dsnet/try"
 	"github.com/shopspring/decimal"
 
+	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
@@ -67,8 +69,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
-// settings puts the suite into dir, on free ports, and leaves every run to the
-// demo. Settings of the user's own must not reach it.
+// settings puts the suite into dir, on free ports, and leaves every run to the demo. Settings of the
+// user's own must not reach it.
 func settings(dir string, zone *meter.Zone) []string {
 	return []string{
 		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
@@ -78,8 +80,8 @@ func settings(dir string, zone *meter.Zone) []string {
 	}
 }
 
-// tour is one run of the demo against a suite that is running. Its acts end it at the
-// first request that is not answered.
+// tour is one run of the demo against a suite that is running. Its acts end it at the first request that
+// is not answered.
 type tour struct {
 	ctx  context.Context
 	out  io.Writer
@@ -114,8 +116,8 @@ func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []hou
 	return t
 }
 
-// callerOf returns one that speaks as a meter or an app does: plainly, over one
-// connection, knowing nothing of a program but its address.
+// callerOf returns one that speaks as a meter or an app does: plainly, over one connection, knowing
+// nothing of a program but its address.
 func callerOf(url string) *caller.Caller {
 	return &caller.Caller{Host: strings.TrimPrefix(url, "http://")}
 }
@@ -215,4 +217,39 @@ func (t *tour) wrap(indent string, words []string) {
 		line += word
 	}
 	t.say("%s", strings.TrimRight(line, " "))
+}
+
+// What stands in the folder for the suite.
+const (
+	dataName    = "data"
+	archiveName = "Archive"
+)
+
+// markerName is the file by which the demo knows a folder as its own.
+const (
+	markerName = "made-by-make-demo"
+	markerText = "This folder is removed and made again by every run of the demo.\n"
+)
+
+// freshFolder makes dir anew. A folder that the demo did not make itself, or on which an api works, is
+// left as it is, and refused.
+func freshFolder(dir string) (err error) {
+	defer try.HandleF(&err, func() { err = fmt.Errorf("making the demo's folder anew: %w", err) })
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		try.E(err)
+		if _, err := os.Stat(filepath.Join(dir, markerName)); err != nil {
+			return fmt.Errorf("%s is not a folder that the demo made: remove it yourself or name another one with -dir", dir)
+		}
+		if dataDir := filepath.Join(dir, dataName); exists(dataDir) {
+			try.E(try.E1(durable.LockFolder(vfs.Default, dataDir, "the demo, to remove it")).Release())
+		}
+		try.E(os.RemoveAll(dir))
+	}
+	try.E(os.MkdirAll(dir, 0o755))
+	return os.WriteFile(filepath.Join(dir, markerName), []byte(markerText), 0o644)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -12,9 +12,9 @@ import (
 	"text/tabwriter"
 )
 
-// Main is the main of a tool that starts programs. Whatever ends the tool early, a
-// closed terminal (SIGHUP) and a closed pipe for what it prints too, ends the
-// context of run, so that the programs are not left running without a parent.
+// Main is the main of a tool that starts programs. Whatever ends the tool early, a closed terminal
+// (SIGHUP) and a closed pipe for what it prints too, ends the context of run, so that the programs are not
+// left running without a parent.
 func Main(tool string, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
 	// SIGPIPE does not say which pipe: a request to a program that was killed gives it too.
 	signal.Ignore(syscall.SIGPIPE)
@@ -50,8 +50,8 @@ type Flags struct {
 	More func(table io.Writer) // writes what else stands in the help, if anything
 }
 
-// NewFlags returns flags whose help goes to out. What is wrong with a flag is told
-// once, by whoever parses.
+// NewFlags returns flags whose help goes to out. What is wrong with a flag is told once, by whoever
+// parses.
 func NewFlags(tool, about string, out io.Writer) *Flags {
 	f := &Flags{FlagSet: flag.NewFlagSet(tool, flag.ContinueOnError)}
 	f.SetOutput(io.Discard)

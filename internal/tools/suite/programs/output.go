@@ -12,12 +12,11 @@ import (
 	"strings"
 )
 
-// lineBytesMax bounds what is held of a line that does not end; a longer one is
-// copied in pieces.
+// lineBytesMax bounds what is held of a line that does not end; a longer one is copied in pieces.
 const lineBytesMax = 64 << 10
 
-// output takes what one run of a program prints, cuts it into lines, and looks for
-// the one that says where the program listens. It is written by one goroutine.
+// output takes what one run of a program prints, cuts it into lines, and looks for the one that says where
+// the program listens. It is written by one goroutine.
 type output struct {
 	prefix  string
 	out     io.Writer // nil: nowhere
@@ -76,8 +75,8 @@ func listenAddress(line string) string {
 	return ""
 }
 
-// requireVisible refuses a log level that would hide the line for which output
-// looks. The setting may stand in the environment several times; the last counts.
+// requireVisible refuses a log level that would hide the line for which output looks. The setting may
+// stand in the environment several times; the last counts.
 func requireVisible(environment []string) error {
 	for _, setting := range slices.Backward(environment) {
 		value, found := strings.CutPrefix(setting, "LOG_LEVEL=")

@@ -29,8 +29,8 @@ const (
 	Monthly Name = "monthly"
 )
 
-// The bounds of waiting for a program. An api with a long journal takes its
-// time to start, and may have much to finish before it stops.
+// The bounds of waiting for a program. An api with a long journal takes its time to start, and may have
+// much to finish before it stops.
 const (
 	startTimeMax = 5 * time.Minute
 	stopTimeMax  = time.Minute
@@ -58,9 +58,8 @@ type process struct {
 	known  atomic.Bool   // its end was wanted, or has been told
 }
 
-// StartProgram starts one program and returns once it answers: the api when its
-// readings are replayed, the others when their page is up. On an error nothing
-// is left running.
+// StartProgram starts one program and returns once it answers: the api when its readings are replayed, the
+// others when their page is up. On an error nothing is left running.
 func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	if err := requireVisible(append(os.Environ(), c.Env...)); err != nil {
 		return nil, err
@@ -72,8 +71,8 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	return p, nil
 }
 
-// Restart stops the program if it still runs, and starts it again at the
-// same address and with the same settings.
+// Restart stops the program if it still runs, and starts it again at the same address and with the same
+// settings.
 func (p *Program) Restart(ctx context.Context) error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -82,9 +81,9 @@ func (p *Program) Restart(ctx context.Context) error {
 	return p.start(ctx, append(p.config.Env[:len(p.config.Env):len(p.config.Env)], setting))
 }
 
-// Stop asks the program to stop and waits until it has. A program that does not
-// within a minute is killed, and that is an error, as is any exit status but 0.
-// A bad end is told once: not again after Stop, Kill or Wait.
+// Stop asks the program to stop and waits until it has. A program that does not within a minute is killed,
+// and that is an error, as is any exit status but 0. A bad end is told once: not again after Stop, Kill or
+// Wait.
 func (p *Program) Stop() error {
 	if err := p.process.signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping %s: %w", p.Name, err)
@@ -113,8 +112,7 @@ func (p *Program) Kill() error {
 // PID returns the id of the process that is running, or ran last.
 func (p *Program) PID() int { return p.process.cmd.Process.Pid }
 
-// Wait returns nil when ctx ends, or before that an error that says how the program
-// ended by itself.
+// Wait returns nil when ctx ends, or before that an error that says how the program ended by itself.
 func (p *Program) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -147,8 +145,8 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	return nil
 }
 
-// awaitReady waits until the program says where it listens, and then asks it until it
-// answers that it is ready, ends, or ctx does.
+// awaitReady waits until the program says where it listens, and then asks it until it answers that it is
+// ready, ends, or ctx does.
 func (p *Program) awaitReady(ctx context.Context) error {
 	err := errors.New("waiting for the log line that says where it listens")
 	listening, ready := p.process.output.listening, "/healthz"
@@ -177,8 +175,8 @@ func (p *Program) awaitReady(ctx context.Context) error {
 
 var poller = &http.Client{Timeout: pollTimeMax, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// poll returns nil if the program is up. An api that was shut down by its operators,
-// which survives a restart, is up too.
+// poll returns nil if the program is up. An api that was shut down by its operators, which survives a
+// restart, is up too.
 func poll(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -199,9 +197,8 @@ func poll(ctx context.Context, url string) error {
 	return fmt.Errorf("%s answers %s %s", url, response.Status, answer.Code)
 }
 
-// startProcess runs a binary in a process group of its own: a terminal sends
-// its Ctrl-C to the whole foreground group, and it is for the parent to decide
-// in which order its programs stop.
+// startProcess runs a binary in a process group of its own: a terminal sends its Ctrl-C to the whole
+// foreground group, and it is for the parent to decide in which order its programs stop.
 func startProcess(binary string, args, env []string, out *output) (*process, error) {
 	p := &process{cmd: exec.Command(binary, args...), output: out, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
@@ -226,8 +223,8 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// fate says how a process ended, with the last line it printed: programs end
-// with the line that names the trouble.
+// fate says how a process ended, with the last line it printed: programs end with the line that names the
+// trouble.
 func (p *process) fate() error {
 	status := p.err
 	if status == nil {

@@ -1,17 +1,20 @@
-// Package programs runs the three programs of the suite as their users would:
-// as processes, from their binaries, with settings from the environment. The
-// development runner, the demo and the end-to-end test stand on it.
+// Package programs runs the three programs of the suite as their users would: as processes, from their
+// binaries, with settings from the environment. The development runner, the demo and the end-to-end test
+// stand on it.
 //
-// A program's address is learnt from the log line with which it says where it
-// listens, so that every program may pick a free port; for that line the log
-// level must let info through. Every process that was started is waited for:
-// when Stop or Kill has returned, it is gone and all its output is copied.
+// A program's address is learnt from the log line with which it says where it listens, so that every
+// program may pick a free port; for that line the log level must let info through. Every process that was
+// started is waited for: when Stop or Kill has returned, it is gone and all its output is copied.
 package programs
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"strings"
 	"sync"
 )
 
@@ -29,15 +32,15 @@ type Config struct {
 	Out io.Writer
 }
 
-// Suite is the three programs, running together. Its methods may be called from
-// several goroutines, those that restart a program excepted.
+// Suite is the three programs, running together. Its methods may be called from several goroutines, those
+// that restart a program excepted.
 type Suite struct {
 	API, Daily, Monthly *Program
 }
 
-// Start starts the api and, once that takes readings, daily and monthly, which
-// are pointed at it whatever API_URL says. When it returns, all three answer.
-// Where one does not come up, or ctx ends first, the others are stopped again.
+// Start starts the api and, once that takes readings, daily and monthly, which are pointed at it whatever
+// API_URL says. When it returns, all three answer. Where one does not come up, or ctx ends first, the
+// others are stopped again.
 func Start(ctx context.Context, c Config) (*Suite, error) {
 	if c.Out != nil {
 		c.Out = &oneAtATime{out: c.Out}
@@ -61,8 +64,8 @@ func (s *Suite) start(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// Stop stops the programs, the api last, so that a run that is under way can
-// still end. It waits for each as Program.Stop does.
+// Stop stops the programs, the api last, so that a run that is under way can still end. It waits for each
+// as Program.Stop does.
 func (s *Suite) Stop() error {
 	var errs []error
 	for _, p := range []*Program{s.Monthly, s.Daily, s.API} {
@@ -74,12 +77,10 @@ func (s *Suite) Stop() error {
 }
 
 // Kill ends every program at once, as a power cut would.
-func (s *Suite) Kill() error {
-	return errors.Join(s.Monthly.Kill(), s.Daily.Kill(), s.API.Kill())
-}
+func (s *Suite) Kill() error { return errors.Join(s.Monthly.Kill(), s.Daily.Kill(), s.API.Kill()) }
 
-// Wait returns nil when ctx ends, or before that an error that names the first
-// program that ended by itself.
+// Wait returns nil when ctx ends, or before that an error that names the first program that ended by
+// itself.
 func (s *Suite) Wait(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -101,3 +102,51 @@ func (w *oneAtATime) Write(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	return w.out.Write(b)
 }
+
+// prefix aligns this program's own lines with those of the others.
+const prefix = Name("suite")
+
+// Run is the tool suite: it starts the suite, and stops it when ctx ends or one program does.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := NewFlags("suite", "runs api, daily and monthly together; their settings are those of the environment", stderr)
+	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	suite, err := Start(ctx, Config{BinDir: *bin, Out: stdout})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it was stopped while it started
+		}
+		return err
+	}
+	say(stdout, "ready: %s/docs  daily: %s/docs  monthly: %s/docs  Ctrl-C stops all three",
+		local(suite.API.URL), local(suite.Daily.URL), local(suite.Monthly.URL))
+	err = suite.Wait(ctx)
+	return errors.Join(err, stop(suite, stdout))
+}
+
+// stop waits until all programs have stopped. A Ctrl-C meanwhile is the second one: its user does not want
+// to wait.
+func stop(suite *Suite, stdout io.Writer) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt)
+	defer signal.Stop(again)
+	say(stdout, "stopping all three; Ctrl-C again kills them")
+	stopped := make(chan error, 1)
+	go func() { stopped <- suite.Stop() }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-again:
+		return errors.Join(errors.New("killed by a second Ctrl-C"), suite.Kill(), <-stopped)
+	}
+}
+
+func say(out io.Writer, format string, args ...any) {
+	// A line that nobody can read is no reason to stop.
+	_, _ = fmt.Fprintf(out, Prefix(prefix)+format+"\n", args...)
+}
+
+// local writes an address the way people type it.
+func local(url string) string { return strings.Replace(url, "//127.0.0.1:", "//localhost:", 1) }
