@@ -133,13 +133,13 @@ func (d *decoder) monthArchive() MonthArchive {
 
 func (c closing) effect(s *Store) Verdict {
 	m := s.closedMonth(c.Month)
-	if m == nil {
-		m = &month{}
-	}
-	if again := c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
+	if again := m != nil && c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
 		s.takePending(c.Month)
 		s.settleIntents(c.Month.String())
 		return Verdict{Outcome: Accepted}
+	}
+	if m == nil {
+		m = &month{}
 	}
 	if !s.holdsBack(c.Window.Rows()) || c.Revision != m.Revision+1 {
 		return Verdict{Outcome: Over}

@@ -110,10 +110,13 @@ func TestAStateThatIsNoneIsRefused(t *testing.T) {
 
 // TestNoBytesCrashTheStateDecoder hands it records that begin well.
 func TestNoBytesCrashTheStateDecoder(t *testing.T) {
-	s, _ := closedStore(t)
-	apply(t, s, AppendReading(nil, reading(960_200, 5000)))
-	whole := encodeState(t, s.Freeze())
+	states := [][][]byte{
+		encodeState(t, fullStore(t, 3).Freeze()),
+		readFirstState(t, "testdata/state1/pending.txt").records,
+		readFirstState(t, "testdata/state1/closed.txt").records,
+	}
 	rapid.Check(t, func(t *rapid.T) {
+		whole := rapid.SampledFrom(states).Draw(t, "state")
 		changed := slices.Clone(whole)
 		i := rapid.IntRange(0, len(whole)-1).Draw(t, "record")
 		record := bytes.Clone(changed[i])
@@ -121,6 +124,10 @@ func TestNoBytesCrashTheStateDecoder(t *testing.T) {
 			record[rapid.IntRange(0, len(record)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
 		}
 		changed[i] = record
+		if rapid.IntRange(0, 3).Draw(t, "also") == 0 { // of another place, or another version of a state
+			other := rapid.SampledFrom(states).Draw(t, "other")
+			changed = slices.Insert(changed, rapid.IntRange(1, len(changed)).Draw(t, "place"), rapid.SampledFrom(other).Draw(t, "record"))
+		}
 		restored, err := decodeState(changed)
 		if err == nil {
 			restored.Hash()
