@@ -173,6 +173,18 @@ func TestAnAdoptWhoseSummariesWereDroppedClosesNothing(t *testing.T) {
 	}
 }
 
+// TestAnAdoptThatDidNotFitDoesNotFitTheNextTime sends one twice: without its summaries it
+// would fit whatever is known.
+func TestAnAdoptThatDidNotFitDoesNotFitTheNextTime(t *testing.T) {
+	s := New()
+	h := holdOf(1)
+	apply(t, s, AppendReading(AppendAccount(AppendLevel(nil, LevelHolds), account), reading(closedFrom-1, 5000)))
+	want(t, s, halfOfSummaries(AppendUnder(AppendHold(nil, h), h.ID), 0), Accepted, Accepted)
+	adopt := AppendAdopt(AppendUnder(nil, h.ID), septemberArchive(1))
+	wantUnchanged(t, s, adopt, NotAdopted)
+	wantUnchanged(t, s, adopt, NotAdopted)
+}
+
 func TestAHoldOfAnotherTermIsNone(t *testing.T) {
 	for _, term := range []uint64{0, 2} {
 		s := New()
