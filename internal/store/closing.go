@@ -133,13 +133,13 @@ func (d *decoder) monthArchive() MonthArchive {
 
 func (c closing) effect(s *Store) Verdict {
 	m := s.closedMonth(c.Month)
-	if m == nil {
-		m = &month{}
-	}
-	if again := c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
+	if again := m != nil && c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
 		s.takePending(c.Month)
 		s.settleIntents(c.Month.Period())
 		return Verdict{Outcome: Accepted}
+	}
+	if m == nil {
+		m = &month{}
 	}
 	if !s.holdsBack(c.Window.Rows()) || c.Revision != m.Revision+1 {
 		return Verdict{Outcome: Over}
@@ -170,15 +170,14 @@ func (a adoption) effect(s *Store) Verdict {
 	if !s.holdsBack(a.Window.Rows()) {
 		return Verdict{Outcome: Over}
 	}
-	pending := s.takePending(a.Month)
+	pending := s.pendingMonth(a.Month)
 	m := &month{MonthArchive: a.MonthArchive, registers: pending.registers}
-	if s.closedMonth(a.Month) != nil || s.grid.any(m.Window.Rows()) {
-		return Verdict{Outcome: NotAdopted}
+	verdict := s.fits(m)
+	if verdict.Outcome == Accepted || s.level < LevelHolds {
+		delete(s.pending, a.Month)
 	}
-	for i := range Index(len(s.accounts)) {
-		if summary, ok := m.summary(i); ok && !s.rises(i, summary) {
-			return Verdict{Outcome: NotAdopted, Other: summary.First}
-		}
+	if verdict.Outcome != Accepted {
+		return verdict
 	}
 	for i := range Index(len(s.accounts)) {
 		if summary, ok := m.summary(i); ok && summary.Last.Slot > s.latest.at(i).Slot {
@@ -188,6 +187,19 @@ func (a adoption) effect(s *Store) Verdict {
 	s.issue(&month{}, pending, a.MonthArchive)
 	m.registers = pending.registers
 	s.setMonth(m)
+	return verdict
+}
+
+// fits judges whether a month can be adopted.
+func (s *Store) fits(m *month) Verdict {
+	if s.closedMonth(m.Month) != nil || s.grid.any(m.Window.Rows()) {
+		return Verdict{Outcome: NotAdopted}
+	}
+	for i := range Index(len(s.accounts)) {
+		if summary, ok := m.summary(i); ok && !s.rises(i, summary) {
+			return Verdict{Outcome: NotAdopted, Other: summary.First}
+		}
+	}
 	return Verdict{Outcome: Accepted}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,7 +77,7 @@ type formerSummary struct {
 
 // closings reads what stands at the end of a month's record of version 1.
 func (r *stateReader) closings(m *month) {
-	if n := r.uint32(); r.err == nil && n != m.Revision {
+	if n := r.uint32(); r.err == nil && (n != m.Revision || n == 0) {
 		r.fail(fmt.Errorf("%s has %d closings and revision %d", m.Month, n, m.Revision))
 	}
 	f := &formerMonth{month: m, former: make(map[Index][]formerSummary)}
@@ -92,6 +93,10 @@ func (r *stateReader) closings(m *month) {
 func readFormer(r *stateReader, _ uint8) {
 	m := r.closedMonth()
 	into := slices.IndexFunc(r.former, func(f *formerMonth) bool { return f.month == m })
+	if into < 0 {
+		r.fail(errors.New("former summaries of a month whose closings are not known"))
+		return
+	}
 	r.formerColumn(func(i Index, all []formerSummary) { r.former[into].former[i] = all })
 }
 

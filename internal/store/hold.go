@@ -86,7 +86,7 @@ type free struct{ id HoldID }
 func decodeFree(d *decoder) fact { return free{d.holdID()} }
 
 func (f free) effect(s *Store) Verdict {
-	if s.hold.ID != f.id {
+	if !s.stands(f.id) {
 		return Verdict{Outcome: Over}
 	}
 	s.hold = noHold
@@ -112,7 +112,7 @@ func decodeUnder(d *decoder) fact {
 }
 
 func (u under) effect(s *Store) Verdict {
-	if s.hold.ID != u.id {
+	if !s.stands(u.id) {
 		return Verdict{Outcome: Over}
 	}
 	return u.fact.effect(s)
@@ -126,6 +126,12 @@ func (k kind) needsHold() bool {
 	}
 	return false
 }
+
+// stands reports whether the hold of an id stands. None has the id of noHold.
+func (s *Store) stands(id HoldID) bool { return s.hold != noHold && s.hold.ID == id }
+
+// meets reports whether some of a window is held back.
+func (h Hold) meets(w meter.Window) bool { return h.Window.From <= w.To && w.From <= h.Window.To }
 
 // holdsBack reports whether readings of a window are held back for the present run.
 func (s *Store) holdsBack(w meter.Window) bool {

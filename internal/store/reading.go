@@ -19,7 +19,8 @@ type Reading struct {
 const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 
 // Readings are entries of their own, or a run of many. A reading that an operator puts
-// back is marked: neither a hold nor the switch of reception keeps it out.
+// back is marked: the switch of reception does not keep it out. A hold does, like any
+// other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
 //	restored  19 | a reading or a run

@@ -9,6 +9,7 @@ import (
 // recall brings the archived rows of one meter's closed month back into memory, so that
 // a late reading can be judged beside them. They were accepted once and are not judged
 // again. Revision is the archive's when they were read; from another they are stale.
+// While the month is held, its verdict is Held: what a run finds in memory stays as it is.
 //
 //	recall  04 | month | revision uint32 | meter uint32 | n uint32 | n points
 type recall struct {
@@ -48,6 +49,9 @@ func (r recall) effect(s *Store) Verdict {
 	m := s.closedMonth(r.month)
 	if m == nil || m.Revision != r.revision || !m.mustRecall(r.meter) {
 		return Verdict{Outcome: StaleRecall}
+	}
+	if s.hold.meets(m.Window.Rows()) {
+		return Verdict{Outcome: Held}
 	}
 	for _, p := range r.points {
 		if _, taken := s.grid.at(r.meter, p.Slot); !taken {

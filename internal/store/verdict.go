@@ -39,13 +39,11 @@ func (s *Store) Judge(r Reading, restored bool) Verdict {
 }
 
 func (s *Store) judge(r Reading, restored bool) Verdict {
-	if !restored {
-		if s.refuses() {
-			return Verdict{Outcome: NotReceiving}
-		}
-		if s.hold.Window.Contains(r.Slot) {
-			return Verdict{Outcome: Held}
-		}
+	if s.refuses() && !restored {
+		return Verdict{Outcome: NotReceiving}
+	}
+	if s.hold.Window.Contains(r.Slot) {
+		return Verdict{Outcome: Held}
 	}
 	latest := s.latest.at(r.Meter)
 	if r.Slot > latest.Slot && (r.Slot >= s.closedUntil || s.level < LevelHolds) {

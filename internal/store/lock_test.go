@@ -1,0 +1,79 @@
+package store
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// TestReadersGetInWhileALargeBatchIsApplied asks on and on while batches are applied,
+// until an answer tells of a part of one.
+func TestReadersGetInWhileALargeBatchIsApplied(t *testing.T) {
+	const together = 16 * lockVerdicts
+	for name, form := range map[string]func([]byte, []Reading) []byte{
+		"one by one": func(b []byte, readings []Reading) []byte {
+			for _, r := range readings {
+				b = AppendReading(b, r)
+			}
+			return b
+		},
+		"as a run": func(b []byte, readings []Reading) []byte { return AppendReadings(b, readings, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tenMeters(t)
+			slot := meter.Slot(closedFrom)
+			for began := time.Now(); time.Since(began) < 10*time.Second; {
+				readings := make([]Reading, together)
+				for i := range readings {
+					readings[i] = Reading{Index(i % 8), slot + meter.Slot(i/8), meter.KWh{}}
+				}
+				slot += together / 8
+				if sawPart(t, s, form(nil, readings), together) {
+					return
+				}
+			}
+			t.Error("nobody has ever seen a part of a batch")
+		})
+	}
+}
+
+// sawPart applies a batch, and reports whether somebody who asked meanwhile was told of
+// a part of it.
+func sawPart(t *testing.T, s *Store, batch []byte, together uint64) (part bool) {
+	t.Helper()
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, readings := s.Counts(); readings%together != 0 {
+				part = true
+				return
+			}
+		}
+	})
+	mustApply(t, s, batch)
+	close(done)
+	reader.Wait()
+	return part
+}
+
+func TestApplyGivesItsLockUpAfterSoManyVerdicts(t *testing.T) {
+	s := New()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &applier{decoder: decoder{s: s}, verdicts: make([]Verdict, 4), yieldAt: 5}
+	if a.yield(); a.yieldAt != 5 {
+		t.Errorf("it gives it up at %d, too early", a.yieldAt)
+	}
+	a.verdicts = make([]Verdict, 7)
+	if a.yield(); a.yieldAt != 7+lockVerdicts {
+		t.Errorf("it gives it up again at %d", a.yieldAt)
+	}
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"meterledger/internal/meter"
+)
+
+// model is what LevelHolds says, the plainest way: it remembers every reading that was
+// ever accepted, and where it is.
+type model struct {
+	shut   bool
+	ids    map[meter.ID]bool
+	hold   *Hold
+	known  map[Index]map[meter.Slot]meter.KWh // accepted, or in a file that was adopted
+	memory map[Index]map[meter.Slot]meter.KWh
+	months map[meter.Month]*modelMonth
+}
+
+type modelMonth struct {
+	MonthArchive
+	file     monthFile
+	recalled map[Index]bool
+}
+
+func newModel() *model {
+	return &model{
+		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth),
+		known: make(map[Index]map[meter.Slot]meter.KWh), memory: make(map[Index]map[meter.Slot]meter.KWh),
+	}
+}
+
+func put(into map[Index]map[meter.Slot]meter.KWh, i Index, p meter.Point) {
+	if into[i] == nil {
+		into[i] = make(map[meter.Slot]meter.KWh)
+	}
+	into[i][p.Slot] = p.Register
+}
+
+func (m *model) reception(on bool) Verdict {
+	m.shut = !on
+	return Verdict{}
+}
+
+func (m *model) account(id meter.ID) Verdict {
+	switch {
+	case m.shut:
+		return Verdict{Outcome: NotReceiving}
+	case m.ids[id]:
+		return Verdict{Outcome: MeterExists}
+	}
+	m.ids[id] = true
+	return Verdict{}
+}
+
+func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict) {
+	for _, r := range readings {
+		v := m.judge(r, restored)
+		if v.Outcome == Accepted {
+			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+func (m *model) judge(r Reading, restored bool) Verdict {
+	recorded, taken := m.known[r.Meter][r.Slot]
+	switch {
+	case m.shut && !restored:
+		return Verdict{Outcome: NotReceiving}
+	case m.hold != nil && m.hold.Window.Contains(r.Slot):
+		return Verdict{Outcome: Held}
+	case m.onlyInFile(r.Meter, r.Slot):
+		return Verdict{Outcome: Archived}
+	case taken && recorded == r.Register:
+		return Verdict{Outcome: Duplicate}
+	case taken:
+		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
+	}
+	return m.between(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register}, meter.Point{Slot: r.Slot, Register: r.Register})
+}
+
+// onlyInFile reports whether a meter has rows of a slot's month that are not in memory.
+func (m *model) onlyInFile(i Index, slot meter.Slot) bool {
+	for _, month := range m.months {
+		if month.Window.Rows().Contains(slot) {
+			return len(month.file[i]) > 0 && !month.recalled[i]
+		}
+	}
+	return false
+}
+
+// between judges whether registers rise from whatever was accepted before to whatever
+// was accepted behind.
+func (m *model) between(i Index, first, last meter.Point) Verdict {
+	slots := slices.Sorted(maps.Keys(m.known[i]))
+	for _, slot := range slices.Backward(slots) {
+		if register := m.known[i][slot]; slot < first.Slot {
+			if first.Register.Cmp(register) < 0 {
+				return Verdict{BelowEarlier, meter.Point{Slot: slot, Register: register}}
+			}
+			break
+		}
+	}
+	for _, slot := range slots {
+		if register := m.known[i][slot]; slot > last.Slot {
+			if last.Register.Cmp(register) > 0 {
+				return Verdict{AboveLater, meter.Point{Slot: slot, Register: register}}
+			}
+			break
+		}
+	}
+	return Verdict{}
+}
+
+func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
+	month := m.months[name]
+	if month == nil || month.Revision != revision || len(month.file[i]) == 0 || month.recalled[i] {
+		return Verdict{Outcome: StaleRecall}
+	}
+	if w := month.Window.Rows(); m.hold != nil && m.hold.Window.From <= w.To && w.From <= m.hold.Window.To {
+		return Verdict{Outcome: Held}
+	}
+	for _, p := range month.file[i] {
+		put(m.memory, i, p)
+	}
+	month.recalled[i] = true
+	return Verdict{}
+}
+
+func (m *model) begin(h Hold) Verdict {
+	if h.ID.Term != Term || m.hold != nil && *m.hold != h {
+		return Verdict{Outcome: Over}
+	}
+	m.hold = &h
+	return Verdict{}
+}
+
+func (m *model) stands(id HoldID) bool { return m.hold != nil && m.hold.ID == id }
+
+func (m *model) free(id HoldID) Verdict {
+	if !m.stands(id) {
+		return Verdict{Outcome: Over}
+	}
+	m.hold = nil
+	return Verdict{}
+}
+
+func (m *model) covers(w meter.Window) bool {
+	return m.hold.Window.From <= w.From && w.To <= m.hold.Window.To
+}
+
+func (m *model) close(a MonthArchive, file monthFile) Verdict {
+	month := m.months[a.Month]
+	switch {
+	case month != nil && month.MonthArchive == a:
+		return Verdict{}
+	case !m.covers(a.Window.Rows()), month == nil && a.Revision != 1, month != nil && a.Revision != month.Revision+1:
+		return Verdict{Outcome: Over}
+	}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	for i := range m.memory {
+		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.KWh) bool { return a.Window.Rows().Contains(slot) })
+	}
+	return Verdict{}
+}
+
+func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
+	if !m.covers(a.Window.Rows()) {
+		return Verdict{Outcome: Over}
+	}
+	if m.months[a.Month] != nil {
+		return Verdict{Outcome: NotAdopted}
+	}
+	for i := range m.memory {
+		for slot := range m.memory[i] {
+			if a.Window.Rows().Contains(slot) {
+				return Verdict{Outcome: NotAdopted}
+			}
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(file)) {
+		if m.between(i, file[i][0], file[i][len(file[i])-1]).Outcome != Accepted {
+			return Verdict{NotAdopted, file[i][0]}
+		}
+	}
+	for i, rows := range file {
+		for _, p := range rows {
+			put(m.known, i, p)
+		}
+	}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	return Verdict{}
+}
+
+// wantNothingLost looks for every reading that was accepted: in memory, or in the file
+// of its month.
+func (m *model) wantNothingLost(t fataler, s *Store) {
+	for i, all := range m.known {
+		for slot, register := range all {
+			if got, ok := s.At(i, slot); ok && got == register {
+				continue
+			}
+			p := meter.Point{Slot: slot, Register: register}
+			if archived, closed := s.Month(slot); !closed || !slices.Contains(m.months[archived.Month].file[i], p) {
+				t.Fatalf("meter %d: the reading %v, %v was accepted and is lost", i, slot, register)
+			}
+		}
+	}
+}
+
+// wantSameMemory compares what is in memory.
+func (m *model) wantSameMemory(t fataler, s *Store) {
+	readings := 0
+	for i, all := range m.memory {
+		readings += len(all)
+		for slot, register := range all {
+			if got, ok := s.grid.at(i, slot); !ok || got != register {
+				t.Fatalf("meter %d: %v is not in memory", i, slot)
+			}
+		}
+	}
+	if _, got := s.Counts(); got != uint64(readings) {
+		t.Fatalf("%d readings are in memory, want %d", got, readings)
+	}
+}
+
+func TestNothingThatWasAcceptedIsLost(t *testing.T) {
+	met := make(map[string]int)
+	rapid.Check(t, func(t *rapid.T) {
+		h, begin := newHistorian(t, met)
+		m, closed := newModel(), met["months"]
+		add := func(e entry) {
+			want := e.effect(m)
+			if got := h.add(t, e); !slices.Equal(got, want) {
+				t.Fatalf("entry % x: %v, want %v", e.bytes, got, want)
+			}
+			if met["months"] > closed {
+				closed = met["months"]
+				m.wantNothingLost(t, h.s)
+			}
+		}
+		add(h.level())
+		for _, e := range begin {
+			add(e)
+		}
+		for range rapid.SampledFrom(lengths).Draw(t, "entries") {
+			add(h.next())
+		}
+		m.wantNothingLost(t, h.s)
+		m.wantSameMemory(t, h.s)
+	})
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+}

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"meterledger/internal/meter"
+)
+
+// fullStore has something of every sort of record, and of most sorts more than fits into
+// one record of it.
+func fullStore(t *testing.T, meters int) *Store {
+	t.Helper()
+	s := New()
+	b := AppendLevel(nil, LevelHolds)
+	for i := range meters {
+		b = AppendAccount(b, meter.Account{
+			ID: meter.ID(fmt.Sprint("M", i)), OwnerName: strings.Repeat("ß", 50), Address: strings.Repeat("a long road ", 20), RegisteredAt: account.RegisteredAt,
+		})
+	}
+	october := september.Add(1)
+	var part []SummaryOf
+	var issued, revised []BillOf
+	for i := range Index(meters) {
+		first, last := reading(closedFrom, 1000+int64(i)), reading(closedFrom+5, 2000+int64(i))
+		from, to := meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register}
+		part = append(part, SummaryOf{i, Summary{2, from, to}})
+		issued = append(issued, BillOf{september, i, Figures{2, from, from}})
+		revised = append(revised, BillOf{october, i, Figures{3, from, to}})
+	}
+	h := Hold{holdOf(1).ID, meter.Window{From: closedFrom, To: windowOf(october).To}}
+	b = AppendHold(b, h)
+	for _, m := range []meter.Month{september, october} {
+		b = AppendSummaries(AppendUnder(b, h.ID), m, part)
+		b = AppendBills(AppendUnder(b, h.ID), m, account.RegisteredAt, issued)
+		b = AppendClose(AppendUnder(b, h.ID), MonthArchive{Month: m, Window: windowOf(m), Revision: 1, Archive: Archive{SHA256: [32]byte{byte(m.Month)}, WrittenAt: account.RegisteredAt}})
+	}
+	for n := range meters {
+		day := meter.Day{Year: 2000 + n/28, Month: september.Month, Day: n%28 + 1}
+		b = AppendDay(AppendUnder(b, h.ID), day, Archive{Rows: uint64(n), WrittenAt: account.RegisteredAt})
+		b = AppendIntent(AppendUnder(b, h.ID), september.Add(n/100).Period(), [32]byte{byte(n), byte(n >> 8)})
+	}
+	b = AppendFree(b, h.ID)
+	for i := range Index(meters) {
+		b = AppendRecall(b, september, 1, i, nil)
+	}
+	wide, _ := meter.KWhFromParts(999_999_999_999_999_999, 9)
+	for i := range Index(meters) {
+		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
+		b = AppendReading(b, Reading{i, closedFrom + 201, wide})
+	}
+	b = AppendHold(b, holdOf(2))
+	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
+	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
+	b = AppendReception(b, false)
+	for _, outcome := range apply(t, s, b) {
+		if outcome != Accepted {
+			t.Fatalf("an entry came to %d", outcome)
+		}
+	}
+	return s
+}
+
+func TestEveryRecordIsWrittenInItsNewestVersionAndReadBack(t *testing.T) {
+	s := fullStore(t, 3000)
+	frozen := s.Freeze()
+	defer frozen.Thaw()
+	whole := encodeState(t, frozen)
+	restored, err := decodeState(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if restored.Hash() != s.Hash() {
+		t.Error("the state that was read back is another one")
+	}
+	seen := make(map[uint8]int)
+	for _, written := range whole {
+		seen[written[0]]++
+		place := slices.IndexFunc(records, func(r record) bool { return r.kind == written[0] })
+		if place < 0 || written[1] != records[place].version {
+			t.Fatalf("a record of kind %d has version %d", written[0], written[1])
+		}
+	}
+	for _, r := range records {
+		if (seen[r.kind] > 0) != (r.encode != nil) {
+			t.Errorf("%d records of kind %d were written", seen[r.kind], r.kind)
+		}
+	}
+}
+
+func TestARecordOfALaterVersionIsRefusedAndSaysSo(t *testing.T) {
+	frozen := fullStore(t, 10).Freeze()
+	defer frozen.Thaw()
+	whole := encodeState(t, frozen)
+	for _, r := range records {
+		if r.encode == nil {
+			continue
+		}
+		place := slices.IndexFunc(whole, func(record []byte) bool { return record[0] == r.kind })
+		for _, version := range []uint8{0, r.version + 1, 255} {
+			changed := slices.Clone(whole)
+			changed[place] = bytes.Clone(whole[place])
+			changed[place][1] = version
+			want := fmt.Sprintf("a record of kind %d has version %d, this program knows version %d", r.kind, version, r.version)
+			if _, err := decodeState(changed); err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		}
+	}
+	later := slices.Clone(whole)
+	later[0] = bytes.Clone(whole[0])
+	later[0][3] = byte(LevelNewest) + 1
+	if _, err := decodeState(later); err == nil || !strings.Contains(err.Error(), "level 3 is not known to this version") {
+		t.Errorf("a later level: %v", err)
+	}
+	if _, err := decodeState(append(slices.Clone(whole[:1]), []byte{99, 1})); err == nil || !strings.Contains(err.Error(), "kind 99 is not known to this version") {
+		t.Errorf("a later kind: %v", err)
+	}
+}
+
+// accountBytesMax is what an account takes that REST lets in, and more.
+const accountBytesMax = 1 << 10
+
+func TestNoRecordIsLongerThanItsLimit(t *testing.T) {
+	frozen := fullStore(t, 3000).Freeze()
+	defer frozen.Thaw()
+	lists := make(map[uint8]int)
+	for _, record := range encodeState(t, frozen) {
+		lists[record[0]]++
+		limit := recordBytes + accountBytesMax
+		if record[0] == 11 {
+			limit = 64 + chunkMeters*wideBlockBytes
+		}
+		if len(record) > limit {
+			t.Errorf("a record of kind %d is %d bytes long", record[0], len(record))
+		}
+	}
+	for _, kind := range []uint8{2, 3, 4, 5, 7, 9, 11, 15, 16} {
+		if lists[kind] < 2 {
+			t.Errorf("%d records of kind %d were written, so nothing was divided", lists[kind], kind)
+		}
+	}
+}
+
+// TestAWideSetOfRecalledMetersIsDivided needs more meters than can be registered in a
+// test: 64 of them are one word.
+func TestAWideSetOfRecalledMetersIsDivided(t *testing.T) {
+	s, _ := closedStore(t)
+	words := make(indexSet, recordBytes/8*3)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range words {
+		words[i] = r.Uint64()
+	}
+	s.months[0].recalled = words
+	frozen := s.Freeze()
+	defer frozen.Thaw()
+	d := stateReader{decoder: decoder{s: New()}}
+	d.s.accounts = make([]meter.Account, 64*len(words))
+	d.s.setMonth(&month{MonthArchive: s.months[0].MonthArchive})
+	n := 0
+	for _, record := range encodeState(t, frozen) {
+		if record[0] == 14 {
+			n++
+			d.rest = record[2:]
+			readRecalled(&d, record[1])
+			if len(record) > recordBytes+8 || d.err != nil || len(d.rest) > 0 {
+				t.Fatalf("record of %d bytes: %v, %d left", len(record), d.err, len(d.rest))
+			}
+		}
+	}
+	if !slices.Equal(d.s.months[0].recalled, words) || n < 3 {
+		t.Errorf("%d records hold %d of %d words", n, len(d.s.months[0].recalled), len(words))
+	}
+}
