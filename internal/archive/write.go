@@ -12,9 +12,6 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Header is the first line of every archive.
-const Header = "meter_id,timestamp,reading"
-
 const bufferBytes = 1 << 20
 
 // Writing is how a caller takes part while a file is written. An error of any of
@@ -63,8 +60,8 @@ func (f *Folder) write(to io.Writer, w meter.Window, source Source, each func(Ro
 	if err != nil {
 		return Written{}, err
 	}
-	writer := &rowWriter{out: behind, stamps: f.stamps.of(f.zone, w)}
-	written, err := writer.all(source, each)
+	lines := meter.NewRowWriter(f.zone)
+	written, err := writeRows(behind, &lines, source, each)
 	if behind.end(); behind.err != nil {
 		err = behind.err
 	}

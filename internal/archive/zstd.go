@@ -66,7 +66,7 @@ func (f *frames) encode(lines []byte) []byte {
 	}
 	first := lines
 	if f.offset == 0 {
-		first = lines[len(Header)+1:]
+		first = lines[len(meter.RowHeader)+1:]
 	}
 	id, _, _ := bytes.Cut(first, []byte{','})
 	var entry [entryBytes]byte
@@ -165,7 +165,7 @@ func (f *finder) compressed(file vfs.File, size int64) ([]meter.Point, error) {
 		}
 		lines := text
 		if n == 0 {
-			lines = bytes.TrimPrefix(text, []byte(Header+"\n"))
+			lines = bytes.TrimPrefix(text, []byte(meter.RowHeader+"\n"))
 		}
 		for line := range bytes.Lines(lines) {
 			if beyond, err := f.row(bytes.TrimSuffix(line, []byte{'\n'})); beyond || err != nil {

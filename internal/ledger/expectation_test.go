@@ -11,7 +11,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -238,7 +237,7 @@ func isComplete(l *ledger.Ledger, disk vfs.FS, zone *meter.Zone, info ledger.Arc
 		return err
 	}
 	defer f.Close()
-	rows, err := archive.NewCSVReader(f, zone)
+	rows, err := meter.NewCSVReader(f, zone)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@ package rest
 import (
 	"net/http"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 type receiveReadingRequest struct {
@@ -25,7 +25,7 @@ func (a *api) receiveReading(w http.ResponseWriter, r *http.Request) error {
 	if err := httpkit.Bind(r, &q); err != nil {
 		return err
 	}
-	reading, err := archive.ParseRow(a.zone, q.MeterID, q.Timestamp, q.Reading)
+	reading, err := meter.ParseRow(a.zone, q.MeterID, q.Timestamp, q.Reading)
 	if err != nil {
 		return err
 	}

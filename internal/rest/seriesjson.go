@@ -26,11 +26,11 @@ var pageChunks = sync.Pool{New: func() any {
 // does by reflection, because a page has up to 25,000 buckets of nine fields; a test
 // holds the two against each other.
 type pageWriter struct {
-	w      http.ResponseWriter
-	stamps *meter.Stamps
-	opener byte   // what stands before the next bucket
-	b      []byte // with room for another bucket
-	begun  bool   // a part of the page was sent
+	w        http.ResponseWriter
+	calendar meter.Calendar
+	opener   byte   // what stands before the next bucket
+	b        []byte // with room for another bucket
+	begun    bool   // a part of the page was sent
 }
 
 // edge is an end of a bucket as it is written.
@@ -44,7 +44,7 @@ type edge struct {
 func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval ledger.Interval, page *ledger.Page, next string) {
 	room := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(room)
-	p := pageWriter{w: w, stamps: meter.NewStamps(zone), opener: '['}
+	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '['}
 	p.b = appendPageHead((*room)[:0], id, interval, page.Count(), next)
 	if !p.buckets(page) {
 		return // the caller has gone; nobody is left to tell
@@ -140,8 +140,8 @@ const (
 // look makes what is written of one end of a bucket.
 func (p *pageWriter) look(at *meter.Point, e *edge) {
 	var plain, few bool
-	if e.stamp, plain = p.stamps.Text(at.Slot); !plain && p.stamps.Turn(at.Slot) {
-		e.stamp, plain = p.stamps.Text(at.Slot)
+	if e.stamp, plain = p.calendar.Text(at.Slot); !plain && p.calendar.Turn(at.Slot) {
+		e.stamp, plain = p.calendar.Text(at.Slot)
 	}
 	e.milli, few = at.Register.Milli()
 	e.register = meter.MilliText(e.milli)
@@ -196,9 +196,9 @@ func (p *pageWriter) bucket(bucket *ledger.Bucket) {
 func (p *pageWriter) longhand(bucket *ledger.Bucket) {
 	b := append(append(p.b, p.opener), `{"interval_start":"`...)
 	p.opener = ','
-	b = p.stamps.Append(b, bucket.Window.From)
+	b = p.calendar.Append(b, bucket.Window.From)
 	b = append(b, `","interval_end":"`...)
-	b = p.stamps.Append(b, bucket.Window.To)
+	b = p.calendar.Append(b, bucket.Window.To)
 	b = append(b, `","start_reading":`...)
 	b = appendRegister(b, bucket.Start)
 	b = append(b, `,"end_reading":`...)

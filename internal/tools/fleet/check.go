@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 )
 
@@ -81,7 +80,7 @@ func (f *fleet) held(ctx context.Context, c *caller, i int) (map[meter.Slot]mete
 	if p := problemOf(answer); answer.Status != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s", p.Code, p.Detail)
 	}
-	rows, err := archive.NewCSVReader(bytes.NewReader(answer.Body), f.zone)
+	rows, err := meter.NewCSVReader(bytes.NewReader(answer.Body), f.zone)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -24,7 +23,8 @@ func loadSingapore(t testing.TB) *meter.Zone {
 // checkObject wants an object that is plain to be what the general way makes of it,
 // and reports whether it was taken for plain.
 func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object string) bool {
-	row, plain := newJSONRowParser(zone).parsePlain([]byte(object))
+	p := newJSONRowParser(zone)
+	got, plain := p.parsePlain([]byte(object))
 	if !plain {
 		return false
 	}
@@ -32,9 +32,9 @@ func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object
 	if err := httpkit.BindJSON([]byte(object), &q); err != nil || !json.Valid([]byte(object)) {
 		t.Fatalf("%q is plain, but not JSON: %v", object, err)
 	}
-	want, err := archive.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)
-	if err != nil || string(row.Meter) != string(want.Meter) || row.Slot != want.Slot || row.Register != want.Register {
-		t.Fatalf("%q is plain: %s %d %v, but should be %v, %v", object, row.Meter, row.Slot, row.Register, want, err)
+	want, err := meter.ParseRow(zone, q.MeterID, q.Timestamp, q.Reading)
+	if err != nil || string(got.Meter) != string(want.Meter) || got.Slot != want.Slot || got.Register != want.Register {
+		t.Fatalf("%q is plain: %s %d %v, but should be %v, %v", object, got.Meter, got.Slot, got.Register, want, err)
 	}
 	return true
 }
