@@ -44,7 +44,7 @@ func (c *Calendar) ParseSlot(field string, s []byte) (Slot, error) {
 		}
 	}
 	slot, err := c.zone.ParseSlot(field, string(s))
-	if err == nil && c.Turn(slot) {
+	if err == nil && c.turn(slot) {
 		c.read[dayHash(c.day.date, c.day.rest)] = c.day
 	}
 	return slot, err
@@ -65,26 +65,33 @@ func clockPlace(clock uint64) uint64 {
 // Append adds the timestamp of a slot to b. Some of b's capacity behind that may be
 // written to.
 func (c *Calendar) Append(b []byte, slot Slot) []byte {
-	if t, ok := c.Text(slot); ok {
-		return t.append(b)
+	t, ok := c.Text(slot)
+	if !ok {
+		t = c.TurnTo(slot)
 	}
-	if c.Turn(slot) {
-		return c.Append(b, slot)
-	}
-	return append(b, c.zone.Stamp(slot)...)
+	return t.append(b)
 }
 
-// Text returns the timestamp of a slot, and false if it does not lie in the day that was
-// turned to.
-func (c *Calendar) Text(slot Slot) (Text, bool) {
+// Text returns the timestamp of a slot in the day that was turned to, and false for all
+// other slots. It is small enough to be inlined.
+func (c *Calendar) Text(slot Slot) (t Text, ok bool) {
 	clock := clockTimes[(slot-c.day.midnight)%64]
-	within := slot-c.day.first < c.day.slots // the difference wraps around for earlier slots
-	return Text{c.day.date, c.day.rest | clock<<24, clock >> 40, stampBytes}, within
+	ok = slot-c.day.first < c.day.slots // the difference wraps around for earlier slots
+	return Text{c.day.date, c.day.rest | clock<<24, clock >> 40, uint64(stampBytes) << lengthShift}, ok
 }
 
-// Turn makes the day of a slot the remembered one. It reports false if the clock shows
-// the slot's time twice, so that its timestamp has an offset and is too long for a Text.
-func (c *Calendar) Turn(slot Slot) bool {
+// TurnTo turns to the day of a slot, and returns the timestamp of any slot.
+func (c *Calendar) TurnTo(slot Slot) Text {
+	if c.turn(slot) {
+		t, _ := c.Text(slot)
+		return t
+	}
+	return NewText(c.zone.Stamp(slot))
+}
+
+// turn makes the day of a slot the remembered one. It reports false if the clock shows the
+// slot's time twice, so that its timestamp has an offset.
+func (c *Calendar) turn(slot Slot) bool {
 	if !c.steady.Contains(slot) && !c.findSteady(slot) {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -76,9 +77,12 @@ func (p *RowParser) Point(timestamp, reading []byte) (point Point, err error) {
 
 // SplitRow returns the values of a row as a RowWriter writes it.
 func SplitRow(line []byte) (id, timestamp, reading []byte, ok bool) {
-	id, rest, _ := bytes.Cut(line, []byte{','})
-	timestamp, reading, ok = bytes.Cut(rest, []byte{','})
-	return id, timestamp, reading, ok
+	first := bytes.IndexByte(line, ',')
+	second := first + 1 + bytes.IndexByte(line[first+1:], ',')
+	if first < 0 || second == first {
+		return nil, nil, nil, false
+	}
+	return line[:first], line[first+1 : second], line[second+1:], true
 }
 
 // RowWriter writes rows. They need no quotes, and no spreadsheet can take a cell of them
@@ -91,7 +95,17 @@ func NewRowWriter(zone *Zone) RowWriter { return RowWriter{NewCalendar(zone)} }
 
 // Append adds a row to b. Some of b's capacity behind that may be written to.
 func (w *RowWriter) Append(b []byte, id ID, p Point) []byte {
-	b = append(append(b, id...), ',')
-	b = append(w.calendar.Append(b, p.Slot), ',')
-	return append(p.Register.Append(b), '\n')
+	b = slices.Grow(b, WrittenRowBytesMax)
+	row := b[len(b):][:WrittenRowBytesMax]
+	at := copy(row, id)
+	row[at] = ','
+	stamp, ok := w.calendar.Text(p.Slot)
+	if !ok {
+		stamp = w.calendar.TurnTo(p.Slot)
+	}
+	at += 1 + stamp.Put(row[at+1:])
+	row[at] = ','
+	at += 1 + p.Register.Text().Put(row[at+1:])
+	row[at] = '\n'
+	return b[:len(b)+at+1]
 }

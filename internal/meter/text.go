@@ -9,33 +9,38 @@ import (
 )
 
 // textRoom is how many bytes are written for a Text, whatever its length.
-const textRoom = 24
+const textRoom = 32
 
-// Text is a short text held by value: its bytes stand in words, the first one lowest,
-// so that to make it, to keep it and to write it are a few moves each, and no call.
-type Text struct {
-	first, second, third uint64
-	length               int
-}
+// Text is a short text held by value, of at most 31 bytes. They stand in words, the first
+// one lowest, and the length in the highest byte of the last: so to make it, to keep it
+// and to write it are a few moves each, and no call.
+type Text struct{ first, second, third, last uint64 }
 
-// textOf returns a text of at most 24 bytes.
-func textOf(s []byte) Text {
+// lengthShift is where the length stands in the last word.
+const lengthShift = 56
+
+// NewText returns s, which has at most 31 bytes, as a Text.
+func NewText[T ~string | ~[]byte](s T) Text {
 	var room [textRoom]byte
-	length := copy(room[:], s)
-	return Text{
-		binary.LittleEndian.Uint64(room[0:]), binary.LittleEndian.Uint64(room[8:]), binary.LittleEndian.Uint64(room[16:]),
-		length,
+	room[textRoom-1] = byte(len(s))
+	if copy(room[:textRoom-1], s) < len(s) {
+		panic("BUG: a text is too long: " + string(s))
 	}
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(room[8*i:]) }
+	return Text{word(0), word(1), word(2), word(3)}
 }
 
-// Put writes the text at the beginning of b and returns its length. The first 24 bytes
+// Put writes the text at the beginning of b and returns its length. The first 32 bytes
 // of b, which it must have, may all be written to.
 func (t Text) Put(b []byte) int {
 	_ = b[textRoom-1]
 	binary.LittleEndian.PutUint64(b[0:], t.first)
 	binary.LittleEndian.PutUint64(b[8:], t.second)
 	binary.LittleEndian.PutUint64(b[16:], t.third)
-	return t.length
+	if t.last>>lengthShift > 24 { // which costs less than to write it
+		binary.LittleEndian.PutUint64(b[24:], t.last)
+	}
+	return int(t.last >> lengthShift)
 }
 
 // append adds the text to b.
@@ -77,7 +82,7 @@ func (k KWh) longText() Text {
 	}
 	at--
 	text[at] = byte('0' + rest)
-	return textOf(text[at:])
+	return NewText(text[at:])
 }
 
 // milliMax is one more than the most thousandths that are written three digits at a time.
@@ -98,7 +103,7 @@ func (k KWh) Milli() (uint64, bool) {
 func MilliText(milli uint64) Text {
 	if milli < 1000 { // as the energy of half an hour is in a home
 		fraction := triplets[milli]
-		return Text{first: '0' | '.'<<8 | fraction.text()<<16, length: int(1 + fraction.decimals())}
+		return Text{first: '0' | '.'<<8 | fraction.text()<<16, last: (1 + fraction.decimals()) << lengthShift}
 	}
 	whole := milli / 1000
 	fraction := triplets[(milli-1000*whole)%1024]
@@ -113,20 +118,20 @@ func MilliText(milli uint64) Text {
 	return Text{
 		first:  digits | point<<(8*length%64),
 		second: point >> ((64 - 8*length) % 64),
-		length: int(length + fraction.decimals()),
+		last:   (length + fraction.decimals()) << lengthShift,
 	}
 }
 
-// triplet is a number of three digits as text, the first digit lowest, and how long it
-// is in front of a point and, with the point, behind it.
+// triplet is a three-digit number: its text, the first digit lowest, its length in front
+// of a point, and its length behind one with the point.
 type triplet uint32
 
 func (t triplet) text() uint64     { return uint64(t & 0xffffff) }
 func (t triplet) length() uint64   { return uint64(t >> 24 & 7) } // without leading zeros: 1 to 3
 func (t triplet) decimals() uint64 { return uint64(t >> 28) }     // without trailing zeros: 0, or 2 to 4
 
-// triplets are the numbers from 000 to 999. There is room for any index of ten bits,
-// which need not be checked.
+// triplets are the numbers from 000 to 999. It has 1,024 entries, so that an index of
+// ten bits needs no bounds check.
 var triplets = func() (texts [1024]triplet) {
 	for i := range 1000 {
 		text := fmt.Sprintf("%03d", i)

@@ -41,7 +41,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) error {
 			"%d exports are under way, and no more are run at a time", exportsMax)
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s%s.csv", q.Date, q.Month))
-	return a.streamCSV(w, r, func(add func(meter.ID, []meter.Point) error) error { return a.ledger.Export(r.Context(), window, add) })
+	return a.streamCSV(w, r, func(s *rowStream) error { return a.ledger.Export(r.Context(), window, s.add) })
 }
 
 // exportWindow returns the first and the last half hour of the period that is asked

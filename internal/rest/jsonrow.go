@@ -74,19 +74,19 @@ type objectScanner struct {
 
 // mark passes over a mark, and over the blanks around it.
 func (o *objectScanner) mark(mark byte) {
-	o.skipBlanks()
-	if len(o.rest) == 0 || o.rest[0] != mark {
+	rest := skipBlanks(o.rest)
+	if len(rest) == 0 || rest[0] != mark {
 		o.failed, o.rest = true, nil
 		return
 	}
-	o.rest = o.rest[1:]
-	o.skipBlanks()
+	o.rest = skipBlanks(rest[1:])
 }
 
-func (o *objectScanner) skipBlanks() {
-	for len(o.rest) > 0 && (o.rest[0] == ' ' || o.rest[0] == '\t' || o.rest[0] == '\r' || o.rest[0] == '\n') {
-		o.rest = o.rest[1:]
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && b[0] <= ' ' && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
+		b = b[1:]
 	}
+	return b
 }
 
 // text returns what stands between two quotes.

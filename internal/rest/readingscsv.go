@@ -20,12 +20,12 @@ func (a *api) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q
 	if err != nil {
 		return err
 	}
-	return a.streamCSV(w, r, func(add func(meter.ID, []meter.Point) error) error {
+	return a.streamCSV(w, r, func(s *rowStream) error {
 		for points, err := range months {
 			if err != nil {
 				return err
 			}
-			if err := add(id, points); err != nil {
+			if err := s.add(id, points); err != nil {
 				return err
 			}
 		}

@@ -1,9 +1,9 @@
 package rest
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -22,55 +22,54 @@ const (
 // errCallerGone says that the caller hung up, or takes nothing any more.
 var errCallerGone = errors.New("the caller took no more of the answer")
 
-// streamCSV answers with the rows that write adds, meter by meter.
-func (a *api) streamCSV(w http.ResponseWriter, r *http.Request, write func(add func(meter.ID, []meter.Point) error) error) error {
-	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
-	return a.stream(w, r, func(s *stream) error {
-		rows := meter.NewRowWriter(a.zone)
-		s.chunk = append(s.chunk, meter.RowHeader+"\n"...)
-		return write(func(id meter.ID, points []meter.Point) error {
-			for _, p := range points {
-				s.chunk = rows.Append(s.chunk, id, p)
-				if err := s.sendFull(); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
+// rowStream sends rows as CSV.
+type rowStream struct {
+	stream
+	rows meter.RowWriter
 }
 
-// stream answers in chunks. An error before the first chunk is answered as any; one
+// streamCSV answers with the rows that write adds.
+func (a *api) streamCSV(w http.ResponseWriter, r *http.Request, write func(*rowStream) error) error {
+	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
+	s := &rowStream{stream: a.newStream(w, r), rows: meter.NewRowWriter(a.zone)}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	s.chunk = append(s.chunk, meter.RowHeader+"\n"...)
+	return s.end(write(s))
+}
+
+// add adds a meter's readings.
+func (s *rowStream) add(id meter.ID, points []meter.Point) error {
+	for _, p := range points {
+		s.chunk = s.rows.Append(s.chunk, id, p)
+		if len(s.chunk) >= chunkBytes {
+			if err := s.send(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stream answers a chunk at a time, as fast as the caller takes it, in memory that does
+// not grow with the answer. An error before the first chunk is answered as any; one
 // behind it breaks the connection, so that nobody takes a part for the whole.
-func (a *api) stream(w http.ResponseWriter, r *http.Request, write func(*stream) error) error {
+type stream struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	log    *slog.Logger
+	buffer *[]byte
+	chunk  []byte
+}
+
+func (a *api) newStream(w http.ResponseWriter, r *http.Request) stream {
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", httpkit.KeepNothing)
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.Method == http.MethodHead {
-		return nil
-	}
 	buffer := chunks.Get().(*[]byte)
-	s := &stream{ctx: r.Context(), w: w, chunk: (*buffer)[:0]}
-	err := write(s)
-	if err == nil {
-		err = s.end()
-	}
-	if errors.Is(err, errCallerGone) {
-		a.log.Debug("the caller went away", "path", r.URL.Path, "error", err)
-		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
-	}
-	*buffer = s.chunk
-	chunks.Put(buffer)
-	return err
-}
-
-// stream sends an answer a chunk at a time, as fast as the caller takes it, in memory
-// that does not grow with the answer.
-type stream struct {
-	ctx   context.Context
-	w     http.ResponseWriter
-	chunk []byte
+	return stream{w: w, r: r, log: a.log, buffer: buffer, chunk: (*buffer)[:0]}
 }
 
 var chunks = sync.Pool{New: func() any {
@@ -78,18 +77,10 @@ var chunks = sync.Pool{New: func() any {
 	return &b
 }}
 
-// sendFull sends the chunk if it is full.
-func (s *stream) sendFull() error {
-	if len(s.chunk) < chunkBytes {
-		return nil
-	}
-	return s.send()
-}
-
 // send hands the chunk to the caller. What has been sent cannot be taken back: from
 // then on an error breaks the connection.
 func (s *stream) send() error {
-	if err := s.ctx.Err(); err != nil {
+	if err := s.r.Context().Err(); err != nil {
 		return errors.Join(errCallerGone, err)
 	}
 	connection := http.NewResponseController(s.w)
@@ -107,11 +98,20 @@ func (s *stream) send() error {
 	return nil
 }
 
-// end sends what is left and gives the connection back as it was.
-func (s *stream) end() error {
-	if err := s.send(); err != nil {
+// end sends what is left, unless something failed, and gives the connection back as it was.
+func (s *stream) end(err error) error {
+	if err == nil {
+		err = s.send()
+	}
+	if errors.Is(err, errCallerGone) {
+		s.log.Debug("the caller went away", "path", s.r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
+	}
+	if err != nil {
 		return err
 	}
+	*s.buffer = s.chunk
+	chunks.Put(s.buffer)
 	if err := http.NewResponseController(s.w).SetWriteDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("lifting the limit of the last chunk: %w", err)
 	}
