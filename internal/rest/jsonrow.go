@@ -41,79 +41,69 @@ func (p *jsonRowParser) parse(object []byte) (meter.Row, error) {
 // values that are right there are no escapes. It reports false for all other objects,
 // wrong or not.
 func (p *jsonRowParser) parsePlain(object []byte) (meter.Row, bool) {
-	o, opener := objectScanner{rest: object}, byte('{')
-	var id, timestamp, reading []byte
+	var name, id, timestamp, reading []byte
+	rest, opener := object, byte('{')
 	for range 3 {
-		o.mark(opener)
-		name := o.text()
-		o.mark(':')
+		name, rest = quoted(after(rest, opener))
+		rest = after(rest, ':')
 		switch string(name) {
 		case "meter_id":
-			id = o.text()
+			id, rest = quoted(rest)
 		case "timestamp":
-			timestamp = o.text()
+			timestamp, rest = quoted(rest)
 		case "reading":
-			reading = o.number()
+			reading, rest = quotedOrNumber(rest)
 		}
 		opener = ','
 	}
-	o.mark('}')
-	if o.failed || len(o.rest) > 0 || id == nil || timestamp == nil || reading == nil {
+	if rest = after(rest, '}'); rest == nil || len(rest) > 0 || id == nil || timestamp == nil || reading == nil {
 		return meter.Row{}, false
 	}
-	r, err := p.rows.Row(id, timestamp, reading)
-	return r, err == nil
+	row, err := p.rows.Row(id, timestamp, reading)
+	return row, err == nil
 }
 
-// objectScanner reads an object from left to right. Once it has failed it stays failed,
-// so that only the end needs to look.
-type objectScanner struct {
-	rest   []byte
-	failed bool
-}
-
-// mark passes over a mark, and over the blanks around it.
-func (o *objectScanner) mark(mark byte) {
-	rest := skipBlanks(o.rest)
-	if len(rest) == 0 || rest[0] != mark {
-		o.failed, o.rest = true, nil
-		return
+// after returns what stands behind a mark and the blanks around it, or nil if the mark is
+// not there.
+func after(b []byte, mark byte) []byte {
+	b = skipBlanks(b)
+	if len(b) == 0 || b[0] != mark {
+		return nil
 	}
-	o.rest = skipBlanks(rest[1:])
+	return skipBlanks(b[1:])
 }
 
 func skipBlanks(b []byte) []byte {
-	for len(b) > 0 && b[0] <= ' ' && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
 		b = b[1:]
 	}
 	return b
 }
 
-// text returns what stands between two quotes.
-func (o *objectScanner) text() []byte {
-	if len(o.rest) > 0 && o.rest[0] == '"' {
-		if end := bytes.IndexByte(o.rest[1:], '"'); end >= 0 {
-			content := o.rest[1 : 1+end]
-			o.rest = o.rest[end+2:]
-			return content
-		}
+// quoted returns what stands between two quotes, and what follows; nil if there are none.
+func quoted(b []byte) (content, rest []byte) {
+	if len(b) == 0 || b[0] != '"' {
+		return nil, nil
 	}
-	o.failed, o.rest = true, nil
-	return nil
+	end := bytes.IndexByte(b[1:], '"')
+	if end < 0 {
+		return nil, nil
+	}
+	return b[1 : 1+end], b[end+2:]
 }
 
-// number returns a text, or digits and points that do not begin as no JSON number may.
+// quotedOrNumber also takes digits and points that do not begin as no JSON number may.
 // Whether they are a register is not decided here.
-func (o *objectScanner) number() []byte {
+func quotedOrNumber(b []byte) (content, rest []byte) {
 	end := 0
-	for end < len(o.rest) && (o.rest[end] == '.' || '0' <= o.rest[end] && o.rest[end] <= '9') {
+	for end < len(b) && (b[end] == '.' || '0' <= b[end] && b[end] <= '9') {
 		end++
 	}
 	if end == 0 {
-		return o.text()
+		return quoted(b)
 	}
-	number := o.rest[:end]
-	o.failed = o.failed || end > 1 && number[0] == '0' && number[1] != '.'
-	o.rest = o.rest[end:]
-	return number
+	if leadingZero := end > 1 && b[0] == '0' && b[1] != '.'; leadingZero {
+		return nil, nil
+	}
+	return b[:end], b[end:]
 }
