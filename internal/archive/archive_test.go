@@ -21,7 +21,7 @@ const path = "Archive"
 
 var (
 	november = meter.Month{Year: 2026, Month: time.November}
-	name     = archive.MonthlyName(november)
+	name     = archive.Name(november.Period())
 )
 
 type tester interface {
@@ -107,9 +107,9 @@ func collect(t tester, s archive.Source) readings {
 	}
 }
 
-func write(t tester, f *archive.Folder, name string, w meter.Window, model readings) archive.Written {
+func write(t tester, f *archive.Folder, name string, model readings) archive.Written {
 	t.Helper()
-	written, err := f.Write(name, w, sourceOf(model), steps())
+	written, err := f.Write(name, sourceOf(model), steps())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,9 +160,9 @@ func TestAnArchiveAnswersAsItsModel(t *testing.T) {
 		f := openFolder(t, vfs.NewMem(), z)
 		f.Compress = rapid.Bool().Draw(t, "compress")
 		model := anyReadings(w, 8).Draw(t, "model")
-		written := write(t, f, name, w, model)
+		written := write(t, f, name, model)
 
-		r, err := f.Read(name, w)
+		r, err := f.Read(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func everyMeterOfALargeArchiveIsFound(t *testing.T, compress bool) {
 		id := slices.Repeat([]byte{'A' + byte(n%26)}, 1+n/26)
 		model[meter.ID(id)] = points
 	}
-	write(t, f, name, w, model)
+	write(t, f, name, model)
 	for id, points := range model {
 		wantFound(t, f, id, points, w)
 		wantFound(t, f, id+"-", nil, w)
@@ -241,7 +241,7 @@ func TestAnArchiveIsWrittenAsThePageOfTheContractSays(t *testing.T) {
 	z := singapore(t)
 	w := z.MonthWindow(november)
 	f := openFolder(t, vfs.NewMem(), z)
-	write(t, f, name, w, readings{
+	write(t, f, name, readings{
 		"B": {{Slot: w.From, Register: kwh(t, "7")}},
 		"A": {
 			{Slot: w.From, Register: kwh(t, "0.30")},
@@ -288,9 +288,9 @@ func TestADoubledHourSurvivesWritingAndReading(t *testing.T) {
 			points = append(points, meter.Point{Slot: s, Register: register})
 		}
 		f := openFolder(t, vfs.NewMem(), z)
-		write(t, f, name, w, readings{"A": points})
-		for _, window := range []meter.Window{w, {}} { // read with and without the right period
-			r, err := f.Read(name, window)
+		for _, name := range []string{archive.Name(c.day.Period()), name} { // of the right period and of another
+			write(t, f, name, readings{"A": points})
+			r, err := f.Read(name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -308,12 +308,12 @@ func TestAFailingSourceLeavesTheOldArchiveAlone(t *testing.T) {
 	w := z.MonthWindow(november)
 	f := openFolder(t, disk, z)
 	model := readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}
-	write(t, f, name, w, model)
+	write(t, f, name, model)
 	before := textOf(t, f, name)
 	conflict := archive.Merge(sourceOf(model), sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "8")}}}))
 	writing := steps()
 	writing.Each = func(archive.Rows) error { t.Error("a row was called written"); return nil }
-	_, err := f.Write(name, w, conflict, writing)
+	_, err := f.Write(name, conflict, writing)
 	var e *archive.ConflictError
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v", err)
@@ -337,7 +337,7 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 		announced[rows.Meter] = slices.Clone(rows.Points)
 		return nil
 	}
-	if _, err := f.Write(name, w, sourceOf(model), writing); err != nil {
+	if _, err := f.Write(name, sourceOf(model), writing); err != nil {
 		t.Fatal(err)
 	}
 	if !equal(announced, model) {
@@ -368,7 +368,7 @@ func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
 		}
 		return stop
 	}
-	_, err := f.Write(name, z.MonthWindow(november), archive.Merge(), writing)
+	_, err := f.Write(name, archive.Merge(), writing)
 	if !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}

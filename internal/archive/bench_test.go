@@ -50,7 +50,7 @@ func writeHouseholds(b *testing.B, meters int) (f *archive.Folder, w meter.Windo
 	if err != nil {
 		b.Fatal(err)
 	}
-	written, err = f.Write(name, w, &households{window: w, left: meters}, steps())
+	written, err = f.Write(name, &households{window: w, left: meters}, steps())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func BenchmarkPreviewMonth(b *testing.B) {
 	f := openFolder(b, vfs.NewMem(), z)
 	rows := uint64(0)
 	for b.Loop() {
-		written, err := f.Preview(w, &households{window: w, left: benchMeters}, steps().Each)
+		written, err := f.Preview(&households{window: w, left: benchMeters}, steps().Each)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -114,10 +114,10 @@ func BenchmarkPreviewMonth(b *testing.B) {
 }
 
 func BenchmarkReadMonth(b *testing.B) {
-	f, w, written := writeHouseholds(b, benchMeters)
+	f, _, written := writeHouseholds(b, benchMeters)
 	b.SetBytes(written.Bytes)
 	for b.Loop() {
-		r, err := f.Read(name, w)
+		r, err := f.Read(name)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"sort"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"meterledger/internal/meter"
 )
 
@@ -25,19 +23,15 @@ func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []me
 		return nil, err
 	}
 	defer file.Close()
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("reading archive %s: %w", name, err)
-	}
 	finder := &finder{name: name, id: id, window: w, values: meter.NewRowParser(f.zone), points: points}
-	if f.isCompressed(name) {
-		return finder.compressed(file, stat.Size())
+	if file.isCompressed {
+		return finder.compressed(file)
 	}
-	start, err := rowBefore(file, stat.Size(), id)
+	start, err := rowBefore(file, id)
 	if err != nil {
 		return nil, fmt.Errorf("searching archive %s: %w", name, err)
 	}
-	in := bufio.NewReaderSize(io.NewSectionReader(file, start, stat.Size()-start), 64<<10)
+	in := bufio.NewReaderSize(io.NewSectionReader(file, start, file.size-start), 64<<10)
 	for {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, io.EOF) && len(line) == 0 {
@@ -80,13 +74,13 @@ func (f *finder) row(line []byte) (beyond bool, err error) {
 
 // rowBefore returns the offset of a row that is not behind the first row of a
 // meter, and hardly more than searchBytes before it.
-func rowBefore(file vfs.File, size int64, id meter.ID) (int64, error) {
+func rowBefore(file *File, id meter.ID) (int64, error) {
 	var failure error
 	header := int64(len(meter.RowHeader) + 1)
 	buffer := make([]byte, 2*meter.WrittenRowBytesMax)
 	// The first row that starts at or after an offset only moves on as the
 	// offset does, so the question can be bisected by offset.
-	blocks := int(max(size-header, 0)/searchBytes) + 1
+	blocks := int(max(file.size-header, 0)/searchBytes) + 1
 	block := sort.Search(blocks, func(i int) bool {
 		_, row, err := rowFrom(file, header+int64(i)*searchBytes, buffer)
 		if err != nil {

@@ -1,10 +1,16 @@
+// Package archive keeps readings as CSV files that people and programs can read
+// for as long as there are files: one file a day and one a month, rows sorted by
+// meter and time.
+//
+// Archiving is a merge: the file that is there and what memory holds become one
+// new file, which takes the old one's place in one step. Doing it again changes
+// nothing. Everything streams, a meter at a time, and because the rows are sorted
+// one meter is found in a month of a nation by bisection, without an index.
 package archive
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -24,22 +30,20 @@ const (
 	compressedSuffix = ".zst"
 )
 
-// DailyName returns the name of a day's file.
-func DailyName(d meter.Day) string { return dailyPrefix + d.String() + suffix }
-
-// MonthlyName returns the name of a month's file.
-func MonthlyName(m meter.Month) string { return monthlyPrefix + m.String() + suffix }
-
-// DayOf returns the day whose file has a name.
-func DayOf(name string) (meter.Day, bool) {
-	day, ok := meter.ParseDay(period(name))
-	return day, ok && name == DailyName(day)
+// Name returns the name of a period's file.
+func Name(p meter.Period) string {
+	if p.IsMonth() {
+		return monthlyPrefix + p.String() + suffix
+	}
+	return dailyPrefix + p.String() + suffix
 }
 
-// MonthOf returns the month whose file has a name.
-func MonthOf(name string) (meter.Month, bool) {
-	month, ok := meter.ParseMonth(period(name))
-	return month, ok && name == MonthlyName(month)
+// PeriodOf returns the period whose file has a name, in either form.
+func PeriodOf(name string) (meter.Period, bool) {
+	name = strings.TrimSuffix(name, compressedSuffix)
+	text := strings.TrimPrefix(strings.TrimPrefix(stem(name), dailyPrefix), monthlyPrefix)
+	p, ok := meter.ParsePeriod(text)
+	return p, ok && name == Name(p)
 }
 
 // Folder is where the archives are.
@@ -86,16 +90,8 @@ func (f *Folder) Files() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// Path returns where a file of the folder is.
+// Path returns where a file is that is written now.
 func (f *Folder) Path(name string) string {
-	if compressed := f.compressed(name); f.exists(compressed) {
-		return compressed
-	}
-	return f.plain(name)
-}
-
-// TargetPath returns where a file is that is written now.
-func (f *Folder) TargetPath(name string) string {
 	if f.Compress {
 		return f.compressed(name)
 	}
@@ -105,97 +101,17 @@ func (f *Folder) TargetPath(name string) string {
 func (f *Folder) plain(name string) string      { return f.fs.PathJoin(f.path, name) }
 func (f *Folder) compressed(name string) string { return f.plain(name) + compressedSuffix }
 
-// exists reports whether there is a file. Where that cannot be told there may be one,
-// and whoever opens it hears why.
-func (f *Folder) exists(path string) bool {
-	_, err := f.fs.Stat(path)
-	return !errors.Is(err, os.ErrNotExist)
-}
-
-// Left returns the hash of a plain file beside the compressed one that is read in its
-// stead, and whether there is one: a run that was cut off while it changed the form
-// leaves it, or somebody put it there.
-func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
-	if !f.exists(f.compressed(name)) || !f.exists(f.plain(name)) {
-		return sum, false, nil
-	}
-	file, err := f.fs.Open(f.plain(name))
-	if err != nil {
-		return sum, true, fmt.Errorf("opening archive %s: %w", name, err)
-	}
-	defer file.Close()
-	sum, err = hashOf(file)
-	return sum, true, err
-}
-
 // removeOther removes the form of a file that was not written.
 func (f *Folder) removeOther(name string) error {
 	other := f.plain(name)
 	if !f.Compress {
 		other = f.compressed(name)
 	}
-	if !f.exists(other) {
+	if _, err := f.fs.Stat(other); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err := f.fs.Remove(other); err != nil {
 		return fmt.Errorf("removing %s, whose rows are in its other form: %w", other, err)
 	}
 	return durable.SyncFolder(f.fs, f.path)
-}
-
-// ErrMissing says that there is no such file.
-var ErrMissing = errors.New("there is no such archive")
-
-// Open opens a file of the folder as it is.
-func (f *Folder) Open(name string) (vfs.File, error) {
-	file, err := f.fs.Open(f.Path(name))
-	if errors.Is(err, os.ErrNotExist) {
-		err = ErrMissing
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening archive %s: %w", name, err)
-	}
-	return file, nil
-}
-
-// Size returns how many bytes a file has.
-func (f *Folder) Size(name string) (int64, error) {
-	stat, err := f.fs.Stat(f.Path(name))
-	if errors.Is(err, os.ErrNotExist) {
-		err = ErrMissing
-	}
-	if err != nil {
-		return 0, fmt.Errorf("looking for archive %s: %w", name, err)
-	}
-	return stat.Size(), nil
-}
-
-// Sync makes a file that others wrote survive a power cut.
-func (f *Folder) Sync(name string) error {
-	file, err := f.Open(name)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("syncing archive %s: %w", name, err)
-	}
-	return durable.SyncFolder(f.fs, f.path)
-}
-
-// SHA256 returns the hash of a file as it is.
-func (f *Folder) SHA256(name string) (sum [32]byte, err error) {
-	file, err := f.Open(name)
-	if err != nil {
-		return sum, err
-	}
-	defer file.Close()
-	return hashOf(file)
-}
-
-func hashOf(file vfs.File) (sum [32]byte, err error) {
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return sum, fmt.Errorf("reading an archive: %w", err)
-	}
-	return [32]byte(hash.Sum(nil)), nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"meterledger/internal/durable"
+	"meterledger/internal/meter"
 )
 
 const (
@@ -21,22 +22,24 @@ const (
 // Manifest stands beside an archive and says what that holds, for whoever has the
 // folder and nothing else: monthly_2026-10.json beside monthly_2026-10.csv.
 type Manifest struct {
-	Period    string    `json:"period"` // YYYY-MM-DD or YYYY-MM
-	File      string    `json:"file"`
-	Rows      uint64    `json:"rows"`
-	Meters    uint64    `json:"meters"`
-	First     *string   `json:"first"` // timestamps of the earliest and the latest row, null where there are none
-	Last      *string   `json:"last"`
-	Bytes     int64     `json:"bytes"`
-	SHA256    string    `json:"sha256"` // of the file
-	Version   string    `json:"version"`
-	WrittenAt time.Time `json:"written_at"`
+	Period    meter.Period `json:"period"` // YYYY-MM-DD or YYYY-MM
+	File      string       `json:"file"`
+	Rows      uint64       `json:"rows"`
+	Meters    uint64       `json:"meters"`
+	First     *string      `json:"first"` // timestamps of the earliest and the latest row, null if there are none
+	Last      *string      `json:"last"`
+	Bytes     int64        `json:"bytes"`
+	SHA256    string       `json:"sha256"` // of the file
+	Version   string       `json:"version"`
+	WrittenAt time.Time    `json:"written_at"`
 }
 
-// NewManifest describes what was written as the file name.
-func (f *Folder) NewManifest(name string, w Written, version string, at time.Time) Manifest {
+// NewManifest describes what a period's file at a path holds.
+func (f *Folder) NewManifest(path string, w Written, version string, at time.Time) Manifest {
+	name := f.fs.PathBase(path)
+	period, _ := PeriodOf(name)
 	m := Manifest{
-		Period: period(name), File: f.fs.PathBase(f.Path(name)), Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
+		Period: period, File: name, Rows: w.Rows, Meters: w.Meters, Bytes: w.Bytes,
 		SHA256: hex.EncodeToString(w.SHA256[:]), Version: version, WrittenAt: at.UTC().Truncate(time.Second),
 	}
 	if w.Rows > 0 {
@@ -44,10 +47,6 @@ func (f *Folder) NewManifest(name string, w Written, version string, at time.Tim
 		m.First, m.Last = &first, &last
 	}
 	return m
-}
-
-func period(name string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(stem(name), dailyPrefix), monthlyPrefix)
 }
 
 func stem(name string) string {

@@ -8,8 +8,6 @@ import (
 	"hash"
 	"io"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"meterledger/internal/meter"
 )
 
@@ -29,8 +27,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 // Reader is a Source that reads a file which this package wrote.
 type Reader struct {
 	name   string
-	file   vfs.File
-	size   int64
+	file   *File
 	tap    *tap
 	in     *bufio.Reader
 	text   io.Closer
@@ -42,21 +39,16 @@ type Reader struct {
 	ended  bool        // there is no row ahead
 }
 
-// Read opens a file of the folder to be read as a Source. The window is the period
-// of the file.
-func (f *Folder) Read(name string, w meter.Window) (*Reader, error) {
+// Read opens a file of the folder to be read as a Source.
+func (f *Folder) Read(name string) (*Reader, error) {
 	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("reading archive %s: %w", name, err), file.Close())
-	}
 	r := &Reader{
-		name: name, file: file, size: stat.Size(), tap: &tap{from: file, sum: sha256.New()}, values: meter.NewRowParser(f.zone),
+		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, values: meter.NewRowParser(f.zone),
 	}
-	text, err := f.decode(name, r.tap)
+	text, err := file.decode(r.tap)
 	if err != nil {
 		return nil, errors.Join(r.fail(err), file.Close())
 	}
@@ -130,7 +122,7 @@ func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
 func (r *Reader) BytesRead() int64 { return r.tap.bytes }
 
 // Size returns how many bytes the file has.
-func (r *Reader) Size() int64 { return r.size }
+func (r *Reader) Size() int64 { return r.file.size }
 
 // SHA256 returns the hash of the file. It is only known once Next has said io.EOF.
 func (r *Reader) SHA256() [32]byte { return [32]byte(r.tap.sum.Sum(nil)) }

@@ -33,8 +33,8 @@ func put(t tester, fs vfs.FS, name, text string) {
 const good = meter.RowHeader + "\nA,2026-11-01T00:00:00,1\nA,2026-11-01T00:30:00,2\nB,2026-11-01T00:00:00,3\n"
 
 // readAll reads a file to its end.
-func readAll(f *archive.Folder, w meter.Window) (rows int, err error) {
-	r, err := f.Read(name, w)
+func readAll(f *archive.Folder) (rows int, err error) {
+	r, err := f.Read(name)
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +94,7 @@ func TestAFileThatIsNotAsItWasWrittenIsRefusedAtTheRow(t *testing.T) {
 			z := singapore(t)
 			f := openFolder(t, disk, z)
 			put(t, disk, name, c.text)
-			rows, err := readAll(f, z.MonthWindow(november))
+			rows, err := readAll(f)
 			var e *archive.RowError
 			if !errors.As(err, &e) {
 				t.Fatalf("read %d rows, error %v", rows, err)
@@ -111,7 +111,7 @@ func TestAnArchiveWithoutRowsIsRead(t *testing.T) {
 	z := singapore(t)
 	f := openFolder(t, disk, z)
 	put(t, disk, name, meter.RowHeader+"\n")
-	if rows, err := readAll(f, z.MonthWindow(november)); rows != 0 || err != nil {
+	if rows, err := readAll(f); rows != 0 || err != nil {
 		t.Errorf("read %d rows, error %v", rows, err)
 	}
 	wantFound(t, f, "A", nil, z.MonthWindow(november))
@@ -121,7 +121,7 @@ func TestAMissingArchiveIsKnownAsSuch(t *testing.T) {
 	z := singapore(t)
 	f := openFolder(t, vfs.NewMem(), z)
 	w := z.MonthWindow(november)
-	if r, err := f.Read(name, w); r != nil || !errors.Is(err, archive.ErrMissing) {
+	if r, err := f.Read(name); r != nil || !errors.Is(err, archive.ErrMissing) {
 		t.Errorf("read %v, error %v", r, err)
 	}
 	if points, err := f.FindMeter(name, "A", w, nil); !errors.Is(err, archive.ErrMissing) || !strings.Contains(err.Error(), name) {
@@ -176,8 +176,20 @@ func TestTheFolderIsMadeWhereItIsMissing(t *testing.T) {
 }
 
 func TestMonthsAndDaysHaveTheNamesOfTheContract(t *testing.T) {
-	got := map[string]bool{archive.MonthlyName(november): true, archive.DailyName(meter.Day{Year: 2026, Month: 3, Day: 7}): true}
+	got := map[string]bool{archive.Name(november.Period()): true, archive.Name(meter.Day{Year: 2026, Month: 3, Day: 7}.Period()): true}
 	if want := map[string]bool{"monthly_2026-11.csv": true, "daily_2026-03-07.csv": true}; !maps.Equal(got, want) {
 		t.Errorf("the names are %v", got)
+	}
+}
+
+func TestANameIsThatOfAPeriodOnlyIfItIsWrittenAsThePeriodsOwn(t *testing.T) {
+	for name, want := range map[string]string{
+		"monthly_2026-11.csv": "2026-11", "monthly_2026-11.csv.zst": "2026-11", "daily_2026-03-07.csv": "2026-03-07",
+		"daily_2026-11.csv": "", "monthly_2026-11-01.csv": "", "monthly_2026-11": "", "monthly_2026-11.json": "", "monthly_2026-11_copy.csv": "",
+		"2026-11.csv": "", "daily_monthly_2026-11.csv": "", "monthly_2026-13.csv": "",
+	} {
+		if p, ok := archive.PeriodOf(name); ok != (want != "") || ok && p.String() != want {
+			t.Errorf("%s is the file of %v, %v", name, p, ok)
+		}
 	}
 }

@@ -28,12 +28,12 @@ type Writing struct {
 	Intend func(Written) error
 }
 
-// Write makes the file name hold the rows of a source, whole or not at all. The
-// window is the period of the file. One in the other form is replaced by it.
-func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing) (Written, error) {
+// Write makes the file name hold the rows of a source, whole or not at all. One in the
+// other form is replaced by it.
+func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
-	err := durable.ReplaceFile(f.fs, f.TargetPath(name), func(file io.Writer) (err error) {
-		written, err = f.write(&roomy{file, steps.Room}, w, source, steps.Each)
+	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
+		written, err = f.write(&roomy{file, steps.Room}, source, steps.Each)
 		return err
 	}, func(temporary string) error {
 		if err := f.verify(temporary, written, steps.Pace); err != nil {
@@ -51,11 +51,11 @@ func (f *Folder) Write(name string, w meter.Window, source Source, steps Writing
 }
 
 // Preview says what Write would write, and writes nothing.
-func (f *Folder) Preview(w meter.Window, source Source, each func(Rows) error) (Written, error) {
-	return f.write(io.Discard, w, source, each)
+func (f *Folder) Preview(source Source, each func(Rows) error) (Written, error) {
+	return f.write(io.Discard, source, each)
 }
 
-func (f *Folder) write(to io.Writer, w meter.Window, source Source, each func(Rows) error) (Written, error) {
+func (f *Folder) write(to io.Writer, source Source, each func(Rows) error) (Written, error) {
 	behind, err := startBehind(to, f.Compress)
 	if err != nil {
 		return Written{}, err

@@ -10,7 +10,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
-	"meterledger/internal/meter"
 )
 
 // forgetful is a disk that keeps other bytes than it was given.
@@ -37,7 +36,7 @@ func TestAFileThatReadsBackOtherwiseTakesNoPlace(t *testing.T) {
 	writing := steps()
 	writing.Intend = func(archive.Written) error { t.Error("it was about to take the old one's place"); return nil }
 	w := z.MonthWindow(november)
-	_, err := f.Write(name, w, sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}), writing)
+	_, err := f.Write(name, sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}), writing)
 	if err == nil || !strings.Contains(err.Error(), "reads back otherwise") {
 		t.Errorf("error %v", err)
 	}
@@ -70,7 +69,7 @@ func TestADiskWithoutRoomEndsTheWritingAndLeavesNothing(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := f.Write(name, w, &households{window: w, left: 1000}, writing); !errors.Is(err, full) {
+	if _, err := f.Write(name, &households{window: w, left: 1000}, writing); !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}
 	wantOnly(t, disk, f)
@@ -85,11 +84,11 @@ func TestWhatWasWrittenIsCounted(t *testing.T) {
 		"B": {{Slot: w.From + 1}},
 		"C": {{Slot: w.From + 2}, {Slot: w.From + 4}},
 	}
-	got := write(t, f, name, w, model)
+	got := write(t, f, name, model)
 	if got.Rows != 5 || got.Meters != 3 || got.First != w.From+1 || got.Last != w.From+5 || got.Bytes != int64(len(textOf(t, f, name))) {
 		t.Errorf("written was %+v", got)
 	}
-	preview, err := f.Preview(w, sourceOf(model), steps().Each)
+	preview, err := f.Preview(sourceOf(model), steps().Each)
 	if err != nil || preview != got {
 		t.Errorf("foreseen was %+v, %v", preview, err)
 	}
@@ -103,7 +102,7 @@ func TestAManifestSaysWhatItsFileHolds(t *testing.T) {
 	if _, err := f.Manifest(name); !errors.Is(err, archive.ErrMissing) {
 		t.Errorf("without one: %v", err)
 	}
-	written := write(t, f, name, w, readings{"A": {{Slot: w.From}, {Slot: w.To - 1}}})
+	written := write(t, f, name, readings{"A": {{Slot: w.From}, {Slot: w.To - 1}}})
 	if err := f.WriteManifest(f.NewManifest(name, written, "1.2.3", time.Unix(1_800_000_000, 5))); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +110,7 @@ func TestAManifestSaysWhatItsFileHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Period != "2026-11" || m.File != name || m.Rows != 2 || m.Meters != 1 || *m.First != "2026-11-01T00:00:00" ||
+	if m.Period != november.Period() || m.File != name || m.Rows != 2 || m.Meters != 1 || *m.First != "2026-11-01T00:00:00" ||
 		*m.Last != "2026-11-30T23:30:00" || m.Bytes != written.Bytes || m.Version != "1.2.3" || m.WrittenAt.Unix() != 1_800_000_000 {
 		t.Errorf("the manifest is %+v", m)
 	}
@@ -131,7 +130,7 @@ func TestAManifestSaysWhatItsFileHolds(t *testing.T) {
 func TestAnEmptyArchiveHasNoFirstAndLast(t *testing.T) {
 	z := singapore(t)
 	f := openFolder(t, vfs.NewMem(), z)
-	written := write(t, f, name, meter.Window{}, readings{})
+	written := write(t, f, name, readings{})
 	if m := f.NewManifest(name, written, "", time.Time{}); m.First != nil || m.Last != nil || m.Rows != 0 {
 		t.Errorf("the manifest is %+v", m)
 	}

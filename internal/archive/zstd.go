@@ -10,7 +10,6 @@ import (
 	"sort"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/zstd"
 
 	"meterledger/internal/meter"
@@ -96,45 +95,6 @@ func (f *frames) index() []byte {
 	return append(b, indexMagic...)
 }
 
-func (f *Folder) isCompressed(name string) bool { return f.Path(name) != f.plain(name) }
-
-// decode returns the text of a file.
-func (f *Folder) decode(name string, file io.Reader) (io.ReadCloser, error) {
-	if !f.isCompressed(name) {
-		return io.NopCloser(file), nil
-	}
-	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, err
-	}
-	return decoder.IOReadCloser(), nil
-}
-
-// OpenText opens the text of a file, and returns how many bytes the file has. Tapped
-// hands on what is read of the file itself.
-func (f *Folder) OpenText(name string, tapped func(io.Reader) io.Reader) (text io.ReadCloser, size int64, err error) {
-	file, err := f.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	stat, err := file.Stat()
-	if err == nil {
-		text, err = f.decode(name, tapped(file))
-	}
-	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
-	}
-	return &textFile{text, file}, stat.Size(), nil
-}
-
-// textFile closes the file with its text.
-type textFile struct {
-	io.ReadCloser
-	file vfs.File
-}
-
-func (t *textFile) Close() error { return errors.Join(t.ReadCloser.Close(), t.file.Close()) }
-
 // frameDecoder decodes single frames; it may be used by many at once.
 var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameBytesMax))
@@ -142,8 +102,8 @@ var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 
 // compressed finds a meter's rows by the index: from the last frame that begins
 // before the meter, as many as hold rows of it.
-func (f *finder) compressed(file vfs.File, size int64) ([]meter.Point, error) {
-	index, err := readIndex(file, size)
+func (f *finder) compressed(file *File) ([]meter.Point, error) {
+	index, err := readIndex(file, file.size)
 	if err != nil {
 		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
 	}

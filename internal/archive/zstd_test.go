@@ -23,7 +23,7 @@ func compressed(t testing.TB, disk vfs.FS, meters int) (f *archive.Folder, w met
 	w = z.MonthWindow(november)
 	f = openFolder(t, disk, z)
 	f.Compress = true
-	written, err := f.Write(name, w, &households{window: w, left: meters}, steps())
+	written, err := f.Write(name, &households{window: w, left: meters}, steps())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestACompressedArchiveIsTheCSVForAnyReaderOfZstd(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := openFolder(t, vfs.NewMem(), singapore(t))
-	if _, err := plain.Write(name, w, &households{window: w, left: 100}, steps()); err != nil {
+	if _, err := plain.Write(name, &households{window: w, left: 100}, steps()); err != nil {
 		t.Fatal(err)
 	}
 	if string(text) != textOf(t, plain, name) {
@@ -69,7 +69,7 @@ func TestTheOtherFormOfAnArchiveIsReplaced(t *testing.T) {
 	model := readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}
 	for i, compress := range []bool{false, true, false} {
 		f.Compress = compress
-		write(t, f, name, w, model)
+		write(t, f, name, model)
 		wantFound(t, f, "A", model["A"], w)
 		want := name
 		if compress {
@@ -116,7 +116,7 @@ func TestDamageToACompressedArchiveIsNoticedOrHarmless(t *testing.T) {
 				t.Fatalf("bit %d: meter %d has %d points, wanted %d", bit, n, len(found), len(want[n]))
 			}
 		}
-		reader, err := f.Read(name, w)
+		reader, err := f.Read(name)
 		for err == nil {
 			_, err = reader.Next()
 		}
@@ -135,7 +135,7 @@ func TestACompressedArchiveThatIsCutOffIsNotWhole(t *testing.T) {
 	file := textOf(t, f, name)
 	for _, length := range []int{0, 3, 100, len(file) / 2, len(file) - 1} {
 		put(t, disk, name+".zst", file[:length])
-		reader, err := f.Read(name, w)
+		reader, err := f.Read(name)
 		for err == nil {
 			_, err = reader.Next()
 		}
@@ -170,7 +170,7 @@ func BenchmarkPreviewCompressed(b *testing.B) {
 	f.Compress = true
 	rows := uint64(0)
 	for b.Loop() {
-		written, err := f.Preview(w, &households{window: w, left: 2000}, steps().Each)
+		written, err := f.Preview(&households{window: w, left: 2000}, steps().Each)
 		if err != nil {
 			b.Fatal(err)
 		}

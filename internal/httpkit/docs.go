@@ -1,12 +1,14 @@
 package httpkit
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
+	"io"
 	"net/http"
-	"strings"
+	"path"
 
 	"github.com/go-chi/chi/v5"
-	httpSwagger "github.com/swaggo/http-swagger/v2"
 
 	"meterledger/api"
 )
@@ -24,17 +26,16 @@ const (
 	keepForever = "public, max-age=31536000, immutable" // the page names the version
 )
 
-// redocLogo is the one thing that ReDoc would fetch from another host.
-const redocLogo = "https://cdn.redoc.ly/redoc/logo-mini.svg"
-
-//go:embed redoc
-var redocFiles embed.FS
-
-// swaggerFiles are the parts of Swagger UI that its page asks for. What else
-// its package holds, a page about a pet store among it, is not served.
-var swaggerFiles = []string{
-	"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png",
-}
+// docsFiles are the pages of Swagger UI and of ReDoc and all that they ask for. What is
+// large is packed: as it stands it would be a fifth of a small program, and the package
+// of Swagger UI, with all that it holds and needs, would double one. A test holds
+// Swagger UI against that package, and copies it from there. ReDoc is packed by hand,
+// without the one thing that it would fetch from another host:
+//
+//	sed 's#https://cdn.redoc.ly/redoc/logo-mini.svg#data:,#' redoc.standalone.js | gzip -9n
+//
+//go:embed docs
+var docsFiles embed.FS
 
 // MountDocs adds the pages that explain the programs to their callers: the
 // OpenAPI document, Swagger UI and ReDoc. They work without a network: every
@@ -42,57 +43,69 @@ var swaggerFiles = []string{
 func MountDocs(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(withDocsPolicy)
-		r.Get("/openapi.json", content("application/json", keepNever, api.Document()))
-		mountSwagger(r)
-		mountRedoc(r)
+		r.Get("/openapi.json", content(".json", keepNever, api.Document()))
+		index := http.RedirectHandler("/docs/index.html", http.StatusFound)
+		r.Method(http.MethodGet, "/docs", index)
+		r.Method(http.MethodGet, "/docs/", index)
+		for name, keep := range map[string]string{
+			"/docs/index.html": keepNever, "/docs/favicon-16x16.png": keepADay, "/docs/favicon-32x32.png": keepADay,
+			"/redoc/LICENSE": keepForever, "/redoc/redoc.standalone.js.LICENSE.txt": keepForever,
+		} {
+			r.Get(name, content(name, keep, docsFile(name)))
+		}
+		r.Get("/redoc", content(".html", keepNever, docsFile("/redoc/index.html")))
+		for name, keep := range map[string]string{
+			"/docs/swagger-ui.css": keepADay, "/docs/swagger-ui-bundle.js": keepADay, "/docs/swagger-ui-standalone-preset.js": keepADay,
+			"/redoc/redoc.standalone.js": keepForever,
+		} {
+			r.Get(name, packed(name, keep, docsFile(name+".gz")))
+		}
 	})
 }
 
-func mountSwagger(r chi.Router) {
-	ui := httpSwagger.Handler(httpSwagger.URL("/openapi.json"))
-	index := http.RedirectHandler("/docs/index.html", http.StatusFound)
-	r.Method(http.MethodGet, "/docs", index)
-	r.Method(http.MethodGet, "/docs/", index)
-	r.Method(http.MethodGet, "/docs/index.html", swagger(ui, keepNever))
-	for _, name := range swaggerFiles {
-		r.Method(http.MethodGet, "/docs/"+name, swagger(ui, keepADay))
-	}
-}
-
-// swagger serves a file of Swagger UI, which looks for its name in the raw
-// request line, a query included, and does not know HEAD.
-func swagger(ui http.Handler, keep string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		plain := r.Clone(r.Context())
-		plain.Method, plain.RequestURI = http.MethodGet, r.URL.Path
-		w.Header().Set("Cache-Control", keep)
-		ui.ServeHTTP(w, plain)
-	}
-}
-
-func mountRedoc(r chi.Router) {
-	script := strings.ReplaceAll(string(redocFile("redoc.standalone.js")), redocLogo, "data:,")
-	r.Get("/redoc", content("text/html; charset=utf-8", keepNever, redocFile("index.html")))
-	r.Get("/redoc/redoc.standalone.js", content("text/javascript; charset=utf-8", keepForever, []byte(script)))
-	for _, name := range []string{"redoc.standalone.js.LICENSE.txt", "LICENSE"} {
-		r.Get("/redoc/"+name, content("text/plain; charset=utf-8", keepForever, redocFile(name)))
-	}
-}
-
-func redocFile(name string) []byte {
-	b, err := redocFiles.ReadFile("redoc/" + name)
+func docsFile(name string) []byte {
+	file, err := docsFiles.ReadFile("docs" + name)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return b
+	return file
 }
 
-func content(contentType, keep string, body []byte) http.HandlerFunc {
+// contentTypes are by the end of a file's name.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+	".json": "application/json", ".png": "image/png", ".txt": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8",
+}
+
+func content(name, keep string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
 		w.Header().Set("Cache-Control", keep)
 		// A failed write means that the caller has gone; nobody is left to tell.
 		_, _ = w.Write(body)
+	}
+}
+
+// packed serves what gzip has packed as it is, or unpacked to a caller that does not
+// take gzip.
+func packed(name, keep string, body []byte) http.HandlerFunc {
+	asItIs := content(name, keep, body)
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept-Encoding")
+		if quality(r.Header.Values("Accept-Encoding"), "gzip") > 0 {
+			w.Header().Set("Content-Encoding", "gzip")
+			asItIs(w, r)
+			return
+		}
+		text, err := gzip.NewReader(bytes.NewReader(body))
+		var unpacked []byte
+		if err == nil {
+			unpacked, err = io.ReadAll(text)
+		}
+		if err != nil {
+			panic("BUG: " + name + ": " + err.Error())
+		}
+		content(name, keep, unpacked)(w, r)
 	}
 }
 

@@ -34,10 +34,15 @@ func docsHandler() http.Handler {
 	return r
 }
 
-func askDocs(t *testing.T, h http.Handler, method, target string) (*http.Response, string) {
+// askDocs asks with a header, if its name and value follow.
+func askDocs(t *testing.T, h http.Handler, method, target string, header ...string) (*http.Response, string) {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	h.ServeHTTP(recorder, httptest.NewRequest(method, target, nil))
+	request := httptest.NewRequest(method, target, nil)
+	if len(header) == 2 {
+		request.Header.Set(header[0], header[1])
+	}
+	h.ServeHTTP(recorder, request)
 	answer := recorder.Result()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {

@@ -1,27 +1,24 @@
 package httpkit
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 )
 
-// Metrics is what a program tells Prometheus: its requests, the Go runtime, the
-// process, and whatever is added through Registerer.
+// Metrics is what a program tells Prometheus: how long its requests took, the Go
+// runtime, the process, and whatever is added.
 type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
+	set *metrics.Set
 
 	// known has the kinds of requests that came before, so that their labels are
 	// looked up once. It is replaced, never changed; learning guards that.
-	known    atomic.Pointer[map[requestKind]prometheus.Observer]
+	known    atomic.Pointer[map[requestKind]*metrics.PrometheusHistogram]
 	learning sync.Mutex
 }
 
@@ -31,30 +28,24 @@ type requestKind struct {
 	status        int
 }
 
-// NewMetrics returns metrics with a registry of their own.
+// requestSeconds are the bounds between which the requests of a kind are counted.
+var requestSeconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// NewMetrics returns the metrics of a program that has had no request.
 func NewMetrics() *Metrics {
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "http_request_duration_seconds",
-			Help:    "How long requests took, by method, route and status; _count is how many there were.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"method", "route", "status"}),
-	}
-	m.known.Store(&map[requestKind]prometheus.Observer{})
-	m.registry.MustRegister(
-		m.requests,
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	metrics.ExposeMetadata(true) // the type of each
+	m := &Metrics{set: metrics.NewSet()}
+	m.known.Store(&map[requestKind]*metrics.PrometheusHistogram{})
 	return m
 }
 
-// Registerer is where other packages add their metrics.
-func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
+// Add has the metrics of another part of the program told too.
+func (m *Metrics) Add(set *metrics.Set) { m.set.RegisterMetricsWriter(set.WritePrometheus) }
 
-func (m *Metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	m.set.WritePrometheus(w)
+	metrics.WriteProcessMetrics(w)
 }
 
 // request counts one request. route is a pattern, never a path, and unusual
@@ -67,19 +58,20 @@ func (m *Metrics) request(method, route string, status int, took time.Duration) 
 		method = "other"
 	}
 	kind := requestKind{method, route, status}
-	observer, known := (*m.known.Load())[kind]
+	histogram, known := (*m.known.Load())[kind]
 	if !known {
-		observer = m.learn(kind)
+		histogram = m.learn(kind)
 	}
-	observer.Observe(took.Seconds())
+	histogram.Update(took.Seconds())
 }
 
-func (m *Metrics) learn(kind requestKind) prometheus.Observer {
+func (m *Metrics) learn(kind requestKind) *metrics.PrometheusHistogram {
 	m.learning.Lock()
 	defer m.learning.Unlock()
-	observer := m.requests.WithLabelValues(kind.method, kind.route, strconv.Itoa(kind.status))
+	name := fmt.Sprintf("http_request_duration_seconds{method=%q,route=%q,status=\"%d\"}", kind.method, kind.route, kind.status)
+	histogram := m.set.GetOrCreatePrometheusHistogramExt(name, requestSeconds)
 	more := maps.Clone(*m.known.Load())
-	more[kind] = observer
+	more[kind] = histogram
 	m.known.Store(&more)
-	return observer
+	return histogram
 }

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -217,9 +217,10 @@ func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 }
 
 func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
-	metrics := httpkit.NewMetrics()
-	metrics.Registerer().MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "meters_registered"}))
-	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), metrics)
+	all, added := httpkit.NewMetrics(), metrics.NewSet()
+	added.NewGauge("meters_registered", nil)
+	all.Add(added)
+	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all)
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
 		do(router, http.MethodGet, "/meters/"+id)

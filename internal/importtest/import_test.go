@@ -14,7 +14,7 @@ const module = "meterledger/"
 // floors says on which floor a package lives; a slash at the end stands for all
 // that is below it.
 var floors = map[string]int{
-	"internal/meter": 1, "internal/durable": 1, "internal/config": 1, "api": 1,
+	"internal/meter": 1, "internal/chain": 1, "internal/durable": 1, "internal/config": 1, "api": 1,
 	"internal/journal": 2, "internal/snapshot": 2, "internal/store": 2, "internal/archive": 2, "internal/billing": 2, "internal/httpkit": 2,
 	"internal/ledger": 3, "internal/client": 3,
 	"internal/rest": 4, "internal/maintenance": 4,
@@ -26,8 +26,7 @@ var floors = map[string]int{
 // sameFloor lists the imports between rooms of one floor that are right all the
 // same: every room of the first floor may speak the language of the domain.
 var sameFloor = map[string]bool{
-	"internal/config internal/meter":  true,
-	"internal/durable internal/meter": true,
+	"internal/config internal/meter": true,
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/journal"
 )
 
@@ -100,8 +101,8 @@ func TestAFailedWriteIsFinal(t *testing.T) {
 			}
 			broken.Store(false) // the disk is well again, but nobody knows what it holds
 			for range 3 {
-				if sequence, err := j.Append([]byte("batch 4")); err == nil || !errors.Is(first, err) {
-					t.Errorf("appended as %d: %v", sequence, err)
+				if end, err := j.Append([]byte("batch 4")); err == nil || !errors.Is(first, err) {
+					t.Errorf("appended as %d: %v", end.Sequence, err)
 				}
 			}
 			if j.Last() != 2 {
@@ -146,7 +147,7 @@ func TestOnlyADamagedJournalIsCalledDamaged(t *testing.T) {
 		closeJournal(t, second)
 		t.Fatal("the journal is open twice")
 	}
-	var corruption *journal.CorruptionError
+	var corruption *chain.CorruptionError
 	if errors.As(err, &corruption) {
 		t.Errorf("a journal that is open elsewhere is called damaged: %v", err)
 	}

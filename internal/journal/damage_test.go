@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/journal"
 )
 
@@ -140,11 +141,11 @@ func TestADamagedJournalIsRefusedAtThePlace(t *testing.T) {
 
 func wantCorruption(t *testing.T, err error, sequence uint64) {
 	t.Helper()
-	var corruption *journal.CorruptionError
+	var corruption *chain.CorruptionError
 	if !errors.As(err, &corruption) {
 		t.Fatalf("error %v", err)
 	}
-	if corruption.Sequence != sequence || corruption.Folder != folder || !strings.Contains(err.Error(), folder) {
+	if corruption.Sequence != sequence || corruption.Place != folder || !strings.Contains(err.Error(), folder) {
 		t.Errorf("error %v names batch %d, want %d", err, corruption.Sequence, sequence)
 	}
 }

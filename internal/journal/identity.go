@@ -8,30 +8,29 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/durable"
 )
 
 const (
 	identityName    = "JOURNAL"
 	identitySizeMax = 4096
-	idBytes         = 16
+	logSuffix       = ".log"
+	traceBytes      = 1 << 20 // read at once
 )
-
-// id tells a journal's batches from everything else. It is random, so that
-// nobody who sends readings can write what looks like a batch.
-type id [idBytes]byte
 
 // identity is the content of the JOURNAL file: {"id":"hexadecimal","last":7}.
 //
-// last is the newest batch when the journal was opened or closed last. Pebble
-// takes damage in the last block of its log for what a power cut tore, and damage
-// in its list of tables for tables that were never there; either way batches
-// would be gone without a word.
+// last is the newest batch when the journal was last opened or closed. Pebble takes
+// damage in the last block of its log for the torn end that a power cut leaves, and
+// damage in its list of tables for tables that never existed; either way batches
+// would vanish without an error.
 type identity struct {
-	id   id
+	id   chain.ID
 	last uint64
 }
 
@@ -47,30 +46,28 @@ type identityJSON struct {
 }
 
 // identify reads a journal's identity, or gives a new journal one.
-func identify(fs vfs.FS, folder string, exists bool) (identity, error) {
+func identify(fs vfs.FS, folder string, exists bool) (known identity, err error) {
 	b, err := durable.ReadFile(fs, identityPath(fs, folder), identitySizeMax)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !exists:
-		var fresh identity
-		_, _ = rand.Read(fresh.id[:]) // never fails
-		return fresh, fresh.write(fs, folder)
+		_, _ = rand.Read(known.id[:]) // never fails
+		return known, known.write(fs, folder)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return identity{}, err
+		return known, err
 	}
 	var found identityJSON
-	var known identity
-	if json.Unmarshal(b, &found) != nil || len(found.ID) != 2*idBytes {
-		return identity{}, errIdentity(folder)
+	if json.Unmarshal(b, &found) != nil || len(found.ID) != hex.EncodedLen(len(known.id)) {
+		return known, errIdentity(folder)
 	}
 	if _, err := hex.Decode(known.id[:], []byte(found.ID)); err != nil {
-		return identity{}, errIdentity(folder)
+		return known, errIdentity(folder)
 	}
 	known.last = found.Last
 	return known, nil
 }
 
 func errIdentity(folder string) error {
-	return &CorruptionError{Folder: folder, Err: fmt.Errorf("its file %s is missing or cannot be read", identityName)}
+	return &chain.CorruptionError{Place: folder, Err: fmt.Errorf("its file %s is missing or cannot be read", identityName)}
 }
 
 func (i identity) write(fs vfs.FS, folder string) error {
@@ -83,3 +80,65 @@ func identityPath(fs vfs.FS, folder string) string { return fs.PathJoin(folder, 
 
 // noteLast writes down which batch is the newest.
 func (j *Journal) noteLast() error { return identity{j.id, j.Last()}.write(j.fs, j.folder) }
+
+// checkWhole makes sure that the journal does not end before a batch that is known to
+// have been on disk.
+func (j *Journal) checkWhole(known identity) error {
+	if j.Last() < known.last {
+		return j.damaged(j.Last()+1, fmt.Errorf("it ends with batch %d, but batch %d was on disk before", j.Last(), known.last))
+	}
+	traced, err := j.traces()
+	if err != nil {
+		return err
+	}
+	if j.Last()+1 < traced {
+		return j.damaged(j.Last()+1, fmt.Errorf("it ends with batch %d, but its log shows batch %d, which was only written when all before it were on disk",
+			j.Last(), traced))
+	}
+	return nil
+}
+
+// traces returns the highest sequence of any batch whose header stands whole in
+// the log files, however damaged the bytes around it are; 0 if there is none.
+//
+// A batch is written only after the one before it was fsynced. So if batch n shows,
+// the journal must have batch n-1, or Pebble has dropped what follows some damage as
+// if a power cut had torn it.
+func (j *Journal) traces() (highest uint64, err error) {
+	names, err := j.fs.List(j.folder)
+	if err != nil {
+		return 0, fmt.Errorf("listing journal %s: %w", j.folder, err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, logSuffix) {
+			continue
+		}
+		f, err := j.fs.Open(j.fs.PathJoin(j.folder, name))
+		if err != nil {
+			return 0, fmt.Errorf("opening journal file %s: %w", name, err)
+		}
+		sequence, err := j.tracesIn(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return 0, fmt.Errorf("reading journal file %s: %w", name, err)
+		}
+		highest = max(highest, sequence)
+	}
+	return highest, nil
+}
+
+func (j *Journal) tracesIn(r io.Reader) (highest uint64, err error) {
+	buffer := make([]byte, 0, traceBytes+chain.HeaderBytes)
+	for {
+		n, err := io.ReadFull(r, buffer[len(buffer):len(buffer)+traceBytes])
+		buffer = buffer[:len(buffer)+n]
+		highest = max(highest, chain.HighestIn(buffer, j.id))
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return highest, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		// A header may lie across two reads.
+		buffer = append(buffer[:0], buffer[len(buffer)-chain.HeaderBytes+1:]...)
+	}
+}

@@ -1,43 +1,39 @@
+// Package journal is the durable log of what the system has accepted: batches
+// in the order they were committed, each of them on disk before Append returns.
+//
+// The log proper is Pebble's: the key is a batch's sequence, the value the
+// batch. Pebble frames, checksums, mends the torn tail that a power cut leaves
+// and cuts old files; this package adds what a log must prove about itself. Each
+// batch is a link of a chain (package chain), so a batch that was lost, doubled,
+// moved or altered is found when the log is read, and reading it stops with an
+// error that names the place.
 package journal
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/durable"
 )
 
-// memTableBytes is how much Pebble gathers before it turns log into table. It
-// is far above the largest batch, so that a batch is always written at once.
-const memTableBytes = 32 << 20
-
-// Journal is an open log. One goroutine at a time may use it, but that Truncate
+// Journal is an open log. One goroutine at a time may use it, except that Truncate
 // and Shrink may run beside Append.
 type Journal struct {
-	fs       vfs.FS
-	folder   string
-	id       id
-	db       *pebble.DB
-	last     atomic.Uint64 // sequence of the newest batch; 0 where there is none
-	previous hash          // of the newest batch
-	buffer   []byte
-	failing  *failing
-}
-
-// Position is a place in the history of a journal: behind a batch.
-type Position struct {
-	Journal  [idBytes]byte
-	Sequence uint64 // of the batch; 0 is the beginning
-	Hash     [sha256.Size]byte
+	fs      vfs.FS
+	folder  string
+	id      chain.ID
+	db      *pebble.DB
+	end     chain.Position // behind the newest batch
+	last    atomic.Uint64  // end.Sequence, for Truncate
+	buffer  []byte         // holds a batch while it is written
+	failing *failing
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -79,202 +75,47 @@ func (j *Journal) open(readOnly bool) error {
 		return err
 	})
 	if pebble.IsCorruptionError(err) {
-		return &CorruptionError{Folder: j.folder, Err: err}
+		return j.damaged(0, err)
 	}
 	if err != nil {
 		return fmt.Errorf("opening journal %s: %w", j.folder, err)
 	}
-	if err := j.findLast(); err != nil {
+	if err := j.findEnd(); err != nil {
 		return errors.Join(err, j.closeLog())
 	}
 	return nil
 }
 
-func (j *Journal) options(readOnly bool) *pebble.Options {
-	o := &pebble.Options{
-		FS:                 pebbleFS{j.fs, j.failing},
-		ReadOnly:           readOnly,
-		Logger:             pebbleLog{j.failing},
-		MemTableSize:       memTableBytes,
-		FormatMajorVersion: pebble.FormatNewest,
-		DisableTableStats:  true, // they are of use to compactions that a log never needs
-		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
-			// Whoever reads the damage gets it as an error; Pebble would end the process.
-			j.failing.log.Error("journal is damaged", "file", info.Path, "error", info.Details)
-		}},
-	}
-	for i := range o.Levels {
-		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
-	}
-	return o
-}
-
-func (j *Journal) findLast() error {
-	it, err := j.db.NewIter(nil)
-	if err != nil {
-		return fmt.Errorf("reading journal %s: %w", j.folder, err)
-	}
-	defer it.Close()
-	if !it.Last() {
-		return j.unreadable(it.Error(), 0)
-	}
-	sequence, value, err := j.read(it)
-	if err != nil {
-		return err
-	}
-	j.previous = sha256.Sum256(value)
-	j.last.Store(sequence)
-	return nil
-}
-
-// Last returns the sequence of the newest batch, 0 where there is none.
+// Last returns the sequence of the newest batch, 0 if there is none.
 func (j *Journal) Last() uint64 { return j.last.Load() }
 
-// First returns the sequence of the oldest batch that is kept, 0 where there is none.
-func (j *Journal) First() (sequence uint64, err error) {
-	it, err := j.db.NewIter(nil)
-	if err != nil {
-		return 0, fmt.Errorf("reading journal %s: %w", j.folder, err)
-	}
-	defer it.Close()
-	if !it.First() {
-		return 0, j.unreadable(it.Error(), 0)
-	}
-	sequence, _, err = j.read(it)
-	return sequence, err
+// End returns the position behind the newest batch.
+func (j *Journal) End() chain.Position { return j.end }
+
+func (j *Journal) setEnd(p chain.Position) {
+	j.end = p
+	j.last.Store(p.Sequence)
 }
 
-// Position returns where the journal ends.
-func (j *Journal) Position() Position {
-	return Position{Journal: j.id, Sequence: j.Last(), Hash: j.previous}
-}
-
-// Append writes one batch and returns its sequence once the batch is on disk
-// (fsynced). After an error nothing can be said about the batch, and the journal
-// takes no more: a failed fsync is never tried again.
-func (j *Journal) Append(payload []byte) (sequence uint64, err error) {
+// Append writes one batch and returns its end once the batch is on disk (fsynced).
+// After an error nothing can be said about the batch, and the journal takes no more:
+// a failed fsync is never tried again.
+func (j *Journal) Append(payload []byte) (end chain.Position, err error) {
 	if err := j.Failure(); err != nil {
-		return 0, err
+		return j.end, err
 	}
-	if len(payload) == 0 || len(payload) > PayloadBytesMax {
+	if len(payload) == 0 || len(payload) > chain.PayloadBytesMax {
 		panic(fmt.Sprintf("BUG: journal payload of %d bytes", len(payload)))
 	}
-	sequence = j.Last() + 1
-	j.buffer = encode(j.buffer, j.id, sequence, j.previous, payload)
+	j.buffer = chain.Encode(j.buffer, j.end, payload)
+	sequence := j.end.Sequence + 1
 	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, pebble.Sync) })
 	if err != nil {
 		j.failing.tell(err)
-		return 0, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
+		return j.end, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
 	}
-	j.last.Store(sequence)
-	j.previous = sha256.Sum256(j.buffer)
-	return sequence, nil
-}
-
-// Replay hands out every batch from the given sequence on, in order, checked. The
-// first ever is 1, and 0 means 1. The payload is only valid during the call.
-func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte) error) (err error) {
-	expected := max(from, 1)
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(expected)})
-	if err != nil {
-		return fmt.Errorf("reading journal %s: %w", j.folder, err)
-	}
-	defer it.Close()
-	var before *hash // of the batch before; not known of the first
-	for ok := it.First(); ok; ok = it.Next() {
-		sequence, value, err := j.read(it)
-		if err != nil {
-			return err
-		}
-		payload, err := j.follow(value, sequence, expected, before)
-		if err == nil {
-			err = apply(sequence, payload)
-		}
-		if err != nil {
-			return &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
-		}
-		sum := hash(sha256.Sum256(value))
-		expected, before = sequence+1, &sum
-	}
-	if err := j.unreadable(it.Error(), expected); err != nil {
-		return err
-	}
-	if expected <= j.Last() {
-		return &CorruptionError{Folder: j.folder, Sequence: expected, Err: errors.New("batch is missing")}
-	}
-	return nil
-}
-
-// follow checks that a batch is the next one and returns its payload.
-func (j *Journal) follow(value []byte, sequence, expected uint64, before *hash) ([]byte, error) {
-	previous, payload, err := decode(value, j.id, sequence)
-	switch {
-	case err != nil:
-		return nil, err
-	case sequence != expected:
-		return nil, fmt.Errorf("batch %d is missing", expected)
-	case before != nil && previous != *before:
-		return nil, errors.New("batch does not follow the one before it: hash does not fit")
-	}
-	return payload, nil
-}
-
-func (j *Journal) read(it *pebble.Iterator) (sequence uint64, value []byte, err error) {
-	if len(it.Key()) != sequenceBytes {
-		return 0, nil, &CorruptionError{Folder: j.folder, Err: fmt.Errorf("key of %d bytes", len(it.Key()))}
-	}
-	sequence = binary.BigEndian.Uint64(it.Key())
-	value, err = it.ValueAndErr()
-	if err != nil {
-		return sequence, nil, &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
-	}
-	return sequence, value, nil
-}
-
-// unreadable says of an error while reading at a batch, if there is one, where it was.
-func (j *Journal) unreadable(err error, sequence uint64) error {
-	if err == nil {
-		return nil
-	}
-	return &CorruptionError{Folder: j.folder, Sequence: sequence, Err: err}
-}
-
-// GoesOnFrom returns nil where a position lies in this journal's history and every
-// batch behind it is there, or else a *CorruptionError.
-func (j *Journal) GoesOnFrom(p Position) (err error) {
-	damaged := func(format string, args ...any) error {
-		return &CorruptionError{Folder: j.folder, Sequence: p.Sequence, Err: fmt.Errorf(format, args...)}
-	}
-	if p.Journal != j.id {
-		return damaged("it is not the journal of batch %x", p.Hash[:4])
-	}
-	if p.Sequence > j.Last() {
-		return damaged("it ends with batch %d, but batch %d was on disk before", j.Last(), p.Sequence)
-	}
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(p.Sequence)})
-	if err != nil {
-		return fmt.Errorf("reading journal %s: %w", j.folder, err)
-	}
-	defer it.Close()
-	if !it.First() {
-		return j.unreadable(it.Error(), p.Sequence)
-	}
-	sequence, value, err := j.read(it)
-	if err != nil {
-		return err
-	}
-	found := hash(sha256.Sum256(value))
-	if sequence == p.Sequence+1 { // the batch itself was cut off
-		if found, _, err = decode(value, j.id, sequence); err != nil {
-			return damaged("%w", err)
-		}
-	} else if sequence != p.Sequence {
-		return damaged("batch %d is missing", p.Sequence+1)
-	}
-	if found != p.Hash {
-		return damaged("batch %d is another one than before: hash does not fit", p.Sequence)
-	}
-	return nil
+	j.setEnd(j.end.Behind(j.buffer))
+	return j.end, nil
 }
 
 // Truncate drops the batches before the given sequence, but never the newest
@@ -305,8 +146,8 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 	return nil
 }
 
-// Failed is closed when nothing can be written any more. It may be long after what
-// could not be: Pebble also works behind the journal's back.
+// Failed is closed when nothing can be written any more. That may be long after the
+// write that failed: Pebble also works in the background.
 func (j *Journal) Failed() <-chan struct{} { return j.failing.done }
 
 // Failure says why, once Failed is closed.
@@ -322,20 +163,10 @@ func (j *Journal) Close() error {
 
 func (j *Journal) closeLog() error { return j.failing.guard(func() error { return j.db.Close() }) }
 
-const sequenceBytes = 8
-
-func key(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }
-
-// CorruptionError says that the journal cannot be trusted, and where.
-type CorruptionError struct {
-	Folder   string
-	Sequence uint64 // of the batch at fault; 0 where it is not known
-	Err      error
+// damaged says where the journal cannot be trusted, and why; nil if err is nil.
+func (j *Journal) damaged(sequence uint64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &chain.CorruptionError{Place: j.folder, Sequence: sequence, Err: err}
 }
-
-func (e *CorruptionError) Error() string {
-	return fmt.Sprintf("journal %s is damaged at batch %d: %v; nothing was changed: put back a copy of the data folder; "+
-		"without one, begin a new folder, register the meters, and POST /restore_data", e.Folder, e.Sequence, e.Err)
-}
-
-func (e *CorruptionError) Unwrap() error { return e.Err }

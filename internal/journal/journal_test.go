@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/journal"
 )
 
@@ -43,8 +44,8 @@ func appendAll(t fataler, j *journal.Journal, payloads ...string) {
 	t.Helper()
 	for _, payload := range payloads {
 		last := j.Last()
-		if sequence, err := j.Append([]byte(payload)); err != nil || sequence != last+1 || j.Last() != sequence {
-			t.Fatal(fmt.Sprintf("appended as %d after %d: %v", sequence, last, err))
+		if end, err := j.Append([]byte(payload)); err != nil || end.Sequence != last+1 || j.Last() != end.Sequence || j.End() != end {
+			t.Fatal(fmt.Sprintf("appended as %d after %d: %v", end.Sequence, last, err))
 		}
 	}
 }
@@ -114,7 +115,7 @@ func TestBatchesAreReplayedInOrderAlsoAfterReopening(t *testing.T) {
 func TestTheLargestBatchIsTaken(t *testing.T) {
 	disk := vfs.NewMem()
 	j := open(t, disk)
-	large := string(bytes.Repeat([]byte("0123456789abcdef"), journal.PayloadBytesMax/16))
+	large := string(bytes.Repeat([]byte("0123456789abcdef"), chain.PayloadBytesMax/16))
 	appendAll(t, j, large, "next")
 	closeJournal(t, j)
 	j = open(t, disk)
@@ -125,7 +126,7 @@ func TestTheLargestBatchIsTaken(t *testing.T) {
 func TestABatchOfTheWrongSizeIsABug(t *testing.T) {
 	j := open(t, vfs.NewMem())
 	defer closeJournal(t, j)
-	for _, size := range []int{0, journal.PayloadBytesMax + 1} {
+	for _, size := range []int{0, chain.PayloadBytesMax + 1} {
 		func() {
 			defer func() {
 				if r := recover(); r == nil {
@@ -164,8 +165,8 @@ func TestReplayEndsWithTheErrorOfItsCaller(t *testing.T) {
 		}
 		return nil
 	})
-	var corruption *journal.CorruptionError
-	if !errors.Is(err, reason) || !errors.As(err, &corruption) || corruption.Sequence != 3 || corruption.Folder != folder {
+	var corruption *chain.CorruptionError
+	if !errors.Is(err, reason) || !errors.As(err, &corruption) || corruption.Sequence != 3 || corruption.Place != folder {
 		t.Errorf("error %v", err)
 	}
 }

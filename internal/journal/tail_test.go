@@ -94,8 +94,8 @@ func (c *tail) recovers(log []byte) error {
 	if err != nil || !slices.Equal(payloads, c.acknowledged) {
 		return fmt.Errorf("%d batches are left of %d, or they are others: %w", len(payloads), len(c.acknowledged), err)
 	}
-	if sequence, err := j.Append([]byte("next")); err != nil || sequence != uint64(len(c.acknowledged)+1) {
-		return fmt.Errorf("the next batch was appended as %d: %w", sequence, err)
+	if end, err := j.Append([]byte("next")); err != nil || end.Sequence != uint64(len(c.acknowledged)+1) {
+		return fmt.Errorf("the next batch was appended as %d: %w", end.Sequence, err)
 	}
 	return j.Close()
 }

@@ -18,27 +18,19 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if _, known := l.store.Lookup(id); known {
 		return meterExists(id)
 	}
-	k := &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}
-	if err := l.admit(ctx, k); err != nil {
-		return err
-	}
-	verdicts, err := l.committer.wait(k)
-	if err != nil {
-		return err
-	}
-	if verdicts[0].Outcome == store.MeterExists {
-		return meterExists(id)
-	}
-	return nil
-}
-
-func (l *Ledger) admit(ctx context.Context, k *commit) error {
-	l.admission.RLock()
-	defer l.admission.RUnlock()
-	if !l.receiving {
+	if !l.store.Receiving() {
 		return errNotReceiving
 	}
-	return l.committer.enqueue(ctx, k, impatient)
+	verdict, err := l.put(ctx, &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}, impatient)
+	switch {
+	case err != nil:
+		return err
+	case verdict.Outcome == store.MeterExists:
+		return meterExists(id)
+	case verdict.Outcome == store.NotReceiving:
+		return errNotReceiving
+	}
+	return nil
 }
 
 func meterExists(id meter.ID) error {
@@ -50,9 +42,9 @@ func meterExists(id meter.ID) error {
 
 // Account returns what was registered for a meter.
 func (l *Ledger) Account(id meter.ID) (meter.Account, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return meter.Account{}, err
 	}
-	return l.store.Account(i), nil
+	return l.store.Account(m.Index), nil
 }

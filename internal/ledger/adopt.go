@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"time"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -22,6 +24,7 @@ type adoption struct {
 	days  []*dayFile        // of the month, to be compared with it
 	each  func(store.Index) // for each of its meters, or nil
 
+	hold    *hold
 	window  meter.Window
 	reader  *archive.Reader
 	written archive.Written // what the file holds
@@ -29,8 +32,9 @@ type adoption struct {
 
 // adoptUnasked adopts a file that stands where a month is about to be archived.
 func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
-	name := archive.MonthlyName(month)
-	if _, err := l.archive.Size(name); errors.Is(err, archive.ErrMissing) {
+	name := archive.Name(month.Period())
+	path, _, err := l.archive.Stat(name)
+	if errors.Is(err, archive.ErrMissing) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -40,7 +44,7 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 	}
 	a := adoption{l: l, ctx: ctx, run: run, month: month}
 	if adopted, err = a.try(); adopted {
-		run.Archives = append(run.Archives, ArchiveInfo{month.String(), l.archive.Path(name), a.written.Rows, a.written.SHA256})
+		run.Archives = append(run.Archives, ArchiveInfo{month.String(), path, a.written.Rows, a.written.SHA256})
 	}
 	return adopted, err
 }
@@ -48,38 +52,31 @@ func (l *Ledger) adoptUnasked(ctx context.Context, run *Run, month meter.Month) 
 // try reports whether the file was adopted. Where it was not, nothing has changed.
 func (a *adoption) try() (adopted bool, err error) {
 	a.window = a.l.zone.MonthWindow(a.month)
-	own := a.own()
-	if err := a.l.holdBack(a.ctx, own); err != nil {
+	own := a.window.Rows()
+	a.hold, err = a.l.hold(a.ctx, own)
+	if err != nil {
 		return false, err
 	}
-	defer a.l.letIn()
+	defer a.hold.free()
 	if a.l.store.HasReadings(own) {
 		return false, nil
 	}
-	name := archive.MonthlyName(a.month)
-	a.reader, err = a.l.archive.Read(name, own)
+	name := archive.Name(a.month.Period())
+	a.reader, err = a.l.archive.Read(name)
 	if err != nil {
 		return false, a.passOver(err)
 	}
 	defer a.reader.Close()
 	a.run.progress.beginBytes("reading "+name, a.reader.Size())
-	books := bookkeeping{l: a.l, ctx: a.ctx, month: a.month, window: a.window}
-	err = books.begin()
-	fits := false
-	if err == nil {
-		fits, err = a.walk(books.add)
-	}
+	books := bookkeeping{l: a.l, hold: a.hold, ctx: a.ctx, month: a.month, window: a.window}
+	fits, err := a.walk(books.add)
 	if fits && err == nil {
 		err = books.flush()
 	}
 	if !fits || err != nil {
-		return false, errors.Join(err, books.giveUp())
+		return false, err
 	}
 	return a.commit(name)
-}
-
-func (a *adoption) own() meter.Window {
-	return meter.Window{From: a.window.From, To: a.window.To - 1}
 }
 
 // passOver makes an error of a file that is not as we write it none.
@@ -106,8 +103,8 @@ func (a *adoption) walk(each func(archive.Rows) error) (fits bool, err error) {
 		if err != nil {
 			return false, a.passOver(err)
 		}
-		i, registered := a.l.store.Lookup(rows.Meter)
-		if !registered || !a.believable(i, rows) {
+		m, registered := a.l.store.Lookup(rows.Meter)
+		if !registered || !a.believable(m.Index, rows) {
 			return false, nil
 		}
 		a.written.Add(rows)
@@ -117,7 +114,7 @@ func (a *adoption) walk(each func(archive.Rows) error) (fits bool, err error) {
 			day.compare(rows)
 		}
 		if a.each != nil {
-			a.each(i)
+			a.each(m.Index)
 		}
 		if err := each(rows); err != nil {
 			return false, err
@@ -149,18 +146,28 @@ func (a *adoption) commit(name string) (adopted bool, err error) {
 	manifest, err := a.l.archive.Manifest(name)
 	if err == nil && manifest.Describes(a.written.Rows, a.written.SHA256) {
 		at = manifest.WrittenAt
-	} else if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(name, a.written, a.l.version, at)); err != nil {
+	} else if err := a.writeManifest(name, at); err != nil {
 		return false, err
 	}
-	verdict, err := a.l.ask(a.ctx, store.AppendAdopt(nil, store.MonthArchive{
-		Month: a.month, Window: a.window, Revision: 1,
-		Archive: store.Archive{Rows: a.written.Rows, SHA256: a.written.SHA256, WrittenAt: at},
-	}))
+	verdict, err := a.hold.end(a.ctx, func(b []byte) []byte {
+		return store.AppendAdopt(b, store.MonthArchive{
+			Month: a.month, Window: a.window, Revision: 1,
+			Archive: store.Archive{Rows: a.written.Rows, SHA256: a.written.SHA256, WrittenAt: at},
+		})
+	})
 	return verdict.Outcome == store.Accepted && err == nil, err
 }
 
+func (a *adoption) writeManifest(name string, at time.Time) error {
+	path, _, err := a.l.archive.Stat(name)
+	if err != nil {
+		return err
+	}
+	return a.l.archive.WriteManifest(a.l.archive.NewManifest(path, a.written, a.l.version, at))
+}
+
 // checkManifest refuses a file that nothing is known of but its manifest, and that
-// does not fit that.
+// does not fit that. One that a run was about to put in its place is known.
 func (l *Ledger) checkManifest(name string) error {
 	manifest, err := l.archive.Manifest(name)
 	if errors.Is(err, archive.ErrMissing) {
@@ -175,6 +182,8 @@ func (l *Ledger) checkManifest(name string) error {
 	sum, err := l.archive.SHA256(name)
 	switch {
 	case errors.Is(err, archive.ErrMissing):
+		return nil
+	case slices.Contains(l.store.Intents(manifest.Period.String()), sum): // a run was cut off right before its manifest
 		return nil
 	case err == nil && !manifest.Describes(manifest.Rows, sum):
 		return refused("%s is not the file that its manifest describes: put the original back, "+

@@ -13,9 +13,9 @@ import (
 // archivedRows returns a meter's rows in the archive of a closed month, and makes
 // sure that they are those that were written: an archive that was edited, cut or
 // taken away must not pass for the truth.
-func (l *Ledger) archivedRows(i store.Index, id meter.ID, month store.MonthSummary) ([]meter.Point, error) {
-	name := archive.MonthlyName(month.Month)
-	rows, err := l.archive.FindMeter(name, id, month.Archived(), nil)
+func (l *Ledger) archivedRows(m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
+	name := archive.Name(month.Month.Period())
+	rows, err := l.archive.FindMeter(name, m.ID, month.Window.Rows(), nil)
 	switch {
 	case errors.Is(err, archive.ErrMissing):
 		return nil, missing(name)
@@ -26,7 +26,7 @@ func (l *Ledger) archivedRows(i store.Index, id meter.ID, month store.MonthSumma
 	}
 	// A run may just have put the file in place that holds the late readings too,
 	// and not have closed the month again yet.
-	written := l.withoutLate(i, month, rows)
+	written := l.withoutLate(m, month, rows)
 	if !month.Fits(written) {
 		return nil, changed(name)
 	}
@@ -34,8 +34,8 @@ func (l *Ledger) archivedRows(i store.Index, id meter.ID, month store.MonthSumma
 }
 
 // withoutLate returns the rows that are not in memory.
-func (l *Ledger) withoutLate(i store.Index, month store.MonthSummary, rows []meter.Point) []meter.Point {
-	late := l.store.Read(i, month.Archived(), nil).Points
+func (l *Ledger) withoutLate(m store.Meter, month store.MonthSummary, rows []meter.Point) []meter.Point {
+	late := l.store.Read(m.Index, month.Window.Rows(), nil).Points
 	return slices.DeleteFunc(rows, func(p meter.Point) bool { return slices.Contains(late, p) })
 }
 

@@ -21,18 +21,24 @@ func (l *Ledger) archiveDay(ctx context.Context, run *Run, day meter.Day) error 
 	if err := job.takeIn(); err != nil {
 		return err
 	}
+	h, err := l.hold(ctx, store.NoWindow)
+	if err != nil {
+		return err
+	}
+	defer h.free()
+	job.hold = h
 	written, err := job.write(func(archive.Rows) error { return nil })
 	if err != nil {
 		return err
 	}
-	return l.commitMaintenance(ctx, store.AppendDay(nil, day, written))
+	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendDay(b, day, written) })
+	return err
 }
 
 // dayJob is the archiving of a day, as far as it is known beforehand.
 func (l *Ledger) dayJob(ctx context.Context, run *Run, day meter.Day) archiving {
-	window := l.zone.DayWindow(day)
-	window.To--
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.DailyName(day), period: day.String(), window: window}
+	window := day.Period().Window(l.zone).Rows()
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.Name(day.Period()), period: day.String(), window: window}
 	for _, archived := range l.store.Days() {
 		if archived.Day == day {
 			job.expected = &archived.Archive
@@ -44,25 +50,6 @@ func (l *Ledger) dayJob(ctx context.Context, run *Run, day meter.Day) archiving 
 	return job
 }
 
-// commitMaintenance writes an entry that is no question.
-func (l *Ledger) commitMaintenance(ctx context.Context, payload []byte) error {
-	_, err := l.ask(ctx, payload)
-	return err
-}
-
-// ask writes an entry and returns its verdict.
-func (l *Ledger) ask(ctx context.Context, payload []byte) (store.Verdict, error) {
-	k := &commit{payload: payload, entries: 1}
-	if err := l.committer.enqueue(ctx, k, steady); err != nil {
-		return store.Verdict{}, err
-	}
-	verdicts, err := l.committer.wait(k)
-	if err != nil {
-		return store.Verdict{}, err
-	}
-	return verdicts[0], nil
-}
-
 // archiving writes one archive file as the union of all that is known of its period.
 type archiving struct {
 	l        *Ledger
@@ -70,9 +57,11 @@ type archiving struct {
 	run      *Run
 	name     string
 	period   string
+	monthly  bool
 	window   meter.Window
 	expected *store.Archive      // what the file held when it was last written, or nil where it never was
 	month    *store.MonthArchive // a closed month whose archive has rows of the period too, or nil
+	hold     *hold               // what the run may write; nil for one that writes nothing
 
 	opened []io.Closer
 }
@@ -111,7 +100,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, err
 	}
 	pacer := pacer{ctx: a.ctx, pace: archivingPace, rush: &rush{count: &a.l.committer.entries}}
-	written, err := a.l.archive.Write(a.name, a.window, archive.Merge(sources...), archive.Writing{
+	written, err := a.l.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
@@ -126,7 +115,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 		return store.Archive{}, a.explain(err)
 	}
 	at := a.l.now()
-	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.name, written, a.l.version, at)); err != nil {
+	if err := a.l.archive.WriteManifest(a.l.archive.NewManifest(a.l.archive.Path(a.name), written, a.l.version, at)); err != nil {
 		return store.Archive{}, err
 	}
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
@@ -146,7 +135,7 @@ func (a *archiving) room(bytes int) error {
 // intend writes down which file is about to take the place of the old one: were
 // the run cut off right after, the next one knows it for ours.
 func (a *archiving) intend(written archive.Written) error {
-	return a.l.commitMaintenance(a.ctx, store.AppendIntent(nil, a.period, written.SHA256))
+	return a.hold.write(a.ctx, func(b []byte) []byte { return store.AppendIntent(b, a.period, written.SHA256) })
 }
 
 func (a *archiving) explain(err error) error {
@@ -162,27 +151,35 @@ func (a *archiving) explain(err error) error {
 	return err
 }
 
-// sources are memory, the file as it was written last, and the month's archive.
+// sources are what is known of the period, to be merged: of a month, its file and
+// memory, each meter being in one of them; of a day, the month's file and memory
+// likewise, and the day's file, which may hold less than they do.
 func (a *archiving) sources(doing string) ([]archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
 	order := a.l.store.SortedByID()
 	a.run.progress.begin(doing+a.name, len(order))
-	sources := []archive.Source{&memory{a: a, order: order}}
+	memory := memory{a: a, order: order}
+	var file, month archive.Source
+	var err error
 	if a.expected != nil {
-		file, err := a.verified(a.name, a.window, *a.expected, a.period)
-		if err != nil {
+		if file, err = a.verified(a.name, *a.expected, a.period); err != nil {
 			return nil, err
 		}
-		sources = append(sources, file)
+	}
+	if a.monthly {
+		return []archive.Source{archive.Divide(file, memory.next)}, nil
 	}
 	if a.month != nil {
-		file, err := a.verified(archive.MonthlyName(a.month.Month), a.month.Window, a.month.Archive, a.month.Month.String())
-		if err != nil {
+		if month, err = a.verified(archive.Name(a.month.Month.Period()), a.month.Archive, a.month.Month.String()); err != nil {
 			return nil, err
 		}
-		sources = append(sources, &within{file, a.window})
+		month = &within{month, a.window}
+	}
+	sources := []archive.Source{archive.Divide(month, memory.next)}
+	if file != nil {
+		sources = append(sources, file)
 	}
 	return sources, nil
 }
@@ -205,8 +202,8 @@ func (a *archiving) checkLeft() error {
 }
 
 // verified opens a file that is to be merged.
-func (a *archiving) verified(name string, w meter.Window, last store.Archive, period string) (archive.Source, error) {
-	file, err := a.l.openArchive(a.ctx, name, w, last, period)
+func (a *archiving) verified(name string, last store.Archive, period string) (archive.Source, error) {
+	file, err := a.l.openArchive(a.ctx, name, last, period)
 	if err != nil {
 		return nil, a.explain(err)
 	}
@@ -219,8 +216,8 @@ func (a *archiving) verified(name string, w meter.Window, last store.Archive, pe
 
 // openArchive opens a file that must turn out to be the one that was written last, or
 // one that a run was about to put in its place when it was cut off.
-func (l *Ledger) openArchive(ctx context.Context, name string, w meter.Window, last store.Archive, period string) (*verified, error) {
-	reader, err := l.archive.Read(name, w)
+func (l *Ledger) openArchive(ctx context.Context, name string, last store.Archive, period string) (*verified, error) {
+	reader, err := l.archive.Read(name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, missing(name)
 	}
@@ -238,27 +235,28 @@ func (a *archiving) close() {
 	a.opened = nil
 }
 
-// memory is a Source of what the store holds of the period.
+// memory is what the store holds of the period.
 type memory struct {
 	a      *archiving
 	order  []store.Index
 	points []meter.Point
 }
 
-func (m *memory) Next() (archive.Rows, error) {
+func (m *memory) next() (archive.Part, error) {
 	for len(m.order) > 0 {
 		if err := stopped(m.a.ctx); err != nil {
-			return archive.Rows{}, err
+			return archive.Part{}, err
 		}
 		i := m.order[0]
 		m.order = m.order[1:]
 		m.a.run.progress.did(1, 0, 0)
-		m.points = m.a.l.store.InMemory(i, m.a.window, m.points[:0])
-		if len(m.points) > 0 {
-			return archive.Rows{Meter: m.a.l.store.Account(i).ID, Points: m.points}, nil
+		known := m.a.l.store.Read(i, m.a.window, m.points[:0])
+		if m.points = known.Points; len(m.points) > 0 {
+			rows := archive.Rows{Meter: m.a.l.store.Account(i).ID, Points: m.points}
+			return archive.Part{Rows: rows, Whole: len(known.Archives) == 0}, nil
 		}
 	}
-	return archive.Rows{}, io.EOF
+	return archive.Part{}, io.EOF
 }
 
 // verified is a file whose hash must be a known one: what was changed behind our

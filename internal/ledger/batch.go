@@ -15,8 +15,8 @@ const (
 	// query may have to wait for.
 	batchRows = 1024
 	// archivesMax is from how many archived months of meters one commit recalls
-	// rows: about 20 KB each.
-	archivesMax = 128
+	// rows: about 20 KB each, so that all fit into commitBytesMax.
+	archivesMax = 32
 )
 
 // Refusal is a row that was not taken, and why.
@@ -128,7 +128,7 @@ func (b *batch) readArchives() (recalled int) {
 	closedUntil := b.l.store.ClosedUntil()
 	for place := b.from; place < len(b.readings); place++ {
 		at := b.readings[place]
-		if at.Slot >= closedUntil || b.l.store.Judge(at).Outcome != store.Archived {
+		if at.Slot >= closedUntil || b.l.store.Judge(at, b.restore).Outcome != store.Archived {
 			continue // as nearly all
 		}
 		month, closed := b.l.store.SummaryAt(at.Meter, at.Slot)
@@ -143,7 +143,7 @@ func (b *batch) readArchives() (recalled int) {
 		if b.archived == nil {
 			b.archived = make(map[archivedMonth]*archivedRows)
 		}
-		points, err := b.l.archivedRows(at.Meter, b.l.store.Account(at.Meter).ID, month)
+		points, err := b.l.archivedRows(store.Meter{Index: at.Meter, ID: b.l.store.Account(at.Meter).ID}, month)
 		b.archived[key] = &archivedRows{points: points, err: err}
 		recalled += store.RecallBytes(len(points))
 	}
@@ -151,21 +151,18 @@ func (b *batch) readArchives() (recalled int) {
 	return recalled
 }
 
-// enqueue lets the readings in. The lock on admission is held from the moment they are
-// let in until they are queued, and nothing is waited for meanwhile.
+// enqueue judges the readings and queues those that are not certainly refused.
 func (b *batch) enqueue(ctx context.Context, recalled int) error {
-	bytesMax := (b.to-b.from)*store.ReadingBytes + recalled
+	bytesMax := (b.to-b.from)*store.ReadingBytesMax + recalled
 	if err := b.l.committer.reserve(ctx, &b.commit, bytesMax, b.patience); err != nil {
 		return err
 	}
-	b.l.admission.RLock()
-	defer b.l.admission.RUnlock()
-	if !b.l.receiving && !b.restore {
+	if !b.restore && !b.l.store.Receiving() {
 		b.l.committer.release(&b.commit)
 		return errNotReceiving
 	}
 	b.judge()
-	b.commit.payload = store.AppendReadings(b.commit.payload, b.taken)
+	b.commit.payload = store.AppendReadings(b.commit.payload, b.taken, b.restore)
 	b.commit.entries = b.recalls + len(b.taken)
 	if b.commit.entries == 0 {
 		b.l.committer.release(&b.commit)
@@ -179,7 +176,7 @@ func (b *batch) enqueue(ctx context.Context, recalled int) error {
 func (b *batch) judge() {
 	readings := b.readings[b.from:b.to]
 	latest := b.l.zone.Floor(b.l.now().Add(futureMax)) // no reading may be later
-	b.judged = b.l.store.JudgeMany(readings, b.judged[:0])
+	b.judged = b.l.store.JudgeMany(readings, b.restore, b.judged[:0])
 	judged := b.judged
 	for i, at := range readings {
 		place := b.from + i
@@ -190,8 +187,6 @@ func (b *batch) judge() {
 		switch {
 		case at.Slot > latest:
 			b.decide(place, Result{Err: meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")})
-		case b.l.closing.Contains(at.Slot):
-			b.decide(place, Result{Err: b.l.monthBusy(at.Slot)})
 		case verdict.Outcome == store.Accepted:
 			b.take(place, at)
 		case verdict.Outcome == store.Archived:

@@ -8,38 +8,24 @@ import (
 
 // Bill returns a meter's bill for a closed month.
 func (l *Ledger) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return billing.Bill{}, err
 	}
-	var closed []billing.Closed
-	for _, history := range l.store.Histories(i) {
-		closed = append(closed, billing.Closed{Month: history.Month, Window: history.Window, Versions: versions(history)})
-	}
-	bill, found := billing.For(month, closed)
+	issued, closed, found := l.store.Bill(m.Index, month)
 	if !found {
 		return billing.Bill{}, meter.NotFound(meter.CodeBillNotFound,
 			"meter %s has no bill for %s: the month is not archived yet, or has no readings of it", id, month)
 	}
+	figures := func(f store.Figures) billing.Figures {
+		return billing.Figures{Start: f.Start, End: f.End, Readings: int(f.Readings), Expected: closed.Window.Points()}
+	}
+	bill := billing.Bill{Month: month, Figures: figures(issued.Figures), Revision: int(issued.Revision), RevisedAt: issued.RevisedAt}
+	if issued.Previous != nil {
+		previous := figures(*issued.Previous)
+		bill.Previous = &previous
+	}
 	return bill, nil
-}
-
-// versions are what a meter's closed month was from one closing to another.
-func versions(h store.MonthHistory) []billing.Version {
-	all := make([]billing.Version, 0, len(h.Former)+1)
-	since := uint32(1)
-	add := func(s store.Summary) {
-		closing := h.Closings[since-1]
-		all = append(all, billing.Version{
-			Closing: billing.Closing(closing), Readings: int(s.Count), First: s.First, Last: s.Last,
-		})
-	}
-	for _, former := range h.Former {
-		add(former.Summary)
-		since = former.Until
-	}
-	add(h.Summary)
-	return all
 }
 
 // LastMonth returns the calendar month before the present one.

@@ -4,62 +4,43 @@ import (
 	"context"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/billing"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
-// summariesTogether is how many summaries go through the journal as one entry:
-// 240 KB.
-const summariesTogether = 8192
+// partMax is how many summaries or bills go through the journal as one entry: 144 KiB
+// of bills.
+const partMax = 4096
 
-// bookkeeping hands a month's summaries to the journal while its rows go by. The
-// store keeps them aside until the month is closed.
+// bookkeeping hands a month's summaries and bills to the journal while its rows go by.
+// The store keeps them aside until the month is closed.
 type bookkeeping struct {
-	l      *Ledger
-	ctx    context.Context
-	month  meter.Month
-	window meter.Window // with the first register of the month after
-	part   []store.SummaryOf
-}
-
-// begin drops what a run that was cut off left behind.
-func (b *bookkeeping) begin() error {
-	return b.l.commitMaintenance(b.ctx, store.AppendSummaries(nil, b.month, nil))
-}
-
-// giveUp drops what was handed in. Where that is impossible, the next run's begin does it.
-func (b *bookkeeping) giveUp() error {
-	select {
-	case <-b.l.committer.failed:
-		return nil
-	default:
-		return b.begin()
-	}
+	l         *Ledger
+	hold      *hold
+	ctx       context.Context
+	month     meter.Month
+	window    meter.Window // with the first register of the month after
+	summaries []store.SummaryOf
+	bills     []store.BillOf
 }
 
 func (b *bookkeeping) add(rows archive.Rows) error {
-	i, registered := b.l.store.Lookup(rows.Meter)
+	m, registered := b.l.store.Lookup(rows.Meter)
 	if !registered {
 		return nil
 	}
-	b.part = append(b.part, store.SummaryOf{Meter: i, Summary: b.summarize(i, rows.Points)})
-	if len(b.part) < summariesTogether {
+	summary := b.summarize(m.Index, rows.Points)
+	b.summaries = append(b.summaries, store.SummaryOf{Meter: m.Index, Summary: summary})
+	b.issue(m.Index, summary)
+	if max(len(b.summaries), len(b.bills)) < partMax {
 		return nil
 	}
 	return b.flush()
 }
 
-func (b *bookkeeping) flush() error {
-	if len(b.part) == 0 {
-		return nil
-	}
-	payload := store.AppendSummaries(nil, b.month, b.part)
-	b.part = b.part[:0]
-	return b.l.commitMaintenance(b.ctx, payload)
-}
-
 // summarize covers a meter's rows within the month and the first register of the
-// next one, where that is known.
+// next one, if that is known.
 func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summary {
 	var summary store.Summary
 	add := func(p meter.Point) {
@@ -78,4 +59,37 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 		add(meter.Point{Slot: b.window.To, Register: register})
 	}
 	return summary
+}
+
+// issue makes a meter's bill, and its next one if that opens elsewhere from now on.
+// What the store would keep of it anyway is not written down.
+func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
+	before, own, after, next := b.l.store.BillsAround(i, b.month)
+	figures := store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
+	said := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
+	figures.Start = billing.Opening(before.End, before.Revision > 0, summary.First)
+	if !said || figures.Start != summary.First {
+		b.bills = append(b.bills, store.BillOf{Month: b.month, Meter: i, Figures: figures})
+	}
+	if after.Revision > 0 && after.Start != figures.End {
+		after.Start = figures.End
+		b.bills = append(b.bills, store.BillOf{Month: next, Meter: i, Figures: after.Figures})
+	}
+}
+
+// flush hands over what has gathered.
+func (b *bookkeeping) flush() error {
+	if len(b.summaries) > 0 {
+		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendSummaries(to, b.month, b.summaries) }); err != nil {
+			return err
+		}
+	}
+	if len(b.bills) > 0 {
+		at := b.l.now()
+		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendBills(to, b.month, at, b.bills) }); err != nil {
+			return err
+		}
+	}
+	b.summaries, b.bills = b.summaries[:0], b.bills[:0]
+	return nil
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"meterledger/internal/archive"
@@ -40,16 +39,19 @@ func (l *Ledger) dueMonths(month meter.Month) []meter.Month {
 //
 //  1. a file that is there already and not ours becomes the archive as it stands,
 //     where nothing else is known of the month; else its rows are recorded
-//  2. readings of the month wait from here on; those let in before are written
+//  2. a hold keeps readings of the month out from here on; those that were accepted
+//     before are in memory
 //  3. the archive is written beside the old one, with what that held and what
-//     memory holds, and fsynced; meanwhile the summaries that the bills are made of
-//     go through the journal, part by part: they mean nothing before 7
+//     memory holds, and fsynced; meanwhile the summaries and the bills go through
+//     the journal, part by part: they mean nothing before 7
 //  4. the new file is read back; its hash goes through the journal
 //  5. it takes the old one's place, and the folder is fsynced
 //  6. its manifest is written, the same way
-//  7. the closing goes through the journal, and applying it clears memory
+//  7. the closing goes through the journal, and applying it clears memory and lifts
+//     the hold
 //
-// A crash before 7 leaves the month in memory; doing it all again mends it.
+// A crash before 7 leaves the month in memory; the next start lifts the hold, and doing
+// it all again mends it.
 func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
 	job, closing := l.monthJob(ctx, run, month)
 	if job.expected == nil {
@@ -60,37 +62,34 @@ func (l *Ledger) closeMonth(ctx context.Context, run *Run, month meter.Month) er
 	if err := job.takeIn(); err != nil {
 		return err
 	}
-	if err := l.holdBack(ctx, job.window); err != nil {
+	h, err := l.hold(ctx, job.window)
+	if err != nil {
 		return err
 	}
-	defer l.letIn()
-
-	books := bookkeeping{l: l, ctx: ctx, month: month, window: closing.Window}
-	err := books.begin()
-	if err == nil {
-		closing.Archive, err = job.write(books.add)
+	defer h.free()
+	job.hold = h
+	books := bookkeeping{l: l, hold: h, ctx: ctx, month: month, window: closing.Window}
+	if closing.Archive, err = job.write(books.add); err != nil {
+		return err
 	}
-	if err == nil {
-		err = books.flush()
-	}
-	if err != nil {
-		return errors.Join(err, books.giveUp())
+	if err := books.flush(); err != nil {
+		return err
 	}
 	run.progress.begin("closing "+month.String(), 0)
 	resume, err := l.snapshots.pause(ctx)
 	if err != nil {
-		return errors.Join(err, books.giveUp())
+		return err
 	}
 	defer resume()
-	return l.commitMaintenance(ctx, store.AppendClose(nil, closing))
+	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendClose(b, closing) })
+	return err
 }
 
 // monthJob is the archiving of a month, and its closing, as far as they are known
 // beforehand.
 func (l *Ledger) monthJob(ctx context.Context, run *Run, month meter.Month) (archiving, store.MonthArchive) {
-	window := l.zone.MonthWindow(month)
-	own := meter.Window{From: window.From, To: window.To - 1}
-	job := archiving{l: l, ctx: ctx, run: run, name: archive.MonthlyName(month), period: month.String(), window: own}
+	window := month.Period().Window(l.zone)
+	job := archiving{l: l, ctx: ctx, run: run, name: archive.Name(month.Period()), period: month.String(), monthly: true, window: window.Rows()}
 	closing := store.MonthArchive{Month: month, Window: window, Revision: 1}
 	for _, closed := range l.store.Months() {
 		if closed.Month == month {
@@ -99,28 +98,4 @@ func (l *Ledger) monthJob(ctx context.Context, run *Run, month meter.Month) (arc
 		}
 	}
 	return job, closing
-}
-
-// holdBack makes the readings of a month wait. When it returns, every reading
-// that was let in before is in the store.
-func (l *Ledger) holdBack(ctx context.Context, w meter.Window) error {
-	l.admission.Lock()
-	l.closing = w
-	l.admission.Unlock()
-	barrier := &commit{}
-	if err := l.committer.enqueue(ctx, barrier, steady); err != nil {
-		l.letIn()
-		return err
-	}
-	_, err := l.committer.wait(barrier)
-	if err != nil {
-		l.letIn()
-	}
-	return err
-}
-
-func (l *Ledger) letIn() {
-	l.admission.Lock()
-	l.closing = noWindow
-	l.admission.Unlock()
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"meterledger/internal/faulttest"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -25,6 +27,44 @@ func (f *brokenFolder) OpenDir(name string) (vfs.File, error) {
 		return nil, errors.New("input/output error")
 	}
 	return f.FS.OpenDir(name)
+}
+
+func TestRunsThatWereCutOffOnEitherSideOfTheManifestCanBeRepeated(t *testing.T) {
+	left := -1 // how often the archive's folder is still synced; less than 0 is always
+	fs := faulttest.Watch(vfs.NewMem(), func(op errorfs.Op) error {
+		if op.Kind != errorfs.OpOpenDir || op.Path != "Archive" {
+			return nil
+		}
+		if left--; left == -1 {
+			return errors.New("input/output error")
+		}
+		return nil
+	})
+	b := &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	defer func() { b.close() }()
+	b.register("A")
+	b.record("A", "2026-10-10T10:00", "20")
+	for _, cut := range []struct {
+		after int // the first run puts file and manifest in place, the second another file, and not its manifest
+		late  string
+	}{{1, "2026-10-11T10:00"}, {0, "2026-10-12T10:00"}} {
+		left = cut.after
+		if run := b.maintain(october); run.Err == nil {
+			t.Fatal("the run did not notice that the folder cannot be synced")
+		}
+		left = -1
+		b.restart()
+		if got := b.record("A", cut.late, "21"); got != "" {
+			t.Fatal(got)
+		}
+	}
+	if run := b.maintain(october); run.Err != nil {
+		t.Fatal(run.Err)
+	}
+	if points := b.readings(t, "A", b.zone.MonthWindow(october.Month)); len(points) != 3 {
+		t.Errorf("A has %d readings in October, want 3", len(points))
+	}
 }
 
 func TestRunThatWasCutOffAfterTheRenameCanBeRepeated(t *testing.T) {

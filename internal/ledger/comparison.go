@@ -26,15 +26,15 @@ func WindowBefore(w meter.Window) meter.Window {
 // Before measures the window before another. While that has not ended, the one
 // before is only followed as far as it has come.
 func (l *Ledger) Before(id meter.ID, w meter.Window) (Comparison, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return Comparison{}, err
 	}
 	before := WindowBefore(w)
-	if now := l.horizon(i); now < w.To {
+	if now := l.horizon(m.Index); now < w.To {
 		before = before.Until(before.From + max(now, w.From) - w.From)
 	}
-	c, err := l.measure(i, id, before)
+	c, err := l.measure(m, before)
 	return Comparison{before, c}, err
 }
 

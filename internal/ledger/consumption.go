@@ -21,14 +21,14 @@ func (c Consumption) Complete() bool { return c.Readings == c.Expected }
 
 // Window returns the window of a period of a meter; custom is that of Custom.
 func (l *Ledger) Window(id meter.ID, period Period, custom meter.Window) (meter.Window, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	switch {
 	case err != nil:
 		return meter.Window{}, err
 	case period == Custom:
 		return custom, nil
 	case period == Last30Min:
-		return l.lastHalfHour(i, id)
+		return l.lastHalfHour(m)
 	default:
 		return period.window(l.zone, l.now()), nil
 	}
@@ -36,11 +36,11 @@ func (l *Ledger) Window(id meter.ID, period Period, custom meter.Window) (meter.
 
 // Consumption returns what a meter measured within a window.
 func (l *Ledger) Consumption(id meter.ID, window meter.Window) (Consumption, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return Consumption{}, err
 	}
-	c, err := l.measure(i, id, window)
+	c, err := l.measure(m, window)
 	if err == nil && c.Readings < 2 {
 		err = meter.NotFound(meter.CodeNotEnoughReadings,
 			"meter %s has %d of the two readings that a consumption needs between %s and %s",
@@ -50,13 +50,13 @@ func (l *Ledger) Consumption(id meter.ID, window meter.Window) (Consumption, err
 }
 
 // measure is Consumption where there may be too few readings for one.
-func (l *Ledger) measure(i store.Index, id meter.ID, window meter.Window) (Consumption, error) {
-	c := Consumption{Expected: window.Until(l.horizon(i)).Points()}
-	if span, whole := l.store.Span(i, window); whole { // nearly always; none between the two is looked at
+func (l *Ledger) measure(m store.Meter, window meter.Window) (Consumption, error) {
+	c := Consumption{Expected: window.Until(l.horizon(m.Index)).Points()}
+	if span, whole := l.store.Span(m.Index, window); whole { // nearly always; none between the two is looked at
 		c.Start, c.End, c.Readings = span.First, span.Last, span.Count
 		return c, nil
 	}
-	for points, err := range l.months(i, id, window) {
+	for points, err := range l.months(m, window) {
 		if err != nil {
 			return c, err
 		}
@@ -74,9 +74,9 @@ func (l *Ledger) measure(i store.Index, id meter.ID, window meter.Window) (Consu
 
 // lastHalfHour is the latest half hour that has ended, or the one before it while
 // the meter has not sent the register that closes it.
-func (l *Ledger) lastHalfHour(i store.Index, id meter.ID) (meter.Window, error) {
+func (l *Ledger) lastHalfHour(m store.Meter) (meter.Window, error) {
 	end := l.zone.Floor(l.now())
-	points, err := l.points(i, id, meter.Window{From: end, To: end}, nil)
+	points, err := l.points(m, meter.Window{From: end, To: end}, nil)
 	if err != nil {
 		return meter.Window{}, err
 	}

@@ -23,9 +23,7 @@ type dayFile struct {
 
 // openDay opens a daily archive. One that is not as we write it is none: false.
 func (l *Ledger) openDay(name string, day meter.Day) (*dayFile, bool) {
-	window := l.zone.DayWindow(day)
-	window.To--
-	reader, err := l.archive.Read(name, window)
+	reader, err := l.archive.Read(name)
 	if err != nil {
 		return nil, false
 	}

@@ -20,17 +20,17 @@ func (l *Ledger) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 	if err != nil {
 		return l.unreadable(err)
 	}
-	var sources []archive.Source
+	var source archive.Source
 	if file != nil {
 		defer file.Close()
-		sources = append(sources, &within{file, w})
+		source = &within{file, w}
 	}
 	if file == nil || month.Late {
-		sources = append(sources, &exported{l: l, ctx: ctx, window: w, order: l.store.SortedByID(), revision: month.Revision})
+		exported := &exported{l: l, ctx: ctx, window: w, order: l.store.SortedByID(), revision: month.Revision}
+		source = archive.Divide(source, exported.next)
 	}
-	merged := archive.Merge(sources...)
 	for {
-		rows, err := merged.Next()
+		rows, err := source.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -52,7 +52,7 @@ func (l *Ledger) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 			return store.ClosedMonth{}, nil, nil
 		}
 		month = months[0]
-		file, err = l.openArchive(ctx, archive.MonthlyName(month.Month), month.Window, month.Archive, month.Month.String())
+		file, err = l.openArchive(ctx, archive.Name(month.Month.Period()), month.Archive, month.Month.String())
 		if now, _ := l.store.Month(w.From); now.Revision == month.Revision {
 			return month, file, err
 		}
@@ -64,19 +64,13 @@ func (l *Ledger) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 
 func (l *Ledger) unreadable(err error) error {
 	var row *archive.RowError
-	var conflict *archive.ConflictError
-	switch {
-	case errors.As(err, &row):
+	if errors.As(err, &row) {
 		return refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
-	case errors.As(err, &conflict):
-		return refused("meter %s has %v kWh in memory and %v kWh in the archive for %s",
-			conflict.Meter, conflict.B, conflict.A, l.zone.Stamp(conflict.Slot))
 	}
 	return err
 }
 
-// exported is a Source of what memory holds of a window, beside which an archive is
-// read, or none.
+// exported is what memory holds of a window, beside which an archive is read, or none.
 type exported struct {
 	l        *Ledger
 	ctx      context.Context
@@ -86,33 +80,34 @@ type exported struct {
 	points   []meter.Point
 }
 
-func (e *exported) Next() (archive.Rows, error) {
+func (e *exported) next() (archive.Part, error) {
 	for len(e.order) > 0 {
 		if err := e.ctx.Err(); err != nil {
-			return archive.Rows{}, err
+			return archive.Part{}, err
 		}
-		i := e.order[0]
+		m := store.Meter{Index: e.order[0], ID: e.l.store.Account(e.order[0]).ID}
 		e.order = e.order[1:]
-		id := e.l.store.Account(i).ID
-		if err := e.read(i, id); err != nil {
-			return archive.Rows{}, err
+		whole, err := e.read(m)
+		if err != nil {
+			return archive.Part{}, err
 		}
 		if len(e.points) > 0 {
-			return archive.Rows{Meter: id, Points: e.points}, nil
+			return archive.Part{Rows: archive.Rows{Meter: m.ID, Points: e.points}, Whole: whole}, nil
 		}
 	}
-	return archive.Rows{}, io.EOF
+	return archive.Part{}, io.EOF
 }
 
-// read reads a meter's readings. Where the month was closed since the export began,
+// read reads a meter's readings. If the month was closed since the export began,
 // they left memory for an archive that is not read beside.
-func (e *exported) read(i store.Index, id meter.ID) (err error) {
-	held := e.l.store.Read(i, e.window, e.points[:0])
-	e.points = held.Points
-	for _, archived := range held.Archives {
+func (e *exported) read(m store.Meter) (whole bool, err error) {
+	known := e.l.store.Read(m.Index, e.window, e.points[:0])
+	e.points = known.Points
+	for _, archived := range known.Archives {
 		if archived.Revision != e.revision {
-			e.points, err = e.l.points(i, id, e.window, e.points[:0])
+			e.points, err = e.l.points(m, e.window, e.points[:0])
+			return true, err
 		}
 	}
-	return err
+	return len(known.Archives) == 0, nil
 }

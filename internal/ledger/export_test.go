@@ -46,7 +46,7 @@ func (l *Ledger) PointsInMemory(id meter.ID) []meter.Point {
 	if !known {
 		return nil
 	}
-	return l.store.InMemory(i, meter.Window{To: math.MaxUint32}, nil)
+	return l.store.Read(i.Index, meter.Window{To: math.MaxUint32}, nil).Points
 }
 
 // BulkPause is how long a Bulk pauses in a rush.

@@ -15,7 +15,7 @@ import (
 
 const (
 	formatName    = "FORMAT"
-	formatVersion = 2 // 1 had no snapshots, and a journal that was never cut
+	formatVersion = 3 // 1 had no snapshots, and a journal that was never cut; 2 no levels
 	unsigned      = 0
 	formatSizeMax = 4096
 )

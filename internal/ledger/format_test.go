@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/billing"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -22,12 +24,7 @@ func TestDataFoldersOfOlderFormatsOpen(t *testing.T) {
 	}
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
-			b := &bench{t: t, fs: vfs.NewCrashableMem(), zone: loadZone(t, "Asia/Singapore"), now: now}
-			for _, part := range []string{"data", "Archive"} {
-				if _, err := vfs.Clone(vfs.Default, b.fs, filepath.Join(folder, part), part, vfs.CloneSync); err != nil {
-					t.Fatal(err)
-				}
-			}
+			b := oldFolder(t, folder)
 			b.open()
 			b.wantOldContent()
 			b.restart()
@@ -36,6 +33,17 @@ func TestDataFoldersOfOlderFormatsOpen(t *testing.T) {
 			b.close()
 		})
 	}
+}
+
+// oldFolder copies a folder of testdata.
+func oldFolder(t *testing.T, folder string) *bench {
+	b := &bench{t: t, fs: vfs.NewCrashableMem(), zone: loadZone(t, "Asia/Singapore"), now: now}
+	for _, part := range []string{"data", "Archive"} {
+		if _, err := vfs.Clone(vfs.Default, b.fs, filepath.Join(folder, part), part, vfs.CloneSync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
 }
 
 func (b *bench) wantOldContent() {
@@ -96,4 +104,75 @@ func (b *bench) points(ids ...meter.ID) (points []string) {
 		}
 	}
 	return points
+}
+
+// TestBillsOfAnOlderFormatComeOutTheSame opens what format 2 left of months that were
+// closed again, one of which a run was cut off in closing once more.
+func TestBillsOfAnOlderFormatComeOutTheSame(t *testing.T) {
+	for _, from := range []string{"the newest snapshot", "the one before"} {
+		t.Run(from, func(t *testing.T) {
+			b := oldFolder(t, "testdata/history2")
+			if from == "the one before" {
+				if err := b.fs.Remove("data/snapshots/00000000000000000032.snapshot"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.open()
+			b.wantOldBills()
+			b.kill()
+			b.wantOldBills()
+			if run := b.maintain(october); run.Err != nil {
+				t.Error(run.Err)
+			}
+			b.wantBill("c_3", 10, "5 6 of 2, was 5 5 of 1")
+			b.wantBill("A-1", 10, "131 160 of 4, was 131 160 of 3")
+			b.wantOldReadings()
+			b.close()
+		})
+	}
+}
+
+func (b *bench) wantOldBills() {
+	b.t.Helper()
+	b.wantBill("A-1", 9, "100 131 of 3")
+	b.wantBill("A-1", 10, "131 160 of 3")
+	b.wantBill("B.2", 9, "10 11 of 2, was 10 10 of 1")
+	b.wantBill("B.2", 10, "11 12 of 1, was 10 12 of 1")
+	b.wantBill("c_3", 10, "5 5 of 1")
+	b.wantOldReadings()
+}
+
+func (b *bench) wantOldReadings() {
+	b.t.Helper()
+	want := []string{
+		"A-1 2026-09-01T00:00:00 100", "A-1 2026-09-15T00:00:00 120.5", "A-1 2026-10-01T00:00:00 131",
+		"A-1 2026-10-15T00:00:00 150", "A-1 2026-10-16T00:00:00 151", "A-1 2026-11-01T00:00:00 160",
+		"A-1 2026-11-05T00:00:00 170", "A-1 2026-11-06T00:00:00 171",
+		"B.2 2026-09-10T10:00:00 10", "B.2 2026-09-25T10:00:00 11", "B.2 2026-10-05T10:00:00 12", "B.2 2026-11-02T10:00:00 13.5",
+		"c_3 2026-10-20T10:00:00 5", "c_3 2026-10-25T10:00:00 6",
+	}
+	if got := b.points("A-1", "B.2", "c_3"); !slices.Equal(got, want) {
+		b.t.Errorf("readings\n got %q\nwant %q", got, want)
+	}
+}
+
+// wantBill compares a bill of 2026 with its two registers, how many readings it has, and
+// what it was before.
+func (b *bench) wantBill(id meter.ID, month int, want string) {
+	b.t.Helper()
+	bill, err := b.Bill(id, meter.Month{Year: 2026, Month: time.Month(month)})
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	text := func(f billing.Figures) string {
+		return fmt.Sprint(f.Start.Register, " ", f.End.Register, " of ", f.Readings)
+	}
+	got := text(bill.Figures)
+	if bill.Previous != nil {
+		got += ", was " + text(*bill.Previous)
+	}
+	if revised := bill.Revision > 1; got != want || revised != (bill.Previous != nil) || revised == bill.RevisedAt.IsZero() {
+		b.t.Errorf("the bill of %s for month %d is %q in revision %d of %v, want %q", id, month, got, bill.Revision, bill.RevisedAt, want)
+	}
 }

@@ -12,11 +12,11 @@ type Gaps struct {
 // Gaps looks for the readings that are missing within a window. There are none exactly
 // where its consumption is complete.
 func (l *Ledger) Gaps(id meter.ID, w meter.Window) (Gaps, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return Gaps{}, err
 	}
-	w = w.Until(l.horizon(i))
+	w = w.Until(l.horizon(m.Index))
 	gaps := Gaps{Expected: w.Points()}
 	next := w.From // the first half hour that was not looked at
 	missing := func(until meter.Slot) {
@@ -24,7 +24,7 @@ func (l *Ledger) Gaps(id meter.ID, w meter.Window) (Gaps, error) {
 			gaps.Runs = append(gaps.Runs, meter.Window{From: next, To: until - 1})
 		}
 	}
-	for points, err := range l.months(i, id, w) {
+	for points, err := range l.months(m, w) {
 		if err != nil {
 			return Gaps{}, err
 		}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +55,7 @@ type Ledger struct {
 	archive *archive.Folder
 
 	committer *committer
+	metrics   *metrics
 	singles   batchPool     // of single readings, which are all alike
 	batches   batchPool     // of those of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
@@ -65,19 +66,11 @@ type Ledger struct {
 	archiveSpace *space // of the archive folder's disk
 	version      string
 
-	// admission is read-held from the moment a reading is let in until it is
-	// queued. Whoever changes what is let in holds it for writing, and so knows
-	// that everything queued before was let in under the old rule and everything
-	// after under the new one.
-	admission sync.RWMutex
-	receiving bool         // guarded by admission
-	closing   meter.Window // the month that is being closed, or noWindow; guarded by admission
+	incarnation uint64        // of this process, drawn
+	holds       atomic.Uint64 // taken so far
 
 	runs runs
 }
-
-// noWindow contains no slot.
-var noWindow = meter.Window{From: 1, To: 0}
 
 // Open takes the data folder, brings its state back and starts to receive. It
 // returns an error where the folder is in use, damaged, or of another time zone,
@@ -89,10 +82,11 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, locks: locks,
-		closing: noWindow, runs: runs{last: make(map[Kind]*Run)},
+		incarnation: rand.Uint64(), runs: runs{last: make(map[Kind]*Run)},
 		space:        &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		archiveSpace: &space{fs: o.FS, folder: o.ArchiveDir, min: o.DiskFreeMin, log: o.Log},
 		version:      o.Version,
+		metrics:      newMetrics(),
 	}
 	l.rush.count = &l.asked
 	if err := l.open(ctx, o); err != nil {
@@ -125,16 +119,42 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := errors.Join(l.signOnce(o, version), r.run()); err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
-	l.store, l.receiving = r.store, r.store.Receiving()
-	l.snapshots = snapshotter{l: l, folder: snapshots, every: o.SnapshotEvery, size: r.size}
+	l.store = r.store
+	l.snapshots = snapshotter{
+		l: l, folder: snapshots, every: o.SnapshotEvery,
+		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
+	}
 	if r.from > 0 {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.rememberRuns()
 	l.hintAtArchives()
-	l.committer = startCommitter(l, o.SnapshotBytes, r.replayed)
+	l.snapshots.growth.size.Store(r.size)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
+	l.committer.start()
+	if err := l.begin(ctx); err != nil {
+		l.committer.stop()
+		return errors.Join(err, l.journal.Close())
+	}
 	l.snapshots.start()
 	return nil
+}
+
+// begin has entries judged by the newest rules, and lifts the hold of a run that was
+// cut off with the process.
+func (l *Ledger) begin(ctx context.Context) error {
+	if l.store.Level() < store.LevelNewest {
+		if _, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest)); err != nil {
+			return err
+		}
+	}
+	hold, stands := l.store.Hold()
+	if !stands {
+		return nil
+	}
+	l.log.Info("a run of maintenance was cut off; the next one does it again")
+	_, err := l.ask(ctx, store.AppendFree(nil, hold.ID))
+	return err
 }
 
 // signOnce signs a data folder as soon as it has a journal, and never one that has
@@ -151,10 +171,10 @@ func (l *Ledger) signOnce(o Options, version int) error {
 
 // Failed is closed when the journal can no longer be written. Nothing is
 // acknowledged from then on, and the program has to end.
-func (l *Ledger) Failed() <-chan struct{} { return l.committer.failed }
+func (l *Ledger) Failed() <-chan struct{} { return l.committer.order.failed() }
 
 // Failure says why, once Failed is closed.
-func (l *Ledger) Failure() error { return l.committer.failure }
+func (l *Ledger) Failure() error { return l.committer.order.failure() }
 
 // Close waits for what was accepted and for a running maintenance step, takes a
 // last snapshot and gives the data folder up. Nothing may be sent to the ledger any
@@ -163,8 +183,8 @@ func (l *Ledger) Close() error {
 	l.runs.stop()
 	l.snapshots.stop()
 	l.committer.stop()
-	if l.committer.failure == nil {
-		if err := l.snapshots.take(context.Background(), l.snapshots.freezeNow); err != nil {
+	if l.Failure() == nil {
+		if err := l.snapshots.take(context.Background()); err != nil {
 			l.log.Error("no last snapshot could be taken; the next start replays the journal", "error", err)
 		}
 	}
@@ -205,11 +225,11 @@ func (l *Ledger) Zone() *meter.Zone { return l.zone }
 func (l *Ledger) Now() time.Time { return l.now() }
 
 // find finds a meter that somebody asks for.
-func (l *Ledger) find(id meter.ID) (store.Index, error) {
+func (l *Ledger) find(id meter.ID) (store.Meter, error) {
 	l.asked.Add(1)
-	i, ok := l.store.Lookup(id)
+	m, ok := l.store.Lookup(id)
 	if !ok {
-		return 0, meter.UnknownMeter(id)
+		return m, meter.UnknownMeter(id)
 	}
-	return i, nil
+	return m, nil
 }

@@ -223,7 +223,7 @@ func (c *life) restore(day meter.Day) {
 		facts = append(facts, fact{reading: r})
 		content += fmt.Sprintf("A,%s,%v\n", c.zone.Stamp(slot), r.Register)
 	}
-	path := c.fs.PathJoin("Archive", archive.DailyName(day))
+	path := c.fs.PathJoin("Archive", archive.Name(day.Period()))
 	err := durable.WriteFile(c.fs, path, func(w io.Writer) error { _, err := io.WriteString(w, content); return err })
 	if err != nil {
 		c.fail("putting a file into the archive", err)

@@ -33,10 +33,10 @@ type Listing struct {
 func (l *Ledger) listings() []Listing {
 	var all []Listing
 	for _, day := range l.store.Days() {
-		all = append(all, l.listing(archive.DailyName(day.Day), l.dayInfo(day), day.Archive))
+		all = append(all, l.listing(archive.Name(day.Day.Period()), l.dayInfo(day), day.Archive))
 	}
 	for _, month := range l.store.Months() {
-		all = append(all, l.listing(archive.MonthlyName(month.Month), l.monthInfo(month), month.Archive))
+		all = append(all, l.listing(archive.Name(month.Month.Period()), l.monthInfo(month), month.Archive))
 	}
 	return all
 }
@@ -52,7 +52,7 @@ func (l *Ledger) listing(name string, info ArchiveInfo, a store.Archive) Listing
 	default:
 		listing.Manifest = &manifest
 	}
-	size, err := l.archive.Size(name)
+	_, size, err := l.archive.Stat(name)
 	switch {
 	case err != nil:
 		listing.State = ArchiveMissing

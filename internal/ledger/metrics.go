@@ -3,58 +3,47 @@ package ledger
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	prom "github.com/VictoriaMetrics/metrics"
 )
 
+// metrics is what the ledger measures of itself.
 type metrics struct {
-	appendSeconds prometheus.Histogram
-	batchEntries  prometheus.Histogram
+	set           *prom.Set
+	appendSeconds *prom.PrometheusHistogram // to write and fsync one batch
+	batchEntries  *prom.PrometheusHistogram // that shared one fsync
 }
 
 func newMetrics() *metrics {
+	set := prom.NewSet()
 	return &metrics{
-		appendSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "journal_append_seconds",
-			Help:    "Time to write and fsync one batch.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
-		}),
-		batchEntries: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "journal_batch_entries",
-			Help:    "Entries that shared one fsync.",
-			Buckets: prometheus.ExponentialBuckets(1, 4, 9),
-		}),
+		set:           set,
+		appendSeconds: set.NewPrometheusHistogramExt("journal_append_seconds", prom.ExponentialBuckets(0.0001, 2, 16)),
+		batchEntries:  set.NewPrometheusHistogramExt("journal_batch_entries", prom.ExponentialBuckets(1, 4, 9)),
 	}
 }
 
 func (m *metrics) appended(took time.Duration, entries int) {
-	m.appendSeconds.Observe(took.Seconds())
-	m.batchEntries.Observe(float64(entries))
+	m.appendSeconds.Update(took.Seconds())
+	m.batchEntries.Update(float64(entries))
 }
 
-// Collectors returns what the ledger measures of itself.
-func (l *Ledger) Collectors() []prometheus.Collector {
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-	}
-	return []prometheus.Collector{
-		l.committer.metrics.appendSeconds,
-		l.committer.metrics.batchEntries,
-		gauge("meters", "Registered meters.", func() float64 {
-			meters, _ := l.store.Counts()
-			return float64(meters)
-		}),
-		gauge("readings_in_memory", "Readings that are not archived and cleared yet.", func() float64 {
-			_, readings := l.store.Counts()
-			return float64(readings)
-		}),
-		gauge("commits_waiting", "Commits that wait for the disk.", func() float64 {
-			return float64(len(l.committer.queue))
-		}),
-		gauge("receiving", "1 while readings are received, 0 while shut down.", func() float64 {
-			if l.store.Receiving() {
-				return 1
-			}
-			return 0
-		}),
-	}
+// Metrics returns what the ledger measures of itself, for Prometheus.
+func (l *Ledger) Metrics() *prom.Set {
+	set := l.metrics.set
+	set.GetOrCreateGauge("meters", func() float64 { // registered
+		meters, _ := l.store.Counts()
+		return float64(meters)
+	})
+	set.GetOrCreateGauge("readings_in_memory", func() float64 { // not archived and cleared yet
+		_, readings := l.store.Counts()
+		return float64(readings)
+	})
+	set.GetOrCreateGauge("commits_waiting", func() float64 { return float64(len(l.committer.queue)) }) // for the disk
+	set.GetOrCreateGauge("receiving", func() float64 {                                                 // 0 while shut down
+		if l.store.Receiving() {
+			return 1
+		}
+		return 0
+	})
+	return set
 }

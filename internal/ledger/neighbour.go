@@ -8,16 +8,16 @@ import (
 )
 
 // before returns the latest reading of a meter before a slot, wherever it is, or nil.
-func (l *Ledger) before(i store.Index, id meter.ID, slot meter.Slot) (*meter.Point, error) {
-	return l.nearest(i, id, slot, l.store.Before, func(rows []meter.Point) []meter.Point {
+func (l *Ledger) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
+	return l.nearest(m, slot, l.store.Before, func(rows []meter.Point) []meter.Point {
 		place, _ := slices.BinarySearchFunc(rows, slot, bySlot)
 		return rows[max(place, 1)-1 : place]
 	})
 }
 
 // after returns the first reading of a meter after a slot, wherever it is, or nil.
-func (l *Ledger) after(i store.Index, id meter.ID, slot meter.Slot) (*meter.Point, error) {
-	return l.nearest(i, id, slot, l.store.After, func(rows []meter.Point) []meter.Point {
+func (l *Ledger) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
+	return l.nearest(m, slot, l.store.After, func(rows []meter.Point) []meter.Point {
 		place, _ := slices.BinarySearchFunc(rows, slot+1, bySlot)
 		return rows[place:min(place+1, len(rows))]
 	})
@@ -26,17 +26,17 @@ func (l *Ledger) after(i store.Index, id meter.ID, slot meter.Slot) (*meter.Poin
 // nearest asks memory for the reading that is nearest to a slot on one side, and
 // the archive of the month that the slot lies in, where pick takes one of the rows.
 func (l *Ledger) nearest(
-	i store.Index, id meter.ID, slot meter.Slot,
+	m store.Meter, slot meter.Slot,
 	inMemory func(store.Index, meter.Slot) store.Near, pick func([]meter.Point) []meter.Point,
 ) (*meter.Point, error) {
 	for {
-		near := inMemory(i, slot)
+		near := inMemory(m.Index, slot)
 		var candidates []meter.Point
 		if near.Found {
 			candidates = append(candidates, near.Point)
 		}
 		if near.Archive != nil {
-			rows, err := l.archivedRows(i, id, *near.Archive)
+			rows, err := l.archivedRows(m, *near.Archive)
 			if err != nil && l.rewritten(*near.Archive) {
 				continue
 			}

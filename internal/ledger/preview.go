@@ -43,7 +43,7 @@ func (a *archiving) preview() error {
 		}
 		sources = slices.Concat(sources, foreign)
 	}
-	written, err := a.l.archive.Preview(a.window, archive.Merge(sources...), func(rows archive.Rows) error {
+	written, err := a.l.archive.Preview(archive.Merge(sources...), func(rows archive.Rows) error {
 		if _, registered := a.l.store.Lookup(rows.Meter); !registered {
 			return refused("%s would not be written: the file that is there has rows of meter %s, which is not registered", a.name, rows.Meter)
 		}
@@ -53,7 +53,7 @@ func (a *archiving) preview() error {
 	if err != nil {
 		return a.explain(err)
 	}
-	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.TargetPath(a.name), written.Rows, written.SHA256})
+	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.l.archive.Path(a.name), written.Rows, written.SHA256})
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (a *archiving) foreign() ([]archive.Source, error) {
 	if err := a.l.checkManifest(a.name); err != nil {
 		return nil, err
 	}
-	reader, err := a.l.archive.Read(a.name, a.window)
+	reader, err := a.l.archive.Read(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, nil
 	}

@@ -23,8 +23,8 @@ func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
 	l.asked.Add(1)
 	b := l.singles.get()
 	b.reset(l, impatient)
-	if i, known := l.store.Lookup(r.Meter); known {
-		b.add(1, store.Reading{Meter: i, Slot: r.Slot, Register: r.Register})
+	if m, known := l.store.Lookup(r.Meter); known {
+		b.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
 	} else {
 		b.refuse(1, meter.UnknownMeter(r.Meter))
 	}
@@ -64,8 +64,10 @@ func (l *Ledger) result(r store.Reading, v store.Verdict) Result {
 	case store.AboveLater:
 		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
 			"of %v kWh is more than the later %v kWh of %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
-	case store.Archived:
+	case store.Archived, store.Held:
 		return Result{Err: l.monthBusy(r.Slot)}
+	case store.NotReceiving:
+		return Result{Err: errNotReceiving}
 	default:
 		panic(fmt.Sprintf("BUG: the store answered a reading with outcome %d", v.Outcome))
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/journal"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
@@ -73,7 +74,7 @@ func (r *recovery) readSnapshot() error {
 			continue
 		}
 		r.from = sequence
-		return r.journal.GoesOnFrom(journal.Position(position))
+		return r.journal.GoesOnFrom(position)
 	}
 	r.store = store.New()
 	if first, err := r.journal.First(); err != nil || first <= 1 {
@@ -82,7 +83,7 @@ func (r *recovery) readSnapshot() error {
 	return fmt.Errorf("no snapshot can be read (of %d), and the journal was cut behind one: put back a copy of the data folder", len(sequences))
 }
 
-func (r *recovery) decode(sequence uint64) (snapshot.Position, error) {
+func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 	d := store.NewStateDecoder()
 	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
 		r.size = total

@@ -26,18 +26,18 @@ var rooms = sync.Pool{New: func() any {
 }}
 
 // registers reads what a page is made of.
-func (l *Ledger) registers(i store.Index, id meter.ID, w meter.Window, estimate bool) (r registers, err error) {
+func (l *Ledger) registers(m store.Meter, w meter.Window, estimate bool) (r registers, err error) {
 	r.estimate = estimate
-	if r.points, err = l.points(i, id, w, *rooms.Get().(*[]meter.Point)); err != nil || !estimate {
+	if r.points, err = l.points(m, w, *rooms.Get().(*[]meter.Point)); err != nil || !estimate {
 		return r, err
 	}
 	if len(r.points) == 0 || r.points[0].Slot > w.From {
-		if r.before, err = l.before(i, id, w.From); err != nil {
+		if r.before, err = l.before(m, w.From); err != nil {
 			return r, err
 		}
 	}
 	if len(r.points) == 0 || r.points[len(r.points)-1].Slot < w.To {
-		r.after, err = l.after(i, id, w.To)
+		r.after, err = l.after(m, w.To)
 	}
 	return r, err
 }

@@ -72,7 +72,7 @@ func (r *restorer) all(ctx context.Context, run *Run) error {
 	}
 	for _, month := range found.months {
 		if err := r.month(ctx, month, found.days[month]); err != nil {
-			return fmt.Errorf("restoring %s: %w", archive.MonthlyName(month), err)
+			return fmt.Errorf("restoring %s: %w", archive.Name(month.Period()), err)
 		}
 	}
 	for _, name := range found.others {
@@ -98,12 +98,13 @@ func (l *Ledger) findFiles() (foundFiles, error) {
 	found := foundFiles{days: make(map[meter.Month][]meter.Day)}
 	names, err := l.archive.Files()
 	for _, name := range names {
-		if month, ok := archive.MonthOf(name); ok {
-			found.months = append(found.months, month)
-		} else if day, ok := archive.DayOf(name); ok {
-			found.days[day.CalendarMonth()] = append(found.days[day.CalendarMonth()], day)
-		} else {
+		switch period, ok := archive.PeriodOf(name); {
+		case !ok:
 			found.others = append(found.others, name)
+		case period.IsMonth():
+			found.months = append(found.months, period.CalendarMonth())
+		default:
+			found.days[period.CalendarMonth()] = append(found.days[period.CalendarMonth()], period.FirstDay())
 		}
 	}
 	slices.SortFunc(found.months, func(a, b meter.Month) int { return b.Compare(a) })
@@ -112,7 +113,7 @@ func (l *Ledger) findFiles() (foundFiles, error) {
 
 // month restores a month's file and the daily files of that month.
 func (r *restorer) month(ctx context.Context, month meter.Month, days []meter.Day) error {
-	name := archive.MonthlyName(month)
+	name := archive.Name(month.Period())
 	if closed, ok := r.closed(month); ok {
 		return r.closedMonth(ctx, closed, days)
 	}
@@ -147,10 +148,10 @@ func (r *restorer) closed(month meter.Month) (store.MonthArchive, bool) {
 // closedMonth compares the files of a month that is closed. Its own is where queries
 // look for it, unless it is not what was written.
 func (r *restorer) closedMonth(ctx context.Context, month store.MonthArchive, days []meter.Day) error {
-	name := archive.MonthlyName(month.Month)
+	name := archive.Name(month.Month.Period())
 	walk := adoption{l: r.l, ctx: ctx, run: r.run, month: month.Month, window: month.Window, days: r.openDays(days)}
 	defer closeDays(walk.days)
-	reader, err := r.l.archive.Read(name, walk.own())
+	reader, err := r.l.archive.Read(name)
 	if err == nil {
 		defer reader.Close()
 		walk.reader = reader
@@ -170,10 +171,8 @@ func (r *restorer) closedMonth(ctx context.Context, month store.MonthArchive, da
 // nothing else was known of it and nothing was refused: memory holds one such
 // month at a time.
 func (r *restorer) foreignMonth(ctx context.Context, month meter.Month, days []meter.Day) error {
-	name := archive.MonthlyName(month)
-	own := r.l.zone.MonthWindow(month)
-	own.To--
-	whole := !r.l.store.HasReadings(own)
+	name := archive.Name(month.Period())
+	whole := !r.l.store.HasReadings(r.l.zone.MonthWindow(month).Rows())
 	refused := r.restored.Refused
 	if err := r.rowByRow(ctx, name); err != nil {
 		return err
@@ -188,7 +187,7 @@ func (r *restorer) foreignMonth(ctx context.Context, month meter.Month, days []m
 // openDays opens the daily files that can be compared with their month's.
 func (r *restorer) openDays(days []meter.Day) (opened []*dayFile) {
 	for _, day := range days {
-		name := archive.DailyName(day)
+		name := archive.Name(day.Period())
 		if r.l.checkManifest(name) != nil {
 			continue
 		}
@@ -226,7 +225,7 @@ func (r *restorer) daysOneByOne(ctx context.Context, days []meter.Day, compared 
 
 // day restores a daily file, row by row.
 func (r *restorer) day(ctx context.Context, day meter.Day) error {
-	name := archive.DailyName(day)
+	name := archive.Name(day.Period())
 	if ok, err := r.fitsManifest(name); !ok || err != nil {
 		return err
 	}
@@ -266,10 +265,18 @@ func (r *restorer) know(ctx context.Context, day meter.Day, written archive.Writ
 		return nil
 	}
 	at := r.l.now()
-	if manifest, err := r.l.archive.Manifest(archive.DailyName(day)); err == nil {
+	if manifest, err := r.l.archive.Manifest(archive.Name(day.Period())); err == nil {
 		at = manifest.WrittenAt
 	}
-	return r.l.commitMaintenance(ctx, store.AppendDay(nil, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}))
+	h, err := r.l.hold(ctx, store.NoWindow)
+	if err != nil {
+		return err
+	}
+	defer h.free()
+	_, err = h.end(ctx, func(b []byte) []byte {
+		return store.AppendDay(b, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at})
+	})
+	return err
 }
 
 // fitsManifest refuses a file as a whole that is not what its manifest says.

@@ -29,16 +29,16 @@ type Page struct {
 
 // Series returns a page of a meter's buckets. The series ends at the present.
 func (l *Ledger) Series(id meter.ID, q SeriesQuery) (Page, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return Page{}, err
 	}
-	page := q.cut(l.zone, q.Window.Until(l.horizon(i)))
+	page := q.cut(l.zone, q.Window.Until(l.horizon(m.Index)))
 	if page.Count() == 0 {
 		return page, nil
 	}
 	one, other := page.edges[0], page.edges[len(page.edges)-1]
-	page.registers, err = l.registers(i, id, meter.Window{From: min(one, other), To: max(one, other)}, q.Estimate)
+	page.registers, err = l.registers(m, meter.Window{From: min(one, other), To: max(one, other)}, q.Estimate)
 	return page, err
 }
 

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"meterledger/internal/journal"
+	"meterledger/internal/chain"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -18,12 +19,12 @@ type snapshotter struct {
 	l      *Ledger
 	folder *snapshot.Folder
 	every  time.Duration // 0 is never
+	growth growth
 	quit   context.CancelFunc
 	ended  sync.WaitGroup
 
 	mu   sync.Mutex // guards all below; held while one is taken
 	good []uint64   // the newest ones that were read as a whole, oldest first, two at most
-	size int64      // of the newest
 }
 
 func (s *snapshotter) start() {
@@ -44,9 +45,9 @@ func (s *snapshotter) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick:
-		case <-s.l.committer.grown:
+		case <-s.growth.due:
 		}
-		if err := s.take(ctx, s.freeze); err != nil && ctx.Err() == nil {
+		if err := s.take(ctx); err != nil && ctx.Err() == nil {
 			s.l.log.Error("no snapshot could be taken; readings go on, the journal keeps everything", "error", err)
 		}
 	}
@@ -75,26 +76,7 @@ func (s *snapshotter) pause(ctx context.Context) (resume func(), err error) {
 
 // Snapshot writes down the state of this moment, unless that was done already.
 func (l *Ledger) Snapshot(ctx context.Context) error {
-	return l.snapshots.take(ctx, l.snapshots.freeze)
-}
-
-type freezing func(context.Context) (*store.Frozen, journal.Position, error)
-
-// freeze has the committer hold still between two batches.
-func (s *snapshotter) freeze(ctx context.Context) (frozen *store.Frozen, p journal.Position, err error) {
-	k := &commit{then: func(end journal.Position) { frozen, p = s.l.store.Freeze(), end }}
-	if err := s.l.committer.enqueue(ctx, k, steady); err != nil {
-		return nil, p, err
-	}
-	if _, err := s.l.committer.wait(k); err != nil {
-		return nil, p, err
-	}
-	return frozen, p, nil
-}
-
-// freezeNow may only be called when the committer has ended.
-func (s *snapshotter) freezeNow(context.Context) (*store.Frozen, journal.Position, error) {
-	return s.l.store.Freeze(), s.l.journal.Position(), nil
+	return l.snapshots.take(ctx)
 }
 
 // take writes a snapshot beside reception:
@@ -107,22 +89,22 @@ func (s *snapshotter) freezeNow(context.Context) (*store.Frozen, journal.Positio
 //
 // A crash before 3 leaves the snapshots of before, and the journal from the older
 // of them on.
-func (s *snapshotter) take(ctx context.Context, freeze freezing) error {
+func (s *snapshotter) take(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last := s.l.journal.Last(); last == 0 || len(s.good) > 0 && s.good[len(s.good)-1] == last {
+	if err := s.l.Failure(); err != nil {
+		return err
+	}
+	if last := s.l.committer.position().Sequence; last == 0 || len(s.good) > 0 && s.good[len(s.good)-1] == last {
 		return nil
 	}
-	if s.l.space.low(uint64(s.size)) {
+	if s.l.space.low(uint64(s.growth.size.Load())) {
 		return errors.New("the disk is nearly full")
 	}
 	began := time.Now()
-	frozen, at, err := freeze(ctx)
-	if err != nil {
-		return err
-	}
+	frozen, at := s.l.committer.freeze()
 	froze := time.Since(began)
-	s.size, err = s.write(ctx, frozen, at)
+	size, err := s.write(ctx, frozen, at)
 	if err != nil {
 		return err
 	}
@@ -131,15 +113,15 @@ func (s *snapshotter) take(ctx context.Context, freeze freezing) error {
 	if err := s.folder.Keep(s.good...); err != nil {
 		return err
 	}
-	s.l.committer.growth.Store(s.size)
-	s.l.log.Info("snapshot written", "batch", at.Sequence, "bytes", s.size, "frozen_after", froze.Round(time.Microsecond),
+	s.growth.size.Store(size)
+	s.l.log.Info("snapshot written", "batch", at.Sequence, "bytes", size, "frozen_after", froze.Round(time.Microsecond),
 		"took", time.Since(began).Round(time.Millisecond))
 	return s.cut(ctx)
 }
 
-func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at journal.Position) (size int64, err error) {
+func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.Position) (size int64, err error) {
 	defer frozen.Thaw()
-	return s.folder.Write(snapshot.Position(at), func(emit func([]byte) error) error {
+	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {
 			if err := stopped(ctx); err != nil {
 				return err
@@ -159,4 +141,25 @@ func (s *snapshotter) cut(ctx context.Context) error {
 		return err
 	}
 	return s.l.journal.Shrink(ctx, before)
+}
+
+// growth says when a snapshot is due by the size of the journal.
+type growth struct {
+	due     chan struct{} // gets a message
+	limit   int64         // bytes of journal; 0 is none
+	size    atomic.Int64  // of the newest snapshot: the journal must have grown by as much too
+	unsaved int64         // bytes since a snapshot was due last; touched by the applier alone
+}
+
+// add counts what the journal has grown by.
+func (g *growth) add(bytes int) {
+	g.unsaved += int64(bytes)
+	if g.limit == 0 || g.unsaved < max(g.limit, g.size.Load()) {
+		return
+	}
+	g.unsaved = 0
+	select {
+	case g.due <- struct{}{}:
+	default: // one is due already
+	}
 }

@@ -99,8 +99,8 @@ func TestNewestTwoSnapshotsAreKeptAndJournalIsCutBehindTheOlder(t *testing.T) {
 		b.snapshot() // nothing is new
 	}
 	names := b.snapshots()
-	if len(names) != 2 || !strings.Contains(names[0], "5") || !strings.Contains(names[1], "6") {
-		t.Fatalf("snapshots %v, want those of batches 5 and 6", names)
+	if len(names) != 2 || !strings.Contains(names[0], "6") || !strings.Contains(names[1], "7") {
+		t.Fatalf("snapshots %v, want those of batches 6 and 7", names)
 	}
 	want := b.Hash()
 	b.kill() // the newest is used
@@ -190,7 +190,7 @@ func TestJournalThatEndsBeforeItsSnapshotIsRefused(t *testing.T) {
 	if _, err := vfs.Clone(whole, before, "data/snapshots", "data/snapshots"); err != nil {
 		t.Fatal(err)
 	}
-	b.mustNotOpen(func(*ledger.Options) {}, "it ends with batch 4, but batch 7 was on disk before")
+	b.mustNotOpen(func(*ledger.Options) {}, "it ends with batch 5, but batch 8 was on disk before")
 	if len(names) != 1 {
 		t.Errorf("snapshots %v", names)
 	}
@@ -349,7 +349,7 @@ func TestAStartReportsHowFarItIs(t *testing.T) {
 	if p := last["replaying the journal"]; p.Done != 5 || p.Total != 5 || !strings.Contains(p.String(), "5 of 5 (100 %)") {
 		t.Errorf("replay: %v", p)
 	}
-	if p := last["reading the snapshot of batch 1"]; p.Done == 0 || p.Done > p.Total {
+	if p := last["reading the snapshot of batch 2"]; p.Done == 0 || p.Done > p.Total {
 		t.Errorf("snapshot: %v", p)
 	}
 }

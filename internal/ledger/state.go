@@ -20,7 +20,7 @@ type State [sha256.Size]byte
 // Whoever answers with it has to ask for it first: what comes in between makes the
 // state older than the answer, never newer.
 func (l *Ledger) ClosedState(id meter.ID, w meter.Window, around bool) (State, bool, error) {
-	i, err := l.find(id)
+	m, err := l.find(id)
 	if err != nil {
 		return State{}, false, err
 	}
@@ -28,7 +28,7 @@ func (l *Ledger) ClosedState(id meter.ID, w meter.Window, around bool) (State, b
 	if !closed {
 		return State{}, false, nil
 	}
-	points := l.store.Read(i, w, nil).Points
+	points := l.store.Read(m.Index, w, nil).Points
 	sum := stateHash{sha256.New()}
 	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)))
 	for _, m := range months {
@@ -36,11 +36,11 @@ func (l *Ledger) ClosedState(id meter.ID, w meter.Window, around bool) (State, b
 		sum.Write(m.SHA256[:])
 	}
 	if around {
-		before, err := l.before(i, id, w.From)
+		before, err := l.before(m, w.From)
 		if err != nil {
 			return State{}, false, err
 		}
-		after, err := l.after(i, id, w.To)
+		after, err := l.after(m, w.To)
 		if err != nil {
 			return State{}, false, err
 		}

@@ -49,9 +49,11 @@ func (l *Ledger) MaintenanceStatus() MaintenanceStatus {
 func (l *Ledger) LateMonths() []meter.Month { return l.store.LateMonths() }
 
 func (l *Ledger) dayInfo(d store.DayArchive) ArchiveInfo {
-	return ArchiveInfo{d.Day.String(), l.archive.Path(archive.DailyName(d.Day)), d.Rows, d.SHA256}
+	path, _, _ := l.archive.Stat(archive.Name(d.Day.Period())) // known also if it is missing
+	return ArchiveInfo{d.Day.String(), path, d.Rows, d.SHA256}
 }
 
 func (l *Ledger) monthInfo(m store.MonthArchive) ArchiveInfo {
-	return ArchiveInfo{m.Month.String(), l.archive.Path(archive.MonthlyName(m.Month)), m.Rows, m.SHA256}
+	path, _, _ := l.archive.Stat(archive.Name(m.Month.Period()))
+	return ArchiveInfo{m.Month.String(), path, m.Rows, m.SHA256}
 }

@@ -64,11 +64,9 @@ func (s *Service) attempt(r run) (client.Maintenance, error) {
 	ctx, release := outlive(s.ctx, attemptGrace)
 	defer release()
 	ctx, stop := context.WithCancelCause(ctx)
-	request := s.kind.request(r.period)
-	request.DryRun = r.dryRun
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := s.api.StartMaintenance(ctx, request)
+	done, err := s.api.StartMaintenance(ctx, request(r.period, r.dryRun))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}

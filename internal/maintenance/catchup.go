@@ -7,6 +7,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"meterledger/internal/client"
+	"meterledger/internal/meter"
 )
 
 // catchUp waits until the api answers, and then does every run that was missed
@@ -28,8 +29,8 @@ func (s *Service) catchUp() {
 
 // pending returns what is to be done, in order of time: what was missed, unless
 // the schedule is off, and what has failed.
-func (s *Service) pending(archives []client.Archive) []string {
-	var periods []string
+func (s *Service) pending(archives []client.Archive) []meter.Period {
+	var periods []meter.Period
 	if s.scheduler != nil {
 		periods = s.kind.missed(archives, s.lastEnded())
 	}
@@ -40,8 +41,33 @@ func (s *Service) pending(archives []client.Archive) []string {
 			periods = append(periods, period)
 		}
 	}
-	slices.Sort(periods)
+	slices.SortFunc(periods, meter.Period.Compare)
 	return periods
+}
+
+// missed returns, in order of time, the periods up to last that have no archive,
+// from the oldest archive on. If there is none at all, only last is missed: what the
+// api held before it was first archived is for an operator to say.
+func (k Kind) missed(archives []client.Archive, last meter.Period) (missed []meter.Period) {
+	var archived []meter.Period
+	for _, a := range archives {
+		if period, ok := meter.ParsePeriod(a.Period); ok && period.IsMonth() == last.IsMonth() {
+			archived = append(archived, period)
+		}
+	}
+	if len(archived) == 0 {
+		return []meter.Period{last}
+	}
+	first := last.Add(1 - k.catchUpMax)
+	if oldest := slices.MinFunc(archived, meter.Period.Compare); oldest.Compare(first) > 0 {
+		first = oldest
+	}
+	for period := first; period.Compare(last) <= 0; period = period.Add(1) {
+		if !slices.Contains(archived, period) {
+			missed = append(missed, period)
+		}
+	}
+	return missed
 }
 
 // awaitArchives asks the api for its archives until it answers or the service's
@@ -61,7 +87,7 @@ func (s *Service) awaitArchives() ([]client.Archive, error) {
 			return status, err
 		},
 		backoff.WithBackOff(newPauses()),
-		backoff.WithMaxElapsedTime(0), // for ever
+		backoff.WithMaxElapsedTime(0), // until it answers
 	)
 	if err == nil && told != "" {
 		s.log.Info("the api answers again")

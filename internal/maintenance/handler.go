@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 // Handler answers requests for runs and for the status, and what every program
@@ -29,7 +30,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteError(w, r, err)
 		return
 	}
-	if period == "" {
+	if period == (meter.Period{}) {
 		period = s.lastEnded()
 	}
 	done, err := s.runNow(period, dryRun)
@@ -77,7 +78,7 @@ func (s *Service) status(w http.ResponseWriter, r *http.Request) {
 	runs, answer.Running = s.history()
 	for _, done := range runs {
 		answer.LastRuns = append(answer.LastRuns, runAnswer{
-			Period: done.period, Trigger: done.trigger, Success: done.err == nil, Message: done.message(s.kind),
+			Period: done.period.String(), Trigger: done.trigger, Success: done.err == nil, Message: done.message(s.kind),
 			Attempts: done.attempts, ArchivePath: done.archive.File,
 			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
 		})

@@ -4,22 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/renameio/v2/maybe"
 
 	"meterledger/internal/client"
-	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 )
 
-const (
-	historyVersion  = 1
-	historyBytesMax = 1 << 20
-)
+const historyVersion = 1
 
 // history is the file that keeps the last runs over restarts. Nothing depends on it
 // but what /status tells, and that a run which failed is tried again: what is
@@ -27,14 +24,14 @@ const (
 type history struct{ path string }
 
 type historyFile struct {
-	Version int          `json:"version"`
-	Program string       `json:"program"`
-	Runs    []historyRun `json:"runs"` // the newest first
-	Owed    []string     `json:"owed"` // the periods whose last run failed, in order of time
+	Version int            `json:"version"`
+	Program string         `json:"program"`
+	Runs    []historyRun   `json:"runs"` // the newest first
+	Owed    []meter.Period `json:"owed"` // those whose last run failed, in order of time
 }
 
 type historyRun struct {
-	Period     string         `json:"period"`
+	Period     meter.Period   `json:"period"`
 	Trigger    trigger        `json:"trigger"`
 	StartedAt  time.Time      `json:"started_at"`
 	FinishedAt time.Time      `json:"finished_at"`
@@ -45,7 +42,7 @@ type historyRun struct {
 }
 
 // save writes down what a program has done.
-func (h history) save(program string, runs []run, owed map[string]bool) error {
+func (h history) save(program string, runs []run, owed map[meter.Period]bool) error {
 	if h.path == "" {
 		return nil
 	}
@@ -57,27 +54,24 @@ func (h history) save(program string, runs []run, owed map[string]bool) error {
 		}
 		content.Runs = append(content.Runs, kept)
 	}
-	for period := range owed {
-		content.Owed = append(content.Owed, period)
+	content.Owed = slices.SortedFunc(maps.Keys(owed), meter.Period.Compare)
+	text, err := json.MarshalIndent(content, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(h.path), 0o755)
 	}
-	slices.Sort(content.Owed)
-	if err := durable.MakeFolder(vfs.Default, vfs.Default.PathDir(h.path)); err != nil {
+	if err != nil {
 		return err
 	}
-	return durable.WriteFile(vfs.Default, h.path, func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(content)
-	})
+	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
 }
 
 // load returns what was saved last; nothing where there is no file yet.
-func (h history) load(program string) (runs []run, owed map[string]bool, err error) {
-	owed = make(map[string]bool)
+func (h history) load(program string) (runs []run, owed map[meter.Period]bool, err error) {
+	owed = make(map[meter.Period]bool)
 	if h.path == "" {
 		return nil, owed, nil
 	}
-	b, err := durable.ReadFile(vfs.Default, h.path, historyBytesMax)
+	b, err := os.ReadFile(h.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, owed, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meterledger/internal/client"
+	"meterledger/internal/meter"
 )
 
 func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
@@ -70,17 +71,26 @@ func TestStartWaitsForAnAPIThatIsAway(t *testing.T) {
 
 func TestCatchUpIsBounded(t *testing.T) {
 	old := []client.Archive{archived("1990-01-01"), archived("1990-01")}
-	days := Daily().missed(old, "1999-12-31")
-	if len(days) != 62 || days[0] != "1999-10-31" || days[61] != "1999-12-31" {
+	days := Daily().missed(old, period(t, "1999-12-31"))
+	if len(days) != 62 || days[0] != period(t, "1999-10-31") || days[61] != period(t, "1999-12-31") {
 		t.Errorf("days: %v", days)
 	}
-	months := Monthly().missed(old, "1999-12")
-	if len(months) != 12 || months[0] != "1999-01" || months[11] != "1999-12" {
+	months := Monthly().missed(old, period(t, "1999-12"))
+	if len(months) != 12 || months[0] != period(t, "1999-01") || months[11] != period(t, "1999-12") {
 		t.Errorf("months: %v", months)
 	}
-	if early := Daily().missed([]client.Archive{archived("2000-01-01")}, "1999-12-31"); early != nil {
+	if early := Daily().missed([]client.Archive{archived("2000-01-01")}, period(t, "1999-12-31")); early != nil {
 		t.Errorf("only today is archived: %v", early)
 	}
+}
+
+func period(t *testing.T, text string) meter.Period {
+	t.Helper()
+	p, ok := meter.ParsePeriod(text)
+	if !ok {
+		t.Fatalf("%s is no period", text)
+	}
+	return p
 }
 
 func TestScheduleOffStillRunsOnRequest(t *testing.T) {

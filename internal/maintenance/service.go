@@ -1,9 +1,21 @@
+// Package maintenance is the service that daily and monthly both are. It holds
+// no readings: it has the api archive each day, or close each month, that has
+// ended: on schedule, on request, and at its start whatever was missed while it
+// was down.
+//
+// One run goes on at a time. A run goes on asking an api that is away or busy,
+// with growing pauses, up to a limit; one that fails is logged, listed in
+// /status, and tried again. To archive a period twice changes nothing, so a run
+// whose answer was lost is simply repeated.
 package maintenance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -12,8 +24,39 @@ import (
 
 	"meterledger/internal/client"
 	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
+
+// Run is the whole of a program: it listens, serves and keeps up until ctx is
+// done, then ends the attempt that it is making and returns nil.
+func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
+	log := settings.Logger(os.Stderr)
+	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
+		"api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}), log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	var keeping sync.WaitGroup
+	keeping.Go(service.KeepUp)
+	context.AfterFunc(ctx, func() { log.Info("stopping: finishing what was accepted") })
+
+	err = httpkit.Serve(ctx, listener, service.Handler(httpkit.NewMetrics()), log)
+	stop()
+	keeping.Wait()
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
 
 // historyMax is how many runs /status lists.
 const historyMax = 20
@@ -35,10 +78,10 @@ type Service struct {
 	behind    chan struct{} // something has failed that is to be tried again
 	turn      chan struct{} // holds one token while a run goes on
 
-	mu      sync.Mutex      // guards all below
-	current string          // the period of the run that goes on, or empty
-	last    []run           // the newest first
-	owed    map[string]bool // the periods whose last run failed
+	mu      sync.Mutex            // guards all below
+	current meter.Period          // of the run that goes on, or none
+	last    []run                 // the newest first
+	owed    map[meter.Period]bool // the periods whose last run failed
 }
 
 // New returns a service that lives until ctx is done. It does nothing of itself
@@ -115,7 +158,7 @@ func (s *Service) stopScheduler() {
 }
 
 // lastEnded returns the last period that has ended.
-func (s *Service) lastEnded() string { return s.kind.last(s.settings.Timezone.Today(time.Now())) }
+func (s *Service) lastEnded() meter.Period { return s.kind.last(s.settings.Timezone.Today(time.Now())) }
 
 // nextRun returns when the schedule says that it is time again, or nil.
 func (s *Service) nextRun() *string {
@@ -131,7 +174,7 @@ func (s *Service) nextRun() *string {
 }
 
 // runInTurn waits until no other run goes on, and does one.
-func (s *Service) runInTurn(period string, t trigger) {
+func (s *Service) runInTurn(period meter.Period, t trigger) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
@@ -140,7 +183,7 @@ func (s *Service) runInTurn(period string, t trigger) {
 }
 
 // runNow does a run on request, unless another goes on.
-func (s *Service) runNow(period string, dryRun bool) (run, error) {
+func (s *Service) runNow(period meter.Period, dryRun bool) (run, error) {
 	select {
 	case s.turn <- struct{}{}:
 	default:
@@ -160,19 +203,19 @@ func (s *Service) runNow(period string, dryRun bool) (run, error) {
 func (s *Service) runWithTurn(r run) run {
 	s.setCurrent(r.period)
 	defer func() {
-		s.setCurrent("")
+		s.setCurrent(meter.Period{})
 		<-s.turn
 	}()
 	return s.perform(r)
 }
 
-func (s *Service) setCurrent(period string) {
+func (s *Service) setCurrent(period meter.Period) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = period
 }
 
-func (s *Service) currentPeriod() string {
+func (s *Service) currentPeriod() meter.Period {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
@@ -183,7 +226,7 @@ func (s *Service) currentPeriod() string {
 func (s *Service) history() (ended []run, isRunning bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.last), s.current != ""
+	return slices.Clone(s.last), s.current != (meter.Period{})
 }
 
 // keep adds a run that has ended to the history.

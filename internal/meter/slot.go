@@ -34,6 +34,10 @@ func (w Window) Points() int {
 	return int(w.To-w.From) + 1
 }
 
+// Rows returns the part of the window whose rows belong to an archive of it: all but
+// the last register, with which the next window begins.
+func (w Window) Rows() Window { return Window{w.From, w.To - 1} }
+
 // Until returns the part of the window that is not after last.
 func (w Window) Until(last Slot) Window {
 	return Window{w.From, min(w.To, last)}

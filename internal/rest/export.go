@@ -64,5 +64,5 @@ func (a *api) exportWindow(q exportRequest) (w meter.Window, err error) {
 	if w = a.zone.DayWindow(day); name == "month" {
 		w = a.zone.MonthWindow(month)
 	}
-	return meter.Window{From: w.From, To: w.To - 1}, nil
+	return w.Rows(), nil
 }

@@ -25,7 +25,7 @@ type api struct {
 // NewHandler returns the api. rateLimit is how many requests a minute one client
 // address may send; 0 is no limit.
 func NewHandler(l *ledger.Ledger, log *slog.Logger, metrics *httpkit.Metrics, rateLimit int) http.Handler {
-	metrics.Registerer().MustRegister(l.Collectors()...)
+	metrics.Add(l.Metrics())
 	a := &api{ledger: l, zone: l.Zone(), log: log, exports: make(chan struct{}, exportsMax)}
 	r := httpkit.NewRouter(log, metrics)
 	r.Get("/readyz", handle(a.ready))

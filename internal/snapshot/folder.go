@@ -1,3 +1,10 @@
+// Package snapshot keeps files of the whole state at a position of the journal,
+// so that a restart need not replay all history.
+//
+// What a state is made of is not its business: a snapshot is records of bytes. It
+// promises that a snapshot is whole and unaltered or is refused: every record
+// carries its number and a checksum, the file ends with a mark, and a snapshot
+// counts only once it was read back.
 package snapshot
 
 import (
@@ -11,6 +18,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/durable"
 )
 
@@ -26,7 +34,7 @@ type Folder struct {
 	path string
 }
 
-// OpenFolder opens a folder of snapshots, made where it is missing. What a crash
+// OpenFolder opens a folder of snapshots, made if it is missing. What a crash
 // left of one that was being written is removed.
 func OpenFolder(fs vfs.FS, path string) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
@@ -59,8 +67,8 @@ func (f *Folder) Sequences() ([]uint64, error) {
 }
 
 // Write makes a snapshot of the records that encode hands out, and reads it back.
-// Where it returns an error there is no new snapshot.
-func (f *Folder) Write(p Position, encode func(emit func(record []byte) error) error) (size int64, err error) {
+// If it returns an error there is no new snapshot.
+func (f *Folder) Write(p chain.Position, encode func(emit func(record []byte) error) error) (size int64, err error) {
 	path := f.Path(p.Sequence)
 	err = durable.WriteFile(f.fs, path, func(file io.Writer) error {
 		buffered := bufio.NewWriterSize(file, bufferBytes)
@@ -80,7 +88,7 @@ func (f *Folder) Write(p Position, encode func(emit func(record []byte) error) e
 	return size, nil
 }
 
-func (f *Folder) verify(p Position, size int64) error {
+func (f *Folder) verify(p chain.Position, size int64) error {
 	read := int64(0)
 	found, err := f.Read(p.Sequence, func(_ []byte, done, _ int64) error {
 		read = done
@@ -94,16 +102,16 @@ func (f *Folder) verify(p Position, size int64) error {
 
 // Read hands out a snapshot's records, with how many bytes of the file were read
 // and how many it has. A record is only valid during the call.
-func (f *Folder) Read(sequence uint64, take func(record []byte, done, total int64) error) (Position, error) {
+func (f *Folder) Read(sequence uint64, take func(record []byte, done, total int64) error) (chain.Position, error) {
 	path := f.Path(sequence)
 	file, err := f.fs.Open(path, vfs.SequentialReadsOption)
 	if err != nil {
-		return Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
+		return chain.Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
 	}
 	defer file.Close()
 	stat, err := file.Stat()
 	if err != nil {
-		return Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
+		return chain.Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
 	}
 	r := &reader{r: bufio.NewReaderSize(file, bufferBytes)}
 	position, err := r.all(func(record []byte) error { return take(record, r.offset, stat.Size()) })
@@ -111,15 +119,15 @@ func (f *Folder) Read(sequence uint64, take func(record []byte, done, total int6
 		err = fmt.Errorf("it says that it is of batch %d", position.Sequence)
 	}
 	if err != nil {
-		return Position{}, &CorruptionError{path, r.offset, err}
+		return chain.Position{}, &CorruptionError{path, r.offset, err}
 	}
 	return position, nil
 }
 
-func (r *reader) all(take func([]byte) error) (Position, error) {
+func (r *reader) all(take func([]byte) error) (chain.Position, error) {
 	position, err := r.header()
 	if err != nil {
-		return Position{}, err
+		return chain.Position{}, err
 	}
 	for {
 		record, err := r.record()
@@ -127,7 +135,7 @@ func (r *reader) all(take func([]byte) error) (Position, error) {
 			return position, err
 		}
 		if err := take(record); err != nil {
-			return Position{}, err
+			return chain.Position{}, err
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+
+	"meterledger/internal/chain"
 )
 
 // A snapshot on disk, numbers in big-endian order:
@@ -40,14 +42,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Position is a place in a journal: the newest batch that a state holds.
-type Position struct {
-	Journal  [16]byte // its id
-	Sequence uint64
-	Hash     [32]byte // of that batch
-}
-
-func (p Position) encode() []byte {
+func encodePosition(p chain.Position) []byte {
 	b := append(make([]byte, 0, headerBytes), magic...)
 	b = append(b, p.Journal[:]...)
 	b = binary.BigEndian.AppendUint64(b, p.Sequence)
@@ -55,15 +50,15 @@ func (p Position) encode() []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func decodePosition(b []byte) (Position, error) {
+func decodePosition(b []byte) (chain.Position, error) {
 	if string(b[:len(magic)]) != magic {
-		return Position{}, fmt.Errorf("it begins with %q, not %q", b[:len(magic)], magic)
+		return chain.Position{}, fmt.Errorf("it begins with %q, not %q", b[:len(magic)], magic)
 	}
 	if binary.BigEndian.Uint32(b[headerChecksumAt:]) != crc32.Checksum(b[:headerChecksumAt], castagnoli) {
-		return Position{}, errChecksum
+		return chain.Position{}, errChecksum
 	}
-	return Position{
-		Journal: [16]byte(b[4:20]), Sequence: binary.BigEndian.Uint64(b[20:28]), Hash: [32]byte(b[28:headerChecksumAt]),
+	return chain.Position{
+		Journal: chain.ID(b[4:20]), Sequence: binary.BigEndian.Uint64(b[20:28]), Hash: chain.Hash(b[28:headerChecksumAt]),
 	}, nil
 }
 
@@ -84,7 +79,7 @@ type writer struct {
 	bytes   int64
 }
 
-func (w *writer) all(p Position, encode func(emit func(record []byte) error) error) error {
+func (w *writer) all(p chain.Position, encode func(emit func(record []byte) error) error) error {
 	if err := w.header(p); err != nil {
 		return err
 	}
@@ -94,9 +89,9 @@ func (w *writer) all(p Position, encode func(emit func(record []byte) error) err
 	return w.record(nil)
 }
 
-func (w *writer) header(p Position) error {
+func (w *writer) header(p chain.Position) error {
 	w.bytes += headerBytes
-	_, err := w.w.Write(p.encode())
+	_, err := w.w.Write(encodePosition(p))
 	return err
 }
 
@@ -125,10 +120,10 @@ type reader struct {
 	buffer  []byte
 }
 
-func (r *reader) header() (Position, error) {
+func (r *reader) header() (chain.Position, error) {
 	var b [headerBytes]byte
 	if _, err := io.ReadFull(r.r, b[:]); err != nil {
-		return Position{}, cutOff(err)
+		return chain.Position{}, cutOff(err)
 	}
 	r.offset = headerBytes
 	return decodePosition(b[:])

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/snapshot"
 )
 
@@ -23,8 +24,8 @@ func open(t *testing.T, fs vfs.FS) *snapshot.Folder {
 	return f
 }
 
-func position(sequence uint64) snapshot.Position {
-	return snapshot.Position{Journal: [16]byte{1, 2, 3}, Sequence: sequence, Hash: [32]byte{9, 8, 7}}
+func position(sequence uint64) chain.Position {
+	return chain.Position{Journal: [16]byte{1, 2, 3}, Sequence: sequence, Hash: [32]byte{9, 8, 7}}
 }
 
 var records = []string{"one", strings.Repeat("two", 100_000), "\x00"}
@@ -40,7 +41,7 @@ func write(f *snapshot.Folder, sequence uint64) (int64, error) {
 	})
 }
 
-func read(f *snapshot.Folder, sequence uint64) (p snapshot.Position, got []string, err error) {
+func read(f *snapshot.Folder, sequence uint64) (p chain.Position, got []string, err error) {
 	p, err = f.Read(sequence, func(record []byte, done, total int64) error {
 		if done > total {
 			return fmt.Errorf("%d of %d bytes", done, total)

@@ -1,188 +1,73 @@
 package store
 
-import (
-	"fmt"
+import "fmt"
 
-	"meterledger/internal/meter"
-)
+// lockVerdicts is after how many verdicts Apply leaves the store to its readers for a
+// moment: some hundred microseconds.
+const lockVerdicts = 1024
 
-// Apply makes a batch of entries part of the state and appends one verdict for
-// each of them, in order; a run has one for each of its readings. It is the only thing that changes a store. An error
-// means that the batch is not one: it was not written by this program.
+// Apply makes a batch of entries part of the state and appends one verdict for each of
+// them, in order; a run has one for each of its readings. It is the only thing that
+// changes a store, and it gives its lock up now and then, so a query may see a part of
+// the batch. An error means that the batch is not one: it was not written by this
+// program.
 //
-// Applying a batch a second time changes nothing.
+// What an entry does follows from the state and the entry alone, so a replay in
+// batches of any size comes to the same state and the same verdicts.
 func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := &decoder{rest: batch}
-	for len(d.rest) > 0 {
-		if d.rest[0] == kindRun {
-			verdicts = s.applyRun(d, verdicts)
-		} else {
-			verdicts = append(verdicts, s.applyEntry(d))
+	a := &applier{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
+	for len(a.rest) > 0 {
+		if a.entry(); a.err != nil {
+			return a.verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(a.verdicts)-len(verdicts), a.err)
 		}
-		if d.err != nil {
-			return verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(verdicts), d.err)
-		}
+		a.yield()
 	}
-	return verdicts, nil
+	return a.verdicts, nil
 }
 
-func (s *Store) applyEntry(d *decoder) Verdict {
-	switch kind := d.uint8(); kind {
+// applier goes through one batch.
+type applier struct {
+	decoder
+
+	verdicts []Verdict
+	yieldAt  int // verdicts
+}
+
+// yield gives the lock up if it was held for long.
+func (a *applier) yield() {
+	if len(a.verdicts) >= a.yieldAt {
+		a.s.mu.Unlock()
+		a.s.mu.Lock()
+		a.yieldAt = len(a.verdicts) + lockVerdicts
+	}
+}
+
+func (a *applier) entry() {
+	k := kind(a.uint8())
+	switch k {
 	case kindReading:
-		return s.applyReading(d)
-	case kindAccount:
-		return s.applyAccount(d)
-	case kindReception:
-		s.paused = d.uint8() == 0
-	case kindRecall:
-		return s.applyRecall(d)
-	case kindSummaries:
-		s.applySummaries(d)
-	case kindClose:
-		s.applyClose(d)
-	case kindDay:
-		s.applyDay(d)
-	case kindIntent:
-		s.applyIntent(d)
-	case kindAdopt:
-		return s.applyAdopt(d)
+		a.reading(false)
+		return
+	case kindRun:
+		a.run(false)
+		return
+	case kindRestored:
+		a.restored()
+		return
+	}
+	f := decodeFact(k, &a.decoder)
+	switch {
+	case a.err != nil:
+	case a.s.level >= LevelHolds && k.needsHold():
+		a.verdicts = append(a.verdicts, Verdict{Outcome: Over})
 	default:
-		d.fail(fmt.Errorf("kind %d is not known to this version", kind))
-	}
-	return Verdict{Outcome: nothingToJudge}
-}
-
-func (s *Store) applyAccount(d *decoder) Verdict {
-	account := meter.Account{RegisteredAt: d.time(), ID: meter.ID(d.text()), OwnerName: d.text(), Address: d.text()}
-	if d.err != nil {
-		return Verdict{}
-	}
-	if _, exists := s.byID[account.ID]; exists {
-		return Verdict{Outcome: MeterExists}
-	}
-	s.byID[account.ID] = Index(len(s.accounts))
-	s.accounts = append(s.accounts, account)
-	s.followers = append(s.followers, 0)
-	return Verdict{Outcome: Accepted}
-}
-
-func (s *Store) applyReading(d *decoder) Verdict {
-	i, point := s.meter(d), d.point()
-	if d.err != nil {
-		return Verdict{}
-	}
-	return s.take(Reading{i, point.Slot, point.Register})
-}
-
-// togetherReadings is how many readings of a run are decoded, looked at and taken
-// together.
-const togetherReadings = 64
-
-func (s *Store) applyRun(d *decoder, verdicts []Verdict) []Verdict {
-	d.uint8() // its kind
-	r, distances := d.run()
-	var buffer [togetherReadings]Reading
-	for left := r.n; left > 0 && d.err == nil; {
-		readings := buffer[:min(left, togetherReadings)]
-		if err := s.decodeRun(r, readings, distances); err != nil {
-			d.fail(err)
-			break
-		}
-		s.touch(readings)
-		for i := range readings {
-			verdicts = append(verdicts, s.take(readings[i]))
-		}
-		left -= len(readings)
-		distances = distances[len(readings)*r.stride():]
-	}
-	return verdicts
-}
-
-func (s *Store) decodeRun(r run, readings []Reading, distances []byte) error {
-	if err := r.decode(readings, distances); err != nil {
-		return err
-	}
-	for i := range readings {
-		if int(readings[i].Meter) >= len(s.accounts) {
-			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
-		}
-	}
-	return nil
-}
-
-// touch reads the memory that some readings are about to need. Meters of a bulk come in
-// any order, and the processor fetches all of it at once here, where it would
-// wait for one after the other between judging them. It halves the time of Apply.
-func (s *Store) touch(readings []Reading) {
-	var sum uint64
-	for i := range readings {
-		at := &readings[i]
-		day, place := at.Slot.Page()
-		if _, b := s.grid.find(at.Meter, day); b != nil {
-			sum += b.head + uint64(b.offsets[place])
-		}
-		sum += uint64(s.latest.at(at.Meter).Slot)
-	}
-	s.touched = sum
-}
-
-// take judges a reading and records it where it is accepted.
-func (s *Store) take(r Reading) Verdict {
-	verdict := s.judge(r)
-	if verdict.Outcome == Accepted {
-		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
-		if m := s.monthAt(r.Slot); m != nil {
-			m.late = true
-		}
-	}
-	return verdict
-}
-
-func (s *Store) record(i Index, p meter.Point) {
-	s.grid.set(i, p.Slot, p.Register)
-	s.readings++
-	if p.Slot > s.latest.at(i).Slot {
-		s.latest.set(i, p, s.grid.ice)
+		a.verdicts = append(a.verdicts, f.effect(a.s))
 	}
 }
 
-func (s *Store) meter(d *decoder) Index {
-	i := Index(d.uint32())
-	if d.err == nil && int(i) >= len(s.accounts) {
-		d.fail(fmt.Errorf("meter %d is not registered", i))
-	}
-	return i
-}
-
-// applyRecall brings archived rows back into memory. They were accepted once and
-// are not judged again.
-func (s *Store) applyRecall(d *decoder) Verdict {
-	name, revision, i := d.month(), d.uint32(), s.meter(d)
-	m := s.closedMonth(name)
-	stale := m == nil || m.Revision != revision || !m.mustRecall(i)
-	for range d.uint32() {
-		point := d.point()
-		if d.err != nil {
-			return Verdict{}
-		}
-		if _, taken := s.grid.at(i, point.Slot); !stale && !taken {
-			s.record(i, point)
-		}
-	}
-	if stale {
-		return Verdict{Outcome: StaleRecall}
-	}
-	m.recalled.add(i)
-	return Verdict{Outcome: Accepted}
-}
-
-func (s *Store) closedMonth(name meter.Month) *month {
-	for _, m := range s.months {
-		if m.Month == name {
-			return m
-		}
-	}
+func unknownFact(k kind, d *decoder) fact {
+	d.fail(fmt.Errorf("kind %d is not known to this version", k))
 	return nil
 }

@@ -57,7 +57,7 @@ func TestClosingClearsMemoryAndKeepsTheLatestReading(t *testing.T) {
 	if latest := s.latest.at(0); latest.Slot != 960_050 {
 		t.Errorf("latest is %v", latest)
 	}
-	if v := s.Judge(reading(960_100, 1999)); v.Outcome != BelowEarlier || v.Other.Slot != 960_050 {
+	if v := s.Judge(reading(960_100, 1999), false); v.Outcome != BelowEarlier || v.Other.Slot != 960_050 {
 		t.Errorf("the rising rule forgot the closed month: %+v", v)
 	}
 }

@@ -22,7 +22,7 @@ func BenchmarkApply(b *testing.B) {
 			}
 			return batch
 		}},
-		{"as a run", AppendReadings},
+		{"as a run", func(batch []byte, readings []Reading) []byte { return AppendReadings(batch, readings, false) }},
 	} {
 		b.Run(form.name, func(b *testing.B) {
 			s := filled(b, benchMeters, 1)
@@ -101,8 +101,8 @@ func BenchmarkLookup(b *testing.B) {
 	later, _ := meter.KWhFromParts(1<<40, 3)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
-		i, known := s.Lookup(ids[n*7919%benchMeters])
-		if !known || s.Judge(Reading{i, benchFirst + 48, later}).Outcome != Accepted {
+		m, known := s.Lookup(ids[n*7919%benchMeters])
+		if !known || s.Judge(Reading{m.Index, benchFirst + 48, later}, false).Outcome != Accepted {
 			b.Fatal("a reading is refused")
 		}
 	}

@@ -6,14 +6,14 @@ import "slices"
 const segmentMeters = 1024
 
 // segment is the values of 1024 meters.
-type segment[T any] struct {
+type segment[T comparable] struct {
 	age age
 	all [segmentMeters]T
 }
 
 // column is a value of each meter: segments by meter, nil where all values are
 // zero. A frozen state shares its segments.
-type column[T any] []*segment[T]
+type column[T comparable] []*segment[T]
 
 func (c column[T]) at(i Index) (value T) {
 	if place := int(i / segmentMeters); place < len(c) && c[place] != nil {
@@ -37,6 +37,28 @@ func (c *column[T]) set(i Index, value T, ice ice) {
 		*s = &young
 	}
 	(*s).all[i%segmentMeters] = value
+}
+
+// valueOf is a meter's value of a column.
+type valueOf[T comparable] struct {
+	Index
+	value T
+}
+
+// list returns the values that are not zero.
+func (c column[T]) list() (all []valueOf[T]) {
+	var zero T
+	for place, s := range c {
+		if s == nil {
+			continue
+		}
+		for n, value := range s.all {
+			if value != zero {
+				all = append(all, valueOf[T]{Index(place*segmentMeters + n), value})
+			}
+		}
+	}
+	return all
 }
 
 // share returns the column as it is now, as long as ice covers it.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"maps"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -23,14 +22,7 @@ func (i ice) covers(part age) bool { return i.holds && part < i.age }
 type Frozen struct {
 	store *Store // the one that was frozen
 
-	accounts []meter.Account
-	latest   column[meter.Point]
-	grid     grid
-	months   []month
-	pending  map[meter.Month]registers
-	days     []DayArchive
-	intents  map[string][][32]byte
-	paused   bool
+	state
 }
 
 // Freeze returns the state of this moment. It copies no readings, only where they
@@ -43,36 +35,24 @@ func (s *Store) Freeze() *Frozen {
 		panic("BUG: a store was frozen twice")
 	}
 	s.grid.ice = ice{s.grid.ice.age + 1, true}
-	return s.share()
+	return &Frozen{s, s.share()}
 }
 
 // share returns the present state, which holds as long as nothing is applied or
 // ice covers what is there.
-func (s *Store) share() *Frozen {
-	f := &Frozen{
-		store:    s,
-		accounts: s.accounts[:len(s.accounts):len(s.accounts)], // only ever appended to
-		latest:   s.latest.share(),
-		grid:     grid{first: s.grid.first, pages: make([]*page, len(s.grid.pages))},
-		months:   make([]month, len(s.months)),
-		pending:  make(map[meter.Month]registers, len(s.pending)),
-		days:     slices.Clone(s.days),
-		intents:  maps.Clone(s.intents),
-		paused:   s.paused,
-	}
-	for i, p := range s.grid.pages {
-		if p != nil {
-			f.grid.pages[i] = &page{slices.Clone(p.chunks)}
-		}
-	}
+func (s *Store) share() state {
+	shared := s.state
+	shared.latest = s.latest.share()
+	shared.grid = s.grid.share()
+	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
-		f.months[i] = *m // its registers are never changed
-		f.months[i].recalled = slices.Clone(m.recalled)
+		shared.months[i] = &month{m.MonthArchive, m.registers.share(), slices.Clone(m.recalled), m.late}
 	}
-	for name, registers := range s.pending {
-		f.pending[name] = registers.share()
+	shared.pending = make(map[meter.Month]*newMonth, len(s.pending))
+	for name, p := range s.pending {
+		shared.pending[name] = &newMonth{p.registers.share(), slices.Clip(p.revised)}
 	}
-	return f
+	return shared
 }
 
 // Thaw gives a frozen state up.

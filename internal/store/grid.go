@@ -33,6 +33,17 @@ type grid struct {
 	ice   ice
 }
 
+// share returns the grid as it is now, as long as ice covers it.
+func (g *grid) share() grid {
+	shared := grid{first: g.first, pages: make([]*page, len(g.pages))}
+	for i, p := range g.pages {
+		if p != nil {
+			shared.pages[i] = &page{slices.Clone(p.chunks)}
+		}
+	}
+	return shared
+}
+
 // at returns the register of a meter at a slot.
 func (g *grid) at(i Index, slot meter.Slot) (meter.KWh, bool) {
 	day, place := slot.Page()

@@ -51,11 +51,11 @@ func (s *Store) follower(last Index, id []byte) (Index, bool) {
 // JudgeMany judges readings as Judge does, under one read lock. It appends to judged
 // those that would not be accepted, in their order. None is judged beside
 // another: all of them against the state as it is.
-func (s *Store) JudgeMany(readings []Reading, judged []Judged) []Judged {
+func (s *Store) JudgeMany(readings []Reading, restored bool, judged []Judged) []Judged {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for place := range readings {
-		if v := s.judge(readings[place]); v.Outcome != Accepted {
+		if v := s.judge(readings[place], restored); v.Outcome != Accepted {
 			judged = append(judged, Judged{place, v})
 		}
 	}

@@ -21,15 +21,15 @@ func TestMetersAreLocatedInWhateverOrderTheyCome(t *testing.T) {
 			}
 			located, unknown := s.Locate(rows, last, nil, nil)
 			for place, row := range rows {
-				i, known := s.Lookup(meter.ID(row.Meter))
+				m, known := s.Lookup(meter.ID(row.Meter))
 				if !known && len(unknown) > 0 && unknown[0] == place {
 					unknown = unknown[1:]
 					continue
 				}
-				if !known || located[0] != (Reading{i, row.Slot, row.Register}) {
-					t.Fatalf("row %d of %s is located at %+v, want %d, %v", place, row.Meter, located[0], i, known)
+				if !known || located[0] != (Reading{m.Index, row.Slot, row.Register}) {
+					t.Fatalf("row %d of %s is located at %+v, want %d, %v", place, row.Meter, located[0], m.Index, known)
 				}
-				last, located = i, located[1:]
+				last, located = m.Index, located[1:]
 			}
 			if len(located)+len(unknown) > 0 {
 				t.Fatalf("%d and %d too many", len(located), len(unknown))

@@ -14,12 +14,6 @@ type Archive struct {
 	WrittenAt time.Time
 }
 
-// DayArchive is the archive of one day.
-type DayArchive struct {
-	Day meter.Day
-	Archive
-}
-
 // MonthArchive is the archive of one closed month.
 type MonthArchive struct {
 	Month    meter.Month
@@ -36,32 +30,12 @@ type Summary struct {
 	First, Last meter.Point
 }
 
-// Closing is when a revision of a month was closed.
-type Closing struct {
-	Number uint32 // counted over all months, from 1
-	At     time.Time
-}
-
 // month is a month that was archived and cleared from memory.
 type month struct {
 	MonthArchive
 	registers
-	closings []Closing // by revision, from 1
-	recalled indexSet  // meters whose archived rows are in memory again
-	late     bool      // readings came since it was closed
-}
-
-// formerWith returns what a meter's summary was before, when it is a new one from
-// the month's next revision on.
-func (m *month) formerWith(i Index, summary Summary) *Former {
-	if m == nil {
-		return nil
-	}
-	former := m.former.at(i)
-	if before, _ := m.summary(i); before != summary {
-		former = &Former{Summary: before, Until: m.Revision + 1, before: former}
-	}
-	return former
+	recalled indexSet // meters whose archived rows are in memory again
+	late     bool     // readings came since it was closed
 }
 
 // mustRecall reports whether rows of the meter stand in the archive only.
@@ -73,16 +47,23 @@ func (m *month) mustRecall(i Index) bool {
 // holds reports whether the archive may hold rows of the meter within a window that
 // are not in memory.
 func (m *month) holds(i Index, w meter.Window) bool {
-	return m.cleared().From <= w.To && w.From <= m.cleared().To && m.mustRecall(i)
+	return m.Window.Rows().From <= w.To && w.From <= m.Window.Rows().To && m.mustRecall(i)
 }
 
-// cleared is the part of the window that belongs to the month's own archive.
-func (m *month) cleared() meter.Window { return meter.Window{From: m.Window.From, To: m.Window.To - 1} }
+func (s *Store) closedMonth(name meter.Month) *month {
+	if place, found := slices.BinarySearchFunc(s.months, name, compareMonth); found {
+		return s.months[place]
+	}
+	return nil
+}
 
 // monthAt returns the closed month that a slot belongs to, or nil.
 func (s *Store) monthAt(slot meter.Slot) *month {
+	if slot >= s.closedUntil {
+		return nil
+	}
 	for _, m := range s.months {
-		if m.cleared().Contains(slot) {
+		if m.Window.Rows().Contains(slot) {
 			return m
 		}
 	}
@@ -127,10 +108,7 @@ func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
 func (s *Store) ClosedUntil() meter.Slot {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if len(s.months) == 0 {
-		return 0
-	}
-	return s.months[len(s.months)-1].Window.To
+	return s.closedUntil
 }
 
 // SummaryAt returns a meter's closed month that a slot belongs to, where it has
@@ -145,30 +123,10 @@ func (s *Store) SummaryAt(i Index, slot meter.Slot) (MonthSummary, bool) {
 	return MonthSummary{}, false
 }
 
-// Intents returns the hashes of the archives that were about to take the place of a
-// period's file, where runs were cut off there: any of them may have done so.
-func (s *Store) Intents(period string) [][32]byte {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Clone(s.intents[period])
-}
-
-// Days returns the archived days, in order of time.
-func (s *Store) Days() []DayArchive {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Clone(s.days)
-}
-
 // MonthSummary is one meter's closed month.
 type MonthSummary struct {
 	MonthArchive
 	Summary
-}
-
-// Archived returns the window of the rows that stand in the month's own archive.
-func (m MonthSummary) Archived() meter.Window {
-	return meter.Window{From: m.Window.From, To: m.Window.To - 1}
 }
 
 // Fits reports whether rows can be a meter's part of the month's archive: as many
@@ -182,27 +140,4 @@ func (m MonthSummary) Fits(rows []meter.Point) bool {
 		return false
 	}
 	return last == meter.Point{} || rows[count-1] == last
-}
-
-// MonthHistory is one meter's closed month and what it was before.
-type MonthHistory struct {
-	MonthSummary
-	Former   []Former  // in order of time
-	Closings []Closing // by revision, from 1
-}
-
-// Histories returns the closed months in which a meter has readings, in order
-// of time.
-func (s *Store) Histories(i Index) []MonthHistory {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var histories []MonthHistory
-	for _, m := range s.months {
-		if summary, ok := m.summary(i); ok {
-			histories = append(histories, MonthHistory{
-				MonthSummary{m.MonthArchive, summary}, m.former.at(i).list(), m.closings[:len(m.closings):len(m.closings)],
-			})
-		}
-	}
-	return histories
 }

@@ -2,33 +2,26 @@ package store
 
 import "meterledger/internal/meter"
 
-// Held is what the store knows of a meter within a window: the readings in
+// Known is what the store knows of a meter within a window: the readings in
 // memory, and the closed months whose archives hold the others.
-type Held struct {
+type Known struct {
 	Points   []meter.Point  // in order of time
 	Archives []MonthSummary // in order of time
 }
 
 // Read returns a meter's readings in memory within a window, appended to buffer,
 // and the archives that may hold more of them, both of the same moment.
-func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Held {
+func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Known {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	held := Held{Points: s.grid.appendPoints(buffer, i, w)}
+	known := Known{Points: s.grid.appendPoints(buffer, i, w)}
 	for _, m := range s.months {
 		if m.holds(i, w) {
 			summary, _ := m.summary(i)
-			held.Archives = append(held.Archives, MonthSummary{m.MonthArchive, summary})
+			known.Archives = append(known.Archives, MonthSummary{m.MonthArchive, summary})
 		}
 	}
-	return held
-}
-
-// InMemory returns a meter's readings in memory within a window, appended to buffer.
-func (s *Store) InMemory(i Index, w meter.Window, buffer []meter.Point) []meter.Point {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.grid.appendPoints(buffer, i, w)
+	return known
 }
 
 // HasReadings reports whether any meter has readings in memory within a window.

@@ -34,18 +34,6 @@ const (
 	runReadingsMax = 1<<16 - 1
 )
 
-// AppendReadings adds readings to a batch, in their order, as a run where they can
-// be one.
-func AppendReadings(b []byte, readings []Reading) []byte {
-	if r, ok := runOf(readings); ok {
-		return r.append(b, readings)
-	}
-	for _, reading := range readings {
-		b = AppendReading(b, reading)
-	}
-	return b
-}
-
 // runOf measures readings. It reports false where a coefficient has too many
 // digits for the scale of another.
 func runOf(readings []Reading) (r run, ok bool) {
@@ -82,7 +70,7 @@ func widthOf(n uint64) uint8 { return uint8((bits.Len64(n) + 7) / 8) }
 func (r run) stride() int { return int(r.widths[0]) + int(r.widths[1]) + int(r.widths[2]) }
 
 func (r run) append(b []byte, readings []Reading) []byte {
-	b = append(b, kindRun)
+	b = append(b, byte(kindRun))
 	b = binary.BigEndian.AppendUint16(b, uint16(r.n))
 	b = binary.BigEndian.AppendUint32(b, uint32(r.meter))
 	b = binary.BigEndian.AppendUint32(b, uint32(r.slot))
@@ -101,8 +89,8 @@ func appendDistance(b []byte, n uint64, width uint8) []byte {
 	return binary.LittleEndian.AppendUint64(b, n)[:len(b)+int(width)]
 }
 
-// run reads a run up to its distances, and returns those too.
-func (d *decoder) run() (r run, distances []byte) {
+// decodeRun reads a run up to its distances, and returns those too.
+func (d *decoder) decodeRun() (r run, distances []byte) {
 	r.n, r.meter, r.slot = int(d.uint16()), Index(d.uint32()), meter.Slot(d.uint32())
 	r.coefficient, r.scale, r.widths = int64(d.uint64()), d.uint8(), [3]uint8(d.take(3))
 	if r.n == 0 || r.widths[0] > 4 || r.widths[1] > 4 || r.widths[2] > 8 {

@@ -49,11 +49,11 @@ func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
 		together, single := tenMeters(t), tenMeters(t)
 		for range rapid.IntRange(1, 3).Draw(t, "batches") {
 			readings := anyReadings(t, rapid.SampledFrom([]int{0, 1, 7, 8, 63, 64, 65, 200}).Draw(t, "readings"))
-			batch := AppendReadings(nil, readings)
-			if len(batch) > 0 && batch[0] == kindRun {
+			batch := AppendReadings(nil, readings, false)
+			if len(batch) > 0 && kind(batch[0]) == kindRun {
 				runs++
 			}
-			if len(batch) > len(readings)*ReadingBytes {
+			if len(batch) > len(readings)*(ReadingBytesMax-1) {
 				t.Fatalf("%d readings take %d bytes", len(readings), len(batch))
 			}
 			var entries []byte
@@ -80,7 +80,7 @@ func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
 		register, _ := meter.KWhFromParts(int64(i)*61_283, 3)
 		readings = append(readings, Reading{Index(i * 1500), meter.Slot(1_000_000 + i/500), register})
 	}
-	if got, limit := len(AppendReadings(nil, readings)), 1024*8+runHeaderBytes; got > limit {
+	if got, limit := len(AppendReadings(nil, readings, false)), 1024*8+runHeaderBytes; got > limit {
 		t.Errorf("%d bytes, want at most %d", got, limit)
 	}
 }
@@ -89,7 +89,7 @@ func TestReadingsThatNoScaleHoldsAreWrittenOneByOne(t *testing.T) {
 	large, _ := meter.KWhFromParts(999_999_999_999_999_999, 0)
 	fine, _ := meter.KWhFromParts(1, 9)
 	readings := slices.Repeat([]Reading{{0, 960_000, fine}, {1, 960_000, large}}, runReadingsMin)
-	if batch := AppendReadings(nil, readings); batch[0] != kindReading || len(batch) != len(readings)*ReadingBytes {
+	if batch := AppendReadings(nil, readings, false); kind(batch[0]) != kindReading || len(batch) != len(readings)*(ReadingBytesMax-1) {
 		t.Errorf("%d bytes of kind %d", len(batch), batch[0])
 	}
 }
@@ -99,7 +99,7 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 	for i := range readings {
 		readings[i] = Reading{Index(i), meter.Slot(960_000 + i), meter.KWh{}}
 	}
-	good := AppendReadings(nil, readings)
+	good := AppendReadings(nil, readings, false)
 	changed := func(at int, to ...byte) []byte {
 		return append(append(slices.Clone(good[:at]), to...), good[at+len(to):]...)
 	}
@@ -123,10 +123,10 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 }
 
 func FuzzRun(f *testing.F) {
-	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, runReadingsMin))[1:])
+	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, runReadingsMin), false)[1:])
 	f.Fuzz(func(t *testing.T, run []byte) {
 		d := &decoder{rest: run}
-		r, distances := d.run()
+		r, distances := d.decodeRun()
 		if d.err != nil || r.n > 1000 {
 			return
 		}
@@ -134,12 +134,12 @@ func FuzzRun(f *testing.F) {
 		if err := r.decode(readings, distances); err != nil {
 			return
 		}
-		decoded := AppendReadings(nil, readings)
-		if len(decoded) == 0 || decoded[0] != kindRun {
+		decoded := AppendReadings(nil, readings, false)
+		if len(decoded) == 0 || kind(decoded[0]) != kindRun {
 			return
 		}
 		d = &decoder{rest: decoded[1:]}
-		r, distances = d.run()
+		r, distances = d.decodeRun()
 		twice := make([]Reading, r.n)
 		if err := r.decode(twice, distances); err != nil || !slices.Equal(readings, twice) {
 			t.Fatalf("%v is read back as %v, %v", readings, twice, err)

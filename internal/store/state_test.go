@@ -64,7 +64,7 @@ func (h *historian) batch(t *rapid.T, s *Store) []byte {
 				readings = append(readings, Reading{i, slot, drawRegister(t)})
 				slot++
 			}
-			b = AppendReadings(b, readings)
+			b = AppendReadings(b, readings, false)
 		case kind == "recall":
 			b = AppendRecall(b, september, uint32(h.revision), i, nil)
 		case kind == "reception":

@@ -7,16 +7,18 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Accepted       Outcome = iota
-	Duplicate              // the same reading is recorded already
-	Conflict               // the slot holds another register
-	BelowEarlier           // the register is less than an earlier one
-	AboveLater             // the register is more than a later one
-	Archived               // the slot lies in a closed month whose rows of this meter must be recalled first
-	MeterExists            // the id is registered already
-	StaleRecall            // the month was archived again since its rows were read
-	NotAdopted             // the file does not fit what is known
-	nothingToJudge         // the entry is not a question: it always applies
+	Accepted     Outcome = iota
+	Duplicate            // the same reading is recorded already
+	Conflict             // the slot holds another register
+	BelowEarlier         // the register is less than an earlier one
+	AboveLater           // the register is more than a later one
+	Archived             // the slot lies in a closed month whose rows of this meter must be recalled first
+	MeterExists          // the id is registered already
+	StaleRecall          // the month was archived again since its rows were read
+	NotAdopted           // the file does not fit what is known
+	Held                 // the slot is held back while its month is being archived
+	NotReceiving         // reception is shut down
+	Over                 // the hold that the entry names does not stand, or another one does
 )
 
 // Verdict is an outcome and, where it turned on another reading, that reading.
@@ -27,14 +29,23 @@ type Verdict struct {
 
 // Judge says what Apply would decide about a reading now. It keeps what is
 // certainly refused out of the journal; only Apply decides.
-func (s *Store) Judge(r Reading) Verdict {
+func (s *Store) Judge(r Reading, restored bool) Verdict {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.judge(r)
+	return s.judge(r, restored)
 }
 
-func (s *Store) judge(r Reading) Verdict {
-	if latest := s.latest.at(r.Meter); latest.Slot < r.Slot {
+func (s *Store) judge(r Reading, restored bool) Verdict {
+	if !restored {
+		if s.refuses() {
+			return Verdict{Outcome: NotReceiving}
+		}
+		if s.hold.Window.Contains(r.Slot) {
+			return Verdict{Outcome: Held}
+		}
+	}
+	latest := s.latest.at(r.Meter)
+	if r.Slot > latest.Slot && (r.Slot >= s.closedUntil || s.level < LevelHolds) {
 		return rising(latest, latest.Slot > 0, meter.Point{}, false, r.Register)
 	}
 	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {

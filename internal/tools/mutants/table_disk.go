@@ -42,7 +42,7 @@ func disk() []mutant {
 
 // journal is about the log that proves itself.
 func journal() []mutant {
-	const file, folder = "internal/journal/journal.go", "internal/journal"
+	const file, replay, identity, folder = "internal/journal/journal.go", "internal/journal/replay.go", "internal/journal/identity.go", "internal/journal"
 	return []mutant{
 		{
 			"a batch is not fsynced",
@@ -52,43 +52,43 @@ func journal() []mutant {
 		},
 		{
 			"a failed write is acknowledged",
-			[]edit{{file, "if err != nil {\n\t\tj.failing.tell(err)\n\t\treturn 0, fmt.Errorf(\"writing batch", "if err != nil && sequence == 0 {\n\t\tj.failing.tell(err)\n\t\treturn 0, fmt.Errorf(\"writing batch"}},
+			[]edit{{file, "if err != nil {\n\t\tj.failing.tell(err)\n\t\treturn j.end, fmt.Errorf(\"writing batch", "if err != nil && sequence == 0 {\n\t\tj.failing.tell(err)\n\t\treturn j.end, fmt.Errorf(\"writing batch"}},
 			folder,
 			[]string{"TestAFailedWriteIsFinal"},
 		},
 		{
 			"a failed write is tried again",
-			[]edit{{file, "if err := j.Failure(); err != nil {\n\t\treturn 0, err\n\t}", ""}},
+			[]edit{{file, "if err := j.Failure(); err != nil {\n\t\treturn j.end, err\n\t}", ""}},
 			folder,
 			[]string{"TestAFailedWriteIsFinal"},
 		},
 		{
 			"the chain of hashes is not checked",
-			[]edit{{file, "case before != nil && previous != *before:", "case before != nil && previous != *before && sequence == 0:"}},
-			folder,
+			[]edit{{"internal/chain/chain.go", "err == nil && previous != p.Hash", "err == nil && previous != p.Hash && p.Sequence == 0"}},
+			"internal/chain",
 			[]string{"TestABatchOfAnotherHistoryIsFound"},
 		},
 		{
 			"a gap in the sequence is not noticed",
-			[]edit{{file, "case sequence != expected:", "case sequence < expected:"}},
+			[]edit{{replay, "if sequence != at.Sequence+1 {", "if at.Sequence = sequence - 1; sequence != at.Sequence+1 {"}},
 			folder,
 			[]string{"TestADamagedJournalIsRefusedAtThePlace", "TestReplayingFromWhatIsGoneIsRefused"},
 		},
 		{
 			"a batch's checksum is not checked",
-			[]edit{{"internal/journal/batch.go", ", binary.BigEndian.Uint32(b[checksumAt:]) != checksum(b):", ":"}},
-			folder,
+			[]edit{{"internal/chain/batch.go", ", binary.BigEndian.Uint32(b[checksumAt:]) != checksum(b):", ":"}},
+			"internal/chain",
 			[]string{"TestEveryFlippedBitIsFound"},
 		},
 		{
 			"what the log shows beyond its end is ignored",
-			[]edit{{"internal/journal/traces.go", "if j.Last()+1 < traced {", "if j.Last()+1 < traced && j.Last() > traced {"}},
+			[]edit{{identity, "if j.Last()+1 < traced {", "if j.Last()+1 < traced && j.Last() > traced {"}},
 			folder,
 			[]string{"TestAFlippedBitInTheLogOfAKilledProcessIsNoticed"},
 		},
 		{
 			"which batch was newest is not remembered",
-			[]edit{{"internal/journal/traces.go", "if j.Last() < known.last {", "if j.Last() < known.last && j.Last() > known.last {"}},
+			[]edit{{identity, "if j.Last() < known.last {", "if j.Last() < known.last && j.Last() > known.last {"}},
 			folder,
 			[]string{"TestTheNewestBatchesCannotBeTakenAway", "TestAFlippedBitInAClosedJournalIsNoticed"},
 		},

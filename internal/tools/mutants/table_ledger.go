@@ -8,7 +8,7 @@ func committer() []mutant {
 			"answered before the fsync",
 			[]edit{{
 				file, "\t\tif err := c.write(b); err != nil {\n\t\t\tc.fail(err)\n\t\t\treturn\n\t\t}\n\t\tc.written <- b\n",
-				"\t\tpayload := append([]byte(nil), b.payload...)\n\t\tb.end = c.journal.Position()\n\t\tc.written <- b\n" +
+				"\t\tpayload := append([]byte(nil), b.payload...)\n\t\tb.end = c.journal.End()\n\t\tc.written <- b\n" +
 					"\t\tif len(payload) > 0 {\n\t\t\t_, _ = c.journal.Append(payload)\n\t\t}\n",
 			}},
 			folder,
@@ -86,7 +86,7 @@ func snapshots() []mutant {
 		},
 		{
 			"a snapshot of another history is believed",
-			[]edit{{recovery, "return r.journal.GoesOnFrom(journal.Position(position))", "_ = position\n\t\treturn nil"}},
+			[]edit{{recovery, "return r.journal.GoesOnFrom(position)", "_ = position\n\t\treturn nil"}},
 			ledger,
 			[]string{"TestJournalThatEndsBeforeItsSnapshotIsRefused", "TestSnapshotOfAnotherJournalIsRefused"},
 		},

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+
+	"meterledger/internal/journal"
+)
+
+// aloneBatchBytesMax is how much one fsync is shared by.
+const aloneBatchBytesMax = 256 << 10
+
+// alone is the order of a node without others: what is written to the journal on this
+// disk first comes first. While one batch is fsynced, the one before it is applied.
+type alone struct {
+	journal *journal.Journal
+	metrics *metrics
+	written chan ordered
+	current *gathered      // that next has handed out, or nil
+	free    chan *gathered // what send fills next
+}
+
+func newAlone(j *journal.Journal, m *metrics) *alone {
+	a := &alone{journal: j, metrics: m, written: make(chan ordered, 1), free: make(chan *gathered, 1)}
+	a.free <- &gathered{}
+	return a
+}
+
+func (a *alone) batchBytesMax() int { return aloneBatchBytesMax }
+
+// send returns when the batch is on disk, and the one before it is applied.
+func (a *alone) send(g *gathered) error {
+	end := a.journal.End()
+	if g.entries > 0 {
+		started := time.Now()
+		var err error
+		if end, err = a.journal.Append(g.payload); err != nil {
+			return err
+		}
+		a.metrics.appended(time.Since(started), g.entries)
+	}
+	b := <-a.free
+	*b, *g = *g, *b
+	g.reset()
+	a.written <- ordered{b, end}
+	return nil
+}
+
+func (a *alone) next() (b ordered, ok bool) {
+	if a.current != nil {
+		a.free <- a.current
+	}
+	b, ok = <-a.written
+	a.current = b.gathered
+	return b, ok
+}
+
+func (a *alone) stop() { close(a.written) }
+
+func (a *alone) failed() <-chan struct{} { return a.journal.Failed() }
+
+func (a *alone) failure() error {
+	if a.journal.Failure() == nil {
+		return nil
+	}
+	return fmt.Errorf("the journal cannot be written, nothing more is accepted: %w", a.journal.Failure())
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/store"
+)
+
+// applier follows an order: it makes what that hands out part of the state, and answers
+// the commits that this node has sent.
+type applier struct {
+	store    *store.Store
+	growth   *growth
+	answer   func(*commit)
+	verdicts []store.Verdict // of a batch
+	entries  atomic.Uint64   // applied so far
+
+	mu  sync.Mutex     // held while a batch is applied
+	end chain.Position // behind which the store stands; guarded by mu
+}
+
+func (a *applier) applyAll(o order) {
+	for {
+		b, ok := o.next()
+		if !ok {
+			return
+		}
+		a.apply(b)
+		for _, k := range b.commits {
+			k.verdicts = append(k.verdicts[:0], a.verdicts[k.at:k.at+k.entries]...)
+			a.answer(k)
+		}
+	}
+}
+
+func (a *applier) apply(b ordered) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	verdicts, err := a.store.Apply(b.payload, a.verdicts[:0])
+	if err != nil || len(verdicts) != b.entries {
+		panic(fmt.Sprintf("BUG: %d entries came back with %d verdicts: %v", b.entries, len(verdicts), err))
+	}
+	a.verdicts, a.end = verdicts, b.end
+	a.entries.Add(uint64(b.entries))
+	a.growth.add(len(b.payload))
+}
+
+// position returns behind which batch the state stands.
+func (a *applier) position() chain.Position {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.end
+}
+
+// freeze freezes the state between two batches, and says where it stands.
+func (a *applier) freeze() (*store.Frozen, chain.Position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.store.Freeze(), a.end
+}

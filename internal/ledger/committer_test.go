@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// narrowOrder takes small batches only, and notes how large they are.
+type narrowOrder struct {
+	order
+	bytesMax int
+	sizes    []int
+}
+
+func (o *narrowOrder) batchBytesMax() int { return o.bytesMax }
+
+func (o *narrowOrder) send(g *gathered) error {
+	o.sizes = append(o.sizes, len(g.payload))
+	return o.order.send(g)
+}
+
+// narrowCommitter is a committer whose batches are closed at so many bytes. It writes
+// only what was queued before.
+func narrowCommitter(t *testing.T, bytesMax int, queued ...*commit) *narrowOrder {
+	t.Helper()
+	bench := openAlone(t)
+	o := &narrowOrder{order: bench.order, bytesMax: bytesMax}
+	s := store.New()
+	space := &space{fs: vfs.NewMem(), log: slog.New(slog.DiscardHandler)}
+	c := newCommitter(o, s, bench.start, space, &growth{})
+	for _, k := range queued {
+		if err := c.enqueue(t.Context(), k, steady); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.start()
+	c.stop()
+	if c.room.taken != 0 || len(c.queue) > 0 {
+		t.Errorf("%d commits are left in the queue, %d bytes of room are taken", len(c.queue), c.room.taken)
+	}
+	return o
+}
+
+func TestABatchIsClosedBeforeItIsLargerThanTheOrderTakes(t *testing.T) {
+	var queued []*commit
+	size := len(registering(10).payload)
+	for n := range 25 {
+		queued = append(queued, registering(10+n))
+	}
+	large := registering(35)
+	for range 4 { // more than one batch
+		large.payload, large.entries = append(large.payload, registering(35).payload...), large.entries+2
+	}
+	queued = slices.Insert(queued, 10, large)
+	o := narrowCommitter(t, 4*size-1, queued...)
+	if want := []int{3 * size, 3 * size, 3 * size, size, 5 * size, 3 * size, 3 * size, 3 * size, 3 * size, 3 * size}; !slices.Equal(o.sizes, want) {
+		t.Errorf("batches of %d bytes were sent, not of %d", o.sizes, want)
+	}
+	for n, k := range queued {
+		if verdicts := k.verdicts; len(k.done) != 1 || len(verdicts) != k.entries || verdicts[0].Outcome != store.Accepted || verdicts[1].Outcome != store.MeterExists {
+			t.Errorf("commit %d was answered with %v", n, verdicts)
+		}
+	}
+}
+
+func TestACommitThatNoOrderTakesIsABug(t *testing.T) {
+	narrowCommitter(t, 1000, &commit{payload: slices.Repeat(store.AppendReception(nil, true), commitBytesMax/2), entries: commitBytesMax / 2})
+	defer func() {
+		if recover() == nil {
+			t.Error("a commit that is too large was queued")
+		}
+	}()
+	narrowCommitter(t, 1000, &commit{payload: make([]byte, commitBytesMax+1)})
+}
+
+func TestTheLargestCommitsFit(t *testing.T) {
+	const pointsMax = 31*48 + 2 // of a month, with the hour of daylight saving that comes twice
+	if bytes := archivesMax*store.RecallBytes(pointsMax) + batchRows*store.ReadingBytesMax; bytes > commitBytesMax {
+		t.Errorf("the readings of a commit can take %d bytes", bytes)
+	}
+	october := meter.Month{Year: 2026, Month: time.October}
+	for what, payload := range map[string][]byte{
+		"summaries": store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
+		"bills":     store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
+	} {
+		if len(payload) > aloneBatchBytesMax {
+			t.Errorf("the %s of a commit take %d bytes", what, len(payload))
+		}
+	}
+}

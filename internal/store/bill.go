@@ -1,0 +1,265 @@
+package store
+
+import (
+	"encoding/binary"
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// A bill is a fact: its figures are written down when it is issued, and whatever rules
+// come later do not change them. A bill that says what its month's summary says is not
+// written a second time.
+//
+//	bills  20 | month | issued at | n uint32 | n × (month that the bill is for | meter uint32 | figures)
+//
+//	figures: readings uint16 | start point | end point
+
+// Figures are what a bill says of a meter's month.
+type Figures struct {
+	Readings   uint16 // within the month's window
+	Start, End meter.Point
+}
+
+// Bill is a bill as it was issued last.
+type Bill struct {
+	Figures
+	Revision  uint32    // 1 when it is first issued, one more whenever its figures change
+	RevisedAt time.Time // when they changed last; of no meaning in the first revision
+	Previous  *Figures  // what it said before that; nil in the first revision
+}
+
+// BillOf is what the bill of one meter's month shall say.
+type BillOf struct {
+	Month meter.Month
+	Meter Index
+	Figures
+}
+
+// figures are what a bill says that opens and ends with its month's registers.
+func (s Summary) figures() Figures { return Figures{s.Count, s.First, s.Last} }
+
+// bill returns a meter's bill, and false if it has no readings in the month.
+func (r *registers) bill(i Index) (Bill, bool) {
+	if b := r.bills.at(i); b != nil {
+		return *b, true
+	}
+	summary, ok := r.summary(i)
+	if !ok {
+		return Bill{}, false
+	}
+	return Bill{Figures: summary.figures(), Revision: 1}, true
+}
+
+// revised returns the bill after figures were issued for it. Bill is zero if there was none.
+func (b Bill) revised(f Figures, at time.Time) Bill {
+	switch {
+	case b.Revision == 0:
+		return Bill{Figures: f, Revision: 1}
+	case b.Figures == f:
+		return b
+	}
+	before := b.Figures
+	return Bill{Figures: f, Revision: b.Revision + 1, RevisedAt: at, Previous: &before}
+}
+
+// setBill keeps a bill, if its summary does not say the same.
+func (r *registers) setBill(i Index, b Bill, ice ice) {
+	if summary, _ := r.summary(i); b.Revision > 1 || b.Figures != summary.figures() {
+		r.bills.set(i, &b, ice)
+	} else if r.bills.at(i) != nil {
+		r.bills.set(i, nil, ice)
+	}
+}
+
+// revisedBill is a bill that changes when an earlier month is closed.
+type revisedBill struct {
+	month meter.Month
+	meter Index
+	bill  Bill
+}
+
+type bills struct {
+	month meter.Month
+	at    time.Time
+	part  []BillOf
+}
+
+// AppendBills adds bills to a batch that the closing of a month issues: of the month
+// itself, those that are new or change and do not just say what its summary says, and
+// every one of a later month that changes with it. They take effect with the closing.
+func AppendBills(b []byte, m meter.Month, at time.Time, part []BillOf) []byte {
+	b = appendTime(appendMonth(append(b, byte(kindBills)), m), at)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
+	for _, of := range part {
+		b = binary.BigEndian.AppendUint32(appendMonth(b, of.Month), uint32(of.Meter))
+		b = appendFigures(b, of.Figures)
+	}
+	return b
+}
+
+func appendFigures(b []byte, f Figures) []byte {
+	b = binary.BigEndian.AppendUint16(b, f.Readings)
+	return appendPoint(appendPoint(b, f.Start), f.End)
+}
+
+func decodeBills(d *decoder) fact {
+	b := bills{month: d.month(), at: d.time()}
+	for range d.uint32() {
+		b.part = append(b.part, BillOf{d.month(), d.meter(), d.figures()})
+		if d.err != nil {
+			break
+		}
+	}
+	return b
+}
+
+func (d *decoder) figures() Figures {
+	return Figures{Readings: d.uint16(), Start: d.point(), End: d.point()}
+}
+
+func (part bills) effect(s *Store) Verdict {
+	pending := s.pendingMonth(part.month)
+	for _, of := range part.part {
+		var before Bill
+		if m := s.closedMonth(of.Month); m != nil {
+			before, _ = m.bill(of.Meter)
+		}
+		bill := before.revised(of.Figures, part.at)
+		if of.Month == part.month {
+			pending.bills.set(of.Meter, &bill, s.grid.ice)
+		} else {
+			pending.revised = append(pending.revised, revisedBill{of.Month, of.Meter, bill})
+		}
+	}
+	return Verdict{Outcome: Accepted}
+}
+
+// issue gives the bills of a month that is about to be closed to what it will keep:
+// those of before, unless they were issued anew. The later months' change too.
+func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
+	if s.level < LevelHolds {
+		s.issueByRule(m, pending, closing)
+		return
+	}
+	for _, of := range m.bills.list() {
+		if pending.bills.at(of.Index) == nil {
+			pending.bills.set(of.Index, of.value, s.grid.ice)
+		}
+	}
+	for _, r := range pending.revised {
+		if later := s.closedMonth(r.month); later != nil {
+			later.setBill(r.meter, r.bill, s.grid.ice)
+		}
+	}
+}
+
+// Bill returns a meter's bill for a month, the month as it was closed, and false if the
+// month is not closed or has no readings of the meter.
+func (s *Store) Bill(i Index, name meter.Month) (Bill, MonthArchive, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	m := s.closedMonth(name)
+	if m == nil {
+		return Bill{}, MonthArchive{}, false
+	}
+	bill, ok := m.bill(i)
+	return bill, m.MonthArchive, ok
+}
+
+// BillsAround returns a meter's bills that a closing of a month has to do with: the
+// nearest before it, its own, and the nearest behind it. Revision is 0 for one that
+// there is not.
+func (s *Store) BillsAround(i Index, name meter.Month) (before, own, after Bill, afterMonth meter.Month) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, m := range s.months {
+		bill, ok := m.bill(i)
+		switch order := m.Month.Compare(name); {
+		case !ok:
+		case order < 0:
+			before = bill
+		case order == 0:
+			own = bill
+		default:
+			return before, own, bill, m.Month
+		}
+	}
+	return before, own, after, afterMonth
+}
+
+// encodeBills writes for each closed month, and encodePendingBills for each that is
+// being closed, the bills that do not just say what the summary says:
+//
+//	bills    15 | version | month | n uint32 | n × (meter uint32 | bill)
+//	pending  16 | version | month | n uint32 | n × (month that the bill is for | meter uint32 | bill)
+//
+//	bill: figures | revision uint32 | revised at, unless it is 1 | previous figures, unless it is 1
+func encodeBills(e *stateEncoder, s *state) {
+	for _, m := range s.months {
+		all := m.bills.list()
+		e.list(15, len(all), monthHead(m.Month), func(b []byte, i int) []byte {
+			return appendBill(binary.BigEndian.AppendUint32(b, uint32(all[i].Index)), *all[i].value)
+		})
+	}
+}
+
+func appendBill(b []byte, bill Bill) []byte {
+	b = appendFigures(b, bill.Figures)
+	b = binary.BigEndian.AppendUint32(b, bill.Revision)
+	if bill.Revision == 1 {
+		return b
+	}
+	return appendFigures(appendTime(b, bill.RevisedAt), *bill.Previous)
+}
+
+func (d *decoder) bill() *Bill {
+	b := &Bill{Figures: d.figures(), Revision: d.uint32()}
+	if b.Revision != 1 {
+		b.RevisedAt = d.time()
+		previous := d.figures()
+		b.Previous = &previous
+	}
+	return b
+}
+
+func readBills(r *stateReader, _ uint8) {
+	m := r.closedMonth()
+	for range r.uint32() {
+		i, bill := r.meter(), r.bill()
+		if r.err != nil {
+			return
+		}
+		m.bills.set(i, bill, ice{})
+	}
+}
+
+func encodePendingBills(e *stateEncoder, s *state) {
+	for _, name := range pendingMonths(s) {
+		pending := s.pending[name]
+		all := append([]revisedBill(nil), pending.revised...)
+		for _, own := range pending.bills.list() {
+			all = append(all, revisedBill{name, own.Index, *own.value})
+		}
+		e.list(16, len(all), monthHead(name), func(b []byte, i int) []byte {
+			b = binary.BigEndian.AppendUint32(appendMonth(b, all[i].month), uint32(all[i].meter))
+			return appendBill(b, all[i].bill)
+		})
+	}
+}
+
+func readPendingBills(r *stateReader, _ uint8) {
+	name := r.month()
+	pending := r.s.pendingMonth(name)
+	for range r.uint32() {
+		month, i, bill := r.month(), r.meter(), r.bill()
+		switch {
+		case r.err != nil:
+			return
+		case month == name:
+			pending.bills.set(i, bill, ice{})
+		default:
+			pending.revised = append(pending.revised, revisedBill{month, i, *bill})
+		}
+	}
+}

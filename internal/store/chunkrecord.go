@@ -1,0 +1,160 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"meterledger/internal/meter"
+)
+
+// dayMax keeps a damaged record from claiming all memory: the year 4840.
+const dayMax = 1 << 20
+
+// encodeGrid writes for each chunk that holds readings
+//
+//	chunk  11 | version | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
+//
+//	block: head uint64 | base uint64 | 48 × offset uint16   or, in the wide form,
+//	       head uint64 | 48 × coefficient uint64 | 48 × scale uint8
+func encodeGrid(e *stateEncoder, s *state) {
+	g := &s.grid
+	for day, p := range g.pages {
+		if p == nil {
+			continue
+		}
+		for place := range p.chunks {
+			if c := &p.chunks[place]; c.readings > 0 && e.err == nil {
+				e.chunk(g.first+uint32(day), Index(place*chunkMeters), c)
+				e.readings += uint64(c.readings)
+			}
+		}
+	}
+}
+
+func (e *stateEncoder) chunk(day uint32, first Index, c *chunk) {
+	b := binary.BigEndian.AppendUint32(e.begin(11), day)
+	b = binary.BigEndian.AppendUint32(b, uint32(first))
+	used := len(b)
+	b = append(b, make([]byte, chunkMeters/8)...)
+	for i := range c.blocks {
+		block := &c.blocks[i]
+		if block.mask() == 0 {
+			continue
+		}
+		b[used+i/8] |= 0x80 >> (i % 8)
+		if block.isWide() {
+			b = block.appendWide(b, &c.wide[block.base])
+		} else {
+			b = block.append(b)
+		}
+	}
+	e.put(b)
+}
+
+const (
+	blockBytes     = 8 + 8 + 2*meter.SlotsPerDay
+	wideBlockBytes = 8 + 9*meter.SlotsPerDay
+)
+
+func (b *block) append(to []byte) []byte {
+	at := len(to)
+	to = slices.Grow(to, blockBytes)[:at+blockBytes]
+	record := (*[blockBytes]byte)(to[at:])
+	binary.BigEndian.PutUint64(record[0:], b.head)
+	binary.BigEndian.PutUint64(record[8:], uint64(b.base))
+	for i, offset := range &b.offsets {
+		binary.BigEndian.PutUint16(record[16+2*i:], offset)
+	}
+	return to
+}
+
+func (b *block) appendWide(to []byte, w *wideBlock) []byte {
+	to = binary.BigEndian.AppendUint64(to, b.head)
+	for _, coefficient := range w.coefficients {
+		to = binary.BigEndian.AppendUint64(to, uint64(coefficient))
+	}
+	return append(to, w.scales[:]...)
+}
+
+func readChunk(r *stateReader, _ uint8) {
+	day, first := r.uint32(), Index(r.uint32())
+	used := r.take(chunkMeters / 8)
+	if r.err != nil || first%chunkMeters != 0 || day > dayMax {
+		r.fail(fmt.Errorf("a chunk of meter %d on day %d", first, day))
+		return
+	}
+	c := r.s.grid.page(day).chunk(first)
+	c.melt(ice{})
+	for i := range Index(chunkMeters) {
+		if used[i/8]&(0x80>>(i%8)) == 0 {
+			continue
+		}
+		if int(first+i) >= len(r.s.accounts) {
+			r.fail(fmt.Errorf("meter %d is not registered", first+i))
+		}
+		b := &c.blocks[i]
+		c.decode(b, &r.decoder)
+		if r.err != nil {
+			return
+		}
+		c.readings += uint32(bits.OnesCount64(b.mask()))
+	}
+	r.s.readings += uint64(c.readings)
+}
+
+func (c *chunk) decode(b *block, d *decoder) {
+	if len(d.rest) < blockBytes {
+		d.fail(errShort)
+		return
+	}
+	if b.head = binary.BigEndian.Uint64(d.rest); !b.isWide() {
+		b.decode((*[blockBytes]byte)(d.take(blockBytes)))
+		b.check(d)
+		return
+	}
+	d.uint64() // the head
+	var w wideBlock
+	w.decode(d)
+	w.check(d, b.present())
+	c.wide = append(c.wide, w)
+	b.base = int64(len(c.wide) - 1)
+}
+
+func (b *block) decode(record *[blockBytes]byte) {
+	b.head = binary.BigEndian.Uint64(record[0:])
+	b.base = int64(binary.BigEndian.Uint64(record[8:]))
+	for i := range &b.offsets {
+		b.offsets[i] = binary.BigEndian.Uint16(record[16+2*i:])
+	}
+}
+
+// check refuses a block that the store could not have made.
+func (b *block) check(d *decoder) {
+	last := bits.Len64(b.mask()) - 1
+	if last < 0 {
+		d.fail(errors.New("a block without readings"))
+		return
+	}
+	if _, ok := meter.KWhFromParts(b.base+int64(b.offsets[last]), b.scale()); !ok || b.base < 0 {
+		d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", b.base, b.scale()))
+	}
+}
+
+func (w *wideBlock) decode(d *decoder) {
+	for i := range w.coefficients {
+		w.coefficients[i] = int64(d.uint64())
+	}
+	copy(w.scales[:], d.take(len(w.scales)))
+}
+
+func (w *wideBlock) check(d *decoder, present presentSlots) {
+	for slot := range present.all {
+		if _, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot]); !ok {
+			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", w.coefficients[slot], w.scales[slot]))
+			return
+		}
+	}
+}

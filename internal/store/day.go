@@ -1,0 +1,55 @@
+package store
+
+import (
+	"slices"
+
+	"meterledger/internal/meter"
+)
+
+// DayArchive is the archive of one day. Memory keeps its readings.
+//
+//	day  07 | day | archive
+type DayArchive struct {
+	Day meter.Day
+	Archive
+}
+
+// AppendDay adds to a batch that a day was archived.
+func AppendDay(b []byte, d meter.Day, a Archive) []byte {
+	return appendArchive(appendDay(append(b, byte(kindDay)), d), a)
+}
+
+func decodeDay(d *decoder) fact { return d.dayArchive() }
+
+func (d *decoder) dayArchive() DayArchive { return DayArchive{d.day(), d.archive()} }
+
+func (a DayArchive) effect(s *Store) Verdict {
+	s.settleIntents(a.Day.String())
+	s.days = slices.Clone(s.days)
+	if place, found := slices.BinarySearchFunc(s.days, a.Day, compareDay); found {
+		s.days[place] = a
+	} else {
+		s.days = slices.Insert(s.days, place, a)
+	}
+	return Verdict{Outcome: Accepted}
+}
+
+func compareDay(a DayArchive, d meter.Day) int { return a.Day.Compare(d) }
+
+// Days returns the archived days, in order of time.
+func (s *Store) Days() []DayArchive {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.days
+}
+
+// encodeDays writes for each archived day
+//
+//	day  04 | version | day | archive
+func encodeDays(e *stateEncoder, s *state) {
+	for _, d := range s.days {
+		e.put(appendArchive(appendDay(e.begin(4), d.Day), d.Archive))
+	}
+}
+
+func readDay(r *stateReader, _ uint8) { r.s.days = append(r.s.days, r.dayArchive()) }

@@ -1,0 +1,27 @@
+package store
+
+// reception is the switch of reception. While it is off, readings and registrations
+// get the verdict NotReceiving; restored readings and recalls do not.
+//
+//	reception  03 | on uint8
+type reception struct{ on bool }
+
+// AppendReception adds the switch of reception to a batch.
+func AppendReception(b []byte, on bool) []byte { return appendFlag(append(b, byte(kindReception)), on) }
+
+func decodeReception(d *decoder) fact { return reception{d.flag()} }
+
+func (r reception) effect(s *Store) Verdict {
+	s.shut = !r.on
+	return Verdict{Outcome: Accepted}
+}
+
+// refuses reports whether reception is off for whoever is not an operator.
+func (s *Store) refuses() bool { return s.shut && s.level >= LevelHolds }
+
+// Receiving reports whether reception is on.
+func (s *Store) Receiving() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return !s.shut
+}
