@@ -13,8 +13,8 @@ const stampBytes = len(stampLayout)
 // either follows from the other by arithmetic. It is for one goroutine.
 type Calendar struct {
 	zone   *Zone
-	steady Window          // in which the zone's offset is one and no timestamp shows it
-	ahead  Slot            // of the zone's standard time, in that window
+	steady Window          // in which the zone's offset does not change and no timestamp has one
+	ahead  Slot            // how far the clock is ahead of the zone's standard time in it
 	day    calendarDay     // the one that was turned to last
 	read   [64]calendarDay // those that were read, by dayHash: two months, as a backlog has them
 }
@@ -72,15 +72,15 @@ func (c *Calendar) Append(b []byte, slot Slot) []byte {
 	return t.append(b)
 }
 
-// Text returns the timestamp of a slot in the day that was turned to, and false for all
-// other slots. It is small enough to be inlined.
+// Text returns the timestamp of a slot in the remembered day, and false for all other
+// slots. It is small enough to be inlined.
 func (c *Calendar) Text(slot Slot) (t Text, ok bool) {
 	clock := clockTimes[(slot-c.day.midnight)%64]
 	ok = slot-c.day.first < c.day.slots // the difference wraps around for earlier slots
 	return Text{c.day.date, c.day.rest | clock<<24, clock >> 40, uint64(stampBytes) << lengthShift}, ok
 }
 
-// TurnTo turns to the day of a slot, and returns the timestamp of any slot.
+// TurnTo remembers the day of a slot, and returns the slot's timestamp, of any length.
 func (c *Calendar) TurnTo(slot Slot) Text {
 	if c.turn(slot) {
 		t, _ := c.Text(slot)

@@ -19,7 +19,8 @@ const readBytes = 256 << 10
 // order mark, with or without a last line break.
 //
 // A line of three values without quotes and blanks is read without allocating. All
-// others go through encoding/csv, which is given the text line by line and so never reads ahead.
+// others go through encoding/csv, which is given the text line by line and so never
+// reads ahead.
 type CSVReader struct {
 	lines *csvLines
 	csv   *csv.Reader

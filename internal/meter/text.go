@@ -88,7 +88,7 @@ func (k KWh) longText() Text {
 // milliMax is one more than the most thousandths that are written three digits at a time.
 const milliMax = 1_000_000_000
 
-// Milli returns k in thousandths, and false where that is not exact or they are too
+// Milli returns k in thousandths, and false if that is not exact or they are too
 // many to be written by MilliText. Nearly all registers are such: a meter shows watt
 // hours, and starts again before it comes to a million kWh.
 func (k KWh) Milli() (uint64, bool) {

@@ -70,7 +70,7 @@ func (j *jsonRows) end() error {
 	return j.cut(err)
 }
 
-// cut words the end of the body where the array had not ended.
+// cut words the end of a body whose array had not ended.
 func (j *jsonRows) cut(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
