@@ -176,7 +176,10 @@ func (k KWh) Cmp(other KWh) int {
 	}
 	high, low := k.nano()
 	otherHigh, otherLow := other.nano()
-	return cmp.Or(cmp.Compare(high, otherHigh), cmp.Compare(low, otherLow))
+	if high != otherHigh {
+		return cmp.Compare(high, otherHigh)
+	}
+	return cmp.Compare(low, otherLow)
 }
 
 // nano returns k in units of 10^-9 kWh as a 128-bit number, into which every
