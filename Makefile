@@ -45,7 +45,7 @@ race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
-	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/ledger
+	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
 	@go build -o bin/tools/ ./internal/tools/drill

@@ -363,7 +363,7 @@ func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
 	stop := errors.New("stop")
 	writing := steps()
 	writing.Intend = func(w archive.Written) error {
-		if w.Rows != 0 || w.SHA256 != sha256.Sum256([]byte(archive.Header+"\n")) {
+		if w.Rows != 0 || w.SHA256 != sha256.Sum256([]byte(meter.RowHeader+"\n")) {
 			t.Errorf("the intent is to write %d rows", w.Rows)
 		}
 		return stop

@@ -103,7 +103,7 @@ func BenchmarkPreviewMonth(b *testing.B) {
 	f := openFolder(b, vfs.NewMem(), z)
 	rows := uint64(0)
 	for b.Loop() {
-		written, err := f.Preview(name, &households{window: w, left: benchMeters}, steps().Each)
+		written, err := f.Preview(&households{window: w, left: benchMeters}, steps().Each)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/meter"
 )
 
 // replacingDisk is a disk on which a file is replaced just when it is opened to be read.
@@ -61,7 +62,7 @@ func TestAFileIsReadInTheFormThatWasOpenedWhateverTakesItsPlace(t *testing.T) {
 					return nil
 				}
 				defer text.Close()
-				if all, err := io.ReadAll(text); err != nil || !strings.HasPrefix(string(all), archive.Header+"\nA,") {
+				if all, err := io.ReadAll(text); err != nil || !strings.HasPrefix(string(all), meter.RowHeader+"\nA,") {
 					t.Errorf("the text is %q, %v", all, err)
 				}
 				return model

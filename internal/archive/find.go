@@ -11,10 +11,6 @@ import (
 	"meterledger/internal/meter"
 )
 
-// lineBytesMax is more than any row of an archive can have: an id, a timestamp
-// with an offset, 18 digits and a point.
-const lineBytesMax = 128
-
 // searchBytes is how close bisection comes to a meter's first row; the rest is read
 // through, at the cost of one more small read.
 const searchBytes = 4 << 10
@@ -27,7 +23,7 @@ func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []me
 		return nil, err
 	}
 	defer file.Close()
-	finder := &finder{name: name, id: id, window: w, stamps: f.stamps.of(f.zone, w), points: points}
+	finder := &finder{name: name, id: id, window: w, values: meter.NewRowParser(f.zone), points: points}
 	if file.isCompressed {
 		return finder.compressed(file)
 	}
@@ -55,30 +51,23 @@ type finder struct {
 	name   string
 	id     meter.ID
 	window meter.Window
-	stamps *stamps
-	slot   meter.Slot // of the row before
+	values meter.RowParser
 	points []meter.Point
 }
 
 // row takes a row, and reports whether it is of a later meter.
 func (f *finder) row(line []byte) (beyond bool, err error) {
-	id, stamp, reading, ok := splitRow(line)
+	id, timestamp, reading, ok := meter.SplitRow(line)
 	if ok && string(id) != string(f.id) {
 		return string(id) > string(f.id), nil
 	}
-	var register meter.KWh
-	if ok {
-		f.slot, err = f.stamps.slot(f.slot, stamp)
-	}
-	if ok && err == nil {
-		register, err = meter.ParseReading("reading", reading)
-	}
+	point, err := f.values.Point(timestamp, reading)
 	if err != nil || !ok {
 		f.points = nil
 		return false, fmt.Errorf("archive %s has a row among those of meter %s that cannot be read", f.name, f.id)
 	}
-	if f.window.Contains(f.slot) {
-		f.points = append(f.points, meter.Point{Slot: f.slot, Register: register})
+	if f.window.Contains(point.Slot) {
+		f.points = append(f.points, point)
 	}
 	return false, nil
 }
@@ -87,8 +76,8 @@ func (f *finder) row(line []byte) (beyond bool, err error) {
 // meter, and hardly more than searchBytes before it.
 func rowBefore(file *File, id meter.ID) (int64, error) {
 	var failure error
-	header := int64(len(Header) + 1)
-	buffer := make([]byte, 2*lineBytesMax)
+	header := int64(len(meter.RowHeader) + 1)
+	buffer := make([]byte, 2*meter.WrittenRowBytesMax)
 	// The first row that starts at or after an offset only moves on as the
 	// offset does, so the question can be bisected by offset.
 	blocks := int(max(file.size-header, 0)/searchBytes) + 1

@@ -48,10 +48,9 @@ func PeriodOf(name string) (meter.Period, bool) {
 
 // Folder is where the archives are.
 type Folder struct {
-	fs     vfs.FS
-	path   string
-	zone   *meter.Zone
-	stamps stampTables
+	fs   vfs.FS
+	path string
+	zone *meter.Zone
 
 	// Compress has files written as zstd from now on. All are read as they are.
 	Compress bool

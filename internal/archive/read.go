@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -32,7 +31,7 @@ type Reader struct {
 	tap    *tap
 	in     *bufio.Reader
 	text   io.Closer
-	stamps *stamps
+	values meter.RowParser
 	row    uint64
 	rows   Rows
 	ahead  meter.Point // the first row of the meter after rows
@@ -47,7 +46,7 @@ func (f *Folder) Read(name string) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{
-		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, stamps: f.stampsOf(name),
+		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, values: meter.NewRowParser(f.zone),
 	}
 	text, err := file.decode(r.tap)
 	if err != nil {
@@ -55,8 +54,8 @@ func (f *Folder) Read(name string) (*Reader, error) {
 	}
 	r.in, r.text = bufio.NewReaderSize(text, bufferBytes), text
 	line, err := r.in.ReadSlice('\n')
-	if err != nil || string(line) != Header+"\n" {
-		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", Header)), r.Close())
+	if err != nil || string(line) != meter.RowHeader+"\n" {
+		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", meter.RowHeader)), r.Close())
 	}
 	if err := r.scan(); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -102,7 +101,7 @@ func (r *Reader) scan() error {
 	if err != nil {
 		return r.fail(err)
 	}
-	id, stamp, reading, ok := splitRow(line[:len(line)-1])
+	id, timestamp, reading, ok := meter.SplitRow(line[:len(line)-1])
 	if !ok {
 		return r.fail(errors.New("does not have three fields"))
 	}
@@ -111,22 +110,10 @@ func (r *Reader) scan() error {
 			return r.fail(err)
 		}
 	}
-	if r.ahead.Slot, err = r.stamps.slot(r.ahead.Slot, stamp); err != nil {
-		return r.fail(err)
-	}
-	if r.ahead.Register, err = meter.ParseReading("reading", reading); err != nil {
+	if r.ahead, err = r.values.Point(timestamp, reading); err != nil {
 		return r.fail(err)
 	}
 	return nil
-}
-
-func splitRow(line []byte) (id, stamp, reading []byte, ok bool) {
-	id, rest, ok := bytes.Cut(line, []byte{','})
-	if !ok {
-		return nil, nil, nil, false
-	}
-	stamp, reading, ok = bytes.Cut(rest, []byte{','})
-	return id, stamp, reading, ok
 }
 
 func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }

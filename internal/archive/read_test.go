@@ -30,7 +30,7 @@ func put(t tester, fs vfs.FS, name, text string) {
 	}
 }
 
-const good = archive.Header + "\nA,2026-11-01T00:00:00,1\nA,2026-11-01T00:30:00,2\nB,2026-11-01T00:00:00,3\n"
+const good = meter.RowHeader + "\nA,2026-11-01T00:00:00,1\nA,2026-11-01T00:30:00,2\nB,2026-11-01T00:00:00,3\n"
 
 // readAll reads a file to its end.
 func readAll(f *archive.Folder) (rows int, err error) {
@@ -51,7 +51,7 @@ func readAll(f *archive.Folder) (rows int, err error) {
 }
 
 func TestAFileThatIsNotAsItWasWrittenIsRefusedAtTheRow(t *testing.T) {
-	h := archive.Header + "\n"
+	h := meter.RowHeader + "\n"
 	for _, c := range []struct {
 		name, text string
 		row        uint64
@@ -110,7 +110,7 @@ func TestAnArchiveWithoutRowsIsRead(t *testing.T) {
 	disk := vfs.NewMem()
 	z := singapore(t)
 	f := openFolder(t, disk, z)
-	put(t, disk, name, archive.Header+"\n")
+	put(t, disk, name, meter.RowHeader+"\n")
 	if rows, err := readAll(f); rows != 0 || err != nil {
 		t.Errorf("read %d rows, error %v", rows, err)
 	}
@@ -143,7 +143,7 @@ func TestARowThatCannotBeReadIsNotAnAnswer(t *testing.T) {
 		disk := vfs.NewMem()
 		z := singapore(t)
 		f := openFolder(t, disk, z)
-		put(t, disk, name, archive.Header+"\n"+bad)
+		put(t, disk, name, meter.RowHeader+"\n"+bad)
 		if points, err := f.FindMeter(name, "A", z.MonthWindow(november), nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: found %v, error %v", text, points, err)
 		}
@@ -157,7 +157,7 @@ func TestFilesAreListedMonthsFirstInOrderOfTime(t *testing.T) {
 		"daily_2026-11-02.csv", "monthly_2026-10.csv", "daily_2025-12-31.csv", "monthly_2025-12.csv", "daily_2026-11-01.csv",
 		"daily_2026-11-03.csv.tmp", "monthly_2026-09.csv.bak", "README.md", ".gitkeep", "index", "hourly_2026-11-01.csv", "2026-11-01.csv",
 	} {
-		put(t, disk, name, archive.Header+"\n")
+		put(t, disk, name, meter.RowHeader+"\n")
 	}
 	want := []string{"monthly_2025-12.csv", "monthly_2026-10.csv", "daily_2025-12-31.csv", "daily_2026-11-01.csv", "daily_2026-11-02.csv"}
 	if names, err := f.Files(); err != nil || !slices.Equal(names, want) {

@@ -3,48 +3,58 @@ package archive
 import (
 	"errors"
 	"io"
+
+	"meterledger/internal/meter"
 )
 
-// rowWriter writes rows as lines.
-type rowWriter struct {
-	out     *behind
-	stamps  *stamps
-	buffer  []byte
-	prefix  []byte // of the meter's lines
-	written Written
+// Written says what a file holds.
+type Written struct {
+	Rows        uint64
+	Meters      uint64
+	First, Last meter.Slot // the earliest and the latest of all rows; 0 if there are none
+	Bytes       int64
+	SHA256      [32]byte // of the file as it stands on the disk
+
+	crc uint32 // CRC32C of it
 }
 
-func (w *rowWriter) all(source Source, each func(Rows) error) (Written, error) {
-	w.buffer = append(w.out.buffer(), Header+"\n"...)
+// Add counts one meter's rows.
+func (w *Written) Add(rows Rows) {
+	if len(rows.Points) == 0 {
+		return
+	}
+	first, last := rows.Points[0].Slot, rows.Points[len(rows.Points)-1].Slot
+	if w.Rows == 0 || first < w.First {
+		w.First = first
+	}
+	w.Last = max(w.Last, last)
+	w.Rows += uint64(len(rows.Points))
+	w.Meters++
+}
+
+// writeRows writes a source's rows, and has each see each meter's.
+func writeRows(out *behind, lines *meter.RowWriter, source Source, each func(Rows) error) (written Written, err error) {
+	buffer := append(out.buffer(), meter.RowHeader+"\n"...)
 	for {
 		rows, err := source.Next()
 		if errors.Is(err, io.EOF) {
-			return w.written, w.out.put(w.buffer)
-		}
-		if err == nil {
-			err = w.meter(rows)
-		}
-		if err == nil {
-			err = each(rows)
+			return written, out.put(buffer)
 		}
 		if err != nil {
 			return Written{}, err
 		}
-	}
-}
-
-func (w *rowWriter) meter(rows Rows) error {
-	w.prefix = append(append(w.prefix[:0], rows.Meter...), ',')
-	for _, p := range rows.Points {
-		if cap(w.buffer)-len(w.buffer) < lineBytesMax {
-			if err := w.out.put(w.buffer); err != nil {
-				return err
+		for _, p := range rows.Points {
+			if cap(buffer)-len(buffer) < meter.WrittenRowBytesMax {
+				if err := out.put(buffer); err != nil {
+					return Written{}, err
+				}
+				buffer = out.buffer()
 			}
-			w.buffer = w.out.buffer()
+			buffer = lines.Append(buffer, rows.Meter, p)
 		}
-		b := append(append(w.buffer, w.prefix...), w.stamps.text(p.Slot)...)
-		w.buffer = append(p.Register.Append(append(b, ',')), '\n')
+		written.Add(rows)
+		if err := each(rows); err != nil {
+			return Written{}, err
+		}
 	}
-	w.written.Add(rows)
-	return nil
 }

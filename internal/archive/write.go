@@ -9,10 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/durable"
+	"meterledger/internal/meter"
 )
-
-// Header is the first line of every archive.
-const Header = "meter_id,timestamp,reading"
 
 const bufferBytes = 1 << 20
 
@@ -35,7 +33,7 @@ type Writing struct {
 func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
 	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
-		written, err = f.write(&roomy{file, steps.Room}, name, source, steps.Each)
+		written, err = f.write(&roomy{file, steps.Room}, source, steps.Each)
 		return err
 	}, func(temporary string) error {
 		if err := f.verify(temporary, written, steps.Pace); err != nil {
@@ -53,17 +51,17 @@ func (f *Folder) Write(name string, source Source, steps Writing) (Written, erro
 }
 
 // Preview says what Write would write, and writes nothing.
-func (f *Folder) Preview(name string, source Source, each func(Rows) error) (Written, error) {
-	return f.write(io.Discard, name, source, each)
+func (f *Folder) Preview(source Source, each func(Rows) error) (Written, error) {
+	return f.write(io.Discard, source, each)
 }
 
-func (f *Folder) write(to io.Writer, name string, source Source, each func(Rows) error) (Written, error) {
+func (f *Folder) write(to io.Writer, source Source, each func(Rows) error) (Written, error) {
 	behind, err := startBehind(to, f.Compress)
 	if err != nil {
 		return Written{}, err
 	}
-	writer := &rowWriter{out: behind, stamps: f.stampsOf(name)}
-	written, err := writer.all(source, each)
+	lines := meter.NewRowWriter(f.zone)
+	written, err := writeRows(behind, &lines, source, each)
 	if behind.end(); behind.err != nil {
 		err = behind.err
 	}

@@ -88,7 +88,7 @@ func TestWhatWasWrittenIsCounted(t *testing.T) {
 	if got.Rows != 5 || got.Meters != 3 || got.First != w.From+1 || got.Last != w.From+5 || got.Bytes != int64(len(textOf(t, f, name))) {
 		t.Errorf("written was %+v", got)
 	}
-	preview, err := f.Preview(name, sourceOf(model), steps().Each)
+	preview, err := f.Preview(sourceOf(model), steps().Each)
 	if err != nil || preview != got {
 		t.Errorf("foreseen was %+v, %v", preview, err)
 	}

@@ -65,7 +65,7 @@ func (f *frames) encode(lines []byte) []byte {
 	}
 	first := lines
 	if f.offset == 0 {
-		first = lines[len(Header)+1:]
+		first = lines[len(meter.RowHeader)+1:]
 	}
 	id, _, _ := bytes.Cut(first, []byte{','})
 	var entry [entryBytes]byte
@@ -125,7 +125,7 @@ func (f *finder) compressed(file *File) ([]meter.Point, error) {
 		}
 		lines := text
 		if n == 0 {
-			lines = bytes.TrimPrefix(text, []byte(Header+"\n"))
+			lines = bytes.TrimPrefix(text, []byte(meter.RowHeader+"\n"))
 		}
 		for line := range bytes.Lines(lines) {
 			if beyond, err := f.row(bytes.TrimSuffix(line, []byte{'\n'})); beyond || err != nil {

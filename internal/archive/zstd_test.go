@@ -170,7 +170,7 @@ func BenchmarkPreviewCompressed(b *testing.B) {
 	f.Compress = true
 	rows := uint64(0)
 	for b.Loop() {
-		written, err := f.Preview(name, &households{window: w, left: 2000}, steps().Each)
+		written, err := f.Preview(&households{window: w, left: 2000}, steps().Each)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (a *archiving) preview() error {
 		}
 		sources = slices.Concat(sources, foreign)
 	}
-	written, err := a.runs.archive.Preview(a.name, archive.Merge(sources...), func(rows archive.Rows) error {
+	written, err := a.runs.archive.Preview(archive.Merge(sources...), func(rows archive.Rows) error {
 		if _, registered := a.runs.store.Lookup(rows.Meter); !registered {
 			return archive.Refused("%s would not be written: the file that is there has rows of meter %s, which is not registered", a.name, rows.Meter)
 		}

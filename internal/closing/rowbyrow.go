@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
@@ -18,8 +17,8 @@ func (r *restorer) rowByRow(ctx context.Context, name string) error {
 	}
 	defer text.Close()
 	r.run.progress.beginBytes("reading "+name, size)
-	in, err := archive.NewCSVReader(text, r.runs.zone)
-	if errors.Is(err, archive.ErrSyntax) || errors.Is(err, archive.ErrRowTooLong) {
+	in, err := meter.NewCSVReader(text, r.runs.zone)
+	if errors.Is(err, meter.ErrRowSyntax) || errors.Is(err, meter.ErrRowTooLong) {
 		r.refuse(name, 0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
 		return nil
 	}
@@ -33,7 +32,7 @@ func (r *restorer) rowByRow(ctx context.Context, name string) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return r.flush(name, bulk)
-		case errors.Is(err, archive.ErrSyntax), errors.Is(err, archive.ErrRowTooLong):
+		case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
 			err = bulk.Refuse(in.Row(), meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
 		case errors.As(err, &broken):
 			err = bulk.Refuse(in.Row(), err)

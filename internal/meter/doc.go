@@ -1,6 +1,7 @@
 // Package meter is the language of the system: meters and their accounts,
 // register readings in exact kWh, the half-hour grid they lie on, the days
-// and months that people ask for, and the kinds of error a caller can be told.
+// and months that people ask for, the rows that readings are written in, and the
+// kinds of error a caller can be told.
 //
 // It imports nothing else of this module. Every other package meets the rest
 // through these types, so a register value is never a bare number and an

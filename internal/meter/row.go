@@ -1,5 +1,30 @@
 package meter
 
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+const (
+	// RowHeader is the first line of every file of rows.
+	RowHeader = "meter_id,timestamp,reading"
+	// WrittenRowBytesMax is more than a RowWriter writes for a row: an id, a timestamp with
+	// an offset, 18 digits and a point.
+	WrittenRowBytesMax = 128
+	// RowBytesMax is the most that a row of others may have, far above any that is right.
+	RowBytesMax = 64 << 10
+)
+
+// Why a text cannot be read on.
+var (
+	// ErrRowSyntax says that a text is not of the right shape, from some row on.
+	ErrRowSyntax = errors.New("cannot be parsed")
+	// ErrRowTooLong says that a row has more than RowBytesMax.
+	ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes", RowBytesMax)
+)
+
 // Row is a Reading as it is read off a long list: its meter is named by bytes
 // that are only lent, and whoever keeps the row copies them.
 type Row struct {
@@ -11,24 +36,76 @@ type Row struct {
 // Row returns r as a Row.
 func (r Reading) Row() Row { return Row{[]byte(r.Meter), r.Slot, r.Register} }
 
-// RowParser reads rows whose values are written the plain way, as nearly all are,
-// without allocating. It remembers the days that it has met, and serves one
-// goroutine.
-type RowParser struct {
-	slots slotCache
+// ParseRow checks the three values of a row.
+func ParseRow(zone *Zone, id, timestamp, reading string) (Reading, error) {
+	var r Reading
+	var err error
+	if r.Meter, err = ParseID(id); err != nil {
+		return r, err
+	}
+	if r.Slot, err = zone.ParseSlot("timestamp", timestamp); err != nil {
+		return r, err
+	}
+	r.Register, err = ParseReading("reading", reading)
+	return r, err
 }
 
-// NewRowParser returns a parser of rows whose times are a zone's.
-func NewRowParser(z *Zone) *RowParser { return &RowParser{slots: slotCache{zone: z}} }
+// RowParser reads long lists of rows as ParseRow does, without allocating if they are
+// written as nearly all are. It is for one goroutine.
+type RowParser struct{ calendar Calendar }
 
-// Plain reads three values. It reports false where one of them is not plain; that
-// does not make it wrong, and ParseID, ParseSlot and ParseReading decide. A row that
-// is taken is the one that they would return. Its meter is the bytes given.
-func (p *RowParser) Plain(id, timestamp, reading []byte) (Row, bool) {
-	slot, ok := p.slots.slot(timestamp)
-	if !ok || !isID(id) {
-		return Row{}, false
+// NewRowParser returns a parser of rows whose times are a zone's.
+func NewRowParser(zone *Zone) RowParser { return RowParser{NewCalendar(zone)} }
+
+// Row checks the three values of a row, whose meter is the bytes given.
+func (p *RowParser) Row(id, timestamp, reading []byte) (Row, error) {
+	if !isID(id) {
+		_, err := ParseID(id)
+		return Row{}, err
 	}
-	register, ok := parsePlainKWh(reading)
-	return Row{id, slot, register}, ok
+	point, err := p.Point(timestamp, reading)
+	return Row{Meter: id, Slot: point.Slot, Register: point.Register}, err
+}
+
+// Point checks the two values of a row whose meter is known.
+func (p *RowParser) Point(timestamp, reading []byte) (point Point, err error) {
+	if point.Slot, err = p.calendar.ParseSlot("timestamp", timestamp); err == nil {
+		point.Register, err = ParseReading("reading", reading)
+	}
+	return point, err
+}
+
+// SplitRow returns the values of a row as a RowWriter writes it.
+func SplitRow(line []byte) (id, timestamp, reading []byte, ok bool) {
+	first := bytes.IndexByte(line, ',')
+	second := first + 1 + bytes.IndexByte(line[first+1:], ',')
+	if first < 0 || second == first {
+		return nil, nil, nil, false
+	}
+	return line[:first], line[first+1 : second], line[second+1:], true
+}
+
+// RowWriter writes rows. They need no quotes, and no spreadsheet can take a cell of them
+// for a formula: ids begin with a letter or a digit, timestamps and registers with a
+// digit. It is for one goroutine.
+type RowWriter struct{ calendar Calendar }
+
+// NewRowWriter returns a writer of rows whose times are a zone's.
+func NewRowWriter(zone *Zone) RowWriter { return RowWriter{NewCalendar(zone)} }
+
+// Append adds a row to b. Some of b's capacity behind that may be written to.
+func (w *RowWriter) Append(b []byte, id ID, p Point) []byte {
+	b = slices.Grow(b, WrittenRowBytesMax)
+	row := b[len(b):][:WrittenRowBytesMax]
+	at := copy(row, id)
+	row[at] = ','
+	stamp, ok := w.calendar.Text(p.Slot)
+	if !ok {
+		stamp = w.calendar.TurnTo(p.Slot)
+	}
+	at += 1 + stamp.Put(row[at+1:])
+	row[at] = ','
+	at += 1 + p.Register.Text().Put(row[at+1:])
+	row[at] = '\n'
+	return b[:len(b)+at+1]
 }

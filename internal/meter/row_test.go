@@ -16,32 +16,18 @@ var stampZones = []string{
 	"Asia/Singapore", "Europe/London", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "America/New_York",
 }
 
-// general is what ParseID, ParseSlot and ParseReading make of three values.
-func general(z *meter.Zone, id, timestamp, reading string) (meter.Reading, error) {
-	var r meter.Reading
-	var err error
-	if r.Meter, err = meter.ParseID(id); err != nil {
-		return r, err
+// checkRow wants a Parser to make of three values what Parse makes of them, and reports
+// whether they are a row.
+func checkRow(t interface{ Fatalf(string, ...any) }, z *meter.Zone, p *meter.RowParser, id, timestamp, reading string) bool {
+	got, err := p.Row([]byte(id), []byte(timestamp), []byte(reading))
+	want, wantErr := meter.ParseRow(z, id, timestamp, reading)
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) || meter.CodeOf(err) != meter.CodeOf(wantErr) {
+		t.Fatalf("%q %q %q: error %v, want %v", id, timestamp, reading, err, wantErr)
 	}
-	if r.Slot, err = z.ParseSlot("timestamp", timestamp); err != nil {
-		return r, err
+	if err == nil && (string(got.Meter) != string(want.Meter) || got.Slot != want.Slot || got.Register != want.Register) {
+		t.Fatalf("%q %q %q is read as %s %d %v, but should be %v", id, timestamp, reading, got.Meter, got.Slot, got.Register, want)
 	}
-	r.Register, err = meter.ParseReading("reading", reading)
-	return r, err
-}
-
-// checkPlain wants a plain row to be what the general parsers make of it, and reports
-// whether it was taken for plain.
-func checkPlain(t interface{ Fatalf(string, ...any) }, z *meter.Zone, p *meter.RowParser, id, timestamp, reading string) bool {
-	row, plain := p.Plain([]byte(id), []byte(timestamp), []byte(reading))
-	if !plain {
-		return false
-	}
-	want, err := general(z, id, timestamp, reading)
-	if err != nil || string(row.Meter) != string(want.Meter) || row.Slot != want.Slot || row.Register != want.Register {
-		t.Fatalf("%q %q %q is plain: %s %d %v, but should be %v, %v", id, timestamp, reading, row.Meter, row.Slot, row.Register, want, err)
-	}
-	return true
+	return err == nil
 }
 
 // nearly draws texts that are mostly as they should be, with a byte changed, left out
@@ -73,88 +59,137 @@ func nearlyReading() *rapid.Generator[string] {
 	return nearly(rapid.StringMatching(`[0-9]{1,19}(\.[0-9]{1,10})?`))
 }
 
-func TestPlainRowsAreThoseOfTheGeneralParsers(t *testing.T) {
+func TestRowsOfALongListAreThoseOfTheGeneralParsers(t *testing.T) {
 	for _, name := range stampZones {
 		t.Run(name, func(t *testing.T) {
 			z := loadZone(t, name)
 			p := meter.NewRowParser(z) // one for all, so that days are met again
-			plain := 0
+			taken := 0
 			rapid.Check(t, func(t *rapid.T) {
 				id := nearly(rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9._-]{0,5}`)).Draw(t, "id")
-				if checkPlain(t, z, p, id, nearlyStamp().Draw(t, "timestamp"), nearlyReading().Draw(t, "reading")) {
-					plain++
+				if checkRow(t, z, &p, id, nearlyStamp().Draw(t, "timestamp"), nearlyReading().Draw(t, "reading")) {
+					taken++
 				}
 			})
-			if plain == 0 {
-				t.Error("no row was plain: nothing was compared")
+			if taken == 0 {
+				t.Error("no row was taken: nothing was compared")
 			}
 		})
 	}
 }
 
-func TestEveryHalfHourAroundAClockChangeIsPlainOrLeftToTheGeneralParser(t *testing.T) {
+func TestEveryHalfHourAroundAClockChangeIsReadAsByTheGeneralParser(t *testing.T) {
 	for _, name := range stampZones {
 		z := loadZone(t, name)
 		p := meter.NewRowParser(z)
 		for day := mustDay(t, "2011-12-20"); day.Before(mustDay(t, "2013-01-05")); day = day.AddDays(1) {
-			for half := range 48 {
-				stamp := fmt.Sprintf("%sT%02d:%02d:00", day, half/2, half%2*30)
-				_, err := z.ParseSlot("timestamp", stamp)
-				if plain := checkPlain(t, z, p, "A", stamp, "1"); plain != (err == nil) {
-					t.Fatalf("%s %s: plain is %v, the general parser says %v", name, stamp, plain, err)
+			for range 2 { // the second time the day is known
+				for half := range 48 {
+					checkRow(t, z, &p, "A", fmt.Sprintf("%sT%02d:%02d:00", day, half/2, half%2*30), "1")
 				}
 			}
 		}
 	}
 }
 
-func TestPlainReadingsAreExactlyTheDecimalsThatAreWritten(t *testing.T) {
+func TestReadingsAreExactlyTheDecimalsThatAreWritten(t *testing.T) {
 	p := meter.NewRowParser(loadZone(t, "Asia/Singapore"))
 	rapid.Check(t, func(t *rapid.T) {
 		text := nearlyReading().Draw(t, "reading")
-		row, plain := p.Plain([]byte("A"), []byte("2026-11-23T00:00:00"), []byte(text))
-		if !plain {
+		got, err := p.Row([]byte("A"), []byte("2026-11-23T00:00:00"), []byte(text))
+		if err != nil {
 			return
 		}
 		want, err := decimal.NewFromString(text)
-		if err != nil || !row.Register.Decimal().Equal(want) {
-			t.Fatalf("%q is read as %v, want %v, %v", text, row.Register, want, err)
+		if err != nil || !got.Register.Decimal().Equal(want) {
+			t.Fatalf("%q is read as %v, want %v, %v", text, got.Register, want, err)
 		}
 	})
 }
 
-func FuzzPlainRow(f *testing.F) {
+func FuzzRow(f *testing.F) {
 	f.Add("A-1", "2026-11-23T00:30:00", "1234.567")
 	f.Add("123-456-789", "2026-11-23 23:00:00", "0.0")
 	f.Add(strings.Repeat("A", 64), "2000-01-01T00:00:00", "999999999999999999")
 	f.Add("A", "2026-11-23T24:00:00", "000000000000000000.1")
 	z := loadZone(f, "Europe/London")
-	f.Fuzz(func(t *testing.T, id, timestamp, reading string) {
-		checkPlain(t, z, meter.NewRowParser(z), id, timestamp, reading)
-	})
+	p := meter.NewRowParser(z)
+	f.Fuzz(func(t *testing.T, id, timestamp, reading string) { checkRow(t, z, &p, id, timestamp, reading) })
 }
 
-func TestPlainRowsAreReadWithoutAllocating(t *testing.T) {
-	p := meter.NewRowParser(loadZone(t, "Asia/Singapore"))
+func TestRowsAreReadAndWrittenWithoutAllocating(t *testing.T) {
+	z := loadZone(t, "Asia/Singapore")
+	p, w := meter.NewRowParser(z), meter.NewRowWriter(z)
 	id, stamp, reading := []byte("SG-1000007"), []byte("2026-11-23T00:30:00"), []byte("61234.567")
+	buffer := make([]byte, 0, meter.WrittenRowBytesMax)
 	allocated := testing.AllocsPerRun(100, func() {
-		if _, plain := p.Plain(id, stamp, reading); !plain {
-			t.Fatal("the row is not plain")
+		r, err := p.Row(id, stamp, reading)
+		if err != nil {
+			t.Fatal(err)
 		}
+		w.Append(buffer, "SG-1000007", meter.Point{Slot: r.Slot, Register: r.Register})
 	})
 	if allocated != 0 {
 		t.Errorf("%v allocations a row", allocated)
 	}
 }
 
-func BenchmarkPlainRow(b *testing.B) {
+func TestWrittenRowsAreReadBackAndNoCellIsAFormula(t *testing.T) {
+	// A spreadsheet takes for a formula what begins with one of these characters.
+	const formula = "=+-@\t\r\n|%＝＋－＠"
+	ids := rapid.OneOf(rapid.String(), rapid.StringMatching(`[=+\-@|%.A-Za-z0-9_\t]{1,8}`), rapid.StringMatching(`[A-Z0-9][A-Za-z0-9._-]{0,63}`))
+	for _, name := range stampZones {
+		z := loadZone(t, name)
+		p, w, written := meter.NewRowParser(z), meter.NewRowWriter(z), 0
+		rapid.Check(t, func(t *rapid.T) {
+			id, err := meter.ParseID(ids.Draw(t, "id"))
+			if err != nil {
+				return
+			}
+			written++
+			register, _ := meter.KWhFromParts(rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "register"), rapid.Uint8Range(0, 9).Draw(t, "scale"))
+			slot := z.DayStart(meter.Day{Year: meter.EarliestYear, Month: 1, Day: 1}) + meter.Slot(rapid.Uint32Range(0, 1_000_000).Draw(t, "slot"))
+			line := string(w.Append(nil, id, meter.Point{Slot: slot, Register: register}))
+			if want := fmt.Sprintf("%s,%s,%s\n", id, z.Stamp(slot), register); line != want || len(line) > meter.WrittenRowBytesMax {
+				t.Fatalf("written as %q, want %q", line, want)
+			}
+			cells := strings.Split(strings.TrimSuffix(line, "\n"), ",")
+			for _, cell := range cells {
+				if strings.ContainsAny(cell[:1], formula) || strings.ContainsAny(cell, "\"\n") {
+					t.Fatalf("%q can be taken for a formula, or needs quotes", cell)
+				}
+			}
+			a, b, c, ok := meter.SplitRow([]byte(strings.TrimSuffix(line, "\n")))
+			back, err := p.Row(a, b, c)
+			if !ok || len(cells) != 3 || err != nil || string(back.Meter) != string(id) || back.Slot != slot || back.Register != register {
+				t.Fatalf("%q is read back as %v, %v", line, back, err)
+			}
+		})
+		if written == 0 {
+			t.Error("no row was written")
+		}
+	}
+}
+
+func BenchmarkRow(b *testing.B) {
 	p := meter.NewRowParser(loadZone(b, "Asia/Singapore"))
 	id, stamp, reading := []byte("SG-1000007"), []byte("2026-11-23T00:30:00"), []byte("61234.567")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, plain := p.Plain(id, stamp, reading); !plain {
-			b.Fatal("the row is not plain")
+		if _, err := p.Row(id, stamp, reading); err != nil {
+			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkAppendRow(b *testing.B) {
+	z := loadZone(b, "Asia/Singapore")
+	w, first := meter.NewRowWriter(z), z.DayStart(meter.Day{Year: 2026, Month: 11, Day: 1})
+	register, _ := meter.KWhFromParts(61_234_567, 3)
+	buffer := make([]byte, 0, meter.WrittenRowBytesMax)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		w.Append(buffer, "SG-1000007", meter.Point{Slot: first + meter.Slot(n%1440), Register: register})
 	}
 }
 

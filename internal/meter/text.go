@@ -2,37 +2,45 @@ package meter
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // textRoom is how many bytes are written for a Text, whatever its length.
-const textRoom = 24
+const textRoom = 32
 
-// Text is a short text held by value: its bytes stand in words, the first one lowest,
-// so that to make it, to keep it and to write it are a few moves each, and no call.
-type Text struct {
-	first, second, third uint64
-	length               int
-}
+// Text is a short text held by value, of at most 31 bytes. They stand in words, the first
+// one lowest, and the length in the highest byte of the last: so to make it, to keep it
+// and to write it are a few moves each, and no call.
+type Text struct{ first, second, third, last uint64 }
 
-// textOf returns a text of at most 24 bytes.
-func textOf(s []byte) Text {
+// lengthShift is where the length stands in the last word.
+const lengthShift = 56
+
+// NewText returns s, which has at most 31 bytes, as a Text.
+func NewText[T ~string | ~[]byte](s T) Text {
 	var room [textRoom]byte
-	length := copy(room[:], s)
-	return Text{
-		binary.LittleEndian.Uint64(room[0:]), binary.LittleEndian.Uint64(room[8:]), binary.LittleEndian.Uint64(room[16:]),
-		length,
+	room[textRoom-1] = byte(len(s))
+	if copy(room[:textRoom-1], s) < len(s) {
+		panic("BUG: a text is too long: " + string(s))
 	}
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(room[8*i:]) }
+	return Text{word(0), word(1), word(2), word(3)}
 }
 
-// Put writes the text at the beginning of b and returns its length. The first 24 bytes
+// Put writes the text at the beginning of b and returns its length. The first 32 bytes
 // of b, which it must have, may all be written to.
 func (t Text) Put(b []byte) int {
 	_ = b[textRoom-1]
 	binary.LittleEndian.PutUint64(b[0:], t.first)
 	binary.LittleEndian.PutUint64(b[8:], t.second)
 	binary.LittleEndian.PutUint64(b[16:], t.third)
-	return t.length
+	if t.last>>lengthShift > 24 { // which costs less than to write it
+		binary.LittleEndian.PutUint64(b[24:], t.last)
+	}
+	return int(t.last >> lengthShift)
 }
 
 // append adds the text to b.
@@ -41,3 +49,94 @@ func (t Text) append(b []byte) []byte {
 	b = slices.Grow(b, textRoom)
 	return b[:end+t.Put(b[end:end+textRoom])]
 }
+
+func (k KWh) String() string { return string(k.Append(nil)) }
+
+// Append writes k in plain decimal notation, without trailing zeros. Some of b's
+// capacity behind that may be written to.
+func (k KWh) Append(b []byte) []byte { return k.Text().append(b) }
+
+// Text returns k in plain decimal notation, without trailing zeros.
+func (k KWh) Text() Text {
+	if milli, few := k.Milli(); few {
+		return MilliText(milli)
+	}
+	return k.longText()
+}
+
+// longText returns any k as Text does.
+func (k KWh) longText() Text {
+	var text [KWhDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
+	at, rest := len(text), uint64(k.coefficient)
+	for range k.scale {
+		at--
+		text[at], rest = byte('0'+rest%10), rest/10
+	}
+	if k.scale > 0 {
+		at--
+		text[at] = '.'
+	}
+	for ; rest >= 10; rest /= 10 {
+		at--
+		text[at] = byte('0' + rest%10)
+	}
+	at--
+	text[at] = byte('0' + rest)
+	return NewText(text[at:])
+}
+
+// milliMax is one more than the most thousandths that are written three digits at a time.
+const milliMax = 1_000_000_000
+
+// Milli returns k in thousandths, and false if that is not exact or they are too
+// many to be written by MilliText. Nearly all registers are such: a meter shows watt
+// hours, and starts again before it comes to a million kWh.
+func (k KWh) Milli() (uint64, bool) {
+	if k.scale > 3 || k.coefficient >= milliMax {
+		return 0, false
+	}
+	milli := uint64(k.coefficient) * uint64(powersOfTen[3-k.scale])
+	return milli, milli < milliMax
+}
+
+// MilliText writes thousandths of a kWh, fewer than 1,000,000,000, as KWh.Text does.
+func MilliText(milli uint64) Text {
+	if milli < 1000 { // as the energy of half an hour is in a home
+		fraction := triplets[milli]
+		return Text{first: '0' | '.'<<8 | fraction.text()<<16, last: (1 + fraction.decimals()) << lengthShift}
+	}
+	whole := milli / 1000
+	fraction := triplets[(milli-1000*whole)%1024]
+	first, rest, length := whole, triplet(0), uint64(0)
+	if thousands := whole / 1000; thousands > 0 {
+		first, rest, length = thousands, triplets[(whole-1000*thousands)%1024], 3
+	}
+	head := triplets[first%1024]
+	digits := head.text()>>((24-8*head.length())%64) | rest.text()<<(8*head.length()%64) // the first one lowest
+	length += head.length()
+	point := '.' | fraction.text()<<8
+	return Text{
+		first:  digits | point<<(8*length%64),
+		second: point >> ((64 - 8*length) % 64),
+		last:   (length + fraction.decimals()) << lengthShift,
+	}
+}
+
+// triplet is a three-digit number: its text, the first digit lowest, its length in front
+// of a point, and its length behind one with the point.
+type triplet uint32
+
+func (t triplet) text() uint64     { return uint64(t & 0xffffff) }
+func (t triplet) length() uint64   { return uint64(t >> 24 & 7) } // without leading zeros: 1 to 3
+func (t triplet) decimals() uint64 { return uint64(t >> 28) }     // without trailing zeros: 0, or 2 to 4
+
+// triplets are the numbers from 000 to 999. It has 1,024 entries, so that an index of
+// ten bits needs no bounds check.
+var triplets = func() (texts [1024]triplet) {
+	for i := range 1000 {
+		text := fmt.Sprintf("%03d", i)
+		length, decimals := len(strconv.Itoa(i)), len(strings.TrimRight("."+text, ".0"))
+		texts[i] = triplet(text[0]) | triplet(text[1])<<8 | triplet(text[2])<<16 | triplet(length)<<24 | triplet(decimals)<<28
+	}
+	return texts
+}()

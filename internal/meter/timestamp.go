@@ -8,6 +8,9 @@ import (
 // older, and a device whose clock was reset reports 1970.
 const EarliestYear = 2000
 
+// latestYear is the last year that is written with four digits.
+const latestYear = 9999
+
 const stampLayout = "2006-01-02T15:04:05"
 
 const grammar = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T06:30:00Z"
@@ -37,8 +40,8 @@ func (z *Zone) ParseSlot(field, s string) (Slot, error) {
 		}
 		t = shown.at[0]
 	}
-	if year := t.In(z.location).Year(); year < EarliestYear || year > 9999 {
-		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to 9999", EarliestYear)
+	if year := t.In(z.location).Year(); year < EarliestYear || year > latestYear {
+		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to %d", EarliestYear, latestYear)
 	}
 	slot, ok := z.SlotOf(t)
 	if !ok {

@@ -107,7 +107,7 @@ func (m *machine) eachFileRow(rt *rapid.T, note func(meter.Reading)) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		rows, err := archive.NewCSVReader(file, m.zone)
+		rows, err := meter.NewCSVReader(file, m.zone)
 		for err == nil {
 			var r meter.Row
 			if r, err = rows.Next(); err == nil {

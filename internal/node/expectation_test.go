@@ -11,7 +11,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/closing"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
@@ -233,7 +232,7 @@ func isComplete(l *node.Node, disk vfs.FS, zone *meter.Zone, info closing.Archiv
 		return err
 	}
 	defer f.Close()
-	rows, err := archive.NewCSVReader(f, zone)
+	rows, err := meter.NewCSVReader(f, zone)
 	if err != nil {
 		return err
 	}

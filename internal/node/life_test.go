@@ -216,7 +216,7 @@ func (c *life) monthly(month meter.Month) {
 
 // restore puts a file of the Python original into the archive and has it read.
 func (c *life) restore(day meter.Day) {
-	content := archive.Header + "\n"
+	content := meter.RowHeader + "\n"
 	var facts []fact
 	for n := range meter.Slot(4) {
 		slot := c.zone.DayStart(day) + n

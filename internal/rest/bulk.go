@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"meterledger/api"
-	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
@@ -58,7 +57,7 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 	case "application/x-ndjson":
 		return newNDJSONRows(body, a.zone), nil
 	case "text/csv":
-		rows, err := archive.NewCSVReader(body, a.zone)
+		rows, err := meter.NewCSVReader(body, a.zone)
 		return rows, unreadable(err)
 	}
 	return nil, unsupported("readings are taken as application/json, application/x-ndjson or text/csv")
@@ -113,7 +112,7 @@ func unreadable(err error) error {
 	switch {
 	case err == nil, errors.As(err, &told):
 		return err
-	case errors.Is(err, archive.ErrSyntax):
+	case errors.Is(err, meter.ErrRowSyntax):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "%v", err)
 	}
 	return unreadableFrom(1, err, "")
@@ -122,8 +121,8 @@ func unreadable(err error) error {
 // unreadableFrom words the error of a body that cannot be read from a row on.
 func unreadableFrom(row int, cause error, counted string) error {
 	switch {
-	case errors.Is(cause, archive.ErrRowTooLong):
-		return tooLarge("row %d is longer than the %d bytes that a row may have%s", row, archive.RowBytesMax, counted)
+	case errors.Is(cause, meter.ErrRowTooLong):
+		return tooLarge("row %d is longer than the %d bytes that a row may have%s", row, meter.RowBytesMax, counted)
 	case errors.Is(cause, errUnpackedTooLarge):
 		return tooLarge("row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
 	case errors.Is(cause, httpkit.ErrSlowBody):
@@ -131,7 +130,7 @@ func unreadableFrom(row int, cause error, counted string) error {
 			Kind: meter.KindTimeout, Code: meter.CodeRequestTimeout,
 			Detail: fmt.Sprintf("the body came to a halt in row %d%s", row, counted),
 		}
-	case errors.Is(cause, archive.ErrSyntax), errors.Is(cause, errPacked):
+	case errors.Is(cause, meter.ErrRowSyntax), errors.Is(cause, errPacked):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "row %d: %v%s", row, cause, counted)
 	}
 	return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off in row %d%s", row, counted)

@@ -1,13 +1,13 @@
 package rest
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
-	"meterledger/internal/archive"
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -43,7 +43,7 @@ func (j *jsonRows) Next() (meter.Row, error) {
 	var element json.RawMessage
 	if err := j.in.Decode(&element); err != nil {
 		if isJSONSyntax(err) {
-			return meter.Row{}, fmt.Errorf("%w: %v", archive.ErrSyntax, err)
+			return meter.Row{}, fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
 		}
 		return meter.Row{}, j.cut(err)
 	}
@@ -63,14 +63,14 @@ func (j *jsonRows) end() error {
 	j.row++
 	switch {
 	case err == nil:
-		return fmt.Errorf("%w: something follows the array", archive.ErrSyntax)
+		return fmt.Errorf("%w: something follows the array", meter.ErrRowSyntax)
 	case isJSONSyntax(err):
-		return fmt.Errorf("%w: %v", archive.ErrSyntax, err)
+		return fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
 	}
 	return j.cut(err)
 }
 
-// cut words the end of the body where the array had not ended.
+// cut words the end of a body whose array had not ended.
 func (j *jsonRows) cut(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -90,45 +90,51 @@ type rowLimit struct {
 	left int
 }
 
-func (l *rowLimit) nextRow() { l.left = 4 * archive.RowBytesMax }
+func (l *rowLimit) nextRow() { l.left = 4 * meter.RowBytesMax }
 
 func (l *rowLimit) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, archive.ErrRowTooLong
+		return 0, meter.ErrRowTooLong
 	}
 	n, err := l.in.Read(p[:min(len(p), l.left)])
 	l.left -= n
 	return n, err
 }
 
-// jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…}, by the rules for the
-// parameters of a single reading. What is not so breaks the row, not the batch.
-type jsonRowParser struct {
-	zone  *meter.Zone
-	plain *meter.RowParser
+// readBytes is how much of a body is read together.
+const readBytes = 256 << 10
+
+// ndjsonRows reads one JSON object a line. Empty lines are passed over.
+type ndjsonRows struct {
+	lines *bufio.Reader
+	rows  jsonRowParser
+	row   int
 }
 
-func newJSONRowParser(zone *meter.Zone) jsonRowParser {
-	return jsonRowParser{zone, meter.NewRowParser(zone)}
+func newNDJSONRows(r io.Reader, zone *meter.Zone) *ndjsonRows {
+	return &ndjsonRows{lines: bufio.NewReaderSize(r, readBytes), rows: newJSONRowParser(zone)}
 }
 
-func (p jsonRowParser) parse(object []byte) (meter.Row, error) {
-	if row, ok := p.parsePlain(object); ok {
-		return row, nil
-	}
-	var q readingRequest
-	if err := httpkit.BindJSON(object, p.zone, &q); err != nil {
-		return meter.Row{}, err
-	}
-	return q.reading().Row(), nil
-}
+func (n *ndjsonRows) Row() int { return n.row }
 
-// parsePlain reads an object that is written the plain way, and reports false for
-// all others, wrong or not.
-func (p jsonRowParser) parsePlain(object []byte) (meter.Row, bool) {
-	o, ok := scanPlainObject(object)
-	if !ok {
-		return meter.Row{}, false
+func (n *ndjsonRows) Next() (meter.Row, error) {
+	for {
+		line, err := n.lines.ReadSlice('\n')
+		if tooLong := len(line) > meter.RowBytesMax; tooLong {
+			n.row++
+			return meter.Row{}, meter.ErrRowTooLong
+		}
+		last := errors.Is(err, io.EOF)
+		if line = bytes.TrimSpace(line); len(line) == 0 && last {
+			return meter.Row{}, io.EOF
+		}
+		if len(line) == 0 && err == nil {
+			continue
+		}
+		n.row++
+		if err != nil && !last {
+			return meter.Row{}, err
+		}
+		return n.rows.parse(line)
 	}
-	return p.plain.Plain(o.meterID, o.timestamp, o.reading)
 }

@@ -45,5 +45,5 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 			"%d exports are under way, and no more are run at a time", exportsMax)
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s.csv", period))
-	return a.stream(w, r, func(out *rowWriter) error { return a.reader.Export(r.Context(), window, out.rows) })
+	return a.streamCSV(w, r, func(s *rowStream) error { return a.reader.Export(r.Context(), window, s.add) })
 }

@@ -20,12 +20,12 @@ func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q
 	if err != nil {
 		return err
 	}
-	return a.stream(w, r, func(out *rowWriter) error {
+	return a.streamCSV(w, r, func(s *rowStream) error {
 		for points, err := range months {
 			if err != nil {
 				return err
 			}
-			if err := out.rows(id, points); err != nil {
+			if err := s.add(id, points); err != nil {
 				return err
 			}
 		}

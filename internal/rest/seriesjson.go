@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -26,25 +27,18 @@ var pageChunks = sync.Pool{New: func() any {
 // does by reflection, because a page has up to 25,000 buckets of nine fields; a test
 // holds the two against each other.
 type pageWriter struct {
-	w      http.ResponseWriter
-	stamps *meter.Stamps
-	opener byte   // what stands before the next bucket
-	b      []byte // with room for another bucket
-	begun  bool   // a part of the page was sent
-}
-
-// edge is an end of a bucket as it is written.
-type edge struct {
-	short           bool   // its texts and milli hold all of it
-	milli           uint64 // the register, in Wh
-	stamp, register meter.Text
+	w        http.ResponseWriter
+	calendar meter.Calendar
+	opener   byte   // what stands before the next bucket
+	b        []byte // with room for another bucket
+	begun    bool   // a part of the page was sent
 }
 
 // writePage answers with a page. A small one is sent in one piece, with its length.
 func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval query.Interval, page *query.Page, next string) {
 	room := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(room)
-	p := pageWriter{w: w, stamps: meter.NewStamps(zone), opener: '['}
+	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '['}
 	p.b = appendPageHead((*room)[:0], id, interval, page.Count(), next)
 	if !p.buckets(page) {
 		return // the caller has gone; nobody is left to tell
@@ -62,12 +56,14 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval qu
 
 // buckets writes all buckets of a page, and reports whether they could be sent.
 func (p *pageWriter) buckets(page *query.Page) bool {
-	if run := page.Run(); run != nil {
-		return p.run(run)
+	if points := page.Run(); points != nil {
+		return p.run(points)
 	}
+	var from, to edge
 	for bucket := range page.Buckets() {
-		p.bucket(bucket)
-		if len(p.b) >= pageChunkBytes && !p.send() {
+		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
+		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
+		if !p.bucket(&from, &to, endingOf(bucket)) {
 			return false
 		}
 	}
@@ -75,18 +71,47 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 }
 
 // run writes the half hours between readings of which none is missing, as buckets does.
+// Neighbours share an edge, which is looked at once.
 func (p *pageWriter) run(points []meter.Point) bool {
 	var edges [2]edge
-	p.look(&points[0], &edges[0])
+	received := query.Boundary{Source: query.Received}
+	rest := endingOf(&query.Bucket{Start: received, End: received, Complete: true})
+	p.look(points[0].Slot, points[0].Register, query.Received, &edges[0])
 	for i := range points[1:] {
 		from, to := &edges[i%2], &edges[1-i%2]
-		p.look(&points[i+1], to)
-		p.complete(&points[i], &points[i+1], from, to)
-		if len(p.b) >= pageChunkBytes && !p.send() {
+		p.look(points[i+1].Slot, points[i+1].Register, query.Received, to)
+		if !p.bucket(from, to, rest) {
 			return false
 		}
 	}
 	return true
+}
+
+// bucket writes a bucket, and reports false when the caller has gone.
+func (p *pageWriter) bucket(from, to *edge, rest *ending) bool {
+	b := (*[bucketBytesMax]byte)(p.b[len(p.b) : len(p.b)+bucketBytesMax])
+	*(*[len(textStart)]byte)(b[:]) = bytesStart
+	b[0], p.opener = p.opener, ','
+	at := len(textStart) + from.stamp.Put(b[len(textStart):])
+	*(*[len(textEnd)]byte)(b[at:]) = bytesEnd
+	at += len(textEnd)
+	at += to.stamp.Put(b[at:])
+	*(*[len(textRegister)]byte)(b[at:]) = bytesRegister
+	at += len(textRegister)
+	at += from.text.Put(b[at:])
+	*(*[len(bytesLater)]byte)(b[at:]) = bytesLater
+	at += len(textLater)
+	at += to.text.Put(b[at:])
+	*(*[len(bytesConsumption)]byte)(b[at:]) = bytesConsumption
+	at += len(textConsumption)
+	if from.few && to.few && from.milli <= to.milli {
+		at += meter.MilliText(to.milli - from.milli).Put(b[at:])
+	} else {
+		at += consumption(from, to).Put(b[at:])
+	}
+	*(*[len(rest.text)]byte)(b[at:]) = rest.text
+	p.b = p.b[:len(p.b)+at+rest.length]
+	return len(p.b) < pageChunkBytes || p.send()
 }
 
 // send sends what has been written. It reports false when the caller has gone.
@@ -115,113 +140,86 @@ func appendPageHead(b []byte, id meter.ID, interval query.Interval, count int, n
 	return append(b, `","results":`...)
 }
 
-// What stands between the texts of a complete bucket, with room behind it that is
-// written over by what follows: an array of a fixed size is written in a few moves.
-var (
-	rowStart       = [32]byte([]byte(`,{"interval_start":"            `))
-	rowEnd         = [32]byte([]byte(`","interval_end":"              `))
-	rowRegister    = [32]byte([]byte(`","start_reading":              `))
-	rowLater       = [16]byte([]byte(`,"end_reading": `))
-	rowConsumption = [16]byte([]byte(`,"consumption": `))
-	rowRest        = [80]byte([]byte(`,"complete":true,"clipped":false,"estimated":false,"missing":null}              `))
-)
+// edge is an end of a bucket as it is written.
+type edge struct {
+	stamp, text meter.Text
+	register    meter.KWh
+	milli       uint64 // the register in Wh
+	known, few  bool   // few: it is known, and milli is all of it
+}
 
-// Where they stand, and how long the later ones are.
-const (
-	rowStampBytes       = len("2026-11-23T10:30:00")
-	rowStartAt          = len(`,{"interval_start":"`)
-	rowEndAt            = rowStartAt + rowStampBytes + len(`","interval_end":"`)
-	rowRegisterAt       = rowEndAt + rowStampBytes + len(`","start_reading":`)
-	rowLaterBytes       = len(`,"end_reading":`)
-	rowConsumptionBytes = len(`,"consumption":`)
-	rowRestBytes        = len(`,"complete":true,"clipped":false,"estimated":false,"missing":null}`)
-)
+var null = meter.NewText("null")
 
 // look makes what is written of one end of a bucket.
-func (p *pageWriter) look(at *meter.Point, e *edge) {
-	var plain, few bool
-	if e.stamp, plain = p.stamps.Text(at.Slot); !plain && p.stamps.Turn(at.Slot) {
-		e.stamp, plain = p.stamps.Text(at.Slot)
+func (p *pageWriter) look(slot meter.Slot, register meter.KWh, source query.Source, e *edge) {
+	var near bool
+	if e.stamp, near = p.calendar.Text(slot); !near {
+		e.stamp = p.calendar.TurnTo(slot)
 	}
-	e.milli, few = at.Register.Milli()
-	e.register = meter.MilliText(e.milli)
-	e.short = plain && few
+	e.register, e.known = register, source != query.Missing
+	e.milli, e.few = register.Milli()
+	switch e.few = e.few && e.known; {
+	case e.few:
+		e.text = meter.MilliText(e.milli)
+	case e.known:
+		e.text = register.Text()
+	default:
+		e.text = null
+	}
 }
 
-// complete writes a bucket all of which was received, as nearly all are, from its
-// readings at both ends.
-func (p *pageWriter) complete(start, end *meter.Point, from, to *edge) {
-	if !from.short || !to.short || from.milli > to.milli {
-		p.longhand(&query.Bucket{
-			Window: meter.Window{From: start.Slot, To: end.Slot}, Complete: true,
-			Start: query.Boundary{Register: start.Register, Source: query.Received},
-			End:   query.Boundary{Register: end.Register, Source: query.Received},
-		})
-		return
+// consumption returns what was used between two ends that are not both few.
+func consumption(from, to *edge) meter.Text {
+	if !from.known || !to.known {
+		return null
 	}
-	b := (*[bucketBytesMax]byte)(p.b[len(p.b) : len(p.b)+bucketBytesMax])
-	*(*[len(rowStart)]byte)(b[:]) = rowStart
-	b[0], p.opener = p.opener, ','
-	from.stamp.Put(b[rowStartAt:])
-	*(*[len(rowEnd)]byte)(b[rowStartAt+rowStampBytes:]) = rowEnd
-	to.stamp.Put(b[rowEndAt:])
-	*(*[len(rowRegister)]byte)(b[rowEndAt+rowStampBytes:]) = rowRegister
-	at := rowRegisterAt
-	at += from.register.Put(b[at:])
-	*(*[len(rowLater)]byte)(b[at:]) = rowLater
-	at += rowLaterBytes
-	at += to.register.Put(b[at:])
-	*(*[len(rowConsumption)]byte)(b[at:]) = rowConsumption
-	at += rowConsumptionBytes
-	at += meter.MilliText(to.milli - from.milli).Put(b[at:])
-	*(*[len(rowRest)]byte)(b[at:]) = rowRest
-	p.b = p.b[:len(p.b)+at+rowRestBytes]
+	return meter.NewText(to.register.Sub(from.register).String())
 }
 
-// bucket writes a bucket.
-func (p *pageWriter) bucket(bucket *query.Bucket) {
-	if !bucket.Complete || bucket.Clipped {
-		p.longhand(bucket)
-		return
-	}
-	start := meter.Point{Slot: bucket.Window.From, Register: bucket.Start.Register}
-	end := meter.Point{Slot: bucket.Window.To, Register: bucket.End.Register}
-	var from, to edge
-	p.look(&start, &from)
-	p.look(&end, &to)
-	p.complete(&start, &end, &from, &to)
+// Constant text between a bucket's values; as arrays, which are copied in a few moves.
+const (
+	textStart       = `,{"interval_start":"`
+	textEnd         = `","interval_end":"`
+	textRegister    = `","start_reading":`
+	textLater       = `,"end_reading":`
+	textConsumption = `,"consumption":`
+)
+
+var (
+	bytesStart       = [len(textStart)]byte([]byte(textStart))
+	bytesEnd         = [len(textEnd)]byte([]byte(textEnd))
+	bytesRegister    = [len(textRegister)]byte([]byte(textRegister))
+	bytesLater       = [16]byte([]byte(textLater + " "))
+	bytesConsumption = [16]byte([]byte(textConsumption + " "))
+)
+
+// ending is what stands behind a bucket's values, padded to a fixed size so that a copy is
+// a few moves; the padding is overwritten.
+type ending struct {
+	text   [80]byte
+	length int
 }
 
-// longhand writes a bucket of any sort.
-func (p *pageWriter) longhand(bucket *query.Bucket) {
-	b := append(append(p.b, p.opener), `{"interval_start":"`...)
-	p.opener = ','
-	b = p.stamps.Append(b, bucket.Window.From)
-	b = append(b, `","interval_end":"`...)
-	b = p.stamps.Append(b, bucket.Window.To)
-	b = append(b, `","start_reading":`...)
-	b = appendRegister(b, bucket.Start)
-	b = append(b, `,"end_reading":`...)
-	b = appendRegister(b, bucket.End)
-	b = append(b, `,"consumption":`...)
-	if bucket.Known() {
-		b = append(b, bucket.End.Register.Sub(bucket.Start.Register).String()...)
-	} else {
-		b = append(b, "null"...)
+// endings are those of all sorts of buckets, in the order of endingOf.
+var endings = func() (all [36]ending) {
+	for i := range all {
+		b := query.Bucket{Complete: i&1 > 0, Clipped: i&2 > 0}
+		b.Start.Source, b.End.Source = query.Source(i/4%3), query.Source(i/12)
+		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s}`,
+			b.Complete, b.Clipped, b.Estimated(), missing(b)))
 	}
-	b = strconv.AppendBool(append(b, `,"complete":`...), bucket.Complete)
-	b = strconv.AppendBool(append(b, `,"clipped":`...), bucket.Clipped)
-	b = strconv.AppendBool(append(b, `,"estimated":`...), bucket.Estimated())
-	b = append(b, `,"missing":`...)
-	b = append(b, missing(*bucket)...)
-	p.b = append(b, '}')
-}
+	return all
+}()
 
-func appendRegister(b []byte, boundary query.Boundary) []byte {
-	if boundary.Source == query.Missing {
-		return append(b, "null"...)
+func endingOf(b *query.Bucket) *ending {
+	i := 4*b.Start.Source + 12*b.End.Source
+	if b.Complete {
+		i |= 1
 	}
-	return boundary.Register.Append(b)
+	if b.Clipped {
+		i |= 2
+	}
+	return &endings[i]
 }
 
 // missing names the ends of a bucket whose registers were not received.

@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 
 	"meterledger/api"
-	"meterledger/internal/archive"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
@@ -82,7 +81,7 @@ func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteError(w, r, meter.UnknownMeter("?"))
 		return
 	}
-	fmt.Fprintln(w, archive.Header)
+	fmt.Fprintln(w, meter.RowHeader)
 	for slot, register := range held {
 		fmt.Fprintf(w, "%s,%s,%s\n", r.FormValue("meter_id"), f.zone.Stamp(slot), register)
 	}
@@ -141,7 +140,7 @@ func (f *fakeAPI) takeAll(r *http.Request) (v api.BatchResult) {
 
 // take takes one reading. Faults strike where it is the one of its request.
 func (f *fakeAPI) take(id, stamp, reading string, strike bool) error {
-	r, err := archive.ParseRow(f.zone, id, stamp, reading)
+	r, err := meter.ParseRow(f.zone, id, stamp, reading)
 	if err != nil {
 		f.t.Error(err)
 	}

@@ -1,4 +1,4 @@
-package archive
+package meter
 
 import (
 	"bufio"
@@ -9,41 +9,28 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"meterledger/internal/meter"
 )
 
-const (
-	// RowBytesMax is the most that a row may have, far above any that is right.
-	RowBytesMax = 64 << 10
-	// readBytes is how much of a text is read together.
-	readBytes = 256 << 10
-)
+// readBytes is how much of a text is read together.
+const readBytes = 256 << 10
 
 // CSVReader reads rows of meter_id,timestamp,reading that others wrote: in any
 // order, quoted or not, with blanks around the values, with \r\n, with a byte
 // order mark, with or without a last line break.
 //
-// A line of three plain values is read without allocating. All others go through
-// encoding/csv, which is given the text line by line and so never reads ahead.
+// A line of three values without quotes and blanks is read without allocating. All
+// others go through encoding/csv, which is given the text line by line and so never
+// reads ahead.
 type CSVReader struct {
 	lines *csvLines
 	csv   *csv.Reader
-	zone  *meter.Zone
-	plain *meter.RowParser
+	zone  *Zone
+	rows  RowParser
 	row   int
 }
 
-// Why a text cannot be read on.
-var (
-	// ErrSyntax says that a text is not of the right shape, from some row on.
-	ErrSyntax = errors.New("cannot be parsed")
-	// ErrRowTooLong says that a row has more than RowBytesMax.
-	ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes", RowBytesMax)
-)
-
 // NewCSVReader reads the header.
-func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
+func NewCSVReader(r io.Reader, zone *Zone) (*CSVReader, error) {
 	c := newCSVReader(r, zone)
 	if mark, _ := c.lines.in.Peek(3); string(mark) == "\ufeff" {
 		_, _ = c.lines.in.Discard(len(mark)) // cannot fail: they were peeked at
@@ -54,30 +41,30 @@ func NewCSVReader(r io.Reader, zone *meter.Zone) (*CSVReader, error) {
 		return nil, err
 	}
 	trim(header)
-	if !slices.Equal(header, strings.Split(Header, ",")) {
-		return nil, fmt.Errorf("%w: the first line must be %s", ErrSyntax, Header)
+	if !slices.Equal(header, strings.Split(RowHeader, ",")) {
+		return nil, fmt.Errorf("%w: the first line must be %s", ErrRowSyntax, RowHeader)
 	}
 	return c, nil
 }
 
-func newCSVReader(r io.Reader, zone *meter.Zone) *CSVReader {
+func newCSVReader(r io.Reader, zone *Zone) *CSVReader {
 	lines := &csvLines{in: bufio.NewReaderSize(r, readBytes)}
 	in := csv.NewReader(lines)
 	in.ReuseRecord = true
 	in.TrimLeadingSpace = true // a quote may follow a blank
-	return &CSVReader{lines: lines, csv: in, zone: zone, plain: meter.NewRowParser(zone)}
+	return &CSVReader{lines: lines, csv: in, zone: zone, rows: NewRowParser(zone)}
 }
 
 // Row returns the number of the row that was read last, from 1, the header not counted.
 func (c *CSVReader) Row() int { return c.row }
 
 // Next returns the next row, which is valid until the next call. A value that
-// breaks a rule is a *meter.Error, and the next row can still be read. So can it
-// after ErrSyntax and ErrRowTooLong, for whoever wants to go on. After the last row
+// breaks a rule is a *Error, and the next row can still be read. So can it
+// after ErrRowSyntax and ErrRowTooLong, for whoever wants to go on. After the last row
 // the error is io.EOF.
-func (c *CSVReader) Next() (meter.Row, error) {
-	if line := c.lines.next(); line != nil {
-		if row, ok := c.parsePlain(line); ok {
+func (c *CSVReader) Next() (Row, error) {
+	if id, timestamp, reading, ok := SplitRow(c.lines.next()); ok {
+		if row, err := c.rows.Row(id, timestamp, reading); err == nil {
 			c.lines.drop()
 			c.row++
 			return row, nil
@@ -86,50 +73,25 @@ func (c *CSVReader) Next() (meter.Row, error) {
 	return c.unusual()
 }
 
-// parsePlain reads a line of three plain values. Its timestamp is of one length, so only
-// one comma is searched for.
-func (c *CSVReader) parsePlain(line []byte) (meter.Row, bool) {
-	comma := bytes.IndexByte(line, ',')
-	second := comma + 1 + meter.PlainStampBytes
-	if comma < 0 || second >= len(line) || line[second] != ',' {
-		return meter.Row{}, false
-	}
-	return c.plain.Plain(line[:comma], line[comma+1:second], line[second+1:])
-}
-
 // unusual reads the next row as encoding/csv does, whatever it looks like.
-func (c *CSVReader) unusual() (meter.Row, error) {
+func (c *CSVReader) unusual() (Row, error) {
 	record, err := c.csv.Read()
 	if errors.Is(err, io.EOF) {
-		return meter.Row{}, io.EOF
+		return Row{}, io.EOF
 	}
 	c.row++
 	var syntax *csv.ParseError
 	switch {
 	case c.lines.skip:
-		return meter.Row{}, ErrRowTooLong
+		return Row{}, ErrRowTooLong
 	case errors.As(err, &syntax):
-		return meter.Row{}, fmt.Errorf("%w: %v", ErrSyntax, syntax.Err)
+		return Row{}, fmt.Errorf("%w: %v", ErrRowSyntax, syntax.Err)
 	case err != nil:
-		return meter.Row{}, err
+		return Row{}, err
 	}
 	trim(record)
 	r, err := ParseRow(c.zone, record[0], record[1], record[2])
 	return r.Row(), err
-}
-
-// ParseRow checks the three values of a row.
-func ParseRow(zone *meter.Zone, id, timestamp, reading string) (meter.Reading, error) {
-	var r meter.Reading
-	var err error
-	if r.Meter, err = meter.ParseID(id); err != nil {
-		return r, err
-	}
-	if r.Slot, err = zone.ParseSlot("timestamp", timestamp); err != nil {
-		return r, err
-	}
-	r.Register, err = meter.ParseReading("reading", reading)
-	return r, err
 }
 
 func trim(record []string) {
@@ -148,8 +110,8 @@ type csvLines struct {
 	skip   bool   // to the end of the line
 }
 
-// next looks at the next line, without its end, where it is whole and not too long.
-// It begins a row.
+// next looks at the next line, without its end, and begins a row. The line is empty if it
+// is not whole, or too long.
 func (l *csvLines) next() []byte {
 	l.handed = 0
 	if l.skip {

@@ -1,4 +1,4 @@
-package archive_test
+package meter_test
 
 import (
 	"bufio"
@@ -15,7 +15,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 )
 
@@ -35,7 +34,7 @@ func generalRows(z *meter.Zone, text string) []string {
 		}
 		return record, err
 	}
-	if header, _ := read(); !slices.Equal(header, strings.Split(archive.Header, ",")) {
+	if header, _ := read(); !slices.Equal(header, strings.Split(meter.RowHeader, ",")) {
 		return []string{"header"}
 	}
 	for rows := []string{}; ; {
@@ -45,11 +44,11 @@ func generalRows(z *meter.Zone, text string) []string {
 		case errors.Is(err, io.EOF):
 			return rows
 		case errors.As(err, &syntax):
-			rows = append(rows, fmt.Sprintf("%v: %v", archive.ErrSyntax, syntax.Err))
+			rows = append(rows, fmt.Sprintf("%v: %v", meter.ErrRowSyntax, syntax.Err))
 		case err != nil:
 			panic(err) // a string cannot fail otherwise
 		default:
-			rows = append(rows, written(archive.ParseRow(z, record[0], record[1], record[2])))
+			rows = append(rows, written(meter.ParseRow(z, record[0], record[1], record[2])))
 		}
 	}
 }
@@ -63,22 +62,22 @@ func written(r meter.Reading, err error) string {
 
 // rowsFrom writes down what CSVReader reads.
 func rowsFrom(t interface{ Fatalf(string, ...any) }, z *meter.Zone, in io.Reader) []string {
-	c, err := archive.NewCSVReader(in, z)
-	if errors.Is(err, archive.ErrSyntax) {
+	c, err := meter.NewCSVReader(in, z)
+	if errors.Is(err, meter.ErrRowSyntax) {
 		return []string{"header"}
 	}
 	if err != nil {
 		t.Fatalf("header: %v", err)
 	}
 	for rows := []string{}; ; {
-		row, err := c.Next()
+		next, err := c.Next()
 		if errors.Is(err, io.EOF) {
 			return rows
 		}
-		if errors.Is(err, archive.ErrSyntax) {
+		if errors.Is(err, meter.ErrRowSyntax) {
 			rows = append(rows, err.Error())
 		} else {
-			rows = append(rows, written(meter.Reading{Meter: meter.ID(row.Meter), Slot: row.Slot, Register: row.Register}, err))
+			rows = append(rows, written(meter.Reading{Meter: meter.ID(next.Meter), Slot: next.Slot, Register: next.Register}, err))
 		}
 		if c.Row() != len(rows) {
 			t.Fatalf("row %d is called %d", len(rows), c.Row())
@@ -111,19 +110,19 @@ func anyCSV() *rapid.Generator[string] {
 		"A,2026-11-01T00:00:00,1.5\r\r\n", "A,2026-11-01T24:00:00,1e1\n",
 	})
 	return rapid.Custom(func(t *rapid.T) string {
-		header := rapid.SampledFrom([]string{archive.Header + "\n", archive.Header + "\n", archive.Header + "\r\n", "\ufeff" + archive.Header + "\n", ""}).Draw(t, "header")
+		header := rapid.SampledFrom([]string{meter.RowHeader + "\n", meter.RowHeader + "\n", meter.RowHeader + "\r\n", "\ufeff" + meter.RowHeader + "\n", ""}).Draw(t, "header")
 		return header + strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "")
 	})
 }
 
 func TestRowsAreThoseOfTheGeneralReaderHoweverTheTextArrives(t *testing.T) {
-	z := singapore(t)
+	z := loadZone(t, "Asia/Singapore")
 	rapid.Check(t, func(t *rapid.T) { checkRows(t, z, anyCSV().Draw(t, "text")) })
 }
 
 func FuzzRowsAreThoseOfTheGeneralReader(f *testing.F) {
 	f.Add(good)
-	files, err := filepath.Glob("../ledger/testdata/format1/Archive/*.csv")
+	files, err := filepath.Glob("../node/testdata/format1/Archive/*.csv")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no archives to begin with: %v", err)
 	}
@@ -137,45 +136,45 @@ func FuzzRowsAreThoseOfTheGeneralReader(f *testing.F) {
 	for i := range 100 {
 		f.Add(anyCSV().Example(i))
 	}
-	z := singapore(f)
+	z := loadZone(f, "Asia/Singapore")
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) <= archive.RowBytesMax {
+		if len(text) <= meter.RowBytesMax {
 			checkRows(t, z, text)
 		}
 	})
 }
 
 func TestARowThatIsTooLongIsRefusedAndTheNextIsRead(t *testing.T) {
-	z := singapore(t)
-	long := strings.Repeat("x", archive.RowBytesMax)
-	for name, row := range map[string]string{
+	z := loadZone(t, "Asia/Singapore")
+	long := strings.Repeat("x", meter.RowBytesMax)
+	for name, line := range map[string]string{
 		"plain":             long + ",2026-11-01T00:00:00,1\n",
 		"longer than reads": strings.Repeat(long, 20) + "\n",
 		"quoted":            "\"" + long + "\",2026-11-01T00:00:00,1\n",
-		"over many lines":   "\"" + strings.Repeat("x\n", archive.RowBytesMax/2) + "\n",
+		"over many lines":   "\"" + strings.Repeat("x\n", meter.RowBytesMax/2) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := archive.NewCSVReader(strings.NewReader(archive.Header+"\n"+row+"A,2026-11-01T00:00:00,1.5\n"), z)
+			c, err := meter.NewCSVReader(strings.NewReader(meter.RowHeader+"\n"+line+"A,2026-11-01T00:00:00,1.5\n"), z)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.Next(); !errors.Is(err, archive.ErrRowTooLong) {
+			if _, err := c.Next(); !errors.Is(err, meter.ErrRowTooLong) {
 				t.Fatalf("error %v", err)
 			}
-			if row, err := c.Next(); err != nil || string(row.Meter) != "A" || c.Row() != 2 {
-				t.Errorf("the next row is %d, %s: %v", c.Row(), row.Meter, err)
+			if next, err := c.Next(); err != nil || string(next.Meter) != "A" || c.Row() != 2 {
+				t.Errorf("the next row is %d, %s: %v", c.Row(), next.Meter, err)
 			}
 		})
 	}
-	if _, err := archive.NewCSVReader(strings.NewReader(long+long), z); !errors.Is(err, archive.ErrRowTooLong) {
+	if _, err := meter.NewCSVReader(strings.NewReader(long+long), z); !errors.Is(err, meter.ErrRowTooLong) {
 		t.Errorf("in the header: error %v", err)
 	}
 }
 
 func TestPlainTextIsReadWithoutAllocatingARow(t *testing.T) {
-	z := singapore(t)
+	z := loadZone(t, "Asia/Singapore")
 	const rows = 10_000
-	text := archive.Header + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
+	text := meter.RowHeader + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
 	allocated := testing.AllocsPerRun(3, func() {
 		if n := readRows(t, z, text); n != rows {
 			t.Fatalf("%d rows", n)
@@ -188,7 +187,7 @@ func TestPlainTextIsReadWithoutAllocatingARow(t *testing.T) {
 
 func readRows(t testing.TB, z *meter.Zone, text string) (rows int) {
 	t.Helper()
-	c, err := archive.NewCSVReader(strings.NewReader(text), z)
+	c, err := meter.NewCSVReader(strings.NewReader(text), z)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,9 +201,9 @@ func readRows(t testing.TB, z *meter.Zone, text string) (rows int) {
 }
 
 func BenchmarkCSVReader(b *testing.B) {
-	z := singapore(b)
+	z := loadZone(b, "Asia/Singapore")
 	const rows = 100_000
-	text := archive.Header + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
+	text := meter.RowHeader + "\n" + strings.Repeat("SG-1000007,2026-11-01T00:30:00,61234.567\n", rows)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {

@@ -1,4 +1,4 @@
-package archive_test
+package meter_test
 
 import (
 	"errors"
@@ -8,15 +8,17 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 )
+
+// good is a file as the archives have it.
+const good = meter.RowHeader + "\nA,2026-11-01T00:00:00,1\nA,2026-11-01T00:30:00,2\nB,2026-11-01T00:00:00,3\n"
 
 // rowsOf reads a text to its end and writes down each row, or its error code.
 func rowsOf(t testing.TB, text string) (rows []string, err error) {
 	t.Helper()
-	z := singapore(t)
-	in, err := archive.NewCSVReader(strings.NewReader(text), z)
+	z := loadZone(t, "Asia/Singapore")
+	in, err := meter.NewCSVReader(strings.NewReader(text), z)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +27,7 @@ func rowsOf(t testing.TB, text string) (rows []string, err error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return rows, nil
-		case errors.Is(err, archive.ErrSyntax):
+		case errors.Is(err, meter.ErrRowSyntax):
 			rows = append(rows, fmt.Sprintf("%d: syntax", in.Row()))
 		case err != nil:
 			rows = append(rows, fmt.Sprintf("%d: %s", in.Row(), meter.CodeOf(err)))
@@ -36,19 +38,19 @@ func rowsOf(t testing.TB, text string) (rows []string, err error) {
 }
 
 func TestForeignRowsAreTakenHoweverTheyAreWritten(t *testing.T) {
-	const row = "A,2026-11-01T00:00:00,1.5"
+	const line = "A,2026-11-01T00:00:00,1.5"
 	for name, text := range map[string]string{
-		"plain":                        archive.Header + "\n" + row + "\n",
-		"without a last line break":    archive.Header + "\n" + row,
-		"with a byte order mark":       "\ufeff" + archive.Header + "\n" + row + "\n",
-		"of another system":            archive.Header + "\r\n" + row + "\r\n",
+		"plain":                        meter.RowHeader + "\n" + line + "\n",
+		"without a last line break":    meter.RowHeader + "\n" + line,
+		"with a byte order mark":       "\ufeff" + meter.RowHeader + "\n" + line + "\n",
+		"of another system":            meter.RowHeader + "\r\n" + line + "\r\n",
 		"quoted":                       "\"meter_id\",\"timestamp\",\"reading\"\n\"A\",\"2026-11-01T00:00:00\",\"1.5\"\n",
 		"with a mark and quotes":       "\ufeff\"meter_id\",timestamp,reading\n\"A\",2026-11-01T00:00:00,1.5\n",
 		"with blanks around":           " meter_id , timestamp,reading \n A ,\t2026-11-01T00:00:00\t, 1.5 \n",
-		"with blanks inside quotes":    archive.Header + "\n\" A \",\" 2026-11-01T00:00:00 \",\" 1.5 \"\n",
-		"with empty lines":             "\n" + archive.Header + "\n\n" + row + "\n\n",
-		"with the original's blank":    archive.Header + "\nA,2026-11-01 00:00:00,1.5\n",
-		"with another way to write it": archive.Header + "\nA,2026-10-31T16:00Z,15e-1\n",
+		"with blanks inside quotes":    meter.RowHeader + "\n\" A \",\" 2026-11-01T00:00:00 \",\" 1.5 \"\n",
+		"with empty lines":             "\n" + meter.RowHeader + "\n\n" + line + "\n\n",
+		"with the original's blank":    meter.RowHeader + "\nA,2026-11-01 00:00:00,1.5\n",
+		"with another way to write it": meter.RowHeader + "\nA,2026-10-31T16:00Z,15e-1\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := rowsOf(t, text)
@@ -60,7 +62,7 @@ func TestForeignRowsAreTakenHoweverTheyAreWritten(t *testing.T) {
 }
 
 func TestAQuoteMayFollowABlank(t *testing.T) {
-	rows, err := rowsOf(t, archive.Header+"\n\"A\", \"2026-11-01T00:00:00\", \"1.5\"\n")
+	rows, err := rowsOf(t, meter.RowHeader+"\n\"A\", \"2026-11-01T00:00:00\", \"1.5\"\n")
 	if err != nil || len(rows) != 1 || rows[0] != "1: A 2026-11-01T00:00:00 1.5" {
 		t.Errorf("read %q, %v", rows, err)
 	}
@@ -70,16 +72,16 @@ func TestATextWithoutTheHeaderIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "\n", "\ufeff", "\xef\xbb", "A,2026-11-01T00:00:00,1.5\n", "meter_id,timestamp\n", "meter_id,timestamp,reading,more\n",
 		"timestamp,meter_id,reading\n", "Meter_ID,timestamp,reading\n", "meter_id;timestamp;reading\n", "\"meter_id,timestamp,reading\n",
-		"mete\"r_id,timestamp,reading\n", "\x00", "[]", "{\"meter_id\":\"A\"}", "\ufeff\ufeff" + archive.Header + "\n",
+		"mete\"r_id,timestamp,reading\n", "\x00", "[]", "{\"meter_id\":\"A\"}", "\ufeff\ufeff" + meter.RowHeader + "\n",
 	} {
-		if rows, err := rowsOf(t, text); !errors.Is(err, archive.ErrSyntax) {
+		if rows, err := rowsOf(t, text); !errors.Is(err, meter.ErrRowSyntax) {
 			t.Errorf("%q: read %q, error %v", text, rows, err)
 		}
 	}
 }
 
 func TestReadingGoesOnAfterABadRow(t *testing.T) {
-	text := archive.Header + `
+	text := meter.RowHeader + `
 A,2026-11-01T00:00:00,1
 too,few
 A,2026-11-01T00:30:00,2
@@ -119,11 +121,11 @@ A,2026-11-01T02:30:00,6
 
 func TestAReadErrorIsNotTheEndOfTheFile(t *testing.T) {
 	reason := errors.New("connection reset")
-	z := singapore(t)
-	if _, err := archive.NewCSVReader(iotest.ErrReader(reason), z); !errors.Is(err, reason) {
+	z := loadZone(t, "Asia/Singapore")
+	if _, err := meter.NewCSVReader(iotest.ErrReader(reason), z); !errors.Is(err, reason) {
 		t.Errorf("in the header: error %v", err)
 	}
-	in, err := archive.NewCSVReader(io.MultiReader(strings.NewReader(good), iotest.ErrReader(reason)), z)
+	in, err := meter.NewCSVReader(io.MultiReader(strings.NewReader(good), iotest.ErrReader(reason)), z)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,16 +141,16 @@ func TestAReadErrorIsNotTheEndOfTheFile(t *testing.T) {
 
 func FuzzCSVReader(f *testing.F) {
 	for _, seed := range []string{
-		good, "", archive.Header, "\ufeff" + good, strings.ReplaceAll(good, "\n", "\r\n"), archive.Header + "\n\"A\",\"2026-11-01T00:00:00\",\"1\"",
-		archive.Header + "\na,b\n" + good[len(archive.Header)+1:], archive.Header + "\n\"", archive.Header + "\nA,\"2026\n-11\",1\n", good + "\x00\xff,\"\r",
+		good, "", meter.RowHeader, "\ufeff" + good, strings.ReplaceAll(good, "\n", "\r\n"), meter.RowHeader + "\n\"A\",\"2026-11-01T00:00:00\",\"1\"",
+		meter.RowHeader + "\na,b\n" + good[len(meter.RowHeader)+1:], meter.RowHeader + "\n\"", meter.RowHeader + "\nA,\"2026\n-11\",1\n", good + "\x00\xff,\"\r",
 	} {
 		f.Add(seed)
 	}
-	z := singapore(f)
+	z := loadZone(f, "Asia/Singapore")
 	f.Fuzz(func(t *testing.T, text string) {
-		in, err := archive.NewCSVReader(strings.NewReader(text), z)
+		in, err := meter.NewCSVReader(strings.NewReader(text), z)
 		if err != nil {
-			if !errors.Is(err, archive.ErrSyntax) {
+			if !errors.Is(err, meter.ErrRowSyntax) {
 				t.Fatalf("error %v", err)
 			}
 			return
@@ -165,11 +167,11 @@ func FuzzCSVReader(f *testing.F) {
 				t.Fatal("more rows than bytes")
 			}
 			var e *meter.Error
-			if err != nil && !errors.Is(err, archive.ErrSyntax) && !errors.As(err, &e) {
+			if err != nil && !errors.Is(err, meter.ErrRowSyntax) && !errors.As(err, &e) {
 				t.Fatalf("row %d: error %v", n, err)
 			}
 			if err == nil {
-				if again, err := archive.ParseRow(z, string(r.Meter), z.Stamp(r.Slot), r.Register.String()); err != nil || again.Meter != meter.ID(r.Meter) || again.Slot != r.Slot || again.Register != r.Register {
+				if again, err := meter.ParseRow(z, string(r.Meter), z.Stamp(r.Slot), r.Register.String()); err != nil || again.Meter != meter.ID(r.Meter) || again.Slot != r.Slot || again.Register != r.Register {
 					t.Fatalf("row %d: %v is read back as %v, %v", n, r, again, err)
 				}
 			}

@@ -14,10 +14,10 @@ func TestStampsAreWrittenAsTheZoneWritesThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			slots := slotsOfYears(t, z, 2000, 2099)
 			rapid.Check(t, func(t *rapid.T) {
-				stamps := meter.NewStamps(z)
+				calendar := meter.NewCalendar(z)
 				slot := slots.Draw(t, "first")
 				for _, step := range rapid.SliceOfN(rapid.IntRange(-100, 100), 1, 100).Draw(t, "steps") {
-					if got, want := string(stamps.Append(nil, slot)), z.Stamp(slot); got != want {
+					if got, want := string(calendar.Append(nil, slot)), z.Stamp(slot); got != want {
 						t.Fatalf("slot %d is written as %s, want %s", slot, got, want)
 					}
 					slot += meter.Slot(step)
@@ -34,9 +34,9 @@ func TestStampsOfEveryHalfHourOfYearsWithClockChanges(t *testing.T) {
 	} {
 		z := loadZone(t, name)
 		year := meter.Window{From: z.DayStart(meter.Day{Year: year, Month: 1, Day: 1}), To: z.DayStart(meter.Day{Year: year + 1, Month: 1, Day: 1})}
-		stamps := meter.NewStamps(z)
+		calendar := meter.NewCalendar(z)
 		for slot := year.From; slot <= year.To; slot++ {
-			if got, want := string(stamps.Append(nil, slot)), z.Stamp(slot); got != want {
+			if got, want := string(calendar.Append(nil, slot)), z.Stamp(slot); got != want {
 				t.Fatalf("%s: slot %d is written as %s, want %s", name, slot, got, want)
 			}
 		}

@@ -23,7 +23,8 @@ func loadSingapore(t testing.TB) *meter.Zone {
 // checkObject wants an object that is plain to be what the general way makes of it,
 // and reports whether it was taken for plain.
 func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object string) bool {
-	row, plain := newJSONRowParser(zone).parsePlain([]byte(object))
+	p := newJSONRowParser(zone)
+	got, plain := p.parsePlain([]byte(object))
 	if !plain {
 		return false
 	}
@@ -31,8 +32,8 @@ func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object
 	if err := httpkit.BindJSON([]byte(object), zone, &q); err != nil || !json.Valid([]byte(object)) {
 		t.Fatalf("%q is plain, but not JSON: %v", object, err)
 	}
-	if want := q.reading(); string(row.Meter) != string(want.Meter) || row.Slot != want.Slot || row.Register != want.Register {
-		t.Fatalf("%q is plain: %s %d %v, but should be %v", object, row.Meter, row.Slot, row.Register, want)
+	if want := q.reading(); string(got.Meter) != string(want.Meter) || got.Slot != want.Slot || got.Register != want.Register {
+		t.Fatalf("%q is plain: %s %d %v, but should be %v", object, got.Meter, got.Slot, got.Register, want)
 	}
 	return true
 }

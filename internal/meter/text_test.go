@@ -44,7 +44,7 @@ func TestRegistersAsMetersShowThemAreWrittenExactly(t *testing.T) {
 }
 
 func TestThousandthsAreWrittenAsTheirRegisterIs(t *testing.T) {
-	var room [24]byte
+	var room [32]byte
 	check := func(t interface {
 		Helper()
 		Errorf(format string, args ...any)

@@ -1,0 +1,119 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
+
+const (
+	// chunkBytes is how much of an answer is gathered before it is sent: some 700 rows.
+	chunkBytes = 32 << 10
+	// stalledMax is how long a caller may take nothing of an answer before it is cut off.
+	stalledMax = time.Minute
+)
+
+// errCallerGone says that the caller hung up, or takes nothing any more.
+var errCallerGone = errors.New("the caller took no more of the answer")
+
+// rowStream sends rows as CSV.
+type rowStream struct {
+	stream
+	rows meter.RowWriter
+}
+
+// streamCSV answers with the rows that write adds.
+func (a *app) streamCSV(w http.ResponseWriter, r *http.Request, write func(*rowStream) error) error {
+	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
+	s := &rowStream{stream: a.newStream(w, r), rows: meter.NewRowWriter(a.zone)}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	s.chunk = append(s.chunk, meter.RowHeader+"\n"...)
+	return s.end(write(s))
+}
+
+// add adds a meter's readings.
+func (s *rowStream) add(id meter.ID, points []meter.Point) error {
+	for _, p := range points {
+		s.chunk = s.rows.Append(s.chunk, id, p)
+		if len(s.chunk) >= chunkBytes {
+			if err := s.send(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stream answers a chunk at a time, as fast as the caller takes it, in memory that does
+// not grow with the answer. An error before the first chunk is answered as any; one
+// behind it breaks the connection, so that nobody takes a part for the whole.
+type stream struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	log    *slog.Logger
+	buffer *[]byte
+	chunk  []byte
+}
+
+func (a *app) newStream(w http.ResponseWriter, r *http.Request) stream {
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", httpkit.KeepNothing)
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	buffer := chunks.Get().(*[]byte)
+	return stream{w: w, r: r, log: a.log, buffer: buffer, chunk: (*buffer)[:0]}
+}
+
+var chunks = sync.Pool{New: func() any {
+	b := make([]byte, 0, chunkBytes+meter.WrittenRowBytesMax)
+	return &b
+}}
+
+// send hands the chunk to the caller. What has been sent cannot be taken back: from
+// then on an error breaks the connection.
+func (s *stream) send() error {
+	if err := s.r.Context().Err(); err != nil {
+		return errors.Join(errCallerGone, err)
+	}
+	connection := http.NewResponseController(s.w)
+	if err := connection.SetWriteDeadline(time.Now().Add(stalledMax)); err != nil {
+		return fmt.Errorf("limiting how long a chunk may take: %w", err)
+	}
+	_, err := s.w.Write(s.chunk)
+	if err == nil {
+		err = connection.Flush()
+	}
+	if err != nil {
+		return errors.Join(errCallerGone, err)
+	}
+	s.chunk = s.chunk[:0]
+	return nil
+}
+
+// end sends what is left, unless something failed, and gives the connection back as it was.
+func (s *stream) end(err error) error {
+	if err == nil {
+		err = s.send()
+	}
+	if errors.Is(err, errCallerGone) {
+		s.log.Debug("the caller went away", "path", s.r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
+	}
+	if err != nil {
+		return err
+	}
+	*s.buffer = s.chunk
+	chunks.Put(s.buffer)
+	if err := http.NewResponseController(s.w).SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("lifting the limit of the last chunk: %w", err)
+	}
+	return nil
+}
