@@ -310,7 +310,7 @@ func memory(b *bench) []line {
 
 // archiveMemory measures the most memory that archiving a month takes beyond what the store takes anyway.
 func archiveMemory(b *bench) []line {
-	got := b.goBenchmark("./internal/ledger", "BenchmarkArchivingMemory")
+	got := b.goBenchmark("./internal/node", "BenchmarkArchivingMemory")
 	return []line{{
 		What: fmt.Sprintf("memory beyond the store, archiving %s meters x %.0f half hours", caller.Grouped(int(got["meters"])), got["slots"]),
 		Ours: of(got["MiB-beyond"], "MiB"), aim: atMost(archiveMemoryMax, "MiB"),

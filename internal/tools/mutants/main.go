@@ -31,7 +31,7 @@ var table = []mutant{
 	{"snapshot-not-read-back", "./internal/snapshot"},
 	{"decrease-accepted", "./internal/store"},
 	{"late-reading-forgotten", "./internal/store"},
-	{"replaced-unannounced", "./internal/ledger"},
+	{"replaced-unannounced", "./internal/node"},
 }
 
 func main() { programs.Main("mutants", run) }
