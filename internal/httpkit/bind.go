@@ -19,14 +19,15 @@ import (
 //
 //	Meter  meter.ID   `param:"meter_id,required"`
 //	Period string     `param:"period" oneof:"today this_week custom"`
-//	Start  meter.Slot `param:"start" validate:"excluded_unless=Period custom"`
+//	Start  meter.Slot `param:"start" validate:"when=Period custom"`
 //
 // Its type is meter.ID, Slot, KWh, Day or Month, bool, a string of any name, an
 // encoding.TextUnmarshaler, or a pointer to one of them. It keeps its zero value if
 // it is not given. Timestamps without an offset are those of zone.
 //
-// The tag validate has the rules between fields, those of package validator, and
-// text, which is the domain's. A struct with rules has a method Check() error that
+// The tag validate has the rules between fields, those of package validator, when
+// (given if another field has a value, and only then) and text, which is the domain's.
+// A struct with rules has a method Check() error that
 // returns Check of it. They come last: the parameters are first collected, then parsed
 // in the order of the fields.
 //

@@ -27,7 +27,7 @@ type order struct {
 	Owner   string      `param:"owner_name" validate:"omitempty,text"`
 	Reading string      `param:"reading"`
 	Period  span        `param:"period" oneof:"today this_week custom"`
-	Start   string      `param:"start" validate:"required_if=Period custom"`
+	Start   string      `param:"start" validate:"when=Period custom"`
 	Date    meter.Day   `param:"date"`
 	Month   meter.Month `param:"month"`
 	Wait    *bool       `param:"wait"`
@@ -191,7 +191,7 @@ type visit struct {
 	Urgent      bool        `param:"urgent"`
 	Floor       *celsius    `param:"floor"`
 	Kind        span        `param:"kind" oneof:"read mend"`
-	Part        string      `param:"part" validate:"required_if=Kind mend,excluded_unless=Kind mend"`
+	Part        string      `param:"part" validate:"when=Kind mend"`
 	Day         meter.Day   `param:"day" validate:"required_without=Month,excluded_with=Month"`
 	Month       meter.Month `param:"month" validate:"excluded_if=Kind mend"`
 }

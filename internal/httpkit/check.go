@@ -23,11 +23,22 @@ var rules struct {
 func newRules() {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(paramOf)
-	text := func(f validator.FieldLevel) bool { return meter.ValidText(f.Field().String()) }
-	if err := v.RegisterValidation("text", text); err != nil {
-		panic("BUG: rule text: " + err.Error())
+	for name, holds := range map[string]validator.Func{
+		"text": func(f validator.FieldLevel) bool { return meter.ValidText(f.Field().String()) },
+		"when": when,
+	} {
+		if err := v.RegisterValidation(name, holds); err != nil {
+			panic(fmt.Sprintf("BUG: rule %s: %v", name, err))
+		}
 	}
 	rules.Validate = v
+}
+
+// when wants a field to be given if another has a value, and only then. It is
+// required_if and excluded_unless in one, which together cost a query ten allocations.
+func when(f validator.FieldLevel) bool {
+	name, value, _ := strings.Cut(f.Param(), " ")
+	return f.Field().IsZero() != (f.Parent().FieldByName(name).String() == value)
 }
 
 // paramOf returns the name of a field's parameter.
@@ -55,9 +66,10 @@ func sentence(broken validator.FieldError, request reflect.Type) error {
 	switch tag := broken.Tag(); tag {
 	case "text":
 		return invalid(name, "must be 1 to %d characters of valid UTF-8 without control characters", meter.TextLengthMax)
-	case "required_if":
-		return errMissing(name)
-	case "excluded_unless":
+	case "when":
+		if reflect.ValueOf(broken.Value()).IsZero() {
+			return errMissing(name)
+		}
 		return invalid(name, "only goes with %s", other(request, broken.Param()))
 	case "excluded_if", "excluded_with":
 		return invalid(name, "does not go with %s", other(request, broken.Param()))

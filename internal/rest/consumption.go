@@ -13,8 +13,8 @@ import (
 type consumptionRequest struct {
 	Meter   meter.ID         `param:"meter_id,required"`
 	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
-	Start   meter.Slot       `param:"start" validate:"required_if=Period custom,excluded_unless=Period custom"`
-	End     meter.Slot       `param:"end" validate:"required_if=Period custom,excluded_unless=Period custom"`
+	Start   meter.Slot       `param:"start" validate:"when=Period custom"`
+	End     meter.Slot       `param:"end" validate:"when=Period custom"`
 	Compare string           `param:"compare" oneof:"none previous"`
 }
 
