@@ -23,7 +23,7 @@ func WantRoutes(t testing.TB, server string, features map[string]string) {
 	if err != nil {
 		t.Fatalf("loading the OpenAPI document: %v", err)
 	}
-	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics())
+	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics(), httpkit.SwaggerUI())
 	unknown := maps.Clone(features)
 	for path, item := range doc.Paths.Map() {
 		if !standsOn(item, server) {

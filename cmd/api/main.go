@@ -49,7 +49,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
-	gate := httpkit.NewGate(log, metrics, func() string { return starting(replayed.Load()) })
+	gate := httpkit.NewGate(log, metrics, rest.SwaggerUI(), func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 

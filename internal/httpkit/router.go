@@ -55,14 +55,14 @@ func Answer[Q, A any](zone *meter.Zone, h func(context.Context, *Q) (A, error)) 
 // NewRouter returns a router with what all programs answer: /healthz, /metrics
 // and the docs pages. Every request is counted and logged, a panic becomes a
 // 500, and what is not routed becomes a problem. HEAD is answered as GET is.
-func NewRouter(log *slog.Logger, metrics *Metrics) chi.Router {
+func NewRouter(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(observe(log, metrics), limitPatience, headAsGet)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
 	r.Method(http.MethodGet, "/metrics", metrics)
-	MountDocs(r)
+	MountDocs(r, swaggerUI)
 	return r
 }
 
@@ -127,8 +127,8 @@ type Gate struct {
 
 // NewGate returns a closed gate. progress is one plain sentence on how far the
 // start has come; it is called by many goroutines at once.
-func NewGate(log *slog.Logger, metrics *Metrics, progress func() string) *Gate {
-	closed := NewRouter(log, metrics)
+func NewGate(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler, progress func() string) *Gate {
+	closed := NewRouter(log, metrics, swaggerUI)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
 	})

@@ -13,7 +13,7 @@ import (
 // Handler answers requests for runs and for the status, and what every program
 // of the suite answers.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
-	r := httpkit.NewRouter(s.log, metrics)
+	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, route.handler)
 	}

@@ -56,7 +56,7 @@ func NewHandler(o Options) http.Handler {
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
-	r := httpkit.NewRouter(o.Log, o.Metrics)
+	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
 	for _, route := range a.routes() {
 		h := route.handler
 		if route.pattern != readyPath {
