@@ -13,22 +13,16 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rules are those between fields. They are made once and never changed, so they are safe
-// for concurrent use.
-var rules struct {
-	once sync.Once
-	*validator.Validate
-}
-
-func newRules() {
+// rules is the validator of the rules between fields. It is safe for concurrent use.
+var rules = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(paramOf)
 	text := func(f validator.FieldLevel) bool { return meter.ValidText(f.Field().String()) }
 	if err := v.RegisterValidation("text", text); err != nil {
 		panic("BUG: rule text: " + err.Error())
 	}
-	rules.Validate = v
-}
+	return v
+})
 
 // paramOf returns the name of a field's parameter.
 func paramOf(f reflect.StructField) string {
@@ -38,8 +32,7 @@ func paramOf(f reflect.StructField) string {
 
 // Check returns the first rule that a request struct breaks, as a sentence.
 func Check(request any) error {
-	rules.once.Do(newRules)
-	err := rules.Struct(request)
+	err := rules().Struct(request)
 	if err == nil {
 		return nil
 	}
@@ -68,8 +61,8 @@ func sentence(broken validator.FieldError, request reflect.Type) error {
 	}
 }
 
-// other names the parameter that a rule between fields speaks of: period=custom for
-// "Period custom", month for "Month".
+// other names the parameter in the text of a rule: period=custom for "Period custom", month
+// for "Month".
 func other(request reflect.Type, rule string) string {
 	name, value, hasValue := strings.Cut(rule, " ")
 	field, _ := request.FieldByName(name)
@@ -79,11 +72,10 @@ func other(request reflect.Type, rule string) string {
 	return paramOf(field)
 }
 
-// quotedLengthMax is how many characters of a caller's text are shown back.
+// quotedLengthMax is how many characters of a caller's text a problem repeats.
 const quotedLengthMax = 40
 
-// quote makes a caller's text safe to show: in quotes, with what cannot be
-// printed escaped, and cut if it is long.
+// quote makes a caller's text safe to repeat: quoted, escaped, and cut if it is long.
 func quote(s string) string {
 	count := 0
 	for i := range s {
@@ -95,8 +87,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// showName returns the name of a parameter as it can be shown: as it is if it is a
-// short word, else quoted.
+// showName returns the name of a parameter, quoted unless it is a short word.
 func showName(name string) string {
 	if _, err := meter.ParseID(name); err == nil && len(name) <= quotedLengthMax {
 		return name
