@@ -35,7 +35,7 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,
 		}
 	}
-	// A bill costs less than a look at what it is made of, so it is its own state.
+	// Encoding a bill costs less than a fingerprint of its data.
 	encoded := httpkit.Encode(answer)
 	if !notModified(w, r, typeJSON, encoded) {
 		httpkit.WriteEncoded(w, http.StatusOK, encoded)
