@@ -60,7 +60,7 @@ func errEndsEarly() error {
 	return meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
 }
 
-// usage writes what a meter used in a period.
+// usage is the answer about what a meter used in a period.
 func (a *app) usage(id meter.ID, period string, c query.Consumption) api.Usage {
 	return api.Usage{
 		MeterID: id, Period: period,

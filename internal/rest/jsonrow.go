@@ -9,9 +9,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…}, by the rules for the
-// parameters of a single reading. What is not so breaks the row; what is no JSON breaks
-// the batch.
+// jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…} by the rules for the
+// parameters of a single reading. JSON that breaks them is the error of a row; anything
+// else ends the batch.
 type jsonRowParser struct {
 	zone *meter.Zone
 	rows meter.RowParser
@@ -35,11 +35,10 @@ func (p *jsonRowParser) parse(object []byte) (meter.Row, error) {
 	return q.reading().Row(), nil
 }
 
-// parsePlain reads an object that has the three names once each and no other, with
-// strings for values or, for the reading, digits. It does not look into the strings: in
-// values that are right there are no escapes. It reports false for all other objects,
-// wrong or not.
-func (p *jsonRowParser) parsePlain(object []byte) (meter.Row, bool) {
+// parsePlain reads an object that has exactly the three names, each once, with strings for
+// values or, for the reading, digits. Right values have no escapes, so it looks for none. ok
+// is false for all other objects, right or wrong.
+func (p *jsonRowParser) parsePlain(object []byte) (row meter.Row, ok bool) {
 	var name, id, timestamp, reading []byte
 	rest, opener := object, byte('{')
 	for range 3 {
@@ -62,8 +61,8 @@ func (p *jsonRowParser) parsePlain(object []byte) (meter.Row, bool) {
 	return row, err == nil
 }
 
-// after returns what stands behind a mark and the blanks around it, or nil if the mark is
-// not there.
+// after returns what follows a mark and the blanks around it, or nil if b does not begin
+// so.
 func after(b []byte, mark byte) []byte {
 	b = skipBlanks(b)
 	if len(b) == 0 || b[0] != mark {
@@ -79,7 +78,8 @@ func skipBlanks(b []byte) []byte {
 	return b
 }
 
-// quoted returns what stands between two quotes, and what follows; nil if there are none.
+// quoted returns the text between two quotes and what follows it; nil if b does not begin
+// so.
 func quoted(b []byte) (content, rest []byte) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, nil
@@ -91,8 +91,8 @@ func quoted(b []byte) (content, rest []byte) {
 	return b[1 : 1+end], b[end+2:]
 }
 
-// quotedOrNumber also takes digits and points that do not begin as no JSON number may.
-// Whether they are a register is not decided here.
+// quotedOrNumber also accepts digits and points, unless a leading zero rules out a JSON
+// number. It does not check that they are a register.
 func quotedOrNumber(b []byte) (content, rest []byte) {
 	end := 0
 	for end < len(b) && (b[end] == '.' || '0' <= b[end] && b[end] <= '9') {
@@ -101,7 +101,7 @@ func quotedOrNumber(b []byte) (content, rest []byte) {
 	if end == 0 {
 		return quoted(b)
 	}
-	if leadingZero := end > 1 && b[0] == '0' && b[1] != '.'; leadingZero {
+	if end > 1 && b[0] == '0' && b[1] != '.' { // a leading zero
 		return nil, nil
 	}
 	return b[:end], b[end:]

@@ -16,7 +16,7 @@ type maintenanceRequest struct {
 	Type   closing.Kind `param:"maintenance_type,required" oneof:"daily monthly both"`
 	Date   meter.Day    `param:"date" validate:"excluded_if=Type monthly"`
 	Month  meter.Month  `param:"month" validate:"excluded_if=Type daily"`
-	Wait   *bool        `param:"wait"` // true unless it is given
+	Wait   *bool        `param:"wait"` // true by default
 	DryRun bool         `param:"dry_run"`
 }
 
@@ -53,7 +53,7 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 	return nil
 }
 
-// runRequest fills in what is left out: yesterday, last month.
+// runRequest fills in the defaults: yesterday, last month.
 func (a *app) runRequest(q *maintenanceRequest) closing.Request {
 	request := closing.Request{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun}
 	if q.Date == (meter.Day{}) {
