@@ -10,8 +10,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Handler answers requests for runs and for the status, and what every program
-// of the suite answers.
+// Handler returns the service's endpoints, and those that all programs of the suite have.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
 	for _, route := range s.routes() {
@@ -20,14 +19,14 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 	return r
 }
 
-// route is an endpoint. Feature is the tag that the document lists it under.
+// route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
 	handler                  http.Handler
 }
 
-// routes is the table of the endpoints: the router is built from it, and a test holds
-// the document against it.
+// routes is the table of the endpoints. The router is built from it, and a test compares it
+// with the document.
 func (s *Service) routes() []route {
 	return []route{
 		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},

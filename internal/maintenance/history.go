@@ -16,18 +16,20 @@ import (
 	"meterledger/internal/meter"
 )
 
+// historyMax is how many runs /status lists.
+const historyMax = 20
+
 const historyVersion = 1
 
-// history is the file that keeps the last runs over restarts. Nothing depends on it
-// but what /status tells, and that a run which failed is tried again: what is
-// archived the api knows. An empty path keeps none.
-type history struct{ path string }
+// historyFile keeps the last runs, and the runs to try again, over restarts. The api knows
+// what is archived, so no archive depends on the file. An empty path keeps nothing.
+type historyFile struct{ path string }
 
-type historyFile struct {
+type historyContent struct {
 	Version int            `json:"version"`
 	Program string         `json:"program"`
 	Runs    []historyRun   `json:"runs"` // the newest first
-	Owed    []meter.Period `json:"owed"` // those whose last run failed, in order of time
+	Owed    []meter.Period `json:"owed"` // the periods whose last run failed, in order of time
 }
 
 type historyRun struct {
@@ -37,16 +39,16 @@ type historyRun struct {
 	FinishedAt time.Time    `json:"finished_at"`
 	Attempts   int          `json:"attempts"`
 	Archive    api.Archive  `json:"archive"`
-	Code       meter.Code   `json:"code,omitempty"`   // where it failed
-	Detail     string       `json:"detail,omitempty"` // why
+	Code       meter.Code   `json:"code,omitempty"`   // of the failure, if it failed
+	Detail     string       `json:"detail,omitempty"` // of the failure
 }
 
-// save writes down what a program has done.
-func (h history) save(program string, runs []run, owed map[meter.Period]bool) error {
+// save replaces the file.
+func (h historyFile) save(program string, runs []run, owed map[meter.Period]bool) error {
 	if h.path == "" {
 		return nil
 	}
-	content := historyFile{Version: historyVersion, Program: program}
+	content := historyContent{Version: historyVersion, Program: program}
 	for _, r := range runs {
 		kept := historyRun{r.period, r.trigger, r.startedAt.UTC(), r.finishedAt.UTC(), r.attempts, r.archive, "", ""}
 		if r.err != nil {
@@ -65,8 +67,8 @@ func (h history) save(program string, runs []run, owed map[meter.Period]bool) er
 	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
 }
 
-// load returns what was saved last; nothing where there is no file yet.
-func (h history) load(program string) (runs []run, owed map[meter.Period]bool, err error) {
+// load returns what was saved last, or nothing if there is no file yet.
+func (h historyFile) load(program string) (runs []run, owed map[meter.Period]bool, err error) {
 	owed = make(map[meter.Period]bool)
 	if h.path == "" {
 		return nil, owed, nil
@@ -75,7 +77,7 @@ func (h history) load(program string) (runs []run, owed map[meter.Period]bool, e
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, owed, nil
 	}
-	var content historyFile
+	var content historyContent
 	if err == nil {
 		err = json.Unmarshal(b, &content)
 	}
@@ -99,4 +101,28 @@ func (h history) load(program string) (runs []run, owed map[meter.Period]bool, e
 		owed[period] = true
 	}
 	return runs, owed, nil
+}
+
+// history returns the runs that have ended, the newest first, and whether another is
+// running.
+func (s *Service) history() (ended []run, isRunning bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.last), s.current != (meter.Period{})
+}
+
+// keep adds a run that has ended to the history.
+func (s *Service) keep(r run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = slices.Insert(s.last, 0, r)
+	s.last = s.last[:min(len(s.last), historyMax)]
+	if r.err == nil {
+		delete(s.owed, r.period)
+	} else if isRepeatable(r.err) {
+		s.owed[r.period] = true
+	}
+	if err := s.file.save(s.kind.program, s.last, s.owed); err != nil {
+		s.log.Warn("the history of runs could not be kept; the run itself is not affected", "error", err)
+	}
 }

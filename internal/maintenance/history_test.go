@@ -106,7 +106,7 @@ func TestADamagedHistoryBeginsAnew(t *testing.T) {
 				t.Errorf("%s: the log is %s", content, log.String())
 			}
 		})
-		if runs, _, err := (history{path}).load("daily"); err != nil || len(runs) != 1 {
+		if runs, _, err := (historyFile{path}).load("daily"); err != nil || len(runs) != 1 {
 			t.Errorf("%s: then %v, %v", content, runs, err)
 		}
 	}

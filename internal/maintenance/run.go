@@ -14,7 +14,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// trigger is why a run was begun.
+// trigger is what began a run.
 type trigger string
 
 const (
@@ -23,8 +23,8 @@ const (
 	byCatchUp  trigger = "catch_up"
 )
 
-// How long a run goes on asking an api that is away or busy. Someone waits for
-// the answer to a request.
+// How long a run repeats its request to an api that is away or busy. If the run is on
+// request, somebody waits for it.
 const (
 	requestPatience = 30 * time.Second
 	patience        = 6 * time.Hour
@@ -37,15 +37,15 @@ func (t trigger) patience() time.Duration {
 	return patience
 }
 
-// run is one run, of one period.
+// run is one attempt after another to have one period archived.
 type run struct {
 	period     meter.Period
 	trigger    trigger
-	dryRun     bool // it only says what would be written, and is not remembered
+	dryRun     bool // asks only what would be written; not kept in the history
 	startedAt  time.Time
 	finishedAt time.Time
 	attempts   int
-	archive    api.Archive  // its file is empty where the run failed
+	archive    api.Archive  // its file is empty if the run failed
 	err        *meter.Error // why it failed, or nil
 }
 
@@ -83,8 +83,8 @@ func (s *Service) logEnd(r run, err error) {
 
 var errNoArchive = errors.New("the api says that it is done, but names no archive of the period")
 
-// archiveOf finds the archive of a period in what the api has done: it may have
-// closed earlier months with it.
+// archiveOf returns the archive of a period from those that the api has written: it may
+// have closed earlier months too.
 func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, error) {
 	for _, a := range done.Archives {
 		if a.Period == period.String() {
@@ -94,7 +94,7 @@ func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, er
 	return api.Archive{}, errNoArchive
 }
 
-// message says in one sentence how the run ended.
+// message is one sentence about how the run ended.
 func (r run) message(k Kind) string {
 	if r.err != nil {
 		return r.err.Detail
@@ -105,13 +105,13 @@ func (r run) message(k Kind) string {
 	return k.title + " completed successfully"
 }
 
-// retryAfter is when who asked for a run that failed may ask again.
+// retryAfter is how long the caller whose run failed should wait before asking again.
 const retryAfter = 30 * time.Second
 
 var errStopping = errors.New("the program is being stopped")
 
-// isPassing reports whether the api may well do later what it did not do now:
-// it is away, or busy, or stumbled.
+// isPassing reports whether the api may succeed later: it is away or busy, or it has
+// failed.
 func isPassing(err error) bool {
 	var p *api.Problem
 	if !errors.As(err, &p) {
@@ -125,8 +125,8 @@ func isPassing(err error) bool {
 	return false
 }
 
-// explain says why a run failed, to whoever asked for it and in /status. What the
-// api says of the request itself is passed on as it is.
+// explain returns why a run failed, for its caller and for /status. What the api says about
+// the request itself is passed on.
 func (s *Service) explain(r run, err error) *meter.Error {
 	var p *api.Problem
 	switch {
@@ -146,7 +146,7 @@ func (s *Service) explain(r run, err error) *meter.Error {
 		"the api did not archive %s in %s: %s; the run will be tried again", r.period, attempts(r.attempts), reason(err))
 }
 
-// isRepeatable reports whether it is for us to try a failed run again.
+// isRepeatable reports whether the service tries a failed run again.
 func isRepeatable(e *meter.Error) bool { return e.Kind != meter.KindInvalid }
 
 func attempts(count int) string {
@@ -156,7 +156,7 @@ func attempts(count int) string {
 	return fmt.Sprintf("%d attempts", count)
 }
 
-// reason is the part of err that tells a caller something.
+// reason returns the part of err that is useful to a caller.
 func reason(err error) string {
 	var (
 		p       *api.Problem
