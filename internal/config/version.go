@@ -10,7 +10,7 @@ import (
 //
 //	go build -ldflags "-X meterledger/internal/config.version=v1.2.3 -X meterledger/internal/config.commit=0123abc"
 //
-// Without it they are what the Go tool recorded, where it did.
+// Without it they are what the Go tool recorded, if it did.
 var version, commit string
 
 // Version returns version, commit and Go version in one line.
