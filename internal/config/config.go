@@ -75,8 +75,8 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	var c API
 	s := settings{program: "api", summary: "accounts, readings, consumption, bills and maintenance", getenv: getenv}
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
-	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created where missing", into(&c.DataDir, parseFolder)})
-	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created where missing", into(&c.ArchiveDir, parseFolder)})
+	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})
+	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created if missing", into(&c.ArchiveDir, parseFolder)})
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
@@ -113,7 +113,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
-	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created where missing; off keeps none", into(&c.History, parseHistory)})
+	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.addLog(&c.Log)
 	return c, s.load(args, out)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -26,12 +27,5 @@ func Version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, commit %s, %s", orElse(v, "(devel)"), orElse(c, "unknown"), runtime.Version())
-}
-
-func orElse(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
+	return fmt.Sprintf("%s, commit %s, %s", cmp.Or(v, "(devel)"), cmp.Or(c, "unknown"), runtime.Version())
 }
