@@ -38,7 +38,7 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 	var last error
 	done, err := backoff.Retry(s.ctx,
 		func() (api.MaintenanceResult, error) {
-			r.attempts++
+			r.Attempts++
 			var done api.MaintenanceResult
 			if done, last = s.attempt(*r); last != nil && !isPassing(last) {
 				return done, backoff.Permanent(last)
@@ -46,9 +46,9 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 			return done, last
 		},
 		backoff.WithBackOff(newPauses()),
-		backoff.WithMaxElapsedTime(r.trigger.patience()),
+		backoff.WithMaxElapsedTime(r.Trigger.patience()),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			s.log.Warn("the api is away or busy; the run asks again", "period", r.period, "attempts", r.attempts,
+			s.log.Warn("the api is away or busy; the run asks again", "period", r.Period, "attempts", r.Attempts,
 				"pause", pause.Round(time.Millisecond), "error", err)
 		}),
 	)
@@ -67,7 +67,7 @@ func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 	})()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := s.api.StartMaintenance(ctx, request(r.period, r.dryRun))
+	done, err := s.api.StartMaintenance(ctx, request(r.Period, r.dryRun))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}

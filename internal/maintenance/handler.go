@@ -47,7 +47,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	httpkit.WriteJSON(w, http.StatusOK, api.PerformResult{
-		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.archive.File,
+		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.Archive.File,
 	})
 	return nil
 }
@@ -64,9 +64,9 @@ func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) 
 	runs, answer.Running = s.history()
 	for _, done := range runs {
 		answer.LastRuns = append(answer.LastRuns, api.ScheduledRun{
-			Period: done.period.String(), Trigger: string(done.trigger), Success: done.err == nil, Message: done.message(s.kind),
-			Attempts: done.attempts, ArchivePath: done.archive.File,
-			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
+			Period: done.Period.String(), Trigger: string(done.Trigger), Success: done.succeeded(), Message: done.message(s.kind),
+			Attempts: done.Attempts, ArchivePath: done.Archive.File,
+			StartedAt: s.stamp(done.StartedAt), FinishedAt: s.stamp(done.FinishedAt),
 		})
 	}
 	return answer, nil

@@ -37,44 +37,49 @@ func (t trigger) patience() time.Duration {
 	return patience
 }
 
-// run is one attempt after another to have one period archived.
+// run is one attempt after another to have one period archived. The history keeps its
+// exported fields.
 type run struct {
-	period     meter.Period
-	trigger    trigger
-	dryRun     bool // asks only what would be written; not kept in the history
-	startedAt  time.Time
-	finishedAt time.Time
-	attempts   int
-	archive    api.Archive  // its file is empty if the run failed
-	err        *meter.Error // why it failed, or nil
+	Period     meter.Period `json:"period"`
+	Trigger    trigger      `json:"trigger"`
+	StartedAt  time.Time    `json:"started_at"`
+	FinishedAt time.Time    `json:"finished_at"`
+	Attempts   int          `json:"attempts"`
+	Archive    api.Archive  `json:"archive"`          // its file is empty if the run failed
+	Code       meter.Code   `json:"code,omitempty"`   // of the failure, if the run failed
+	Detail     string       `json:"detail,omitempty"` // of the failure
+
+	dryRun bool // asks only what would be written; not kept in the history
 }
 
-// perform does one run. The caller has the turn.
-func (s *Service) perform(r run) run {
-	r.startedAt = time.Now()
-	s.log.Info("run started", "period", r.period, "trigger", r.trigger, "dry_run", r.dryRun)
+// perform does one run, and returns why it failed, or nil. The caller has the turn.
+func (s *Service) perform(r run) (run, *meter.Error) {
+	r.StartedAt = time.Now().UTC()
+	s.log.Info("run started", "period", r.Period, "trigger", r.Trigger, "dry_run", r.dryRun)
 	done, err := s.archive(&r)
 	if err == nil {
-		r.archive, err = archiveOf(done, r.period)
+		r.Archive, err = archiveOf(done, r.Period)
 	}
+	var failure *meter.Error
 	if err != nil {
-		r.err = s.explain(r, err)
+		failure = s.explain(r, err)
+		r.Code, r.Detail = failure.Code, failure.Detail
 	}
-	r.finishedAt = time.Now()
+	r.FinishedAt = time.Now().UTC()
 	if !r.dryRun {
-		s.keep(r)
+		s.keep(r, failure)
 	}
-	s.logEnd(r, err)
-	return r
+	s.logEnd(r, failure, err)
+	return r, failure
 }
 
-func (s *Service) logEnd(r run, err error) {
-	log := s.log.With("period", r.period, "trigger", r.trigger, "attempts", r.attempts,
-		"took", r.finishedAt.Sub(r.startedAt).Round(time.Millisecond))
+func (s *Service) logEnd(r run, failure *meter.Error, err error) {
+	log := s.log.With("period", r.Period, "trigger", r.Trigger, "attempts", r.Attempts,
+		"took", r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond))
 	switch {
-	case r.err == nil:
-		log.Info("run done", "archive", r.archive.File, "rows", r.archive.Rows)
-	case isRepeatable(r.err):
+	case failure == nil:
+		log.Info("run done", "archive", r.Archive.File, "rows", r.Archive.Rows)
+	case isRepeatable(failure):
 		log.Error("run failed; it will be tried again", "error", err)
 	default:
 		log.Warn("run refused by the api", "error", err)
@@ -94,13 +99,16 @@ func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, er
 	return api.Archive{}, errNoArchive
 }
 
+// succeeded is about a run that has ended.
+func (r run) succeeded() bool { return r.Code == "" }
+
 // message is one sentence about how the run ended.
 func (r run) message(k Kind) string {
-	if r.err != nil {
-		return r.err.Detail
-	}
-	if r.dryRun {
-		return fmt.Sprintf("%s would write %d readings; nothing was written", k.title, r.archive.Rows)
+	switch {
+	case !r.succeeded():
+		return r.Detail
+	case r.dryRun:
+		return fmt.Sprintf("%s would write %d readings; nothing was written", k.title, r.Archive.Rows)
 	}
 	return k.title + " completed successfully"
 }
@@ -132,7 +140,7 @@ func (s *Service) explain(r run, err error) *meter.Error {
 	switch {
 	case errors.Is(err, errStopping):
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
-			"%s is being stopped before the api has archived %s; ask again once it is back", s.kind.program, r.period)
+			"%s is being stopped before the api has archived %s; ask again once it is back", s.kind.program, r.Period)
 	case errors.As(err, &p) && p.Code != "" && p.Status == http.StatusBadRequest:
 		return &meter.Error{Kind: meter.KindInvalid, Code: p.Code, Field: p.Field, Detail: p.Detail}
 	case errors.As(err, &p) && p.Code == meter.CodeArchiveConflict:
@@ -140,10 +148,10 @@ func (s *Service) explain(r run, err error) *meter.Error {
 	}
 	if r.dryRun {
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
-			"the api did not say in %s what it would archive of %s: %s", attempts(r.attempts), r.period, reason(err))
+			"the api did not say in %s what it would archive of %s: %s", attempts(r.Attempts), r.Period, reason(err))
 	}
 	return meter.Unavailable(meter.CodeUpstream, retryAfter,
-		"the api did not archive %s in %s: %s; the run will be tried again", r.period, attempts(r.attempts), reason(err))
+		"the api did not archive %s in %s: %s; the run will be tried again", r.Period, attempts(r.Attempts), reason(err))
 }
 
 // isRepeatable reports whether the service tries a failed run again.

@@ -172,7 +172,7 @@ func (s *Service) runInTurn(period meter.Period, t trigger) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
-		s.runWithTurn(run{period: period, trigger: t})
+		s.runWithTurn(run{Period: period, Trigger: t})
 	}
 }
 
@@ -184,18 +184,18 @@ func (s *Service) runNow(period meter.Period, dryRun bool) (run, error) {
 		return run{}, meter.Unavailable(meter.CodeMaintenanceRunning, retryAfter,
 			"%s maintenance of %s is running; one run at a time", s.kind.program, s.currentPeriod())
 	}
-	r := s.runWithTurn(run{period: period, trigger: byRequest, dryRun: dryRun})
-	if r.err != nil {
-		if isRepeatable(r.err) && !dryRun {
-			signal(s.retry)
-		}
-		return r, r.err
+	r, failure := s.runWithTurn(run{Period: period, Trigger: byRequest, dryRun: dryRun})
+	if failure == nil {
+		return r, nil
 	}
-	return r, nil
+	if isRepeatable(failure) && !dryRun {
+		signal(s.retry)
+	}
+	return r, failure
 }
 
-func (s *Service) runWithTurn(r run) run {
-	s.setCurrent(r.period)
+func (s *Service) runWithTurn(r run) (run, *meter.Error) {
+	s.setCurrent(r.Period)
 	defer func() {
 		s.setCurrent(meter.Period{})
 		<-s.turn
