@@ -163,8 +163,7 @@ func (s *Service) nextRun() *string {
 	if err != nil || next.IsZero() { // the scheduler has not started, or has stopped
 		return nil
 	}
-	stamp := s.settings.Timezone.StampTime(next)
-	return &stamp
+	return new(s.stamp(next))
 }
 
 // runInTurn waits for the turn, and does a run.

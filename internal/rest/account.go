@@ -55,7 +55,11 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 	})
 	answer := api.Meters{Count: len(page.Meters), Results: make([]api.MeterState, 0, len(page.Meters))}
 	for _, m := range page.Meters {
-		answer.Results = append(answer.Results, a.meterState(m))
+		state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
+		if m.Reported {
+			state.LastTime, state.LastReading = new(a.zone.Stamp(m.Latest.Slot)), &m.Latest.Register
+		}
+		answer.Results = append(answer.Results, state)
 	}
 	if page.More {
 		next := metersCursor(page.Next).String()
@@ -64,15 +68,6 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 	}
 	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
-}
-
-func (a *app) meterState(m query.MeterState) api.MeterState {
-	state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
-	if m.Reported {
-		at := a.zone.Stamp(m.Latest.Slot)
-		state.LastTime, state.LastReading = &at, &m.Latest.Register
-	}
-	return state
 }
 
 // silence is a whole number of minutes, hours or days: 90m, 24h, 7d.

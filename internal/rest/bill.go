@@ -28,9 +28,8 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
 	}
 	if bill.Previous != nil {
-		at := a.zone.StampTime(bill.RevisedAt)
 		u := a.usage(q.Meter, "", query.Consumption(*bill.Previous))
-		answer.RevisedAt, answer.Previous = &at, &api.BillFigures{
+		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), &api.BillFigures{
 			StartReading: u.StartReading, EndReading: u.EndReading, Consumption: u.Consumption,
 			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,
 		}

@@ -68,9 +68,13 @@ func (a *app) runRequest(q *maintenanceRequest) closing.Request {
 func archives(infos []closing.ArchiveInfo) []api.Archive {
 	answers := make([]api.Archive, 0, len(infos))
 	for _, info := range infos {
-		answers = append(answers, api.Archive{Period: info.Period.String(), File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])})
+		answers = append(answers, archive(info))
 	}
 	return answers
+}
+
+func archive(info closing.ArchiveInfo) api.Archive {
+	return api.Archive{Period: info.Period.String(), File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])}
 }
 
 func (a *app) maintenanceStatus(context.Context, *noParameters) (api.MaintenanceStatus, error) {
@@ -101,17 +105,13 @@ func (a *app) progress(r *closing.Running) *api.MaintenanceProgress {
 		StartedAt: a.zone.StampTime(r.Run.StartedAt),
 	}
 	if r.Left > 0 {
-		seconds := int64(r.Left.Seconds())
-		progress.SecondsLeft = &seconds
+		progress.SecondsLeft = new(int64(r.Left.Seconds()))
 	}
 	return progress
 }
 
 func (a *app) listing(l closing.Listing) api.ArchiveListing {
-	listing := api.ArchiveListing{
-		Archive:   archives([]closing.ArchiveInfo{l.ArchiveInfo})[0],
-		WrittenAt: a.zone.StampTime(l.WrittenAt), State: string(l.State),
-	}
+	listing := api.ArchiveListing{Archive: archive(l.ArchiveInfo), WrittenAt: a.zone.StampTime(l.WrittenAt), State: string(l.State)}
 	if m := l.Manifest; m != nil {
 		listing.Meters, listing.First, listing.Last, listing.Bytes, listing.Version = &m.Meters, m.First, m.Last, &m.Bytes, &m.Version
 	}
