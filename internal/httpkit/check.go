@@ -13,16 +13,22 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rules is the validator of the rules between fields. It is safe for concurrent use.
-var rules = sync.OnceValue(func() *validator.Validate {
+// rules has the validator of the rules between fields. Check makes it: a program whose
+// requests have no rules does not link it.
+var rules struct {
+	once sync.Once
+	*validator.Validate
+}
+
+func newRules() {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(paramOf)
 	text := func(f validator.FieldLevel) bool { return meter.ValidText(f.Field().String()) }
 	if err := v.RegisterValidation("text", text); err != nil {
 		panic("BUG: rule text: " + err.Error())
 	}
-	return v
-})
+	rules.Validate = v
+}
 
 // paramOf returns the name of a field's parameter.
 func paramOf(f reflect.StructField) string {
@@ -32,7 +38,8 @@ func paramOf(f reflect.StructField) string {
 
 // Check returns the first rule that a request struct breaks, as a sentence.
 func Check(request any) error {
-	err := rules().Struct(request)
+	rules.once.Do(newRules)
+	err := rules.Struct(request)
 	if err == nil {
 		return nil
 	}
