@@ -38,10 +38,10 @@ func MountDocs(r chi.Router, swaggerUI http.Handler) {
 	get := func(path, keep string, h http.Handler) {
 		r.With(setHeader("Cache-Control", keep)).Method(http.MethodGet, path, h)
 	}
-	get("/openapi.json", keepNever, content(".json", api.Document()))
-	get("/redoc", keepNever, embedded(redocFiles, "docs/redoc/index.html"))
+	get("/openapi.json", keepNever, plainFile(".json", api.Document()))
+	get("/redoc", keepNever, embeddedFile(redocFiles, "docs/redoc/index.html"))
 	for _, path := range []string{"/redoc/redoc.standalone.js", "/redoc/redoc.standalone.js.LICENSE.txt", "/redoc/LICENSE"} {
-		get(path, keepForever, embedded(redocFiles, "docs"+path))
+		get(path, keepForever, embeddedFile(redocFiles, "docs"+path))
 	}
 	get("/docs/index.html", keepNever, swaggerUI)
 	for _, path := range swaggerUIPaths[1:] {
@@ -66,7 +66,7 @@ var swaggerUIFiles embed.FS
 func SwaggerUI() http.Handler {
 	files := make(map[string]http.Handler)
 	for _, path := range swaggerUIPaths {
-		files[path] = embedded(swaggerUIFiles, "docs"+path)
+		files[path] = embeddedFile(swaggerUIFiles, "docs"+path)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { files[r.URL.Path].ServeHTTP(w, r) })
 }
@@ -79,16 +79,16 @@ func SwaggerUI() http.Handler {
 //go:embed docs/redoc
 var redocFiles embed.FS
 
-// embedded serves an embedded file, which may be compressed.
-func embedded(files embed.FS, name string) http.Handler {
+// embeddedFile serves an embedded file, which may be compressed.
+func embeddedFile(files embed.FS, name string) http.Handler {
 	if compressed, err := files.ReadFile(name + ".gz"); err == nil {
-		return unpacking(name, compressed)
+		return compressedFile(name, compressed)
 	}
 	plain, err := files.ReadFile(name)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return content(name, plain)
+	return plainFile(name, plain)
 }
 
 // contentTypes are by the end of a file's name.
@@ -97,21 +97,21 @@ var contentTypes = map[string]string{
 	".json": "application/json", ".png": "image/png", ".txt": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8",
 }
 
-func content(name string, body []byte) http.HandlerFunc {
+func plainFile(name string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
 		_, _ = w.Write(body) // a failed write means that the caller has gone
 	}
 }
 
-// unpacking serves a compressed file as it is, or decompressed to a caller that does not
+// compressedFile serves a compressed file as it is, or decompressed to a caller that does not
 // accept gzip.
-func unpacking(name string, compressed []byte) http.HandlerFunc {
+func compressedFile(name string, compressed []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept-Encoding")
 		if quality(r.Header.Values("Accept-Encoding"), "gzip") > 0 {
 			w.Header().Set("Content-Encoding", "gzip")
-			content(name, compressed)(w, r)
+			plainFile(name, compressed)(w, r)
 			return
 		}
 		var plain []byte
@@ -122,7 +122,7 @@ func unpacking(name string, compressed []byte) http.HandlerFunc {
 		if err != nil {
 			panic("BUG: " + name + ": " + err.Error())
 		}
-		content(name, plain)(w, r)
+		plainFile(name, plain)(w, r)
 	}
 }
 

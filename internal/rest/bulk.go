@@ -53,12 +53,12 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 	switch media {
 	case "application/json":
 		rows, err := newJSONRows(body, a.zone)
-		return rows, unreadable(err)
+		return rows, bodyError(err)
 	case "application/x-ndjson":
 		return newNDJSONRows(body, a.zone), nil
 	case "text/csv":
 		rows, err := meter.NewCSVReader(body, a.zone)
-		return rows, unreadable(err)
+		return rows, bodyError(err)
 	}
 	return nil, meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
 		"readings are taken as application/json, application/x-ndjson or text/csv")
@@ -99,12 +99,12 @@ func cutShort(bulk *ledger.Bulk, row int, cause error) error {
 	if err != nil {
 		return err
 	}
-	return unreadableFrom(row, cause, fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
+	return bodyErrorFrom(row, cause, fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
 		tally.Accepted, tally.Duplicates, tally.Refused))
 }
 
-// unreadable returns the answer to a body whose beginning cannot be read.
-func unreadable(err error) error {
+// bodyError returns the answer to a body whose beginning cannot be read.
+func bodyError(err error) error {
 	var public *meter.Error
 	switch {
 	case err == nil, errors.As(err, &public):
@@ -112,12 +112,12 @@ func unreadable(err error) error {
 	case errors.Is(err, meter.ErrRowSyntax):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "%v", err)
 	}
-	return unreadableFrom(1, err, "")
+	return bodyErrorFrom(1, err, "")
 }
 
-// unreadableFrom returns the answer to a body that cannot be read from a row on. counted is
+// bodyErrorFrom returns the answer to a body that cannot be read from a row on. counted is
 // what became of the rows before.
-func unreadableFrom(row int, cause error, counted string) error {
+func bodyErrorFrom(row int, cause error, counted string) error {
 	switch {
 	case errors.Is(cause, meter.ErrRowTooLong):
 		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,

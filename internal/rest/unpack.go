@@ -61,7 +61,7 @@ func unpack(encoding string, body io.Reader, bytesMax int) (*unpacker, error) {
 			"a body is taken as it is or with Content-Encoding gzip or zstd")
 	}
 	if err != nil {
-		return nil, unreadable(u.explain(err))
+		return nil, bodyError(u.explain(err))
 	}
 	u.in = http.MaxBytesReader(nil, io.NopCloser(in), int64(bytesMax))
 	return u, nil
