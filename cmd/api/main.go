@@ -66,7 +66,8 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit}))
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit,
+	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
 }
