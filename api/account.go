@@ -31,7 +31,7 @@ type MeterState struct {
 	LastReading  *meter.KWh `json:"last_reading"`
 }
 
-// Gaps is what is missing of a meter's month.
+// Gaps are the readings that a meter's month lacks.
 type Gaps struct {
 	MeterID          meter.ID `json:"meter_id"`
 	Month            string   `json:"month"`
@@ -42,7 +42,7 @@ type Gaps struct {
 	Gaps             []Gap    `json:"gaps"`
 }
 
-// Gap is an uninterrupted row of half hours without a reading.
+// Gap is a series of half hours without a reading, from First to Last.
 type Gap struct {
 	First string `json:"first"`
 	Last  string `json:"last"`

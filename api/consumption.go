@@ -6,11 +6,11 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Usage is the energy that went through a meter in a period: the later register
-// less the earlier.
+// Usage is the energy that went through a meter in a period: the later register minus the
+// earlier.
 type Usage struct {
 	MeterID          meter.ID     `json:"meter_id"`
-	Period           string       `json:"period"` // what was asked for; of a bill, its YYYY-MM
+	Period           string       `json:"period"` // as in the request; YYYY-MM in a bill
 	StartReading     meter.KWh    `json:"start_reading"`
 	EndReading       meter.KWh    `json:"end_reading"`
 	Consumption      meter.Energy `json:"consumption"`
@@ -21,15 +21,14 @@ type Usage struct {
 	Complete         bool         `json:"complete"`
 }
 
-// PeriodConsumption is the usage of a period, beside that of the period before if
-// the comparison was asked for.
+// PeriodConsumption is the usage of a period and, on request, of the period before.
 type PeriodConsumption struct {
 	Usage
 	Previous *PreviousConsumption `json:"previous,omitempty"`
 }
 
-// PreviousConsumption is the window before. What takes two readings is null if
-// there are fewer.
+// PreviousConsumption is the usage of the window before. Fields that need two readings are
+// null if there are fewer.
 type PreviousConsumption struct {
 	Start            string        `json:"start"`
 	End              string        `json:"end"`
@@ -48,14 +47,14 @@ type PreviousConsumption struct {
 // Bill is the usage of a closed month. Late readings revise it.
 type Bill struct {
 	Usage
-	Revision  int          `json:"revision"`   // 1 when it is first made
-	RevisedAt *string      `json:"revised_at"` // null at revision 1, as is Previous
+	Revision  int          `json:"revision"`   // 1 for the first
+	RevisedAt *string      `json:"revised_at"` // null for revision 1, like Previous
 	Previous  *BillFigures `json:"previous"`
 	Success   bool         `json:"success"`
 	Message   string       `json:"message"`
 }
 
-// BillFigures is what a bill said before it was revised.
+// BillFigures are those of a bill before its last revision.
 type BillFigures struct {
 	StartReading meter.KWh    `json:"start_reading"`
 	EndReading   meter.KWh    `json:"end_reading"`

@@ -12,7 +12,7 @@ const (
 	Both    MaintenanceType = "both"
 )
 
-// MaintenanceResult is what a run did.
+// MaintenanceResult is the result of a run.
 type MaintenanceResult struct {
 	Success   bool            `json:"success"`
 	Message   string          `json:"message"`
@@ -29,17 +29,17 @@ type Archive struct {
 	SHA256 string `json:"sha256"`
 }
 
-// MaintenanceStatus is what maintenance is doing and has done.
+// MaintenanceStatus is the state of maintenance, and its results.
 type MaintenanceStatus struct {
 	IsMaintenanceMode bool                                `json:"is_maintenance_mode"`
 	IsReceivingData   bool                                `json:"is_receiving_data"`
 	Timestamp         string                              `json:"timestamp"`
-	Running           *MaintenanceProgress                `json:"running"`   // null while nothing runs
-	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not been run
+	Running           *MaintenanceProgress                `json:"running"`   // null if nothing runs
+	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not run
 	Archives          []ArchiveListing                    `json:"archives"`
 }
 
-// MaintenanceProgress is how far a run has come.
+// MaintenanceProgress is the progress of a run.
 type MaintenanceProgress struct {
 	Type          MaintenanceType `json:"maintenance_type"`
 	Period        string          `json:"period"`
@@ -49,7 +49,7 @@ type MaintenanceProgress struct {
 	Meters        int64           `json:"meters"`
 	MetersTotal   int64           `json:"meters_total"`
 	Percent       int             `json:"percent"`
-	SecondsLeft   *int64          `json:"seconds_left"` // null while nothing can be said
+	SecondsLeft   *int64          `json:"seconds_left"` // null if not known yet
 	StartedAt     string          `json:"started_at"`
 }
 
@@ -63,8 +63,8 @@ type MaintenanceRun struct {
 	Archives   []Archive `json:"archives"`
 }
 
-// ArchiveListing is an archive that was written, and what its manifest says of it:
-// null if there is none to be believed.
+// ArchiveListing is an archive with the figures of its manifest, which are null without a
+// valid one.
 type ArchiveListing struct {
 	Archive
 	WrittenAt string  `json:"written_at"`
@@ -76,7 +76,7 @@ type ArchiveListing struct {
 	Version   *string `json:"version"`
 }
 
-// Reception says whether readings are taken from now on.
+// Reception says whether readings are received from now on.
 type Reception struct {
 	Success         bool   `json:"success"`
 	Message         string `json:"message"`
@@ -84,7 +84,7 @@ type Reception struct {
 	IsReceivingData bool   `json:"is_receiving_data"`
 }
 
-// RestoreResult is what came back from the archive folder.
+// RestoreResult counts what was restored from the archive folder.
 type RestoreResult struct {
 	Success    bool         `json:"success"`
 	Message    string       `json:"message"`
@@ -96,15 +96,15 @@ type RestoreResult struct {
 	Rows       []RefusedRow `json:"refused"` // at most 1,000 of the refused rows
 }
 
-// RefusedRow says why a row of an archive file was not taken.
+// RefusedRow says why a row of an archive file was not restored.
 type RefusedRow struct {
 	File   string     `json:"file"`
-	Row    int        `json:"row"` // from 1, the header not counted; 0 for the file as a whole
+	Row    int        `json:"row"` // from 1, without the header; 0 for the whole file
 	Code   meter.Code `json:"code"`
 	Detail string     `json:"detail"`
 }
 
-// PerformResult is what a run of daily or monthly did.
+// PerformResult is the result of a run of daily or monthly.
 type PerformResult struct {
 	Success     bool   `json:"success"`
 	Message     string `json:"message"`
@@ -112,7 +112,7 @@ type PerformResult struct {
 	ArchivePath string `json:"archive_path"`
 }
 
-// ProgramStatus is what daily or monthly does and has done.
+// ProgramStatus is the state of daily or monthly, and its results.
 type ProgramStatus struct {
 	Program   string         `json:"program"`
 	Schedule  string         `json:"schedule"`

@@ -7,17 +7,17 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Problem is an answer that is not a success: RFC 9457's application/problem+json,
-// with a stable code. To a client it is an error.
+// Problem is an answer that is not a success: RFC 9457's application/problem+json, with a
+// stable code. A client returns it as an error.
 type Problem struct {
 	Type   string     `json:"type"`
 	Title  string     `json:"title"`
 	Status int        `json:"status"`
 	Detail string     `json:"detail"` // one plain sentence
-	Code   meter.Code `json:"code"`   // empty if the answer is not the api's own, such as a proxy's
+	Code   meter.Code `json:"code"`   // empty if the answer is not the api's but, say, a proxy's
 	Field  string     `json:"field,omitempty"`
 
-	RetryAfter time.Duration `json:"-"` // of the header of that name; 0 if there is none
+	RetryAfter time.Duration `json:"-"` // of the header Retry-After; 0 without it
 }
 
 func (p *Problem) Error() string {
@@ -32,7 +32,7 @@ type Health struct {
 	Status string `json:"status"`
 }
 
-// Readiness is the answer of an api that takes readings.
+// Readiness is the answer of an api that receives readings.
 type Readiness struct {
 	Status string `json:"status"`
 }

@@ -8,7 +8,7 @@ type ReadingRecorded struct {
 	Message string `json:"message"`
 }
 
-// BatchResult is what became of readings that were sent together.
+// BatchResult counts the rows of a batch by their results.
 type BatchResult struct {
 	Accepted   int        `json:"accepted"`
 	Duplicates int        `json:"duplicates"`
@@ -16,7 +16,7 @@ type BatchResult struct {
 	Errors     []RowError `json:"errors"` // at most 1,000 of the rejected rows
 }
 
-// RowError says why a row was rejected. Rows count from 1, the header not counted.
+// RowError says why a row was rejected. Rows count from 1, without the header.
 type RowError struct {
 	Row    int        `json:"row"`
 	Code   meter.Code `json:"code"`
@@ -32,7 +32,7 @@ type Intervals struct {
 	Results  []Interval `json:"results"`
 }
 
-// Interval is one interval of a series. What is not known is null.
+// Interval is one interval of a series. Unknown values are null.
 type Interval struct {
 	Start        string        `json:"interval_start"`
 	End          string        `json:"interval_end"`
@@ -41,6 +41,6 @@ type Interval struct {
 	Consumption  *meter.Energy `json:"consumption"`
 	Complete     bool          `json:"complete"`
 	Clipped      bool          `json:"clipped"`   // by the window or the present
-	Estimated    bool          `json:"estimated"` // a register of it was interpolated
-	Missing      *string       `json:"missing"`   // start, end or both: the registers that were not received
+	Estimated    bool          `json:"estimated"` // start or end was interpolated
+	Missing      *string       `json:"missing"`   // which register was not received: start, end or both
 }

@@ -1,4 +1,4 @@
-// Package apitest holds HTTP traffic against the OpenAPI document. Tests wrap
+// Package apitest checks HTTP traffic against the OpenAPI document. Tests wrap
 // their client's transport in it, and fail on any request or answer that the
 // document does not describe, so that the two cannot drift apart.
 package apitest
@@ -20,9 +20,9 @@ import (
 	"meterledger/api"
 )
 
-// Transport checks what goes through it. A request must fit the document when it is
-// answered below 400: bad input is what the others are sent for. An answer must
-// always fit, unless the document does not know the path and the answer says so.
+// Transport checks requests and answers. A request must fit the document if its answer is
+// below 400; tests send bad requests on purpose. An answer must always fit, except a 404 or
+// 405 for a path that the document does not know.
 type Transport struct {
 	t    testing.TB
 	next http.RoundTripper
@@ -98,7 +98,7 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 	})
 }
 
-// find returns what the document says of a path, and the parameters that stand in it.
+// find returns the path item of the document for a path, and the parameters in the path.
 func (c *Transport) find(path string) (*openapi3.PathItem, map[string]string) {
 	parts := strings.Split(path, "/")
 	for pattern, item := range c.doc.Paths.Map() {
@@ -124,8 +124,8 @@ func match(pattern, parts []string) (map[string]string, bool) {
 	return inPath, true
 }
 
-// hasRejectedRows reports whether an answer is that to a batch with bad rows,
-// which is taken all the same.
+// hasRejectedRows reports whether an answer is that to a batch with bad rows, whose good
+// rows are accepted.
 func hasRejectedRows(content []byte) bool {
 	var batch struct{ Rejected int }
 	return json.Unmarshal(content, &batch) == nil && batch.Rejected > 0

@@ -13,17 +13,17 @@ import (
 	"meterledger/internal/httpkit"
 )
 
-// WantRoutes holds the routes of a program against the document, both ways. features
+// WantRoutes compares the routes of a program with the document, both ways. features
 // has the tag of each route by method and pattern, such as "GET /account"; server is
-// the address that the document gives the program, empty for the api. What the
-// document lists besides, every program must answer.
+// the address that the document gives the program, empty for the api. Every program
+// must answer all other paths of the document.
 func WantRoutes(t testing.TB, server string, features map[string]string) {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
 	if err != nil {
 		t.Fatalf("loading the OpenAPI document: %v", err)
 	}
-	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics())
+	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics(), httpkit.SwaggerUI())
 	unknown := maps.Clone(features)
 	for path, item := range doc.Paths.Map() {
 		if !standsOn(item, server) {

@@ -1,7 +1,7 @@
-// Command api takes meters' readings, keeps them, and answers what was used.
+// Command api receives meters' readings, keeps them, and answers what was used.
 //
-// It listens before it is ready: while a snapshot is read and the journal replayed,
-// /readyz and everything that needs readings answer 503 and say how far it has come.
+// It listens before it is ready: while it reads a snapshot and replays the journal, /readyz
+// and all endpoints that need readings answer 503 and say how far it has come.
 package main
 
 import (
@@ -42,20 +42,20 @@ func run(ctx context.Context, args []string) error {
 	return serve(ctx, settings, listener, log)
 }
 
-// serve starts the server behind a closed gate, then the ledger, then opens the
-// gate; and stops them in the reverse order.
+// serve starts the server with a closed gate, then opens the node, then the gate; it stops
+// them in the reverse order.
 func serve(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
-	gate := httpkit.NewGate(log, metrics, func() string { return starting(replayed.Load()) })
+	gate := httpkit.NewGate(log, metrics, rest.SwaggerUI(), func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
 	n, err := openNode(ctx, settings, listener, log, &replayed)
 	if errors.Is(err, meter.ErrStopped) {
-		log.Info("stopped before the state was back")
+		log.Info("stopped before the start was complete")
 		return <-served
 	}
 	if errors.Is(err, ledger.ErrTimezone) {
@@ -66,7 +66,8 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit}))
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit,
+	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
 }
@@ -90,22 +91,19 @@ func starting(p *ledger.Progress) string {
 	return fmt.Sprintf("the api is starting: %v", p)
 }
 
-// runUntilStopped waits for the end: a signal, a server that failed, or a journal
-// that can no longer be written.
+// runUntilStopped waits for the end: a signal, a server that failed, or a journal that can
+// no longer be written.
 func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, n *node.Node, served <-chan error, log *slog.Logger) error {
-	var failure error
 	select {
 	case <-n.Failed():
-		failure = n.Failure()
-		log.Error("the journal cannot be written; the program ends so that nothing is promised in vain", "error", failure)
+		failure := n.Failure()
+		log.Error("the journal cannot be written; the program ends, because it cannot keep what it would accept", "error", failure)
 		stop(failure)
-	case <-ctx.Done():
-		log.Info("stopping: finishing what was accepted")
+		return afterFailure(failure, served)
 	case err := <-served:
 		return errors.Join(err, n.Close())
-	}
-	if failure != nil {
-		return afterFailure(failure, served)
+	case <-ctx.Done():
+		log.Info("stopping: finishing what was accepted")
 	}
 	err := errors.Join(<-served, n.Close())
 	if err == nil {
@@ -114,11 +112,11 @@ func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, n *node.
 	return err
 }
 
-// answerMax is how long the requests that wait may be answered after a failure.
+// answerMax is how long waiting requests may take to be answered after a failure.
 const answerMax = 500 * time.Millisecond
 
-// afterFailure ends soon, whatever is still going on. The ledger is left as it is:
-// its journal is not to be touched.
+// afterFailure returns failure soon, whatever is still running. It does not close the node,
+// whose journal must not be written.
 func afterFailure(failure error, served <-chan error) error {
 	select {
 	case err := <-served:

@@ -1,6 +1,5 @@
-// Command daily has the api archive every day that has ended: once a day on
-// schedule, on request, and at its start whatever was missed while it was down.
-// It holds no readings itself.
+// Command daily asks the api to archive each day that has ended: once a day on schedule, on
+// request, and at its start for all days that were missed. It holds no readings itself.
 package main
 
 import (

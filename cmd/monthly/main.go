@@ -1,6 +1,6 @@
-// Command monthly has the api archive and bill every month that has ended, and
-// clear it from memory: once a month on schedule, on request, and at its start
-// whatever was missed while it was down. It holds no readings itself.
+// Command monthly asks the api to archive and bill each month that has ended, and to clear
+// it from memory: once a month on schedule, on request, and at its start for all months that
+// were missed. It holds no readings itself.
 package main
 
 import (

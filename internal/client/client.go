@@ -1,10 +1,9 @@
-// Package client calls the api over HTTP as its callers do, and hands back
-// typed answers, which package api describes. An answer that is not a success comes
-// back as an *api.Problem; any other error means that the api was not reached or did
-// not answer to the end.
+// Package client calls the api over HTTP, and returns its answers as the types of package
+// api. The error of an answer that is not a success is an *api.Problem; any other error
+// means that the api was not reached or did not complete its answer.
 //
-// Times and periods are text as the api writes and reads them: only the api
-// knows its clock.
+// Times and periods are text as the api writes and reads them: only the api knows its
+// clock.
 package client
 
 import (
@@ -22,8 +21,7 @@ import (
 	"meterledger/api"
 )
 
-// answerBytesMax is the largest answer that is read. The largest page of
-// readings takes a tenth of it.
+// answerBytesMax is ten times the largest page of readings.
 const answerBytesMax = 64 << 20
 
 var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d bytes", answerBytesMax)
@@ -34,8 +32,8 @@ type Client struct {
 	http *http.Client
 }
 
-// New returns a client of the api at base. It sets no limits of time: those are
-// h's, or the context's of each call.
+// New returns a client of the api at base. Timeouts are those of h and of each call's
+// context.
 func New(base *url.URL, h *http.Client) *Client { return &Client{base, h} }
 
 // call is one request to the api.
@@ -46,7 +44,7 @@ type call struct {
 	body         io.Reader
 }
 
-// parameters are names and values in turn; empty values are left out.
+// parameters are names and values in turn. Empty values are not sent.
 type parameters []string
 
 func (p parameters) encode() string {
@@ -59,17 +57,17 @@ func (p parameters) encode() string {
 	return values.Encode()
 }
 
-// get asks a question.
+// get sends a GET request, and decodes its answer.
 func get[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
 	return ask[T](ctx, c, call{method: http.MethodGet, path: path, parameters: p})
 }
 
-// post has something done.
+// post sends a POST request, and decodes its answer.
 func post[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
 	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p})
 }
 
-// do makes a call whose answer says no more than that it succeeded.
+// do makes a call, and ignores the content of its answer.
 func (c *Client) do(ctx context.Context, method, path string, p ...string) error {
 	_, err := c.send(ctx, call{method: method, path: path, parameters: p})
 	return err
@@ -119,7 +117,7 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	return content, errors.Join(err, response.Body.Close())
 }
 
-// problem returns what an answer that is no success says.
+// problem decodes an answer that is not a success.
 func problem(response *http.Response, content []byte) *api.Problem {
 	p := &api.Problem{}
 	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))

@@ -10,7 +10,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// RegisterAccount registers a meter. Once it returns nil the account is on disk.
+// RegisterAccount registers a meter. If it returns nil, the account is on disk.
 func (c *Client) RegisterAccount(ctx context.Context, id meter.ID, ownerName, address string) error {
 	return c.do(ctx, http.MethodPost, "/register_account", "meter_id", string(id), "owner_name", ownerName, "address", address)
 }
@@ -20,23 +20,22 @@ func (c *Client) Account(ctx context.Context, id meter.ID) (api.Account, error) 
 	return get[api.Account](ctx, c, "/account", "meter_id", string(id))
 }
 
-// RecordReading records what a meter showed at a timestamp. Once it returns nil
-// the reading is on disk.
+// RecordReading records what a meter showed at a timestamp. If it returns nil, the reading
+// is on disk.
 func (c *Client) RecordReading(ctx context.Context, id meter.ID, timestamp string, register meter.KWh) error {
 	return c.do(ctx, http.MethodPost, "/receive_meter_reading",
 		"meter_id", string(id), "timestamp", timestamp, "reading", register.String())
 }
 
-// RecordReadings records many readings, given as contentType says: text/csv with
-// the header meter_id,timestamp,reading, application/x-ndjson or application/json.
+// RecordReadings records many readings in one of the forms text/csv, with the header
+// meter_id,timestamp,reading, application/x-ndjson and application/json.
 func (c *Client) RecordReadings(ctx context.Context, contentType string, readings io.Reader) (api.BatchResult, error) {
 	return ask[api.BatchResult](ctx, c, call{
 		method: http.MethodPost, path: "/receive_meter_readings", contentType: contentType, body: readings,
 	})
 }
 
-// ReadingsQuery asks for a meter's readings. What is empty or 0 has the api's
-// default.
+// ReadingsQuery asks for a meter's readings. An empty field or 0 means the api's default.
 type ReadingsQuery struct {
 	MeterID    meter.ID
 	Start, End string
@@ -58,7 +57,7 @@ func (c *Client) Readings(ctx context.Context, q ReadingsQuery) (api.Intervals, 
 		"order", q.Order, "estimate", q.Estimate, "page_size", size, "cursor", q.Cursor)
 }
 
-// Period is a span of time that consumption is asked for.
+// Period is a time span of Consumption.
 type Period struct {
 	Name       string // last_30min, today, this_week, this_month, last_month or custom
 	Start, End string // of custom

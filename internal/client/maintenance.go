@@ -7,18 +7,18 @@ import (
 	"meterledger/api"
 )
 
-// MaintenanceRequest asks for a run. An empty Date or Month is the api's
-// default: yesterday, last month.
+// MaintenanceRequest asks for a run. An empty Date or Month means the api's default:
+// yesterday, last month.
 type MaintenanceRequest struct {
 	Type   api.MaintenanceType
 	Date   string // YYYY-MM-DD, of api.Daily and api.Both
 	Month  string // YYYY-MM, of api.Monthly and api.Both
-	NoWait bool   // answer once the run has begun
-	DryRun bool   // only say what would be written
+	NoWait bool   // the api answers when the run has begun
+	DryRun bool   // the api writes nothing, and answers what it would write
 }
 
-// StartMaintenance has the api archive a period, and waits until it has, unless
-// q says not to.
+// StartMaintenance asks the api to archive periods, and waits until it has, except with
+// NoWait.
 func (c *Client) StartMaintenance(ctx context.Context, q MaintenanceRequest) (api.MaintenanceResult, error) {
 	wait, dry := "", ""
 	if q.NoWait {
@@ -36,19 +36,19 @@ func (c *Client) MaintenanceStatus(ctx context.Context) (api.MaintenanceStatus, 
 	return get[api.MaintenanceStatus](ctx, c, "/maintenance/status")
 }
 
-// Restore has the api add what its store lacks from the archive folder.
+// Restore asks the api to add the readings that it lacks from the archive folder.
 func (c *Client) Restore(ctx context.Context) (api.RestoreResult, error) {
 	return post[api.RestoreResult](ctx, c, "/restore_data")
 }
 
-// Shutdown has the api refuse readings and registrations until Resume.
+// Shutdown makes the api refuse readings and registrations until Resume.
 func (c *Client) Shutdown(ctx context.Context) error { return c.do(ctx, http.MethodPost, "/shutdown") }
 
-// Resume has the api take readings again.
+// Resume makes the api receive readings again.
 func (c *Client) Resume(ctx context.Context) error { return c.do(ctx, http.MethodPost, "/resume") }
 
 // Healthy returns nil if the api is alive.
 func (c *Client) Healthy(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/healthz") }
 
-// Ready returns nil if the api takes readings.
+// Ready returns nil if the api receives readings.
 func (c *Client) Ready(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/readyz") }

@@ -1,10 +1,10 @@
-// Package config turns flags and environment variables into one documented
-// struct per program, and holds what the three mains do alike: signals, the
-// one-line error, the exit code, the version.
+// Package config turns flags and environment variables into one documented struct per
+// program, and has what the three mains share: signals, the one-line error, the exit code,
+// the version.
 //
-// A flag wins over its environment variable, which wins over the default; an
-// empty environment variable counts as not set. What is loaded has been
-// checked: a program that starts has good settings.
+// A flag wins over its environment variable, which wins over the default; an empty
+// environment variable counts as not set. All settings are checked when they are loaded: a
+// program that starts has valid settings.
 package config
 
 import (
@@ -21,29 +21,28 @@ type API struct {
 	// picks a free one.
 	Addr string
 	// DataDir is the folder of the journal and its snapshots, data by default.
-	// It is created where it is missing, and belongs to one api at a time.
+	// It is created if it is missing, and only one api at a time can use it.
 	DataDir string
 	// ArchiveDir is the folder of the CSV archives, Archive by default.
 	ArchiveDir string
-	// ArchiveCompress has archives written as zstd; off by default. They are read in
+	// ArchiveCompress makes the api write archives as zstd; off by default. It reads
 	// either form.
 	ArchiveCompress bool
-	// SnapshotSize is by how many bytes the journal grows until the state is
-	// written down, 256 MiB by default, and by no less than the last snapshot's
-	// size. 0 turns it off.
+	// SnapshotSize is by how many bytes the journal grows before the next snapshot,
+	// 256 MiB by default, and at least the size of the last snapshot. 0 turns it off.
 	SnapshotSize uint64
-	// SnapshotInterval is after how much time that is done where anything was
-	// written, 1 h by default. 0 turns it off.
+	// SnapshotInterval is how long the api waits before the next snapshot if anything
+	// was written, 1 h by default. 0 turns it off.
 	SnapshotInterval time.Duration
-	// DiskFreeMin is how many bytes must be free on the disk of DataDir for
-	// readings and registrations to be taken, 256 MiB by default.
+	// DiskFreeMin is how many bytes must be free on the disk of DataDir to accept
+	// readings and registrations, 256 MiB by default.
 	DiskFreeMin uint64
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
-	// Log says how the program reports what it does.
+	// Log says what the program logs, and how.
 	Log
 }
 
@@ -53,31 +52,31 @@ type Maintenance struct {
 	// Addr is the host:port to listen on: localhost:8001 for daily,
 	// localhost:8002 for monthly. Port 0 picks a free one.
 	Addr string
-	// APIURL is where the api answers, http://localhost:8000 by default.
+	// APIURL is the address of the api, http://localhost:8000 by default.
 	APIURL *url.URL
 	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
-	// for daily, 00:15 on the 1st for monthly. Empty means off: runs are made
-	// on request only, and nothing is caught up with.
+	// for daily, 00:15 on the 1st for monthly. Empty means off: the program runs on
+	// request only, and does not catch up.
 	Schedule string
 	// History is the file that keeps the last runs over restarts: history/daily.json
-	// or history/monthly.json. Empty means that they are forgotten.
+	// or history/monthly.json. Empty keeps none.
 	History string
-	// Timezone is the clock of the schedule and of the days and months to be
+	// Timezone is the clock of the schedule, and of the days and months that are
 	// archived, Asia/Singapore by default. It must be the api's.
 	Timezone *meter.Zone
-	// Log says how the program reports what it does.
+	// Log says what the program logs, and how.
 	Log
 }
 
-// LoadAPI reads the api's settings from its arguments (without the program's
-// name) and its environment. It returns a *SettingError for a wrong or unknown
-// setting; flag.ErrHelp or ErrVersion where out was given what was asked for.
+// LoadAPI reads the api's settings from its arguments (without the program's name) and its
+// environment. It returns a *SettingError for a wrong or unknown setting; flag.ErrHelp or
+// ErrVersion after it wrote the help or the version to out.
 func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, error) {
 	var c API
 	s := settings{program: "api", summary: "accounts, readings, consumption, bills and maintenance", getenv: getenv}
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
-	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created where missing", into(&c.DataDir, parseFolder)})
-	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created where missing", into(&c.ArchiveDir, parseFolder)})
+	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})
+	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created if missing", into(&c.ArchiveDir, parseFolder)})
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
@@ -88,7 +87,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	return c, s.load(args, out)
 }
 
-// LoadDaily reads the settings of daily as LoadAPI does those of the api.
+// LoadDaily is LoadAPI for daily.
 func LoadDaily(args []string, getenv func(string) string, out io.Writer) (Maintenance, error) {
 	return loadMaintenance(args, getenv, out, maintenanceDefaults{
 		program: "daily", summary: "has the api archive every day that has ended",
@@ -96,7 +95,7 @@ func LoadDaily(args []string, getenv func(string) string, out io.Writer) (Mainte
 	})
 }
 
-// LoadMonthly reads the settings of monthly as LoadAPI does those of the api.
+// LoadMonthly is LoadAPI for monthly.
 func LoadMonthly(args []string, getenv func(string) string, out io.Writer) (Maintenance, error) {
 	return loadMaintenance(args, getenv, out, maintenanceDefaults{
 		program: "monthly", summary: "has the api archive and bill every month that has ended",
@@ -114,7 +113,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
-	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created where missing; off keeps none", into(&c.History, parseHistory)})
+	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.addLog(&c.Log)
 	return c, s.load(args, out)

@@ -6,12 +6,12 @@ import (
 	"log/slog"
 )
 
-// Log says how a program reports what it does.
+// Log says what a program logs, and how.
 type Log struct {
 	// Format is text, the default, or json: one object a line.
 	Format string
-	// Level is the least level that is written: debug, info (the default),
-	// warn or error.
+	// Level is the lowest level that is logged: debug, info (the default), warn or
+	// error.
 	Level slog.Level
 }
 

@@ -8,14 +8,14 @@ import (
 	"text/tabwriter"
 )
 
-// ErrVersion says that the version was asked for and printed; the program has
-// nothing more to do.
+// ErrVersion says that the version was requested and is printed: the program has nothing
+// more to do.
 var ErrVersion = errors.New("the version was asked for")
 
-// SettingError is a setting that a program cannot start with. It prints as one
-// line that names the setting and says what to do.
+// SettingError is a setting with which a program cannot start. It prints as one line that
+// names the setting and says what to do.
 type SettingError struct {
-	Setting string // as it was given: -addr, API_ADDR or a stray argument
+	Setting string // -addr or API_ADDR; empty if it is not one setting
 	Problem string
 }
 
@@ -26,7 +26,7 @@ func (e *SettingError) Error() string {
 	return e.Setting + ": " + e.Problem
 }
 
-// setting is one line of a program's manual. set checks a value and keeps it.
+// setting is one line of a program's manual. set checks and keeps a value.
 type setting struct {
 	flag, env, fallback, meaning string
 	set                          func(string) error
@@ -50,7 +50,7 @@ func (s *settings) add(one setting) { s.all = append(s.all, one) }
 
 func (s *settings) load(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet(s.program, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // errors are told once, by the caller
+	flags.SetOutput(io.Discard) // the caller prints errors
 	version := flags.Bool("version", false, "")
 	for _, one := range s.all {
 		flags.String(one.flag, "", one.meaning)
@@ -70,7 +70,7 @@ func (s *settings) load(args []string, out io.Writer) error {
 	return s.set(flags)
 }
 
-// set gives each setting its value: the flag's, the environment's or the default.
+// set gives each setting its value: that of the flag, the environment or the default.
 func (s *settings) set(flags *flag.FlagSet) error {
 	given := map[string]string{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })

@@ -67,7 +67,7 @@ func parseRateLimit(s string) (int, error) {
 	return n, nil
 }
 
-// sizeUnits are the units of a size; without one it is in bytes.
+// sizeUnits are the units of a size. A size without a unit is in bytes.
 var sizeUnits = []struct {
 	name  string
 	bytes uint64
@@ -97,8 +97,8 @@ func parseInterval(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseSchedule checks a cron expression; off becomes the empty string. A zone
-// inside the expression is refused: the clock is that of -timezone.
+// parseSchedule checks a cron expression; off becomes the empty string. It refuses a zone
+// within the expression: the clock is that of -timezone.
 func parseSchedule(s string) (string, error) {
 	if s == "off" {
 		return "", nil

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -10,7 +11,7 @@ import (
 //
 //	go build -ldflags "-X meterledger/internal/config.version=v1.2.3 -X meterledger/internal/config.commit=0123abc"
 //
-// Without it they are what the Go tool recorded, where it did.
+// Without it they are what the Go tool recorded, if it did.
 var version, commit string
 
 // Version returns version, commit and Go version in one line.
@@ -26,12 +27,5 @@ func Version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, commit %s, %s", orElse(v, "(devel)"), orElse(c, "unknown"), runtime.Version())
-}
-
-func orElse(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
+	return fmt.Sprintf("%s, commit %s, %s", cmp.Or(v, "(devel)"), cmp.Or(c, "unknown"), runtime.Version())
 }

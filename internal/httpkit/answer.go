@@ -1,24 +1,25 @@
 package httpkit
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Values of Cache-Control for answers about a household's readings. Only the
-// caller's own cache may store one, and must revalidate it each time: a late reading
-// can change the past.
+// Values of Cache-Control for answers about a household's readings. Only the caller's own
+// cache may store one, and must revalidate it each time: a late reading changes the past.
 const (
 	KeepNothing = "no-store"
 	KeepAndAsk  = "private, no-cache"
 )
 
-// Header values that all answers share. They save an allocation each; nothing may
-// write into them.
+// Header values that all answers share, which saves an allocation each. They must not be
+// changed.
 var (
 	typeJSON    = []string{"application/json"}
 	typeProblem = []string{"application/problem+json"}
@@ -31,7 +32,7 @@ func WriteJSON(w http.ResponseWriter, status int, body any) {
 	WriteEncoded(w, status, Encode(body))
 }
 
-// Encode returns a body as JSON. It panics if the body does not encode: that is a bug.
+// Encode returns a body as JSON. A body that does not encode is a bug: Encode panics.
 func Encode(body any) []byte {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -45,8 +46,8 @@ func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
 	writeBody(w, typeJSON, status, body)
 }
 
-// BeginJSON begins an answer of JSON whose length is not known yet. The caller writes
-// the body.
+// BeginJSON sets the header of a JSON answer whose length is not known yet. The caller
+// writes the body.
 func BeginJSON(w http.ResponseWriter) { writeHeader(w, typeJSON) }
 
 func writeBody(w http.ResponseWriter, contentType []string, status int, body []byte) {
@@ -56,7 +57,7 @@ func writeBody(w http.ResponseWriter, contentType []string, status int, body []b
 	_, _ = w.Write(body) // a failed write means that the caller has gone
 }
 
-// writeHeader sets what every answer has, and returns the header.
+// writeHeader sets and returns the header that every answer has.
 func writeHeader(w http.ResponseWriter, contentType []string) http.Header {
 	header := w.Header()
 	header["Content-Type"] = contentType
@@ -67,8 +68,8 @@ func writeHeader(w http.ResponseWriter, contentType []string) http.Header {
 	return header
 }
 
-// Constant is a JSON answer of status 200 that is always the same. It is encoded
-// once: of a single reading's 3 µs, WriteJSON would take another 0.4.
+// Constant is a JSON answer of status 200 that is always the same. It is encoded once:
+// WriteJSON would add 0.4 µs to the 3 µs of a single reading.
 type Constant struct {
 	body   []byte
 	length []string
@@ -80,16 +81,16 @@ func NewConstant(body any) Constant {
 	return Constant{encoded, []string{strconv.Itoa(len(encoded))}}
 }
 
-// Write answers.
+// Write answers with c.
 func (c Constant) Write(w http.ResponseWriter) {
 	writeHeader(w, typeJSON)["Content-Length"] = c.length
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(c.body) // as in writeBody
 }
 
-// NotModified sets the ETag of an answer. If the caller has that answer already, it
-// writes a 304 and returns true. The tag must name both the question and the state of
-// the data that the answer is computed from.
+// NotModified sets the ETag of an answer. If the caller has that answer already, it writes
+// a 304 and returns true. tag must stand for the question and for all data that the answer
+// is computed from.
 func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 	tag = `"` + tag + `"`
 	w.Header().Set("ETag", tag)
@@ -101,8 +102,8 @@ func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 	return true
 }
 
-// anyMatches compares by RFC 9110's rule for If-None-Match: a weak tag is as good as
-// a strong one.
+// anyMatches reports whether If-None-Match headers name tag. By RFC 9110 a weak tag matches
+// like a strong one.
 func anyMatches(lists []string, tag string) bool {
 	for _, list := range lists {
 		for given := range strings.SplitSeq(list, ",") {
@@ -115,20 +116,16 @@ func anyMatches(lists []string, tag string) bool {
 	return false
 }
 
-// Prefers returns the offered media type that r's Accept header gives the highest
-// quality; the first of several with the same, or if none is accepted.
+// Prefers returns the offer, a media type, to which r's Accept header gives the highest
+// quality: the first of equals, and the first if none is accepted.
 func Prefers(r *http.Request, offers ...string) string {
-	best, liked := offers[0], 0.0
-	for _, offer := range offers {
-		if q := quality(r.Header.Values("Accept"), offer); q > liked {
-			best, liked = offer, q
-		}
-	}
-	return best
+	return slices.MaxFunc(offers, func(a, b string) int {
+		return cmp.Compare(quality(r.Header.Values("Accept"), a), quality(r.Header.Values("Accept"), b))
+	})
 }
 
-// quality returns the quality, 0 to 1, that Accept headers give a media type: that
-// of the most specific range that matches it.
+// quality returns the quality, 0 to 1, that the most specific range in Accept headers gives
+// a media type, or an encoding in Accept-Encoding headers.
 func quality(accept []string, offer string) (q float64) {
 	closest := 0
 	kind, _, _ := strings.Cut(offer, "/")

@@ -13,90 +13,82 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Bind fills the struct that into points to with the parameters of r, and checks
-// them. A field says by its tags what parameter it is, by its type how that is
-// parsed, and what else must hold:
+// Bind fills the struct that into points to with the parameters of r, and checks them. A
+// field's tags name its parameter and the rules for it, its type says how it is parsed:
 //
 //	Meter  meter.ID   `param:"meter_id,required"`
 //	Period string     `param:"period" oneof:"today this_week custom"`
 //	Start  meter.Slot `param:"start" validate:"when=Period custom"`
 //
-// Its type is meter.ID, Slot, KWh, Day or Month, bool, a string of any name, an
-// encoding.TextUnmarshaler, or a pointer to one of them. It keeps its zero value if
-// it is not given. Timestamps without an offset are those of zone.
+// The type is meter.ID, Slot, KWh, Day or Month, bool, a kind of string, an
+// encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
+// given keeps its zero value. Timestamps without an offset are those of zone.
 //
-// The tag validate has the rules between fields, those of package validator, when
-// (given if another field has a value, and only then) and text, which is the domain's.
-// A struct with rules has a method Check() error that
-// returns Check of it. They come last: the parameters are first collected, then parsed
-// in the order of the fields.
+// The tag validate has the rules between fields: those of package validator, when (given if
+// another field has a value, and only then), and text, which is the domain's. A struct with
+// rules has a method Check() error that returns Check of it. Rules are checked last, after
+// all fields are parsed in their order.
 //
-// Parameters come from the query string and, except with GET and HEAD, from
-// the body: a form, a small multipart form, or one JSON object, of 64 KiB at
-// the most; those tagged path instead of param come from the path. A parameter that
-// is unknown, empty, given twice or not UTF-8 is refused, as is whatever does not
-// parse. Every error is a *meter.Error, or holds the *http.MaxBytesError that
-// WriteError knows.
+// Parameters come from the query string and, except with GET and HEAD, from the body: a
+// form, a multipart form or one JSON object, of at most 64 KiB. Those tagged path instead
+// of param come from the path. Bind refuses a parameter that is unknown, empty, given
+// twice, not UTF-8, or does not parse. Every error is a *meter.Error or, of a body, one
+// that WriteError knows.
 func Bind(r *http.Request, zone *meter.Zone, into any) error {
-	var b binder
-	b.fill(into)
-	if err := b.request(r); err != nil {
-		return err
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		if err := b.body(r); err != nil {
-			return err
-		}
-	}
-	return b.finish(zone, into)
+	return bind(r, zone, into, r.Method != http.MethodGet && r.Method != http.MethodHead)
 }
 
-// BindQuery is Bind for a request whose body is something else than parameters.
+// BindQuery is Bind for a request whose body has no parameters.
 func BindQuery(r *http.Request, zone *meter.Zone, into any) error {
-	var b binder
-	b.fill(into)
-	if err := b.request(r); err != nil {
-		return err
+	return bind(r, zone, into, false)
+}
+
+func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
+	b := newBinder(into)
+	err := b.request(r)
+	if err == nil && fromBody {
+		err = b.body(r)
 	}
-	return b.finish(zone, into)
+	if err == nil {
+		err = b.finish(zone, into)
+	}
+	return err
 }
 
 // BindJSON is Bind for one JSON object that is not a request's body.
 func BindJSON(object []byte, zone *meter.Zone, into any) error {
-	var b binder
-	b.fill(into)
+	b := newBinder(into)
 	if err := b.json(object); err != nil {
 		return err
 	}
 	return b.finish(zone, into)
 }
 
-// binder puts parameters into one struct.
+// binder collects the parameters of one struct.
 type binder struct {
 	*shape
 
 	into   reflect.Value
-	seen   uint64            // bit i: field i has been given
-	values [fieldsMax]string // as they were given
+	given  uint64            // bit i: field i has a value
+	values [fieldsMax]string // before parsing
 }
 
-// fill says what the parameters are put into.
-func (b *binder) fill(into any) {
-	b.into = reflect.ValueOf(into).Elem()
-	b.shape = shapeOf(b.into.Type())
+func newBinder(into any) binder {
+	v := reflect.ValueOf(into).Elem()
+	return binder{shape: shapeOf(v.Type()), into: v}
 }
 
-// request collects what stands in the path and in the query.
+// request collects the parameters in the path and in the query.
 func (b *binder) request(r *http.Request) error {
 	for left := b.inPath; left != 0; left &= left - 1 {
 		i := bits.TrailingZeros64(left)
-		b.seen |= 1 << i
+		b.given |= 1 << i
 		b.values[i] = chi.URLParam(r, b.fields[i].name)
 	}
 	return b.pairs(r.URL.RawQuery)
 }
 
-// pairs reads what url.ParseQuery reads, without making a map of it.
+// pairs collects the parameters that url.ParseQuery reads, but makes no map of them.
 func (b *binder) pairs(encoded string) error {
 	for encoded != "" {
 		var pair string
@@ -124,19 +116,19 @@ func (b *binder) set(name, value string) error {
 		return invalid(showName(name), "is not a parameter here; none is taken")
 	case field < 0:
 		return invalid(showName(name), "is not a parameter here; known are %s", b.known)
-	case b.seen&(1<<field) != 0:
+	case b.given&(1<<field) != 0:
 		return invalid(name, "is given more than once")
 	case value == "":
 		return invalid(name, "is empty")
 	case !utf8.ValidString(value):
 		return invalid(name, "is not valid UTF-8")
 	}
-	b.seen |= 1 << field
+	b.given |= 1 << field
 	b.values[field] = value
 	return nil
 }
 
-// field finds a parameter by its name. There are few, so a map would be slower.
+// field returns the index of a parameter, or -1. There are few, so a map would be slower.
 func (b *binder) field(name string) int {
 	for i := range b.fields {
 		if b.fields[i].name == name && b.inPath&(1<<i) == 0 {
@@ -146,27 +138,27 @@ func (b *binder) field(name string) int {
 	return -1
 }
 
-// finish parses what was collected and makes sure that all rules hold.
+// finish parses what was collected, and checks the rules.
 func (b *binder) finish(zone *meter.Zone, into any) error {
-	if missing := b.required &^ b.seen; missing != 0 {
+	if missing := b.required &^ b.given; missing != 0 {
 		return errMissing(b.fields[bits.TrailingZeros64(missing)].name)
 	}
 	for i := range b.fields {
-		if b.seen&(1<<i) == 0 {
+		if b.given&(1<<i) == 0 {
 			continue
 		}
 		if err := b.fields[i].parse(b.into.Field(i), zone, b.values[i]); err != nil {
 			return err
 		}
 	}
-	if b.ruled {
+	if b.hasRules {
 		return into.(checker).Check()
 	}
 	return nil
 }
 
-// checker is a request struct that has rules. It calls Check itself, so that a program
-// without such a request does not link the validator.
+// checker is a request struct with rules. It calls Check itself, so that a program without
+// such a request does not link the validator.
 type checker interface{ Check() error }
 
 func invalid(field, format string, args ...any) error {

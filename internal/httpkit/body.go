@@ -18,7 +18,7 @@ import (
 // parameterBytesMax is the largest body that parameters are read from.
 const parameterBytesMax = 64 << 10
 
-// body reads the parameters in r's body by its Content-Type.
+// body collects the parameters in r's body, which its Content-Type says how to read.
 func (b *binder) body(r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -46,16 +46,13 @@ func (b *binder) body(r *http.Request) error {
 func readBody(r *http.Request) ([]byte, error) {
 	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, parameterBytesMax))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || errors.Is(err, ErrSlowBody) {
-		return nil, fmt.Errorf("reading parameters: %w", err)
+	if err == nil || errors.As(err, &tooLarge) || errors.Is(err, ErrSlowBody) {
+		return content, err
 	}
-	if err != nil {
-		return nil, invalid("", "the body breaks off before its end")
-	}
-	return content, nil
+	return nil, invalid("", "the body breaks off before its end")
 }
 
-// json reads one object token by token, because decoding into a map would hide
+// json collects the members of one object token by token: decoding into a map would hide
 // repeated names and turn numbers into floats.
 func (b *binder) json(content []byte) error {
 	if !utf8.Valid(content) {
@@ -100,9 +97,8 @@ func (b *binder) member(tokens *json.Decoder) error {
 	default:
 		return invalid(showName(name), "must be a string, a number, true or false")
 	}
-	// The decoder replaces half a surrogate pair by this; set then refuses the value.
-	if strings.ContainsRune(value, utf8.RuneError) {
-		value = "\xff"
+	if strings.ContainsRune(value, utf8.RuneError) { // what the decoder makes of half a surrogate pair
+		value = "\xff" // which set refuses
 	}
 	return b.set(name, value)
 }
@@ -134,6 +130,4 @@ func (b *binder) multipart(content []byte, boundary string) error {
 	}
 }
 
-func errNotMultipart() error {
-	return invalid("", "the body is not a whole multipart form")
-}
+func errNotMultipart() error { return invalid("", "the body is not a whole multipart form") }

@@ -13,8 +13,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rules are those between fields. They are made once and never changed, so they are safe
-// for concurrent use.
+// rules has the validator of the rules between fields. Check makes it: a program whose
+// requests have no rules does not link it.
 var rules struct {
 	once sync.Once
 	*validator.Validate
@@ -80,8 +80,8 @@ func sentence(broken validator.FieldError, request reflect.Type) error {
 	}
 }
 
-// other names the parameter that a rule between fields speaks of: period=custom for
-// "Period custom", month for "Month".
+// other names the parameter in the text of a rule: period=custom for "Period custom", month
+// for "Month".
 func other(request reflect.Type, rule string) string {
 	name, value, hasValue := strings.Cut(rule, " ")
 	field, _ := request.FieldByName(name)
@@ -91,11 +91,10 @@ func other(request reflect.Type, rule string) string {
 	return paramOf(field)
 }
 
-// quotedLengthMax is how many characters of a caller's text are shown back.
+// quotedLengthMax is how many characters of a caller's text a problem repeats.
 const quotedLengthMax = 40
 
-// quote makes a caller's text safe to show: in quotes, with what cannot be
-// printed escaped, and cut if it is long.
+// quote makes a caller's text safe to repeat: quoted, escaped, and cut if it is long.
 func quote(s string) string {
 	count := 0
 	for i := range s {
@@ -107,8 +106,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// showName returns the name of a parameter as it can be shown: as it is if it is a
-// short word, else quoted.
+// showName returns the name of a parameter, quoted unless it is a short word.
 func showName(name string) string {
 	if _, err := meter.ParseID(name); err == nil && len(name) <= quotedLengthMax {
 		return name

@@ -30,7 +30,7 @@ var htmlPaths = []string{"/docs/index.html", "/redoc"}
 func docsHandler() http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
-	httpkit.MountDocs(r)
+	httpkit.MountDocs(r, httpkit.SwaggerUI())
 	return r
 }
 

@@ -24,18 +24,17 @@ var statusOf = map[meter.Kind]int{
 	meter.KindUnavailable:      http.StatusServiceUnavailable,
 }
 
-// statusClientGone stands in the log and the metrics for a caller who hung up before
-// the answer. Nobody receives it.
+// statusClientGone is logged and counted for a caller who hung up before the answer.
+// Nobody receives it.
 const statusClientGone = 499
 
-// WriteError answers with err as a problem. The caller is told a *meter.Error from
-// anywhere in err's chain, or a 413 if a body was over its limit. Anything else is
-// logged and answered 500 in a plain sentence, never with err's text.
+// WriteError answers with err as a problem: the *meter.Error in err's chain, 413 for an
+// *http.MaxBytesError, 408 for ErrSlowBody. Any other error is logged, and answered 500
+// without its text.
 //
-// If the answer has begun already, WriteError breaks the connection by panicking
-// with http.ErrAbortHandler, so that half an answer cannot pass for a whole one.
+// If the answer has begun already, WriteError breaks the connection by panicking with
+// http.ErrAbortHandler, so that nobody takes half an answer for a whole one.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	told := toldError(err)
 	if a := answerOf(w); a != nil {
 		a.cause = err
 		if a.status != 0 {
@@ -46,20 +45,20 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
-	writeProblem(w, told)
+	writeProblem(w, publicError(err))
 }
 
-// toldError returns what the caller is told of err.
-func toldError(err error) *meter.Error {
+// publicError returns what a caller may know of err.
+func publicError(err error) *meter.Error {
 	var tooLarge *http.MaxBytesError
-	var told *meter.Error
+	var public *meter.Error
 	switch {
 	case errors.As(err, &tooLarge):
 		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, ErrSlowBody):
 		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "nothing of the body arrived for %.0f seconds", bodyPatience.Seconds())
-	case errors.As(err, &told):
-		return told
+	case errors.As(err, &public):
+		return public
 	}
 	return meter.Errorf(meter.KindInternal, meter.CodeInternal,
 		"something went wrong on our side, it has been logged; the same request may be sent again")
@@ -73,20 +72,19 @@ func writeProblem(w http.ResponseWriter, e *meter.Error) {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}
-	for _, name := range []string{"ETag", "Content-Disposition"} { // of the answer that the problem replaces
-		w.Header().Del(name)
-	}
+	w.Header().Del("ETag") // of the answer that the problem replaces
+	w.Header().Del("Content-Disposition")
 	w.Header().Set("Cache-Control", KeepNothing)
 	if status == http.StatusRequestTimeout {
-		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+		w.Header().Set("Connection", "close") // do not wait for the rest of the body
 	}
 	writeBody(w, typeProblem, status, body)
 }
 
-// wholeSeconds writes d in seconds, rounded up and at least 1.
+// wholeSeconds returns d in seconds, rounded up and at least 1.
 func wholeSeconds(d time.Duration) string {
 	return strconv.FormatInt(int64(max(1, (d+time.Second-1)/time.Second)), 10)
 }
 
-// Detail returns the sentence that a caller is told of err.
-func Detail(err error) string { return toldError(err).Detail }
+// Detail returns the sentence that WriteError answers err with.
+func Detail(err error) string { return publicError(err).Detail }

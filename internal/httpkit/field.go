@@ -11,26 +11,26 @@ import (
 	"meterledger/internal/meter"
 )
 
-// fieldsMax is how many parameters one request can have.
+// fieldsMax is the largest number of parameters of one request.
 const fieldsMax = 16
 
-// shape is what Bind has to know of a request struct.
+// shape is what Bind must know of a request struct.
 type shape struct {
 	fields   []field
 	known    string // the names that a query or a body may have, as a list
-	inPath   uint64 // bit i: field i stands in the path
+	inPath   uint64 // bit i: field i comes from the path
 	required uint64 // bit i: field i must be given
-	ruled    bool   // there are rules beyond these: the validator has to be asked
+	hasRules bool   // for the validator
 }
 
-// field is what Bind has to know of one field of a request struct.
+// field is what Bind must know of one field of a request struct.
 type field struct {
 	name  string   // of its parameter
-	oneOf []string // the values that it may have, if they are named
+	oneOf []string // the values that it may have; empty if any
 }
 
-// shapeByType keeps what shapeOf found, because reflection is slow and Bind is
-// called for every reading. It holds one entry for each request struct there is.
+// shapeByType keeps the results of shapeOf: reflection is slow, and Bind is called for
+// every reading. It has one entry for each request struct of the program.
 var shapeByType sync.Map // reflect.Type → *shape
 
 // shapeOf returns the shape of a request struct.
@@ -58,9 +58,9 @@ func shapeOf(t reflect.Type) *shape {
 			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
 		}
 		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof"))})
-		s.ruled = s.ruled || f.Tag.Get("validate") != ""
+		s.hasRules = s.hasRules || f.Tag.Get("validate") != ""
 	}
-	if s.ruled && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {
+	if s.hasRules && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {
 		panic(fmt.Sprintf("BUG: %s has rules and no method Check", t))
 	}
 	s.known = strings.Join(known, ", ")
@@ -68,7 +68,7 @@ func shapeOf(t reflect.Type) *shape {
 	return s
 }
 
-// parse reads a value that was given into field f of a request.
+// parse reads a value into field f of a request.
 func (f *field) parse(into reflect.Value, zone *meter.Zone, value string) error {
 	if len(f.oneOf) > 0 && !slices.Contains(f.oneOf, value) {
 		return invalid(f.name, "must be one of %s", strings.Join(f.oneOf, ", "))
@@ -108,7 +108,7 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 			v.Set(reflect.New(v.Type().Elem()))
 			return parse(v.Interface(), zone, name, value)
 		}
-		v.SetString(value) // which panics if a field has a type that is not among these
+		v.SetString(value) // panics if the type is none of Bind's
 	}
 	return err
 }

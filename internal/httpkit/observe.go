@@ -12,9 +12,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// observe counts and logs every request, and turns a panic into a 500. Only the
-// program's own failures are logged as errors. Refusals, 503 included, are logged at
-// debug, so that a rush of them cannot fill the disk.
+// observe counts and logs every request, and answers a panic with 500. Only the program's
+// own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
+// that a rush of them cannot fill the disk.
 func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +32,7 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 	}
 }
 
-// routeOf returns the pattern that r was routed by.
+// routeOf returns the pattern of r's route.
 func routeOf(r *http.Request) string {
 	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
 		return pattern
@@ -40,28 +40,28 @@ func routeOf(r *http.Request) string {
 	return "none"
 }
 
-// panicked is the cause of an answer whose handler panicked.
-type panicked struct {
+// panicError is the error of a handler that panicked.
+type panicError struct {
 	reason any
 	stack  string
 }
 
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.reason) }
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.reason) }
 
 func recoverPanic(a *answer, r *http.Request) {
 	switch reason := recover(); reason {
 	case nil:
-	case http.ErrAbortHandler: // the way to break a connection; net/http expects it
+	case http.ErrAbortHandler: // net/http breaks the connection
 		panic(reason)
 	default:
-		WriteError(a, r, &panicked{reason, string(debug.Stack())})
+		WriteError(a, r, &panicError{reason, string(debug.Stack())})
 	}
 }
 
 func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration) {
 	level := slog.LevelDebug
-	// A caller who hangs up makes writes and waits fail; that is not our fault.
-	ours := a.cause != nil && toldError(a.cause).Kind == meter.KindInternal && r.Context().Err() == nil
+	// A caller who hangs up makes writes and waits fail: not a failure of the program.
+	ours := a.cause != nil && publicError(a.cause).Kind == meter.KindInternal && r.Context().Err() == nil
 	if ours || a.status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
@@ -75,18 +75,17 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 	if a.cause != nil {
 		attrs = append(attrs, slog.String("error", a.cause.Error()))
 	}
-	if p, ok := a.cause.(*panicked); ok {
+	if p, ok := a.cause.(*panicError); ok {
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// answer is a ResponseWriter that remembers status and error for the log and the
-// metrics.
+// answer is a ResponseWriter that keeps status and error for the log and the metrics.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the answer has begun
-	cause  error // what WriteError was given
+	cause  error // of WriteError
 }
 
 func (a *answer) begin(status int) {
@@ -105,7 +104,7 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.ResponseWriter.Write(b)
 }
 
-// FlushError makes http.ResponseController's Flush count as a beginning.
+// FlushError is Flush of http.ResponseController, which begins the answer.
 func (a *answer) FlushError() error {
 	a.begin(http.StatusOK)
 	return http.NewResponseController(a.ResponseWriter).Flush()
@@ -114,7 +113,7 @@ func (a *answer) FlushError() error {
 // Unwrap lets http.ResponseController reach the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// answerOf finds the answer that w is or wraps; nil outside a router of NewRouter.
+// answerOf returns the answer that w is or wraps, or nil outside of NewRouter's routers.
 func answerOf(w http.ResponseWriter) *answer {
 	for {
 		switch v := w.(type) {

@@ -1,10 +1,9 @@
-// Package httpkit is what every HTTP program of the suite does the same way: it
-// reads parameters, answers with JSON or with a problem, routes, measures,
-// listens, serves and stops.
+// Package httpkit is what all HTTP programs of the suite have in common: it reads
+// parameters, answers with JSON or with a problem, routes, measures, listens, serves
+// and stops.
 //
 // It promises that a caller's mistake is never answered 500, that the text of an
-// internal error is logged and never sent, and that no request is read without a
-// limit.
+// internal error is logged and never sent, and that every request is read with a limit.
 package httpkit
 
 import (
@@ -30,7 +29,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Take returns a handler of requests that Bind makes a Q of.
+// Take returns a handler that calls h with the parameters that Bind has put into a Q.
 func Take[Q any](zone *meter.Zone, h func(http.ResponseWriter, *http.Request, *Q) error) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var q Q
@@ -41,7 +40,7 @@ func Take[Q any](zone *meter.Zone, h func(http.ResponseWriter, *http.Request, *Q
 	}
 }
 
-// Answer is Take for requests that are answered 200 with an A as JSON.
+// Answer is Take for a handler whose answer is 200 and an A as JSON.
 func Answer[Q, A any](zone *meter.Zone, h func(context.Context, *Q) (A, error)) Handler {
 	return Take(zone, func(w http.ResponseWriter, r *http.Request, q *Q) error {
 		answer, err := h(r.Context(), q)
@@ -52,22 +51,22 @@ func Answer[Q, A any](zone *meter.Zone, h func(context.Context, *Q) (A, error)) 
 	})
 }
 
-// NewRouter returns a router with what all programs answer: /healthz, /metrics
-// and the docs pages. Every request is counted and logged, a panic becomes a
-// 500, and what is not routed becomes a problem. HEAD is answered as GET is.
-func NewRouter(log *slog.Logger, metrics *Metrics) chi.Router {
+// NewRouter returns a router with what all programs answer: /healthz, /metrics and the
+// docs pages, for which MountDocs takes swaggerUI. It counts and logs every request,
+// answers a panic with 500 and an unknown path with a problem, and HEAD as GET.
+func NewRouter(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(observe(log, metrics), limitPatience, headAsGet)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
 	r.Method(http.MethodGet, "/metrics", metrics)
-	MountDocs(r)
+	MountDocs(r, swaggerUI)
 	return r
 }
 
-// headAsGet has HEAD routed as GET is; net/http leaves the body out. It stands here
-// because chi's package of middleware links a profiler.
+// headAsGet routes HEAD as GET; net/http leaves the body out. chi's own middleware for
+// this would link a profiler.
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -87,7 +86,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	allowed := methodsAllowed(r)
-	if len(allowed) == 0 { // the router does not know the method, so it has not looked at the path
+	if len(allowed) == 0 { // chi does not know the method, so it has not looked for the path
 		notFound(w, r)
 		return
 	}
@@ -97,7 +96,7 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		"%s does not take %s, only %s", quote(r.URL.Path), quote(r.Method), list))
 }
 
-// methodsAllowed asks the router which methods it has a route for at r's path.
+// methodsAllowed returns the methods that the router has a route for at r's path.
 func methodsAllowed(r *http.Request) []string {
 	path := r.URL.RawPath
 	if path == "" {
@@ -119,16 +118,16 @@ func methodsAllowed(r *http.Request) []string {
 	return allowed
 }
 
-// Gate lets a program listen before it is ready. Until Open it answers
-// /healthz, /metrics and the docs pages, and 503 not_ready to everything else.
+// Gate lets a program listen before it is ready. Until Open it answers /healthz,
+// /metrics and the docs pages; everything else gets 503 not_ready.
 type Gate struct {
 	handler atomic.Pointer[http.Handler]
 }
 
-// NewGate returns a closed gate. progress is one plain sentence on how far the
-// start has come; it is called by many goroutines at once.
-func NewGate(log *slog.Logger, metrics *Metrics, progress func() string) *Gate {
-	closed := NewRouter(log, metrics)
+// NewGate returns a closed gate. progress returns one sentence on how far the start has
+// come; it must be safe for concurrent use. swaggerUI is that of NewRouter.
+func NewGate(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler, progress func() string) *Gate {
+	closed := NewRouter(log, metrics, swaggerUI)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
 	})
@@ -137,7 +136,7 @@ func NewGate(log *slog.Logger, metrics *Metrics, progress func() string) *Gate {
 	return g
 }
 
-// Open hands all requests from now on to h.
+// Open hands all later requests to h.
 func (g *Gate) Open(h http.Handler) { g.handler.Store(&h) }
 
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {

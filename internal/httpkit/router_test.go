@@ -31,7 +31,7 @@ type problem struct {
 // newRouter returns a router that has the given routes, and what it logs.
 func newRouter(level slog.Level, routes func(chi.Router)) (router chi.Router, log *bytes.Buffer) {
 	log = &bytes.Buffer{}
-	router = httpkit.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), httpkit.NewMetrics())
+	router = httpkit.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), httpkit.NewMetrics(), httpkit.SwaggerUI())
 	routes(router)
 	return router, log
 }
@@ -110,7 +110,7 @@ func TestErrorOutsideARouterIsAnsweredTheSame(t *testing.T) {
 
 func TestCallerWhoHungUpIsNotAnError(t *testing.T) {
 	var log bytes.Buffer
-	router := httpkit.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), httpkit.NewMetrics())
+	router := httpkit.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), httpkit.NewMetrics(), httpkit.SwaggerUI())
 	router.Get("/slow", func(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteError(w, r, fmt.Errorf("waiting: %w", r.Context().Err()))
 	})
@@ -220,7 +220,7 @@ func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
 	all, added := httpkit.NewMetrics(), metrics.NewSet()
 	added.NewGauge("meters_registered", nil)
 	all.Add(added)
-	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all)
+	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all, httpkit.SwaggerUI())
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
 		do(router, http.MethodGet, "/meters/"+id)
@@ -259,7 +259,7 @@ func TestAnswerThatDoesNotEncodeIsA500(t *testing.T) {
 
 func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 	metrics, log := httpkit.NewMetrics(), slog.New(slog.DiscardHandler)
-	gate := httpkit.NewGate(log, metrics, func() string { return "replayed 3 of 7 batches" })
+	gate := httpkit.NewGate(log, metrics, httpkit.SwaggerUI(), func() string { return "replayed 3 of 7 batches" })
 	for _, path := range []string{"/readyz", "/receive_meter_reading", "/", "/account?meter_id=1"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			response, body := do(gate, method, path)

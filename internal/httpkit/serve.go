@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	headerReadMax  = 10 * time.Second // from a connection that sends its header slowly
+	headerReadMax  = 10 * time.Second // for the header of a request
 	idleMax        = 2 * time.Minute
 	shutdownMax    = 10 * time.Second
 	headerBytesMax = 1 << 20
 )
 
-// Listen opens addr. If it cannot, the error is one line that says which flag and
-// which environment variable choose another.
+// Listen opens addr. Its error is one line, which names the flag and the environment
+// variable that choose another address.
 func Listen(addr, flag, env string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -30,7 +30,7 @@ func Listen(addr, flag, env string) (net.Listener, error) {
 	return listener, nil
 }
 
-// listenCause drops what net says about addr, and keeps why.
+// listenCause returns the reason within an error of net, without the address.
 func listenCause(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
@@ -43,9 +43,8 @@ func listenCause(err error) error {
 	return err
 }
 
-// Serve answers on listener until ctx is done, then takes no new connections,
-// gives the requests that it has accepted ten seconds to end, and returns nil.
-// It closes listener.
+// Serve answers on listener until ctx is done. Then it accepts no new connections, gives
+// running requests ten seconds to end, and returns nil. It closes listener.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
@@ -79,14 +78,14 @@ func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) {
 	}
 }
 
-// bodyPatience is the longest pause within a body. A body may take any time as long
-// as something of it arrives.
+// bodyPatience is the longest pause within a body. There is no limit for the whole body,
+// which may be of any length.
 const bodyPatience = 30 * time.Second
 
 // ErrSlowBody is the error of a read that got nothing for bodyPatience.
 var ErrSlowBody = errors.New("the body came to a halt")
 
-// limitPatience has a read of the body fail if nothing arrives for bodyPatience.
+// limitPatience makes a read of the body fail if nothing arrives for bodyPatience.
 func limitPatience(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
@@ -100,9 +99,8 @@ func limitPatience(next http.Handler) http.Handler {
 	})
 }
 
-// patientBody sets a deadline for each read. Time between reads, while the program
-// works on what it has, does not count. net/http removes the deadline when the body
-// has ended.
+// patientBody sets a deadline for each read. The time between reads, in which the program
+// works, does not count. net/http removes the deadline at the end of the body.
 type patientBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -132,5 +130,5 @@ func (b *patientBody) leave() {
 	}
 }
 
-// setDeadline does nothing if there is no connection, as in a test.
+// setDeadline does nothing if there is no connection, such as in a test.
 func (b *patientBody) setDeadline(t time.Time) { _ = b.connection.SetReadDeadline(t) }

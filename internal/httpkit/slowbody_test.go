@@ -32,7 +32,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // bodyServer counts the bytes of the bodies that it is sent.
 func bodyServer(t *testing.T) (caller net.Conn, stop func()) {
-	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics())
+	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics(), httpkit.SwaggerUI())
 	router.Post("/", func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {

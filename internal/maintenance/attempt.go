@@ -15,12 +15,11 @@ import (
 const (
 	pauseFirst = 500 * time.Millisecond
 	pauseMax   = time.Minute
-	// watchEvery is how often an api that is archiving is asked whether it is
-	// alive, and how long it may take to answer. A nation's month takes minutes
-	// to archive, so the run itself has no limit.
+	// watchEvery is how often a busy api is asked whether it is alive, and how long it
+	// may take to answer. An attempt has no limit: a nation's month takes minutes.
 	watchEvery = 5 * time.Second
-	// attemptGrace is how long an attempt may go on after the program was told
-	// to stop: less than the server waits for its requests.
+	// attemptGrace is how long an attempt may go on after the program was told to stop:
+	// less than the server waits for its requests.
 	attemptGrace = 8 * time.Second
 )
 
@@ -33,13 +32,13 @@ func newPauses() backoff.BackOff {
 	return b
 }
 
-// archive asks the api for r's period until it has been archived, until it
-// refuses, or until patience ends. It counts the attempts in r.
+// archive asks the api to archive r's period until it has, until it refuses, or until r's
+// patience ends. It counts the attempts in r.
 func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 	var last error
 	done, err := backoff.Retry(s.ctx,
 		func() (api.MaintenanceResult, error) {
-			r.attempts++
+			r.Attempts++
 			var done api.MaintenanceResult
 			if done, last = s.attempt(*r); last != nil && !isPassing(last) {
 				return done, backoff.Permanent(last)
@@ -47,9 +46,9 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 			return done, last
 		},
 		backoff.WithBackOff(newPauses()),
-		backoff.WithMaxElapsedTime(r.trigger.patience()),
+		backoff.WithMaxElapsedTime(r.Trigger.patience()),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			s.log.Warn("the api is away or busy; the run goes on asking", "period", r.period, "attempts", r.attempts,
+			s.log.Warn("the api is away or busy; the run asks again", "period", r.Period, "attempts", r.Attempts,
 				"pause", pause.Round(time.Millisecond), "error", err)
 		}),
 	)
@@ -59,14 +58,16 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 	return done, err
 }
 
-// attempt asks the api once, and gives up when the api stops answering.
+// attempt asks the api once. It ends if the api stops answering, or attemptGrace after the
+// service.
 func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
-	ctx, release := outlive(s.ctx, attemptGrace)
-	defer release()
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(context.WithoutCancel(s.ctx))
+	defer context.AfterFunc(s.ctx, func() {
+		time.AfterFunc(attemptGrace, func() { stop(context.Canceled) })
+	})()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := s.api.StartMaintenance(ctx, request(r.period, r.dryRun))
+	done, err := s.api.StartMaintenance(ctx, request(r.Period, r.dryRun))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -75,7 +76,7 @@ func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 	return done, err
 }
 
-// watch stops ctx where the api does not answer while ctx lasts.
+// watch ends ctx if the api stops answering.
 func (s *Service) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -92,17 +93,4 @@ func (s *Service) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(errSilent)
 		}
 	}
-}
-
-// outlive returns a context that ends when grace has passed after parent's end.
-func outlive(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
-	release := context.AfterFunc(parent, func() {
-		select {
-		case <-time.After(grace):
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	return ctx, func() { release(); cancel() }
 }

@@ -10,12 +10,12 @@ import (
 	"meterledger/internal/meter"
 )
 
-// catchUp waits until the api answers, and then does every run that was missed
-// or has failed, in order of time.
+// catchUp waits until the api answers, then does every run that was missed or has failed,
+// in order of time.
 func (s *Service) catchUp() {
 	archives, err := s.awaitArchives()
 	if err != nil {
-		return // the service's life has ended
+		return // the service's context is done
 	}
 	pending := s.pending(archives)
 	if len(pending) == 0 {
@@ -27,8 +27,8 @@ func (s *Service) catchUp() {
 	}
 }
 
-// pending returns what is to be done, in order of time: what was missed, unless
-// the schedule is off, and what has failed.
+// pending returns, in order of time, the periods that were missed, unless the schedule is
+// off, and those whose last run failed.
 func (s *Service) pending(archives []api.Archive) []meter.Period {
 	var periods []meter.Period
 	if s.scheduler != nil {
@@ -45,9 +45,9 @@ func (s *Service) pending(archives []api.Archive) []meter.Period {
 	return periods
 }
 
-// missed returns, in order of time, the periods up to last that have no archive,
-// from the oldest archive on. If there is none at all, only last is missed: what the
-// api held before it was first archived is for an operator to say.
+// missed returns, in order of time, the periods without an archive from the oldest archive
+// up to last, at most catchUpMax. If there is no archive at all, it returns only last: an
+// operator decides about earlier ones.
 func (k Kind) missed(archives []api.Archive, last meter.Period) (missed []meter.Period) {
 	var archived []meter.Period
 	for _, a := range archives {
@@ -70,18 +70,18 @@ func (k Kind) missed(archives []api.Archive, last meter.Period) (missed []meter.
 	return missed
 }
 
-// awaitArchives asks the api for its archives until it answers or the service's
-// life ends. What is in the way is said once, and again when it changes.
+// awaitArchives asks the api for its archives until it answers or the service's context is
+// done. It logs a failure once, and again when the reason changes.
 func (s *Service) awaitArchives() ([]api.Archive, error) {
-	told := ""
+	logged := ""
 	status, err := backoff.Retry(s.ctx,
 		func() (api.MaintenanceStatus, error) {
 			ctx, cancel := context.WithTimeout(s.ctx, watchEvery)
 			defer cancel()
 			status, err := s.api.MaintenanceStatus(ctx)
-			if err != nil && reason(err) != told && s.ctx.Err() == nil {
-				told = reason(err)
-				s.log.Warn("the api does not say what is archived; asking on until it does",
+			if err != nil && reason(err) != logged && s.ctx.Err() == nil {
+				logged = reason(err)
+				s.log.Warn("the api does not say what is archived; asking until it does",
 					"api_url", s.settings.APIURL.String(), "error", err)
 			}
 			return status, err
@@ -89,7 +89,7 @@ func (s *Service) awaitArchives() ([]api.Archive, error) {
 		backoff.WithBackOff(newPauses()),
 		backoff.WithMaxElapsedTime(0), // until it answers
 	)
-	if err == nil && told != "" {
+	if err == nil && logged != "" {
 		s.log.Info("the api answers again")
 	}
 	archives := make([]api.Archive, len(status.Archives))

@@ -10,24 +10,23 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Handler answers requests for runs and for the status, and what every program
-// of the suite answers.
+// Handler returns the service's endpoints, and those that all programs of the suite have.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
-	r := httpkit.NewRouter(s.log, metrics)
+	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, route.handler)
 	}
 	return r
 }
 
-// route is an endpoint. Feature is the tag that the document lists it under.
+// route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
 	handler                  http.Handler
 }
 
-// routes is the table of the endpoints: the router is built from it, and a test holds
-// the document against it.
+// routes is the table of the endpoints. The router is built from it, and a test compares it
+// with the document.
 func (s *Service) routes() []route {
 	return []route{
 		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
@@ -48,7 +47,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	httpkit.WriteJSON(w, http.StatusOK, api.PerformResult{
-		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.archive.File,
+		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.Archive.File,
 	})
 	return nil
 }
@@ -65,9 +64,9 @@ func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) 
 	runs, answer.Running = s.history()
 	for _, done := range runs {
 		answer.LastRuns = append(answer.LastRuns, api.ScheduledRun{
-			Period: done.period.String(), Trigger: string(done.trigger), Success: done.err == nil, Message: done.message(s.kind),
-			Attempts: done.attempts, ArchivePath: done.archive.File,
-			StartedAt: s.stamp(done.startedAt), FinishedAt: s.stamp(done.finishedAt),
+			Period: done.Period.String(), Trigger: string(done.Trigger), Success: done.succeeded(), Message: done.message(s.kind),
+			Attempts: done.Attempts, ArchivePath: done.Archive.File,
+			StartedAt: s.stamp(done.StartedAt), FinishedAt: s.stamp(done.FinishedAt),
 		})
 	}
 	return answer, nil

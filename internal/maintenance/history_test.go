@@ -21,13 +21,13 @@ import (
 )
 
 // restartable is a service that can be stopped and started again on its history.
-func restartable(t *testing.T, kind Kind, schedule, path string, api *fakeAPI, log *slog.Logger) *bench {
+func restartable(t *testing.T, kind Kind, schedule, path string, api *fakeAPI, log *slog.Logger) *harness {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, api: api}
+	b := &harness{t: t, api: api}
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	settings := config.Maintenance{
@@ -43,7 +43,7 @@ func restartable(t *testing.T, kind Kind, schedule, path string, api *fakeAPI, l
 	return b
 }
 
-func (b *bench) end() {
+func (b *harness) end() {
 	b.stop()
 	b.keeping.Wait()
 }
@@ -106,14 +106,14 @@ func TestADamagedHistoryBeginsAnew(t *testing.T) {
 				t.Errorf("%s: the log is %s", content, log.String())
 			}
 		})
-		if runs, _, err := (history{path}).load("daily"); err != nil || len(runs) != 1 {
+		if runs, _, err := (historyFile{path}).load("daily"); err != nil || len(runs) != 1 {
 			t.Errorf("%s: then %v, %v", content, runs, err)
 		}
 	}
 }
 
 func TestADryRunIsToldAndNotRemembered(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		dry := ""
 		b.api.onStart(func(r *http.Request) (int, string) { dry = r.FormValue("dry_run"); return 200, "" })
 		response, body := b.post("/perform_daily_maintenance?date=1999-06-30&dry_run=true")

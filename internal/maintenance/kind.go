@@ -9,13 +9,13 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Kind is what a service archives: days or months.
+// Kind says whether a service archives days or months.
 type Kind struct {
 	program    string // the name of the program
-	title      string // what a run is called
+	title      string // of a run, in messages
 	addrEnv    string // the environment variable of -addr
-	path       string // where a run is asked for
-	catchUpMax int    // how many missed periods are made up for, counted back from the last
+	path       string // of requests for a run
+	catchUpMax int    // how many periods back from the last are looked at for missed ones
 
 	of   func(meter.Day) meter.Period                                                   // the period that a day lies in
 	bind func(*http.Request, *meter.Zone) (period meter.Period, dryRun bool, err error) // no period if none was named
@@ -37,7 +37,7 @@ func Daily() Kind {
 	}
 }
 
-// Monthly archives months, has them billed and cleared from memory.
+// Monthly closes months: the api archives them, bills them and clears them from memory.
 func Monthly() Kind {
 	return Kind{
 		program: "monthly", title: "Monthly maintenance", addrEnv: "MONTHLY_ADDR", path: "/perform_monthly_maintenance",
@@ -56,7 +56,7 @@ func Monthly() Kind {
 // last returns the last period that has ended.
 func (k Kind) last(today meter.Day) meter.Period { return k.of(today).Add(-1) }
 
-// request asks the api to archive a period.
+// request returns the request to the api for a period.
 func request(p meter.Period, dryRun bool) client.MaintenanceRequest {
 	if p.IsMonth() {
 		return client.MaintenanceRequest{Type: api.Monthly, Month: p.String(), DryRun: dryRun}

@@ -19,7 +19,7 @@ func TestRunGoesOnAskingAnAPIThatIsAwayOrBusy(t *testing.T) {
 		func() (int, string) { return problem(429, "overloaded", "too many requests") },
 		func() (int, string) { return 200, "" },
 	}
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.onStart(func(*http.Request) (int, string) {
 			next := answers[0]
 			answers = answers[1:]
@@ -34,7 +34,7 @@ func TestRunGoesOnAskingAnAPIThatIsAwayOrBusy(t *testing.T) {
 }
 
 func TestRequestGivesUpAndIsMadeGoodLater(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.set(func() { b.api.away = true })
 		begun := time.Now()
 		response, body := b.post("/perform_daily_maintenance?date=1999-07-01")
@@ -56,7 +56,7 @@ func TestRequestGivesUpAndIsMadeGoodLater(t *testing.T) {
 }
 
 func TestScheduledRunAsksForSixHoursAndIsTriedAgain(t *testing.T) {
-	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *harness) {
 		b.api.set(func() { b.api.away = true })
 		b.at("2000-01-02T05:50:00")
 		if got := b.status(); !got.Running || len(got.LastRuns) > 0 {
@@ -84,7 +84,7 @@ func TestRefusalIsPassedOnAtOnceAndNotTriedAgain(t *testing.T) {
 		"conflict":    {500, "archive_conflict", "archive daily_2000-02-01.csv was changed since it was written"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+			inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 				b.api.onStart(func(*http.Request) (int, string) { return problem(tt.status, tt.code, tt.detail) })
 				response, body := b.post("/perform_daily_maintenance?date=2000-02-01")
 				if p := asProblem(t, body); response.StatusCode != tt.status || p.Code != tt.code || p.Detail != tt.detail {
@@ -99,7 +99,7 @@ func TestRefusalIsPassedOnAtOnceAndNotTriedAgain(t *testing.T) {
 }
 
 func TestWrongServerIsNotTakenForTheAPI(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.service.api = client.New(b.service.settings.APIURL, &http.Client{Transport: handlerTransport{http.NotFoundHandler()}})
 		response, body := b.post("/perform_daily_maintenance")
 		want := "the api did not archive 1999-12-31 in 1 attempt: api.example answered 404 Not Found, which is not an answer of the api; the run will be tried again"
@@ -110,7 +110,7 @@ func TestWrongServerIsNotTakenForTheAPI(t *testing.T) {
 }
 
 func TestCallerWhoHangsUpStopsNothing(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.onStart(func(r *http.Request) (int, string) {
 			select {
 			case <-r.Context().Done():
@@ -126,7 +126,7 @@ func TestCallerWhoHangsUpStopsNothing(t *testing.T) {
 }
 
 func TestLongRunIsWaitedForWhileTheAPIIsAlive(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.onStart(func(*http.Request) (int, string) { time.Sleep(3 * time.Hour); return 200, "" })
 		if response, body := b.post("/perform_daily_maintenance"); response.StatusCode != 200 {
 			t.Errorf("got %s", body)
@@ -137,7 +137,7 @@ func TestLongRunIsWaitedForWhileTheAPIIsAlive(t *testing.T) {
 
 func TestSilentAPIIsGivenUpOn(t *testing.T) {
 	hang := func(r *http.Request) { <-r.Context().Done() }
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.onHealth(hang)
 		b.api.onStart(func(r *http.Request) (int, string) { hang(r); return 200, "" })
 		begun := time.Now()
@@ -152,7 +152,7 @@ func TestSilentAPIIsGivenUpOn(t *testing.T) {
 }
 
 func TestStopEndsTheRetries(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.api.set(func() { b.api.away = true })
 		var request sync.WaitGroup
 		request.Go(func() {
@@ -182,7 +182,7 @@ func TestStopLetsTheAttemptEnd(t *testing.T) {
 		"too late": {time.Hour, 8 * time.Second, "2000-01-01 schedule failed 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *bench) {
+			inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *harness) {
 				b.api.onStart(func(r *http.Request) (int, string) {
 					select {
 					case <-r.Context().Done():

@@ -14,7 +14,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// trigger is why a run was begun.
+// trigger is what began a run.
 type trigger string
 
 const (
@@ -23,8 +23,8 @@ const (
 	byCatchUp  trigger = "catch_up"
 )
 
-// How long a run goes on asking an api that is away or busy. Someone waits for
-// the answer to a request.
+// How long a run repeats its request to an api that is away or busy. If the run is on
+// request, somebody waits for it.
 const (
 	requestPatience = 30 * time.Second
 	patience        = 6 * time.Hour
@@ -37,44 +37,49 @@ func (t trigger) patience() time.Duration {
 	return patience
 }
 
-// run is one run, of one period.
+// run is one attempt after another to have one period archived. The history keeps its
+// exported fields.
 type run struct {
-	period     meter.Period
-	trigger    trigger
-	dryRun     bool // it only says what would be written, and is not remembered
-	startedAt  time.Time
-	finishedAt time.Time
-	attempts   int
-	archive    api.Archive  // its file is empty where the run failed
-	err        *meter.Error // why it failed, or nil
+	Period     meter.Period `json:"period"`
+	Trigger    trigger      `json:"trigger"`
+	StartedAt  time.Time    `json:"started_at"`
+	FinishedAt time.Time    `json:"finished_at"`
+	Attempts   int          `json:"attempts"`
+	Archive    api.Archive  `json:"archive"`          // its file is empty if the run failed
+	Code       meter.Code   `json:"code,omitempty"`   // of the failure, if the run failed
+	Detail     string       `json:"detail,omitempty"` // of the failure
+
+	dryRun bool // asks only what would be written; not kept in the history
 }
 
-// perform does one run. The caller has the turn.
-func (s *Service) perform(r run) run {
-	r.startedAt = time.Now()
-	s.log.Info("run started", "period", r.period, "trigger", r.trigger, "dry_run", r.dryRun)
+// perform does one run, and returns why it failed, or nil. The caller has the turn.
+func (s *Service) perform(r run) (run, *meter.Error) {
+	r.StartedAt = time.Now().UTC()
+	s.log.Info("run started", "period", r.Period, "trigger", r.Trigger, "dry_run", r.dryRun)
 	done, err := s.archive(&r)
 	if err == nil {
-		r.archive, err = archiveOf(done, r.period)
+		r.Archive, err = archiveOf(done, r.Period)
 	}
+	var failure *meter.Error
 	if err != nil {
-		r.err = s.explain(r, err)
+		failure = s.explain(r, err)
+		r.Code, r.Detail = failure.Code, failure.Detail
 	}
-	r.finishedAt = time.Now()
+	r.FinishedAt = time.Now().UTC()
 	if !r.dryRun {
-		s.keep(r)
+		s.keep(r, failure)
 	}
-	s.logEnd(r, err)
-	return r
+	s.logEnd(r, failure, err)
+	return r, failure
 }
 
-func (s *Service) logEnd(r run, err error) {
-	log := s.log.With("period", r.period, "trigger", r.trigger, "attempts", r.attempts,
-		"took", r.finishedAt.Sub(r.startedAt).Round(time.Millisecond))
+func (s *Service) logEnd(r run, failure *meter.Error, err error) {
+	log := s.log.With("period", r.Period, "trigger", r.Trigger, "attempts", r.Attempts,
+		"took", r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond))
 	switch {
-	case r.err == nil:
-		log.Info("run done", "archive", r.archive.File, "rows", r.archive.Rows)
-	case isRepeatable(r.err):
+	case failure == nil:
+		log.Info("run done", "archive", r.Archive.File, "rows", r.Archive.Rows)
+	case isRepeatable(failure):
 		log.Error("run failed; it will be tried again", "error", err)
 	default:
 		log.Warn("run refused by the api", "error", err)
@@ -83,8 +88,8 @@ func (s *Service) logEnd(r run, err error) {
 
 var errNoArchive = errors.New("the api says that it is done, but names no archive of the period")
 
-// archiveOf finds the archive of a period in what the api has done: it may have
-// closed earlier months with it.
+// archiveOf returns the archive of a period from those that the api has written: it may
+// have closed earlier months too.
 func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, error) {
 	for _, a := range done.Archives {
 		if a.Period == period.String() {
@@ -94,24 +99,27 @@ func archiveOf(done api.MaintenanceResult, period meter.Period) (api.Archive, er
 	return api.Archive{}, errNoArchive
 }
 
-// message says in one sentence how the run ended.
+// succeeded is about a run that has ended.
+func (r run) succeeded() bool { return r.Code == "" }
+
+// message is one sentence about how the run ended.
 func (r run) message(k Kind) string {
-	if r.err != nil {
-		return r.err.Detail
-	}
-	if r.dryRun {
-		return fmt.Sprintf("%s would write %d readings; nothing was written", k.title, r.archive.Rows)
+	switch {
+	case !r.succeeded():
+		return r.Detail
+	case r.dryRun:
+		return fmt.Sprintf("%s would write %d readings; nothing was written", k.title, r.Archive.Rows)
 	}
 	return k.title + " completed successfully"
 }
 
-// retryAfter is when who asked for a run that failed may ask again.
+// retryAfter is how long the caller whose run failed should wait before asking again.
 const retryAfter = 30 * time.Second
 
 var errStopping = errors.New("the program is being stopped")
 
-// isPassing reports whether the api may well do later what it did not do now:
-// it is away, or busy, or stumbled.
+// isPassing reports whether the api may succeed later: it is away or busy, or it has
+// failed.
 func isPassing(err error) bool {
 	var p *api.Problem
 	if !errors.As(err, &p) {
@@ -125,14 +133,14 @@ func isPassing(err error) bool {
 	return false
 }
 
-// explain says why a run failed, to whoever asked for it and in /status. What the
-// api says of the request itself is passed on as it is.
+// explain returns why a run failed, for its caller and for /status. What the api says about
+// the request itself is passed on.
 func (s *Service) explain(r run, err error) *meter.Error {
 	var p *api.Problem
 	switch {
 	case errors.Is(err, errStopping):
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
-			"%s is being stopped before the api has archived %s; ask again once it is back", s.kind.program, r.period)
+			"%s is being stopped before the api has archived %s; ask again once it is back", s.kind.program, r.Period)
 	case errors.As(err, &p) && p.Code != "" && p.Status == http.StatusBadRequest:
 		return &meter.Error{Kind: meter.KindInvalid, Code: p.Code, Field: p.Field, Detail: p.Detail}
 	case errors.As(err, &p) && p.Code == meter.CodeArchiveConflict:
@@ -140,13 +148,13 @@ func (s *Service) explain(r run, err error) *meter.Error {
 	}
 	if r.dryRun {
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
-			"the api did not say in %s what it would archive of %s: %s", attempts(r.attempts), r.period, reason(err))
+			"the api did not say in %s what it would archive of %s: %s", attempts(r.Attempts), r.Period, reason(err))
 	}
 	return meter.Unavailable(meter.CodeUpstream, retryAfter,
-		"the api did not archive %s in %s: %s; the run will be tried again", r.period, attempts(r.attempts), reason(err))
+		"the api did not archive %s in %s: %s; the run will be tried again", r.Period, attempts(r.Attempts), reason(err))
 }
 
-// isRepeatable reports whether it is for us to try a failed run again.
+// isRepeatable reports whether the service tries a failed run again.
 func isRepeatable(e *meter.Error) bool { return e.Kind != meter.KindInvalid }
 
 func attempts(count int) string {
@@ -156,7 +164,7 @@ func attempts(count int) string {
 	return fmt.Sprintf("%d attempts", count)
 }
 
-// reason is the part of err that tells a caller something.
+// reason returns the part of err that is useful to a caller.
 func reason(err error) string {
 	var (
 		p       *api.Problem

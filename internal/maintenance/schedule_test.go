@@ -13,7 +13,7 @@ import (
 )
 
 func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
-	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *harness) {
 		if got := b.status(); *got.NextRun != "2000-01-02T00:05:00" || got.Schedule != everyDay || got.Running || len(got.LastRuns) > 0 {
 			t.Errorf("at the start: %+v", got)
 		}
@@ -31,7 +31,7 @@ func TestScheduleArchivesEachDayThatHasEnded(t *testing.T) {
 }
 
 func TestScheduleArchivesEachMonthThatHasEnded(t *testing.T) {
-	inBubble(t, Monthly(), everyMonth, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Monthly(), everyMonth, upToDate, func(t *testing.T, b *harness) {
 		b.at("2000-03-01T00:15:00")
 		b.wantRuns("2000-02 schedule done 1", "2000-01 schedule done 1")
 	})
@@ -41,26 +41,26 @@ func TestStartCatchesUpWithEveryDayThatWasMissed(t *testing.T) {
 	prepare := func(f *fakeAPI) {
 		f.archives = []api.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
 	}
-	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *harness) {
 		b.wantRuns("1999-12-31 catch_up done 1", "1999-12-29 catch_up done 1")
 	})
 }
 
 func TestStartWithoutAnyArchiveMakesOnlyTheLast(t *testing.T) {
-	inBubble(t, Monthly(), everyMonth, func(*fakeAPI) {}, func(t *testing.T, b *bench) {
+	inBubble(t, Monthly(), everyMonth, func(*fakeAPI) {}, func(t *testing.T, b *harness) {
 		b.wantRuns("1999-12 catch_up done 1")
 	})
 }
 
 func TestNothingIsCaughtUpWithWhereTheScheduleIsOff(t *testing.T) {
-	inBubble(t, Monthly(), off, func(*fakeAPI) {}, func(t *testing.T, b *bench) {
+	inBubble(t, Monthly(), off, func(*fakeAPI) {}, func(t *testing.T, b *harness) {
 		b.at("2000-01-09T12:00:00")
 		b.wantRuns()
 	})
 }
 
 func TestStartWaitsForAnAPIThatIsAway(t *testing.T) {
-	inBubble(t, Daily(), everyDay, func(f *fakeAPI) { f.away = true }, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, func(f *fakeAPI) { f.away = true }, func(t *testing.T, b *harness) {
 		b.at("2000-01-01T20:00:00")
 		b.wantRuns()
 		b.api.set(func() { b.api.away = false })
@@ -94,7 +94,7 @@ func period(t *testing.T, text string) meter.Period {
 }
 
 func TestScheduleOffStillRunsOnRequest(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.at("2000-01-09T12:00:00")
 		if got := b.status(); got.NextRun != nil || got.Schedule != "off" || len(got.LastRuns) > 0 {
 			t.Errorf("got %+v", got)
@@ -108,11 +108,11 @@ func TestScheduleOffStillRunsOnRequest(t *testing.T) {
 }
 
 func TestRequestNamesThePeriod(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		b.post("/perform_daily_maintenance?date=1999-06-30")
 		b.wantRuns("1999-06-30 request done 1")
 	})
-	inBubble(t, Monthly(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Monthly(), off, upToDate, func(t *testing.T, b *harness) {
 		if _, body := b.post("/perform_monthly_maintenance?month=1999-06"); !strings.Contains(body, `"Archive/monthly_1999-06.csv"`) {
 			t.Errorf("got %s", body)
 		}
@@ -121,7 +121,7 @@ func TestRequestNamesThePeriod(t *testing.T) {
 }
 
 func TestWrongParametersNeverReachTheAPI(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		for query, field := range map[string]string{"date=1999-02-29": "date", "month=1999-02": "month", "date=1999-01-01&date=1999-01-01": "date"} {
 			response, body := b.post("/perform_daily_maintenance?" + query)
 			if p := asProblem(t, body); response.StatusCode != 400 || p.Code != "invalid_parameter" || p.Field != field {
@@ -135,7 +135,7 @@ func TestWrongParametersNeverReachTheAPI(t *testing.T) {
 }
 
 func TestSecondRequestMeanwhileIsRefused(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		archived := make(chan struct{})
 		b.api.onStart(func(*http.Request) (int, string) { <-archived; return 200, "" })
 		var first sync.WaitGroup
@@ -156,7 +156,7 @@ func TestSecondRequestMeanwhileIsRefused(t *testing.T) {
 }
 
 func TestScheduledRunWaitsForItsTurn(t *testing.T) {
-	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *harness) {
 		b.api.onStart(func(*http.Request) (int, string) { time.Sleep(time.Hour); return 200, "" })
 		var request sync.WaitGroup
 		b.at("2000-01-02T00:00:00")
@@ -172,7 +172,7 @@ func TestScheduledRunWaitsForItsTurn(t *testing.T) {
 }
 
 func TestHistoryKeepsTheLastTwentyRuns(t *testing.T) {
-	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), everyDay, upToDate, func(t *testing.T, b *harness) {
 		b.at("2000-01-31T12:00:00")
 		runs := b.runs()
 		if len(runs) != 20 || runs[0] != "2000-01-30 schedule done 1" || runs[19] != "2000-01-11 schedule done 1" {
@@ -182,7 +182,7 @@ func TestHistoryKeepsTheLastTwentyRuns(t *testing.T) {
 }
 
 func TestStatusTakesNoParameters(t *testing.T) {
-	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *bench) {
+	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
 		if response, body := b.do(t.Context(), http.MethodGet, "/status?period=today"); response.StatusCode != 400 {
 			t.Errorf("got %s", body)
 		}

@@ -1,12 +1,10 @@
-// Package maintenance is the service that daily and monthly both are. It holds
-// no readings: it has the api archive each day, or close each month, that has
-// ended: on schedule, on request, and at its start whatever was missed while it
-// was down.
+// Package maintenance is the service that daily and monthly both are. It holds no
+// readings: it asks the api to archive each day, or to close each month, that has ended.
+// It does so on schedule, on request, and at its start for all periods that were missed.
 //
-// One run goes on at a time. A run goes on asking an api that is away or busy,
-// with growing pauses, up to a limit; one that fails is logged, listed in
-// /status, and tried again. To archive a period twice changes nothing, so a run
-// whose answer was lost is simply repeated.
+// Runs do not overlap. A run repeats its request, with growing pauses up to a limit, to an
+// api that is away or busy. A run that fails is logged, listed in /status, and tried again.
+// Archiving a period twice changes nothing, so a run whose answer was lost is repeated.
 package maintenance
 
 import (
@@ -16,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -28,8 +25,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Run is the whole of a program: it listens, serves and keeps up until ctx is
-// done, then ends the attempt that it is making and returns nil.
+// Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
+// ends the current attempt and returns nil.
 func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 	log := settings.Logger(os.Stderr)
 	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
@@ -58,13 +55,10 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 	return err
 }
 
-// historyMax is how many runs /status lists.
-const historyMax = 20
-
-// Service keeps up with one kind of period.
+// Service archives the periods of one kind.
 type Service struct {
-	// ctx is the service's life. A run belongs to it and not to the request that
-	// asked for it, so that a caller who hangs up stops nothing.
+	// ctx is the life of the service, and of its runs: a caller who hangs up does not end
+	// the run that the request began.
 	ctx      context.Context
 	kind     Kind
 	settings config.Maintenance
@@ -72,29 +66,29 @@ type Service struct {
 	log      *slog.Logger
 
 	scheduler gocron.Scheduler
-	past      history
-	job       gocron.Job    // nil where the schedule is off
-	due       chan struct{} // the schedule says that it is time
-	behind    chan struct{} // something has failed that is to be tried again
-	turn      chan struct{} // holds one token while a run goes on
+	file      historyFile
+	job       gocron.Job    // nil if the schedule is off
+	due       chan struct{} // has a token when the schedule says that it is time
+	retry     chan struct{} // has a token when a run on request has failed
+	turn      chan struct{} // has a token during a run
 
 	mu      sync.Mutex            // guards all below
-	current meter.Period          // of the run that goes on, or none
+	current meter.Period          // of the present run, or none
 	last    []run                 // the newest first
 	owed    map[meter.Period]bool // the periods whose last run failed
 }
 
-// New returns a service that lives until ctx is done. It does nothing of itself
-// before KeepUp.
+// New returns a service that lives until ctx is done. Before KeepUp, it runs on request
+// only.
 func New(ctx context.Context, kind Kind, settings config.Maintenance, api *client.Client, log *slog.Logger) (*Service, error) {
 	s := &Service{
 		ctx: ctx, kind: kind, settings: settings, api: api, log: log,
-		due: make(chan struct{}, 1), behind: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		past: history{settings.History},
+		due: make(chan struct{}, 1), retry: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		file: historyFile{settings.History},
 	}
 	var err error
-	if s.last, s.owed, err = s.past.load(kind.program); err != nil {
-		log.Warn("the history of runs begins anew; what is archived the api knows", "error", err)
+	if s.last, s.owed, err = s.file.load(kind.program); err != nil {
+		log.Warn("the history of runs begins anew; the api knows what is archived", "error", err)
 	}
 	if err := s.schedule(); err != nil {
 		return nil, fmt.Errorf("scheduling %q: %w", settings.Schedule, err)
@@ -112,13 +106,13 @@ func (s *Service) schedule() (err error) {
 	s.job, err = s.scheduler.NewJob(
 		gocron.CronJob(s.settings.Schedule, false),
 		gocron.NewTask(func() { signal(s.due) }),
-		// Where the clock jumps over the time, it is still time.
+		// If the clock skips the time of a run, the run comes after it.
 		gocron.WithDaylightSavingsTimePolicy(gocron.DaylightSavingsTimeRunAfterTransition),
 	)
 	return err
 }
 
-// signal leaves a token in c, unless there is one already.
+// signal puts a token into c, unless there is one already.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -126,8 +120,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// KeepUp does what is due until the service's context is done, and returns when
-// the run that it is in has ended.
+// KeepUp does what is due until the service's context is done, and returns at the end of
+// the current run.
 func (s *Service) KeepUp() {
 	if s.scheduler != nil {
 		s.scheduler.Start()
@@ -145,7 +139,7 @@ func (s *Service) KeepUp() {
 			return
 		case <-s.due:
 			s.runInTurn(s.lastEnded(), bySchedule)
-		case <-s.behind:
+		case <-s.retry:
 		}
 		s.catchUp()
 	}
@@ -160,29 +154,28 @@ func (s *Service) stopScheduler() {
 // lastEnded returns the last period that has ended.
 func (s *Service) lastEnded() meter.Period { return s.kind.last(s.settings.Timezone.Today(time.Now())) }
 
-// nextRun returns when the schedule says that it is time again, or nil.
+// nextRun returns the time of the next scheduled run, or nil.
 func (s *Service) nextRun() *string {
 	if s.job == nil {
 		return nil
 	}
 	next, err := s.job.NextRun()
-	if err != nil || next.IsZero() { // before the start and after the end
+	if err != nil || next.IsZero() { // the scheduler has not started, or has stopped
 		return nil
 	}
-	stamp := s.settings.Timezone.StampTime(next)
-	return &stamp
+	return new(s.stamp(next))
 }
 
-// runInTurn waits until no other run goes on, and does one.
+// runInTurn waits for the turn, and does a run.
 func (s *Service) runInTurn(period meter.Period, t trigger) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
-		s.runWithTurn(run{period: period, trigger: t})
+		s.runWithTurn(run{Period: period, Trigger: t})
 	}
 }
 
-// runNow does a run on request, unless another goes on.
+// runNow does a run on request, unless it would overlap with another.
 func (s *Service) runNow(period meter.Period, dryRun bool) (run, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -190,18 +183,18 @@ func (s *Service) runNow(period meter.Period, dryRun bool) (run, error) {
 		return run{}, meter.Unavailable(meter.CodeMaintenanceRunning, retryAfter,
 			"%s maintenance of %s is running; one run at a time", s.kind.program, s.currentPeriod())
 	}
-	r := s.runWithTurn(run{period: period, trigger: byRequest, dryRun: dryRun})
-	if r.err != nil {
-		if isRepeatable(r.err) && !dryRun {
-			signal(s.behind)
-		}
-		return r, r.err
+	r, failure := s.runWithTurn(run{Period: period, Trigger: byRequest, dryRun: dryRun})
+	if failure == nil {
+		return r, nil
 	}
-	return r, nil
+	if isRepeatable(failure) && !dryRun {
+		signal(s.retry)
+	}
+	return r, failure
 }
 
-func (s *Service) runWithTurn(r run) run {
-	s.setCurrent(r.period)
+func (s *Service) runWithTurn(r run) (run, *meter.Error) {
+	s.setCurrent(r.Period)
 	defer func() {
 		s.setCurrent(meter.Period{})
 		<-s.turn
@@ -219,28 +212,4 @@ func (s *Service) currentPeriod() meter.Period {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
-}
-
-// history returns the runs that have ended, the newest first, and whether one
-// goes on.
-func (s *Service) history() (ended []run, isRunning bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.last), s.current != (meter.Period{})
-}
-
-// keep adds a run that has ended to the history.
-func (s *Service) keep(r run) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = slices.Insert(s.last, 0, r)
-	s.last = s.last[:min(len(s.last), historyMax)]
-	if r.err == nil {
-		delete(s.owed, r.period)
-	} else if isRepeatable(r.err) {
-		s.owed[r.period] = true
-	}
-	if err := s.past.save(s.kind.program, s.last, s.owed); err != nil {
-		s.log.Warn("the history of runs could not be kept; the run itself is not affected", "error", err)
-	}
 }

@@ -2,9 +2,6 @@ package rest
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -32,7 +29,7 @@ func (a *app) registerAccount(ctx context.Context, q *registerAccountRequest) (a
 		a.ledger.Register(ctx, q.Meter, q.OwnerName, q.Address)
 }
 
-// meterRequest is every request that names a meter and nothing else.
+// meterRequest is a request that names only a meter.
 type meterRequest struct {
 	Meter meter.ID `param:"meter_id,required"`
 }
@@ -51,14 +48,18 @@ type metersRequest struct {
 	Cursor   metersCursor `param:"cursor"`
 }
 
-// meters lists meters with their last readings: all, or those that are silent.
+// meters lists all meters with their last readings, or those that are silent.
 func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) error {
 	page := a.reader.Meters(query.MetersQuery{
 		SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: store.Index(q.Cursor),
 	})
 	answer := api.Meters{Count: len(page.Meters), Results: make([]api.MeterState, 0, len(page.Meters))}
 	for _, m := range page.Meters {
-		answer.Results = append(answer.Results, a.meterState(m))
+		state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
+		if m.Reported {
+			state.LastTime, state.LastReading = new(a.zone.Stamp(m.Latest.Slot)), &m.Latest.Register
+		}
+		answer.Results = append(answer.Results, state)
 	}
 	if page.More {
 		next := metersCursor(page.Next).String()
@@ -69,23 +70,15 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 	return nil
 }
 
-func (a *app) meterState(m query.MeterState) api.MeterState {
-	state := api.MeterState{MeterID: m.ID, RegisteredAt: a.zone.StampTime(m.RegisteredAt)}
-	if m.Reported {
-		at := a.zone.Stamp(m.Latest.Slot)
-		state.LastTime, state.LastReading = &at, &m.Latest.Register
-	}
-	return state
-}
-
 // silence is a whole number of minutes, hours or days: 90m, 24h, 7d.
 type silence time.Duration
 
-// silenceMax is the longest silence that can be asked for, in days.
+// silenceMax is in days.
 const silenceMax = 10_000
 
 func (s *silence) UnmarshalText(text []byte) error {
-	number, unit := string(text[:len(text)-1]), map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[text[len(text)-1]]
+	units := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	number, unit := string(text[:len(text)-1]), units[text[len(text)-1]]
 	n, err := strconv.ParseUint(number, 10, 24)
 	d := time.Duration(n) * unit
 	if err != nil || d <= 0 || d > silenceMax*24*time.Hour || strings.HasPrefix(number, "0") {
@@ -93,25 +86,6 @@ func (s *silence) UnmarshalText(text []byte) error {
 	}
 	*s = silence(d)
 	return nil
-}
-
-// metersCursor is the place in the order of registration where a page begins, as
-// four bytes in base64url. That order never changes, and new meters come last.
-type metersCursor store.Index
-
-var errForeignCursor = errors.New("is not one that this api gave")
-
-func (c *metersCursor) UnmarshalText(text []byte) error {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
-	if err != nil || len(b) != 4 {
-		return errForeignCursor
-	}
-	*c = metersCursor(binary.BigEndian.Uint32(b))
-	return nil
-}
-
-func (c metersCursor) String() string {
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(c)))
 }
 
 type gapsRequest struct {

@@ -28,14 +28,13 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
 	}
 	if bill.Previous != nil {
-		at := a.zone.StampTime(bill.RevisedAt)
 		u := a.usage(q.Meter, "", query.Consumption(*bill.Previous))
-		answer.RevisedAt, answer.Previous = &at, &api.BillFigures{
+		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), &api.BillFigures{
 			StartReading: u.StartReading, EndReading: u.EndReading, Consumption: u.Consumption,
 			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,
 		}
 	}
-	// A bill costs less than a look at what it is made of, so it is its own state.
+	// Encoding a bill costs less than a fingerprint of its data.
 	encoded := httpkit.Encode(answer)
 	if !notModified(w, r, typeJSON, encoded) {
 		httpkit.WriteEncoded(w, http.StatusOK, encoded)

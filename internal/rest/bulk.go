@@ -13,16 +13,16 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rowSource reads the readings of a bulk body. A row is valid until the next is
-// read. A row that breaks a rule comes back as a *meter.Error and the next one can
-// be read; any other error ends the batch, io.EOF at its end.
+// rowSource reads the rows of a bulk body. A row is valid until the next call of Next. A
+// *meter.Error is about one row, and the next row can be read. Any other error ends the
+// batch: io.EOF at its end.
 type rowSource interface {
 	Next() (meter.Row, error)
-	Row() int // the number of the row that was read last, from 1
+	Row() int // the number of the last row, from 1
 }
 
-// receiveReadings takes a body of any length: what has been read is on its way to
-// the disk while the rest still comes in.
+// receiveReadings takes a body of any length. Rows go to the ledger while later ones still
+// arrive.
 func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err := httpkit.BindQuery(r, a.zone, &noParameters{}); err != nil {
 		return err
@@ -53,21 +53,18 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 	switch media {
 	case "application/json":
 		rows, err := newJSONRows(body, a.zone)
-		return rows, unreadable(err)
+		return rows, bodyError(err)
 	case "application/x-ndjson":
 		return newNDJSONRows(body, a.zone), nil
 	case "text/csv":
 		rows, err := meter.NewCSVReader(body, a.zone)
-		return rows, unreadable(err)
+		return rows, bodyError(err)
 	}
-	return nil, unsupported("readings are taken as application/json, application/x-ndjson or text/csv")
+	return nil, meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
+		"readings are taken as application/json, application/x-ndjson or text/csv")
 }
 
-func unsupported(detail string) error {
-	return &meter.Error{Kind: meter.KindUnsupportedMedia, Code: meter.CodeUnsupportedMedia, Detail: detail}
-}
-
-// takeRows reads the rows to their end.
+// takeRows hands all rows to bulk.
 func takeRows(bulk *ledger.Bulk, rows rowSource) (meter.Tally, error) {
 	for {
 		row, err := rows.Next()
@@ -96,46 +93,42 @@ func tallyAnswer(t meter.Tally) api.BatchResult {
 	return answer
 }
 
-// cutShort ends a batch that cannot be read on. What came before stays recorded.
+// cutShort ends a batch whose rest cannot be read. The rows before it stay recorded.
 func cutShort(bulk *ledger.Bulk, row int, cause error) error {
 	tally, err := bulk.Flush()
 	if err != nil {
 		return err
 	}
-	return unreadableFrom(row, cause, fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
+	return bodyErrorFrom(row, cause, fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
 		tally.Accepted, tally.Duplicates, tally.Refused))
 }
 
-// unreadable words the error of a body whose beginning cannot be read.
-func unreadable(err error) error {
-	var told *meter.Error
+// bodyError returns the answer to a body whose beginning cannot be read.
+func bodyError(err error) error {
+	var public *meter.Error
 	switch {
-	case err == nil, errors.As(err, &told):
+	case err == nil, errors.As(err, &public):
 		return err
 	case errors.Is(err, meter.ErrRowSyntax):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "%v", err)
 	}
-	return unreadableFrom(1, err, "")
+	return bodyErrorFrom(1, err, "")
 }
 
-// unreadableFrom words the error of a body that cannot be read from a row on.
-func unreadableFrom(row int, cause error, counted string) error {
+// bodyErrorFrom returns the answer to a body that cannot be read from a row on. counted is
+// what became of the rows before.
+func bodyErrorFrom(row int, cause error, counted string) error {
 	switch {
 	case errors.Is(cause, meter.ErrRowTooLong):
-		return tooLarge("row %d is longer than the %d bytes that a row may have%s", row, meter.RowBytesMax, counted)
+		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,
+			"row %d is longer than the %d bytes that a row may have%s", row, meter.RowBytesMax, counted)
 	case errors.Is(cause, errUnpackedTooLarge):
-		return tooLarge("row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
+		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,
+			"row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
 	case errors.Is(cause, httpkit.ErrSlowBody):
-		return &meter.Error{
-			Kind: meter.KindTimeout, Code: meter.CodeRequestTimeout,
-			Detail: fmt.Sprintf("the body came to a halt in row %d%s", row, counted),
-		}
+		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "the body came to a halt in row %d%s", row, counted)
 	case errors.Is(cause, meter.ErrRowSyntax), errors.Is(cause, errPacked):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "row %d: %v%s", row, cause, counted)
 	}
 	return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off in row %d%s", row, counted)
-}
-
-func tooLarge(format string, args ...any) error {
-	return &meter.Error{Kind: meter.KindTooLarge, Code: meter.CodeTooLarge, Detail: fmt.Sprintf(format, args...)}
 }

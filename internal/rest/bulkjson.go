@@ -13,14 +13,14 @@ import (
 
 // jsonRows reads a JSON array of rows, one element at a time.
 type jsonRows struct {
-	body *rowLimit
+	body *rowReader
 	in   *json.Decoder
 	rows jsonRowParser
 	row  int
 }
 
 func newJSONRows(r io.Reader, zone *meter.Zone) (*jsonRows, error) {
-	body := &rowLimit{in: r}
+	body := &rowReader{in: r}
 	body.nextRow()
 	j := &jsonRows{body: body, in: json.NewDecoder(body), rows: newJSONRowParser(zone)}
 	if token, err := j.in.Token(); err != nil || token != json.Delim('[') {
@@ -42,38 +42,32 @@ func (j *jsonRows) Next() (meter.Row, error) {
 	j.row++
 	var element json.RawMessage
 	if err := j.in.Decode(&element); err != nil {
-		if isJSONSyntax(err) {
-			return meter.Row{}, fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
-		}
-		return meter.Row{}, j.cut(err)
+		return meter.Row{}, rowError(err)
 	}
 	return j.rows.parse(element)
 }
 
-// end makes sure that the array is closed and nothing follows it. What else
-// stands there is counted as a row.
+// end checks that the array is closed and nothing follows it. Anything else counts as a
+// row.
 func (j *jsonRows) end() error {
-	_, err := j.in.Token()
-	if err == nil {
-		if _, err = j.in.Token(); errors.Is(err, io.EOF) {
-			return io.EOF
-		}
-		err = nil
+	if _, err := j.in.Token(); err != nil {
+		j.row++
+		return rowError(err)
+	}
+	if _, err := j.in.Token(); errors.Is(err, io.EOF) {
+		return io.EOF
 	}
 	j.row++
-	switch {
-	case err == nil:
-		return fmt.Errorf("%w: something follows the array", meter.ErrRowSyntax)
-	case isJSONSyntax(err):
-		return fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
-	}
-	return j.cut(err)
+	return fmt.Errorf("%w: something follows the array", meter.ErrRowSyntax)
 }
 
-// cut words the end of a body whose array had not ended.
-func (j *jsonRows) cut(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
+// rowError returns the error of a row that cannot be read.
+func rowError(err error) error {
+	switch {
+	case isJSONSyntax(err):
+		return fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF // the array has not ended
 	}
 	return err
 }
@@ -83,28 +77,28 @@ func isJSONSyntax(err error) bool {
 	return errors.As(err, &syntax)
 }
 
-// rowLimit is a body of which no row may be read without end. What the decoder
-// reads ahead counts too, so the limit is a multiple of what a row may have.
-type rowLimit struct {
+// rowReader limits the length of a row. What the decoder reads ahead counts too, so the
+// limit is a multiple of that of a row.
+type rowReader struct {
 	in   io.Reader
-	left int
+	left int // bytes
 }
 
-func (l *rowLimit) nextRow() { l.left = 4 * meter.RowBytesMax }
+func (r *rowReader) nextRow() { r.left = 4 * meter.RowBytesMax }
 
-func (l *rowLimit) Read(p []byte) (int, error) {
-	if l.left <= 0 {
+func (r *rowReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
 		return 0, meter.ErrRowTooLong
 	}
-	n, err := l.in.Read(p[:min(len(p), l.left)])
-	l.left -= n
+	n, err := r.in.Read(p[:min(len(p), r.left)])
+	r.left -= n
 	return n, err
 }
 
-// readBytes is how much of a body is read together.
+// readBytes is how much of a body is read at once.
 const readBytes = 256 << 10
 
-// ndjsonRows reads one JSON object a line. Empty lines are passed over.
+// ndjsonRows reads one JSON object a line, and skips empty lines.
 type ndjsonRows struct {
 	lines *bufio.Reader
 	rows  jsonRowParser
@@ -120,7 +114,7 @@ func (n *ndjsonRows) Row() int { return n.row }
 func (n *ndjsonRows) Next() (meter.Row, error) {
 	for {
 		line, err := n.lines.ReadSlice('\n')
-		if tooLong := len(line) > meter.RowBytesMax; tooLong {
+		if len(line) > meter.RowBytesMax {
 			n.row++
 			return meter.Row{}, meter.ErrRowTooLong
 		}

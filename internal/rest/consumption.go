@@ -60,7 +60,7 @@ func errEndsEarly() error {
 	return meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
 }
 
-// usage writes what a meter used in a period.
+// usage is the answer about what a meter used in a period.
 func (a *app) usage(id meter.ID, period string, c query.Consumption) api.Usage {
 	return api.Usage{
 		MeterID: id, Period: period,
@@ -78,14 +78,11 @@ func (a *app) previous(before query.Comparison, since query.Consumption) *api.Pr
 	if !before.Known() {
 		return answer
 	}
-	energy, difference := before.Energy(), before.Difference(since)
-	start, end := a.zone.Stamp(before.Start.Slot), a.zone.Stamp(before.End.Slot)
 	answer.StartReading, answer.EndReading = &before.Start.Register, &before.End.Register
-	answer.StartTime, answer.EndTime = &start, &end
-	answer.Consumption, answer.Difference = &energy, &difference
+	answer.StartTime, answer.EndTime = new(a.zone.Stamp(before.Start.Slot)), new(a.zone.Stamp(before.End.Slot))
+	answer.Consumption, answer.Difference = new(before.Energy()), new(before.Difference(since))
 	if percent, known := before.Percent(since); known {
-		number := json.Number(percent.String())
-		answer.Percent = &number
+		answer.Percent = new(json.Number(percent.String()))
 	}
 	return answer
 }

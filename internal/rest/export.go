@@ -9,8 +9,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// exportsMax is how many exports of all meters run at a time: each reads a disk, or
-// all of the memory, as fast as its caller takes it.
+// exportsMax is how many exports run at a time: each reads the disk, or all of the memory,
+// as fast as its caller takes the rows.
 const exportsMax = 4
 
 type exportRequest struct {
@@ -21,8 +21,8 @@ type exportRequest struct {
 // Check makes sure that the rules hold.
 func (q *exportRequest) Check() error { return httpkit.Check(q) }
 
-// export writes the raw readings of all meters for a day or a month, as its archive
-// would hold them now.
+// export answers with the raw readings of all meters for a day or a month, written as its
+// archive would be now.
 func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) error {
 	name, period := "date", q.Date.Period()
 	if period == (meter.Period{}) {

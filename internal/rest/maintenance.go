@@ -16,7 +16,7 @@ type maintenanceRequest struct {
 	Type   closing.Kind `param:"maintenance_type,required" oneof:"daily monthly both"`
 	Date   meter.Day    `param:"date" validate:"excluded_if=Type monthly"`
 	Month  meter.Month  `param:"month" validate:"excluded_if=Type daily"`
-	Wait   *bool        `param:"wait"` // true unless it is given
+	Wait   *bool        `param:"wait"` // true by default
 	DryRun bool         `param:"dry_run"`
 }
 
@@ -53,7 +53,7 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 	return nil
 }
 
-// runRequest fills in what is left out: yesterday, last month.
+// runRequest fills in the defaults: yesterday, last month.
 func (a *app) runRequest(q *maintenanceRequest) closing.Request {
 	request := closing.Request{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun}
 	if q.Date == (meter.Day{}) {
@@ -68,9 +68,13 @@ func (a *app) runRequest(q *maintenanceRequest) closing.Request {
 func archives(infos []closing.ArchiveInfo) []api.Archive {
 	answers := make([]api.Archive, 0, len(infos))
 	for _, info := range infos {
-		answers = append(answers, api.Archive{Period: info.Period.String(), File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])})
+		answers = append(answers, archive(info))
 	}
 	return answers
+}
+
+func archive(info closing.ArchiveInfo) api.Archive {
+	return api.Archive{Period: info.Period.String(), File: info.File, Rows: info.Rows, SHA256: hex.EncodeToString(info.SHA256[:])}
 }
 
 func (a *app) maintenanceStatus(context.Context, *noParameters) (api.MaintenanceStatus, error) {
@@ -101,17 +105,13 @@ func (a *app) progress(r *closing.Running) *api.MaintenanceProgress {
 		StartedAt: a.zone.StampTime(r.Run.StartedAt),
 	}
 	if r.Left > 0 {
-		seconds := int64(r.Left.Seconds())
-		progress.SecondsLeft = &seconds
+		progress.SecondsLeft = new(int64(r.Left.Seconds()))
 	}
 	return progress
 }
 
 func (a *app) listing(l closing.Listing) api.ArchiveListing {
-	listing := api.ArchiveListing{
-		Archive:   archives([]closing.ArchiveInfo{l.ArchiveInfo})[0],
-		WrittenAt: a.zone.StampTime(l.WrittenAt), State: string(l.State),
-	}
+	listing := api.ArchiveListing{Archive: archive(l.ArchiveInfo), WrittenAt: a.zone.StampTime(l.WrittenAt), State: string(l.State)}
 	if m := l.Manifest; m != nil {
 		listing.Meters, listing.First, listing.Last, listing.Bytes, listing.Version = &m.Meters, m.First, m.Last, &m.Bytes, &m.Version
 	}

@@ -1,6 +1,9 @@
 package rest
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"meterledger/api"
@@ -26,4 +29,102 @@ func (a *app) receiveReading(w http.ResponseWriter, r *http.Request, q *readingR
 	}
 	recorded.Write(w)
 	return nil
+}
+
+// jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…} by the rules for the
+// parameters of a single reading. JSON that breaks them is the error of a row; anything
+// else ends the batch.
+type jsonRowParser struct {
+	zone *meter.Zone
+	rows meter.RowParser
+}
+
+func newJSONRowParser(zone *meter.Zone) jsonRowParser {
+	return jsonRowParser{zone, meter.NewRowParser(zone)}
+}
+
+func (p *jsonRowParser) parse(object []byte) (meter.Row, error) {
+	if r, ok := p.parsePlain(object); ok {
+		return r, nil
+	}
+	if !json.Valid(object) {
+		return meter.Row{}, fmt.Errorf("%w: the line is not JSON", meter.ErrRowSyntax)
+	}
+	var q readingRequest
+	if err := httpkit.BindJSON(object, p.zone, &q); err != nil {
+		return meter.Row{}, err
+	}
+	return q.reading().Row(), nil
+}
+
+// parsePlain reads an object that has exactly the three names, each once, with strings for
+// values or, for the reading, digits. Right values have no escapes, so it looks for none. ok
+// is false for all other objects, right or wrong.
+func (p *jsonRowParser) parsePlain(object []byte) (row meter.Row, ok bool) {
+	var name, id, timestamp, reading []byte
+	rest, opener := object, byte('{')
+	for range 3 {
+		name, rest = quoted(after(rest, opener))
+		rest = after(rest, ':')
+		switch string(name) {
+		case "meter_id":
+			id, rest = quoted(rest)
+		case "timestamp":
+			timestamp, rest = quoted(rest)
+		case "reading":
+			reading, rest = quotedOrNumber(rest)
+		}
+		opener = ','
+	}
+	if rest = after(rest, '}'); rest == nil || len(rest) > 0 || id == nil || timestamp == nil || reading == nil {
+		return meter.Row{}, false
+	}
+	row, err := p.rows.Row(id, timestamp, reading)
+	return row, err == nil
+}
+
+// after returns what follows a mark and the blanks around it, or nil if b does not begin
+// so.
+func after(b []byte, mark byte) []byte {
+	b = skipBlanks(b)
+	if len(b) == 0 || b[0] != mark {
+		return nil
+	}
+	return skipBlanks(b[1:])
+}
+
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r' || b[0] == '\n') {
+		b = b[1:]
+	}
+	return b
+}
+
+// quoted returns the text between two quotes and what follows it; nil if b does not begin
+// so.
+func quoted(b []byte) (content, rest []byte) {
+	if len(b) == 0 || b[0] != '"' {
+		return nil, nil
+	}
+	end := bytes.IndexByte(b[1:], '"')
+	if end < 0 {
+		return nil, nil
+	}
+	return b[1 : 1+end], b[end+2:]
+}
+
+// quotedOrNumber also accepts digits and points, unless a leading zero rules out a JSON
+// number. It does not check that they are a register.
+func quotedOrNumber(b []byte) (content, rest []byte) {
+	end := 0
+	for end < len(b) && (b[end] == '.' || '0' <= b[end] && b[end] <= '9') {
+		end++
+	}
+	if end == 0 {
+		return quoted(b)
+	}
+	if end > 1 && b[0] == '0' && b[1] != '.' { // a leading zero
+		return nil, nil
+	}
+	return b[:end], b[end:]
 }

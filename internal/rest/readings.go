@@ -1,13 +1,7 @@
 package rest
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"fmt"
-	"hash/crc32"
 	"net/http"
-	"slices"
-	"strconv"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -58,8 +52,8 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 	return nil
 }
 
-// seriesQuery returns what is asked for. Parameters that are left out beside a cursor
-// are those of the page before.
+// seriesQuery returns the series that q asks for. With a cursor, parameters that are not
+// given are those of the page before.
 func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err error) {
 	thisMonth := a.zone.MonthWindow(a.zone.Today(a.reader.Now()).CalendarMonth())
 	series = query.SeriesQuery{Interval: query.HalfHour, Window: thisMonth}
@@ -95,98 +89,44 @@ func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err err
 	return series, nil
 }
 
-// pageSize is how many results a page has; 0 if it is not given.
-type pageSize int
-
-const (
-	pageSizeDefault = 100
-	pageSizeMax     = 25000
-)
-
-func (p *pageSize) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 10, 32)
-	if err != nil || n < 1 || n > pageSizeMax {
-		return fmt.Errorf("must be a whole number from 1 to %d", pageSizeMax)
+// readingsCSV answers with the raw readings of a window, written as in the archives.
+func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q query.SeriesQuery) error {
+	if err := rawOnly(q); err != nil {
+		return err
 	}
-	*p = pageSize(n)
+	state, closed, err := a.reader.ClosedFingerprint(id, q.Window, false)
+	if err != nil || closed && notModified(w, r, typeCSV, state[:]) {
+		return err
+	}
+	months, err := a.reader.Readings(id, q.Window)
+	if err != nil {
+		return err
+	}
+	return a.streamCSV(w, r, func(s *rowStream) error {
+		for points, err := range months {
+			if err != nil {
+				return err
+			}
+			if err := s.add(id, points); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rawOnly refuses a query for anything but the readings as they came.
+func rawOnly(q query.SeriesQuery) error {
+	for _, asked := range []struct {
+		name string
+		is   bool
+	}{
+		{"interval", q.Interval != query.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate}, {"cursor", q.At != nil},
+	} {
+		if asked.is {
+			return meter.Invalid(meter.CodeInvalidParameter, asked.name,
+				"does not go with CSV, which is the readings as they came; leave it out, or ask for JSON")
+		}
+	}
 	return nil
-}
-
-func (p pageSize) orDefault() int {
-	if p == 0 {
-		return pageSizeDefault
-	}
-	return int(p)
-}
-
-// linkNext sets the Link header of RFC 8288 to the next page.
-func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {
-	query := r.URL.Query()
-	query.Set("cursor", cursor)
-	w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
-}
-
-// A cursor holds the series that it belongs to and where its next page begins:
-//
-//	+---------+----------+-------+---------+---------+---------+----------+
-//	| version | interval | flags | from    | to      | at      | checksum |
-//	| 1 byte  | 1        | 1     | 4 bytes | 4       | 4       | 4        |
-//	+---------+----------+-------+---------+---------+---------+----------+
-//
-// as base64url without padding. A parameter that is left out beside a cursor keeps
-// its value from the first page, even if the month has changed meanwhile; one that is
-// given must have the same value. The checksum covers the meter's id too.
-const (
-	cursorVersion = 1
-	cursorBytes   = 19
-
-	flagDescending = 1
-	flagEstimate   = 2
-)
-
-var (
-	cursorIntervals = []query.Interval{query.HalfHour, query.Hour, query.Day, query.Week, query.Month}
-	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
-)
-
-func writeCursor(id meter.ID, q query.SeriesQuery, at meter.Slot) string {
-	b := make([]byte, 0, cursorBytes)
-	b = append(b, cursorVersion, byte(slices.Index(cursorIntervals, q.Interval)), flags(q))
-	for _, slot := range []meter.Slot{q.Window.From, q.Window.To, at} {
-		b = binary.BigEndian.AppendUint32(b, uint32(slot))
-	}
-	b = binary.BigEndian.AppendUint32(b, checksum(id, b))
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func flags(q query.SeriesQuery) (set byte) {
-	if q.Descending {
-		set |= flagDescending
-	}
-	if q.Estimate {
-		set |= flagEstimate
-	}
-	return set
-}
-
-func checksum(id meter.ID, b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, []byte(id))
-}
-
-// readCursor returns the series that a cursor of a meter belongs to, and where its
-// page begins.
-func readCursor(id meter.ID, s string) (q query.SeriesQuery, err error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != cursorBytes || b[0] != cursorVersion || int(b[1]) >= len(cursorIntervals) {
-		return q, meter.Invalid(meter.CodeInvalidParameter, "cursor", "%v", errForeignCursor)
-	}
-	slot := func(i int) meter.Slot { return meter.Slot(binary.BigEndian.Uint32(b[3+4*i:])) }
-	if uint32(slot(3)) != checksum(id, b[:cursorBytes-4]) {
-		return q, meter.Invalid(meter.CodeInvalidParameter, "cursor", "%v for meter %s", errForeignCursor, id)
-	}
-	at := slot(2)
-	return query.SeriesQuery{
-		Window: meter.Window{From: slot(0), To: slot(1)}, Interval: cursorIntervals[b[1]],
-		Descending: b[2]&flagDescending != 0, Estimate: b[2]&flagEstimate != 0, At: &at,
-	}, nil
 }

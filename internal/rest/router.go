@@ -1,9 +1,10 @@
-// Package rest is the HTTP edge of the api: it parses and checks what comes in,
-// asks the ledger, and words the answer. It decides nothing about readings.
+// Package rest is the HTTP edge of the api: it parses and checks requests, hands them to
+// the ledger, the reader and the runs, and writes their answers. It decides nothing about
+// readings.
 //
-// The route table names every endpoint; there is one file a feature. A handler gets
-// its request parsed, and returns an error instead of writing one: every error
-// becomes the same kind of answer.
+// The route table lists every endpoint; each feature is one file. A handler gets its
+// request parsed, and returns its error: WriteError of package httpkit answers with all of
+// them.
 package rest
 
 import (
@@ -26,15 +27,14 @@ import (
 	"meterledger/internal/query"
 )
 
-// Options are what the api is made of.
+// Options are the parts of the api.
 type Options struct {
 	Ledger  *ledger.Ledger
 	Reader  *query.Reader
 	Runs    *closing.Runs
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
-	// RateLimit is how many requests a minute one client address may send; 0 is no
-	// limit.
+	// RateLimit is how many requests a minute one client address may send; 0 means any.
 	RateLimit int
 }
 
@@ -45,7 +45,7 @@ type app struct {
 	runs    *closing.Runs
 	zone    *meter.Zone
 	log     *slog.Logger
-	exports chan struct{} // holds one for each export that is under way
+	exports chan struct{} // holds a token for each export that is running
 }
 
 // NewHandler returns the api.
@@ -56,7 +56,7 @@ func NewHandler(o Options) http.Handler {
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
-	r := httpkit.NewRouter(o.Log, o.Metrics)
+	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
 	for _, route := range a.routes() {
 		h := route.handler
 		if route.pattern != readyPath {
@@ -67,17 +67,17 @@ func NewHandler(o Options) http.Handler {
 	return r
 }
 
-// route is an endpoint. Feature is the tag that the document lists it under.
+// route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
 	handler                  http.Handler
 }
 
-// readyPath is asked by balancers, who are not limited.
+// readyPath has no rate limit: load balancers ask it.
 const readyPath = "/readyz"
 
-// routes is the table of the endpoints: the router is built from it, and tests hold
-// the document against it.
+// routes is the table of the endpoints. The router is built from it, and a test compares it
+// with the document.
 func (a *app) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
@@ -101,26 +101,24 @@ func (a *app) routes() []route {
 	}
 }
 
-// limit lets each client address send so many requests a minute.
+// limit returns middleware that limits the requests of each client address.
 func limit(perMinute int) func(http.Handler) http.Handler {
 	if perMinute == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	tooMany := &meter.Error{
-		Kind: meter.KindTooMany, Code: meter.CodeOverloaded, RetryAfter: time.Minute,
-		Detail: "this address sends more requests a minute than it may",
-	}
+	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeOverloaded, "this address sends more requests a minute than it may")
+	tooMany.RetryAfter = time.Minute
 	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
 }
 
-// clientAddress is the address of the connection: a header could name any other.
+// clientAddress returns the address of the connection: a header could name any other.
 func clientAddress(r *http.Request) (string, error) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	return host, err
 }
 
-// ready answers whether readings are taken now.
+// ready answers whether readings are received now.
 func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
 	if err := a.ledger.Ready(); err != nil {
 		return err
@@ -129,22 +127,22 @@ func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// noParameters is a request that takes none.
+// noParameters is a request without parameters.
 type noParameters struct{}
 
-// stamp writes the present as the answers do.
+// stamp returns the present time as text.
 func (a *app) stamp() string { return a.zone.StampTime(a.reader.Now()) }
 
-// tagBytes is how much of a hash makes a tag: 128 bits.
+// tagBytes is how much of the hash an ETag has: 128 bits.
 const tagBytes = 16
 
-// documentSum stands for the shape of the answers in every tag: if that changes, the
-// OpenAPI document changes too, and no earlier tag matches any more.
+// documentSum makes every tag depend on the form of the answers: if that changes, the
+// OpenAPI document changes too, and no earlier tag matches.
 var documentSum = sync.OnceValue(func() [32]byte { return sha256.Sum256(api.Document()) })
 
-// notModified tags an answer by the question, the media type and the state that the
-// answer is computed from. It reports whether the caller has that answer and was told
-// so.
+// notModified sets the ETag of an answer from the question, the media type and state, which
+// is a fingerprint of the data behind the answer. If the caller has that answer already, it
+// writes a 304 and returns true.
 func notModified(w http.ResponseWriter, r *http.Request, mediaType string, state []byte) bool {
 	hash, shape := sha256.New(), documentSum()
 	hash.Write(shape[:])

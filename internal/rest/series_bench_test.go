@@ -118,7 +118,7 @@ func benchMonths(b *testing.B, l *node.Node) {
 }
 
 func constantHandler(log *slog.Logger, body []byte) http.Handler {
-	r := httpkit.NewRouter(log, httpkit.NewMetrics())
+	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
 	r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))

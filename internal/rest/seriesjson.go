@@ -11,11 +11,11 @@ import (
 	"meterledger/internal/query"
 )
 
-// pageChunkBytes is how much of a page is gathered before it is sent: a month of half
-// hours goes out in one piece, which costs a third less than several.
+// pageChunkBytes is how much of a page is sent at once: a month of half hours fits in one
+// piece, which costs a third less than several.
 const pageChunkBytes = 512 << 10
 
-// bucketBytesMax is more than any bucket can have.
+// bucketBytesMax is more than the length of any bucket.
 const bucketBytesMax = 512
 
 var pageChunks = sync.Pool{New: func() any {
@@ -23,25 +23,25 @@ var pageChunks = sync.Pool{New: func() any {
 	return &b
 }}
 
-// pageWriter writes a page of a series as JSON. It does by hand what encoding/json
-// does by reflection, because a page has up to 25,000 buckets of nine fields; a test
-// holds the two against each other.
+// pageWriter writes a page of a series as JSON. It does by hand what encoding/json does by
+// reflection, because a page has up to 25,000 buckets of nine fields; a test compares the
+// two.
 type pageWriter struct {
 	w        http.ResponseWriter
 	calendar meter.Calendar
-	opener   byte   // what stands before the next bucket
-	b        []byte // with room for another bucket
+	opener   byte   // [ before the first bucket, then a comma
+	b        []byte // has capacity for another bucket
 	begun    bool   // a part of the page was sent
 }
 
-// writePage answers with a page. A small one is sent in one piece, with its length.
+// writePage answers with a page. A small one is sent with its length.
 func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval query.Interval, page *query.Page, next string) {
-	room := pageChunks.Get().(*[]byte)
-	defer pageChunks.Put(room)
+	chunk := pageChunks.Get().(*[]byte)
+	defer pageChunks.Put(chunk)
 	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '['}
-	p.b = appendPageHead((*room)[:0], id, interval, page.Count(), next)
+	p.b = appendPageHead((*chunk)[:0], id, interval, page.Count(), next)
 	if !p.buckets(page) {
-		return // the caller has gone; nobody is left to tell
+		return // the caller has gone
 	}
 	if p.opener == '[' {
 		p.b = append(p.b, p.opener)
@@ -51,10 +51,10 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval qu
 		httpkit.WriteEncoded(w, http.StatusOK, p.b)
 		return
 	}
-	_, _ = w.Write(append(p.b, '\n')) // as above
+	_, _ = w.Write(append(p.b, '\n')) // a failed write means that the caller has gone
 }
 
-// buckets writes all buckets of a page, and reports whether they could be sent.
+// buckets writes all buckets of a page. It returns false if the caller has gone.
 func (p *pageWriter) buckets(page *query.Page) bool {
 	if points := page.Run(); points != nil {
 		return p.run(points)
@@ -63,32 +63,32 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 	for bucket := range page.Buckets() {
 		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
 		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
-		if !p.bucket(&from, &to, endingOf(bucket)) {
+		if !p.bucket(&from, &to, suffixOf(bucket)) {
 			return false
 		}
 	}
 	return true
 }
 
-// run writes the half hours between readings of which none is missing, as buckets does.
-// Neighbours share an edge, which is looked at once.
+// run is buckets for half hours of which no reading is missing. Neighbours share an edge,
+// which is made once.
 func (p *pageWriter) run(points []meter.Point) bool {
 	var edges [2]edge
 	received := query.Boundary{Source: query.Received}
-	rest := endingOf(&query.Bucket{Start: received, End: received, Complete: true})
+	suffix := suffixOf(&query.Bucket{Start: received, End: received, Complete: true})
 	p.look(points[0].Slot, points[0].Register, query.Received, &edges[0])
 	for i := range points[1:] {
 		from, to := &edges[i%2], &edges[1-i%2]
 		p.look(points[i+1].Slot, points[i+1].Register, query.Received, to)
-		if !p.bucket(from, to, rest) {
+		if !p.bucket(from, to, suffix) {
 			return false
 		}
 	}
 	return true
 }
 
-// bucket writes a bucket, and reports false when the caller has gone.
-func (p *pageWriter) bucket(from, to *edge, rest *ending) bool {
+// bucket writes a bucket. It returns false if the caller has gone.
+func (p *pageWriter) bucket(from, to *edge, suffix *bucketSuffix) bool {
 	b := (*[bucketBytesMax]byte)(p.b[len(p.b) : len(p.b)+bucketBytesMax])
 	*(*[len(textStart)]byte)(b[:]) = bytesStart
 	b[0], p.opener = p.opener, ','
@@ -104,17 +104,17 @@ func (p *pageWriter) bucket(from, to *edge, rest *ending) bool {
 	at += to.text.Put(b[at:])
 	*(*[len(bytesConsumption)]byte)(b[at:]) = bytesConsumption
 	at += len(textConsumption)
-	if from.few && to.few && from.milli <= to.milli {
-		at += meter.MilliText(to.milli - from.milli).Put(b[at:])
+	if from.isWh && to.isWh && from.wh <= to.wh {
+		at += meter.MilliText(to.wh - from.wh).Put(b[at:])
 	} else {
 		at += consumption(from, to).Put(b[at:])
 	}
-	*(*[len(rest.text)]byte)(b[at:]) = rest.text
-	p.b = p.b[:len(p.b)+at+rest.length]
+	*(*[len(suffix.text)]byte)(b[at:]) = suffix.text
+	p.b = p.b[:len(p.b)+at+suffix.length]
 	return len(p.b) < pageChunkBytes || p.send()
 }
 
-// send sends what has been written. It reports false when the caller has gone.
+// send sends what is written so far. It returns false if the caller has gone.
 func (p *pageWriter) send() bool {
 	if !p.begun {
 		p.begun = true
@@ -127,7 +127,7 @@ func (p *pageWriter) send() bool {
 
 func appendPageHead(b []byte, id meter.ID, interval query.Interval, count int, next string) []byte {
 	b = append(b, `{"meter_id":"`...)
-	b = append(b, id...) // which has nothing that JSON would escape
+	b = append(b, id...) // has nothing that JSON would escape
 	b = append(b, `","interval":"`...)
 	b = append(b, interval...)
 	b = append(b, `","count":`...)
@@ -140,27 +140,27 @@ func appendPageHead(b []byte, id meter.ID, interval query.Interval, count int, n
 	return append(b, `","results":`...)
 }
 
-// edge is an end of a bucket as it is written.
+// edge is the start or the end of a bucket.
 type edge struct {
 	stamp, text meter.Text
 	register    meter.KWh
-	milli       uint64 // the register in Wh
-	known, few  bool   // few: it is known, and milli is all of it
+	wh          uint64 // the register in Wh
+	known, isWh bool   // isWh: the register is known and a whole number of Wh
 }
 
 var null = meter.NewText("null")
 
-// look makes what is written of one end of a bucket.
+// look fills in one edge of a bucket.
 func (p *pageWriter) look(slot meter.Slot, register meter.KWh, source query.Source, e *edge) {
 	var near bool
 	if e.stamp, near = p.calendar.Text(slot); !near {
 		e.stamp = p.calendar.TurnTo(slot)
 	}
 	e.register, e.known = register, source != query.Missing
-	e.milli, e.few = register.Milli()
-	switch e.few = e.few && e.known; {
-	case e.few:
-		e.text = meter.MilliText(e.milli)
+	e.wh, e.isWh = register.Milli()
+	switch e.isWh = e.isWh && e.known; {
+	case e.isWh:
+		e.text = meter.MilliText(e.wh)
 	case e.known:
 		e.text = register.Text()
 	default:
@@ -168,7 +168,7 @@ func (p *pageWriter) look(slot meter.Slot, register meter.KWh, source query.Sour
 	}
 }
 
-// consumption returns what was used between two ends that are not both few.
+// consumption returns what was used between two edges of which not both are isWh.
 func consumption(from, to *edge) meter.Text {
 	if !from.known || !to.known {
 		return null
@@ -193,15 +193,15 @@ var (
 	bytesConsumption = [16]byte([]byte(textConsumption + " "))
 )
 
-// ending is what stands behind a bucket's values, padded to a fixed size so that a copy is
-// a few moves; the padding is overwritten.
-type ending struct {
+// bucketSuffix is the constant text after a bucket's values, padded to a fixed size so that
+// a copy is a few moves; the padding is overwritten.
+type bucketSuffix struct {
 	text   [80]byte
 	length int
 }
 
-// endings are those of all sorts of buckets, in the order of endingOf.
-var endings = func() (all [36]ending) {
+// bucketSuffixes are those of all kinds of buckets, in the order of suffixOf.
+var bucketSuffixes = func() (all [36]bucketSuffix) {
 	for i := range all {
 		b := query.Bucket{Complete: i&1 > 0, Clipped: i&2 > 0}
 		b.Start.Source, b.End.Source = query.Source(i/4%3), query.Source(i/12)
@@ -211,7 +211,7 @@ var endings = func() (all [36]ending) {
 	return all
 }()
 
-func endingOf(b *query.Bucket) *ending {
+func suffixOf(b *query.Bucket) *bucketSuffix {
 	i := 4*b.Start.Source + 12*b.End.Source
 	if b.Complete {
 		i |= 1
@@ -219,7 +219,7 @@ func endingOf(b *query.Bucket) *ending {
 	if b.Clipped {
 		i |= 2
 	}
-	return &endings[i]
+	return &bucketSuffixes[i]
 }
 
 // missing names the ends of a bucket whose registers were not received.

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// chunkBytes is how much of an answer is gathered before it is sent: some 700 rows.
+	// chunkBytes is how much of an answer is sent at once: some 700 rows.
 	chunkBytes = 32 << 10
-	// stalledMax is how long a caller may take nothing of an answer before it is cut off.
+	// stalledMax is how long a caller may take to receive a chunk.
 	stalledMax = time.Minute
 )
 
-// errCallerGone says that the caller hung up, or takes nothing any more.
+// errCallerGone says that the caller hung up, or stopped receiving.
 var errCallerGone = errors.New("the caller took no more of the answer")
 
 // rowStream sends rows as CSV.
@@ -52,9 +52,9 @@ func (s *rowStream) add(id meter.ID, points []meter.Point) error {
 	return nil
 }
 
-// stream answers a chunk at a time, as fast as the caller takes it, in memory that does
-// not grow with the answer. An error before the first chunk is answered as any; one
-// behind it breaks the connection, so that nobody takes a part for the whole.
+// stream sends an answer in chunks, as fast as the caller takes them, in memory that does
+// not grow with the answer. An error before the first chunk becomes the answer; a later one
+// breaks the connection, so that nobody takes a part for the whole.
 type stream struct {
 	w      http.ResponseWriter
 	r      *http.Request
@@ -77,8 +77,7 @@ var chunks = sync.Pool{New: func() any {
 	return &b
 }}
 
-// send hands the chunk to the caller. What has been sent cannot be taken back: from
-// then on an error breaks the connection.
+// send sends the chunk.
 func (s *stream) send() error {
 	if err := s.r.Context().Err(); err != nil {
 		return errors.Join(errCallerGone, err)
@@ -98,14 +97,14 @@ func (s *stream) send() error {
 	return nil
 }
 
-// end sends what is left, unless something failed, and gives the connection back as it was.
+// end sends the last chunk, unless err is set, and restores the connection.
 func (s *stream) end(err error) error {
 	if err == nil {
 		err = s.send()
 	}
 	if errors.Is(err, errCallerGone) {
 		s.log.Debug("the caller went away", "path", s.r.URL.Path, "error", err)
-		panic(http.ErrAbortHandler) // which net/http takes for what it is: there is nobody to answer
+		panic(http.ErrAbortHandler) // nobody is left to answer
 	}
 	if err != nil {
 		return err

@@ -4,18 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"meterledger/internal/meter"
 )
 
 const (
-	// unpackedBytesMax is how long a packed body may become. A plain one has no limit,
-	// because its sender has to send every byte of it.
+	// unpackedBytesMax is how large a compressed body may become. A plain one has no
+	// limit, because its sender sends every byte of it.
 	unpackedBytesMax = 1 << 30
-	// windowBytesMax is how far back zstd may refer: what RFC 9659 has every
-	// decoder of HTTP bodies be ready for.
+	// windowBytesMax limits zstd's memory: RFC 9659 requires this much of decoders of
+	// HTTP bodies.
 	windowBytesMax = 8 << 20
 
 	encodings = "gzip, zstd"
@@ -26,74 +29,57 @@ var (
 	errUnpackedTooLarge = errors.New("unpacked, the body is too large")
 )
 
-// unpacked is a body as it was before it was packed. It is unpacked as it is read,
-// so a small body that becomes a large one needs no more memory than any other.
-type unpacked struct {
-	in     io.Reader
-	body   *noted
-	left   int // bytes; below zero for any number
-	name   string
-	closer func()
+// unpacker reads a body and undoes its Content-Encoding, in memory that does not grow with
+// the body.
+type unpacker struct {
+	in    io.Reader
+	body  *bodyReader
+	name  string // of the encoding
+	close func()
 }
 
-// unpack returns the body that a Content-Encoding was made of. It becomes an error
-// beyond bytesMax.
-func unpack(encoding string, body io.Reader, bytesMax int) (*unpacked, error) {
-	u := &unpacked{body: &noted{in: body}, left: bytesMax, name: strings.ToLower(encoding), closer: func() {}}
+// unpack returns a reader of body without its Content-Encoding. A compressed body that
+// becomes larger than bytesMax ends with errUnpackedTooLarge.
+func unpack(encoding string, body io.Reader, bytesMax int) (*unpacker, error) {
+	u := &unpacker{body: &bodyReader{in: body}, name: strings.ToLower(encoding), close: func() {}}
+	var in io.Reader
 	var err error
 	switch u.name {
 	case "", "identity":
-		u.in, u.left = u.body, -1
+		u.in = u.body
+		return u, nil
 	case "gzip", "x-gzip":
-		u.in, err = gzip.NewReader(u.body)
+		in, err = gzip.NewReader(u.body)
 	case "zstd":
-		var in *zstd.Decoder
-		in, err = zstd.NewReader(u.body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowBytesMax))
+		var decoder *zstd.Decoder
+		decoder, err = zstd.NewReader(u.body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowBytesMax))
 		if err == nil {
-			u.in, u.closer = in, in.Close
+			in, u.close = decoder, decoder.Close
 		}
 	default:
-		return nil, unsupported("a body is taken as it is or with Content-Encoding gzip or zstd")
+		return nil, meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
+			"a body is taken as it is or with Content-Encoding gzip or zstd")
 	}
 	if err != nil {
-		return nil, unreadable(u.explain(err))
+		return nil, bodyError(u.explain(err))
 	}
+	u.in = http.MaxBytesReader(nil, io.NopCloser(in), int64(bytesMax))
 	return u, nil
 }
 
-func (u *unpacked) Read(p []byte) (int, error) {
-	if u.left == 0 {
-		return u.end()
-	}
-	if u.left > 0 {
-		p = p[:min(len(p), u.left)]
-	}
+func (u *unpacker) Read(p []byte) (int, error) {
 	n, err := u.in.Read(p)
-	if u.left > 0 {
-		u.left -= n
-	}
 	return n, u.explain(err)
 }
 
-// end makes sure that a body of exactly the limit has ended.
-func (u *unpacked) end() (int, error) {
-	var more [1]byte
-	for {
-		n, err := u.in.Read(more[:])
-		if n > 0 {
-			return 0, errUnpackedTooLarge
-		}
-		if err != nil {
-			return 0, u.explain(err)
-		}
-	}
-}
-
-// explain tells data that is damaged from a body that could not be read.
-func (u *unpacked) explain(err error) error {
+// explain tells damaged data from a body that could not be read.
+func (u *unpacker) explain(err error) error {
+	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return err
+	case errors.As(err, &tooLarge):
+		return errUnpackedTooLarge
 	case u.body.err != nil && !errors.Is(u.body.err, io.EOF):
 		return u.body.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -102,16 +88,13 @@ func (u *unpacked) explain(err error) error {
 	return fmt.Errorf("%w: it is not sound %s", errPacked, u.name)
 }
 
-func (u *unpacked) close() { u.closer() }
-
-// noted is a reader that remembers how it ended.
-type noted struct {
+// bodyReader keeps the last error of a body.
+type bodyReader struct {
 	in  io.Reader
 	err error
 }
 
-func (n *noted) Read(p []byte) (count int, err error) {
-	count, err = n.in.Read(p)
-	n.err = err
-	return count, err
+func (b *bodyReader) Read(p []byte) (n int, err error) {
+	n, b.err = b.in.Read(p)
+	return n, b.err
 }

@@ -73,7 +73,7 @@ func TestAPackedBodyThatIsNotSoundIsTheSendersFault(t *testing.T) {
 			_, err := readPacked(encoding, body, 1<<20)
 			var told *meter.Error
 			if err != nil && !errors.As(err, &told) {
-				err = unreadableFrom(1, err, "")
+				err = bodyErrorFrom(1, err, "")
 			}
 			if !errors.As(err, &told) || (told.Code == meter.CodeRequestTimeout) != strings.Contains(what, "still") || told.Kind == meter.KindInternal {
 				t.Errorf("%s, %s: %v", encoding, what, err)

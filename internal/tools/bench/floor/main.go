@@ -32,7 +32,7 @@ func run(ctx context.Context, _ []string) (err error) {
 	answer := answer{response.Header, try.E1(io.ReadAll(response.Body))}
 	log := config.Log{Format: "text"}.Logger(os.Stderr)
 	listener := try.E1(httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR"))
-	r := httpkit.NewRouter(log, httpkit.NewMetrics())
+	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)
 	r.Get("/get_readings", answer.ServeHTTP)

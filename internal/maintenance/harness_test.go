@@ -24,9 +24,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// bench runs a service on the clock of a synctest bubble, against a fake api.
+// harness runs a service on the clock of a synctest bubble, against a fake api.
 // The clock starts on 2000-01-01 at 08:00 in Singapore.
-type bench struct {
+type harness struct {
 	t       *testing.T
 	api     *fakeAPI
 	service *Service
@@ -37,10 +37,10 @@ type bench struct {
 
 // inBubble runs test in a bubble. The service has been started by prepare's
 // settings, and is stopped afterwards.
-func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), test func(*testing.T, *bench)) {
+func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), test func(*testing.T, *harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, api: &fakeAPI{}}
+		b := &harness{t: t, api: &fakeAPI{}}
 		prepare(b.api)
 		zone, err := meter.LoadZone("Asia/Singapore")
 		if err != nil {
@@ -75,7 +75,7 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // at lets the clock run until a time in Singapore, and all settle that is due.
-func (b *bench) at(stamp string) {
+func (b *harness) at(stamp string) {
 	b.t.Helper()
 	then, err := time.ParseInLocation("2006-01-02T15:04:05", stamp, b.service.settings.Timezone.Location())
 	if err != nil {
@@ -85,7 +85,7 @@ func (b *bench) at(stamp string) {
 	synctest.Wait()
 }
 
-func (b *bench) do(ctx context.Context, method, target string) (*http.Response, string) {
+func (b *harness) do(ctx context.Context, method, target string) (*http.Response, string) {
 	b.t.Helper()
 	r := httptest.NewRequestWithContext(ctx, method, "http://service.example"+target, nil)
 	r.RequestURI = ""
@@ -100,12 +100,12 @@ func (b *bench) do(ctx context.Context, method, target string) (*http.Response, 
 	return response, string(body)
 }
 
-func (b *bench) post(target string) (*http.Response, string) {
+func (b *harness) post(target string) (*http.Response, string) {
 	b.t.Helper()
 	return b.do(b.t.Context(), http.MethodPost, target)
 }
 
-func (b *bench) status() api.ProgramStatus {
+func (b *harness) status() api.ProgramStatus {
 	b.t.Helper()
 	_, body := b.do(b.t.Context(), http.MethodGet, "/status")
 	var answer api.ProgramStatus
@@ -116,7 +116,7 @@ func (b *bench) status() api.ProgramStatus {
 }
 
 // runs says of each run what became of it, the newest first.
-func (b *bench) runs() []string {
+func (b *harness) runs() []string {
 	b.t.Helper()
 	var told []string
 	for _, r := range b.status().LastRuns {
@@ -129,7 +129,7 @@ func (b *bench) runs() []string {
 	return told
 }
 
-func (b *bench) wantRuns(want ...string) {
+func (b *harness) wantRuns(want ...string) {
 	b.t.Helper()
 	if diff := cmp.Diff(want, b.runs()); diff != "" {
 		b.t.Errorf("runs, the newest first: %s", diff)
