@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -89,7 +88,7 @@ func (r *report) write(path string) error {
 	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
-// milliseconds of a percentile, as the table has them.
+// milliseconds are a duration as the table has it.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // printTable aligns words to the left, and figures, the columns between the first and the last two, to the
@@ -144,13 +143,4 @@ func (s *server) cpu() time.Duration {
 }
 
 // ownCPU returns the CPU time of this process and of those it has waited for.
-func ownCPU() time.Duration {
-	var sum time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(who, &used); err == nil {
-			sum += time.Duration(used.Utime.Nano() + used.Stime.Nano())
-		}
-	}
-	return sum
-}
+func ownCPU() time.Duration { return ticks("/proc/self/stat", ')', 11, 12, 13, 14) }

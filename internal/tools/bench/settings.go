@@ -28,13 +28,15 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.json, "json", "", "file to write the table to as JSON; bench.json in -dir by default")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
 	only := flags.String("only", "", "rows to measure, with commas between them; all by default")
-	flags.More = func(table io.Writer) {
-		fmt.Fprintln(table, "\n  ROW\t\tWHAT IS MEASURED")
+	usage := flags.Usage
+	flags.Usage = func() {
+		usage()
 		for _, r := range rows {
-			fmt.Fprintf(table, "  %s\t\t%s\n", r.name, r.about)
+			fmt.Fprintf(out, "\n  %-16s %s", r.name, r.about)
 		}
+		fmt.Fprintln(out)
 	}
-	if err := flags.Parse(args); err != nil {
+	if err := programs.Parse(flags, args); err != nil {
 		return s, err
 	}
 	if s.json == "" {
@@ -62,8 +64,8 @@ type row struct {
 
 // rows are all of them, in the order of the table.
 var rows = []row{
-	{"single-256", "single posts over 256 connections", single(256, ratioAtLeast(0.9))},
-	{"single-2048", "single posts over 2,048 connections", single(2048, ratioAtLeast(0.85))},
+	{"single-256", "single posts over 256 connections", func(b *bench) []line { return b.single(256, ratioAtLeast(0.9)) }},
+	{"single-2048", "single posts over 2,048 connections", func(b *bench) []line { return b.single(2048, ratioAtLeast(0.85)) }},
 	{"consumption", "get_consumption over 64 connections", consumption},
 	{"series", "31 days of half hours of one meter over 64 connections", series},
 	{"bulk", "bulk CSV by one client", bulk},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
-	"meterledger/internal/tools/latency"
+	"meterledger/internal/tools/suite/programs"
 )
 
 // restart measures how fast an api that was stopped comes back from its snapshot, against reading the same
@@ -33,7 +33,7 @@ func restart(b *bench) []line {
 	// wherever an api has run for long.
 	half := t.Slots / 2
 	ours.settle(t.Part(0, half))
-	try.E(ours.program.Restart(b.ctx))
+	ours.restart()
 	ours.fill(t.Part(half, t.Slots-half))
 	var bytes int64
 	p := inTurn(max(b.sizes.pairs/2, 1), func() float64 {
@@ -43,9 +43,7 @@ func restart(b *bench) []line {
 		return float64(bytes) / time.Since(started).Seconds() / 1e6
 	}, func() float64 {
 		stat := try.E1(os.Stat(ours.forgotten()))
-		try.E(ours.program.Restart(b.ctx))
-		at := ours.settled.Load()
-		return float64(stat.Size()) / at.ready.Sub(at.listening).Seconds() / 1e6
+		return float64(stat.Size()) / ours.restart().Seconds() / 1e6
 	})
 	l := p.line(fmt.Sprintf("restart from a snapshot of %s readings", caller.Grouped(t.Len())), "reading the snapshot's bytes from the disk", "MB/s", ratioAtLeast(0.5))
 	took := float64(bytes) / 1e6 / median(p.ours)
@@ -58,7 +56,7 @@ func restart(b *bench) []line {
 // where the newest snapshot is.
 func (s *server) forgotten() (snapshot string) {
 	try.E(s.program.Stop())
-	try.E(filepath.WalkDir(s.dataDir(), func(path string, entry fs.DirEntry, err error) error {
+	try.E(filepath.WalkDir(programs.DataDir(s.folder), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -72,7 +70,7 @@ func (s *server) forgotten() (snapshot string) {
 		return errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
 	}))
 	if snapshot == "" {
-		try.E(fmt.Errorf("there is no snapshot in %s", s.dataDir()))
+		try.E(fmt.Errorf("there is no snapshot in %s", programs.DataDir(s.folder)))
 	}
 	return snapshot
 }
@@ -95,17 +93,9 @@ const snapshotConnections = 256
 // snapshots measures single posts to an api that takes snapshots all the time against one that takes them
 // as it does by default.
 func snapshots(b *bench) []line {
-	l := line{
-		What: fmt.Sprintf("single POST while snapshots are taken, %d connections", min(snapshotConnections, b.sizes.connectionsMax)),
-		aim:  ratioAtLeast(0.9), FloorIs: "the same posts to an api that takes no snapshot meanwhile",
-	}
-	help := try.E1(exec.CommandContext(b.ctx, filepath.Join(b.bin, "api"), "-h").Output())
-	if !strings.Contains(string(help), "  -snapshot-interval ") {
-		l.Note = "not measured: this api has no -snapshot-interval"
-		return []line{l}
-	}
 	p := inTurn(b.sizes.pairs, b.posting("SNAPSHOT_INTERVAL=24h"), b.posting("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s"))
-	return []line{p.line(l.What, l.FloorIs, "/s", l.aim)}
+	return []line{p.line(fmt.Sprintf("single POST while snapshots are taken, %d connections", b.connections(snapshotConnections)),
+		"the same posts to an api that takes no snapshot meanwhile", "/s", ratioAtLeast(0.9))}
 }
 
 // posting starts an api with some settings and readings, and returns what measures single posts a second
@@ -144,20 +134,14 @@ func newArchiving(b *bench) *archivingAPI {
 
 // archive has a month closed. An archive that has not as many rows as it must is an error.
 func (s *server) archive(ctx context.Context, month meter.Month, rows int) (file string, err error) {
-	c := &caller.Caller{Host: s.host, Impatient: true}
-	defer c.Close()
-	answer, err := c.Post(ctx, "/maintenance/start", url.Values{"maintenance_type": {"monthly"}, "month": {month.String()}})
+	done, err := s.program.Client().StartMaintenance(ctx, client.MaintenanceRequest{Type: api.Monthly, Month: month.String()})
 	if err != nil {
-		return "", err
-	}
-	var done api.MaintenanceResult
-	if err := answer.Into("archiving "+month.String(), &done); err != nil {
-		return "", err
+		return "", fmt.Errorf("archiving %s: %w", month, err)
 	}
 	if len(done.Archives) != 1 || int(done.Archives[0].Rows) != rows {
 		return "", fmt.Errorf("archiving %s made %+v, not %d rows", month, done.Archives, rows)
 	}
-	return filepath.Join(s.archiveDir(), filepath.Base(done.Archives[0].File)), nil
+	return filepath.Join(programs.ArchiveDir(s.folder), filepath.Base(done.Archives[0].File)), nil
 }
 
 // next returns the next month to archive, and how many rows it has.
@@ -209,7 +193,7 @@ func archiveLoad(b *bench) []line {
 	a := newArchiving(b)
 	posting := b.newLoad(a.server, snapshotConnections, posts(a.live))
 	var rates, p99s pairs
-	var beside latency.Summary
+	var beside throughput
 	for len(a.months) > 0 {
 		without := posting.run(b.sizes.slice.duration())
 		month, rows := a.next()
@@ -221,14 +205,14 @@ func archiveLoad(b *bench) []line {
 		}()
 		with := posting.run(time.Hour)
 		try.E(<-ended)
-		beside = with.latency
+		beside = with
 		rates.floor, rates.ours = append(rates.floor, without.perSecond()), append(rates.ours, with.perSecond())
-		p99s.floor, p99s.ours = append(p99s.floor, milliseconds(without.latency.P99)), append(p99s.ours, milliseconds(with.latency.P99))
+		p99s.floor, p99s.ours = append(p99s.floor, milliseconds(without.P99)), append(p99s.ours, milliseconds(with.P99))
 	}
-	what := fmt.Sprintf("single POST while a month is archived, %d connections", min(snapshotConnections, b.sizes.connectionsMax))
+	what := fmt.Sprintf("single POST while a month is archived, %d connections", b.connections(snapshotConnections))
 	first := rates.line(what, "the same without", "/s", ratioAtLeast(0.8))
 	second := p99s.line(what+", p99", "the same without", "ms", ratioAtMost(2))
-	second.Note = "latency of the last run: " + beside.String()
+	second.Note = "latency of the last slice: " + beside.String()
 	return []line{first, second}
 }
 
@@ -256,14 +240,14 @@ func (b *bench) archivedMonth(meters int) func(path, more string) func() float64
 	try.E1(server.archive(b.ctx, month, t.Len()))
 	return func(path, more string) func() float64 {
 		l := b.newLoad(server, 1, questions(t, path, more))
-		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).latency.P50) }
+		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).P50) }
 	}
 }
 
 // goBenchmark runs a benchmark that stands beside the package that it measures, once, in a process that
 // does nothing else, and returns its metrics by their units.
 func (b *bench) goBenchmark(folder, name string) map[string]float64 {
-	args := []string{"test", "-vet=off", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
+	args := []string{"test", "-vet=off", "-ldflags=-s -w", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
 	if b.quick {
 		args = append(args, "-short")
 	}

@@ -1,7 +1,6 @@
 package caller
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -200,9 +199,6 @@ func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (
 	case !a.OK():
 		return nil, false, fmt.Errorf("asking for the readings of %s: %s", id, a)
 	}
-	err = witness.ReadCSV(bytes.NewReader(a.Body), func(_ int, r witness.Reading) error {
-		found = append(found, r)
-		return nil
-	})
+	found, err = witness.ReadCSV(a.Body)
 	return found, true, err
 }

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := programs.NewFlags("mutants", "puts faults into the program, each of which a test must notice", stderr)
 	root := flags.String("root", ".", "the top folder of the module")
 	only := flags.String("run", "", "try only faults whose name matches this regular expression")
-	if err := flags.Parse(args); err != nil {
+	if err := programs.Parse(flags, args); err != nil {
 		return err
 	}
 	chosen, err := regexp.Compile(*only)

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/dsnet/try"
-
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 )
@@ -26,12 +24,24 @@ type answer struct {
 	body   []byte
 }
 
-func run(ctx context.Context, _ []string) (err error) {
-	defer try.Handle(&err)
-	response := try.E1(http.ReadResponse(bufio.NewReader(try.E1(os.Open(os.Getenv("FLOOR_ANSWER")))), nil))
-	answer := answer{response.Header, try.E1(io.ReadAll(response.Body))}
-	log := config.Log{Format: "text"}.Logger(os.Stderr)
-	listener := try.E1(httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR"))
+func run(ctx context.Context, _ []string) error {
+	text, err := os.ReadFile(os.Getenv("FLOOR_ANSWER"))
+	if err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(text)), nil)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	listener, err := httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR")
+	if err != nil {
+		return err
+	}
+	answer, log := answer{response.Header, body}, config.Log{Format: "text"}.Logger(os.Stderr)
 	r := httpkit.NewRouter(log, httpkit.NewMetrics())
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)

@@ -53,11 +53,11 @@ func (w *worker) work(ctx context.Context, step func(context.Context) error) {
 func (w *worker) ask(what string, request func() (caller.Answer, error)) (meter.Code, caller.Answer, error) {
 	answer, err := request()
 	if err != nil {
-		w.tally.answered(what, errUnanswered.Error())
+		w.report.answered(what, errUnanswered.Error())
 		return "", answer, errors.Join(errUnanswered, err)
 	}
 	code := answer.Code()
-	w.tally.answered(what, string(code))
+	w.report.answered(what, string(code))
 	return code, answer, nil
 }
 
@@ -68,8 +68,15 @@ func (w *worker) timed(what string, request func() (caller.Answer, error)) (mete
 	started, run := time.Now(), w.runs.Load()
 	busy := w.maintenance.Load() > 0
 	code, answer, err := w.ask(what, request)
-	if took := time.Since(started); err == nil {
-		w.tally.waited(took, what == askSingle, busy || run != w.runs.Load())
+	if err != nil {
+		return code, answer, err
+	}
+	w.report.waits.Record(time.Since(started))
+	if what == askSingle {
+		w.report.singles.Record(time.Since(started))
+	}
+	if what == askSingle && (busy || run != w.runs.Load()) {
+		w.report.singlesInMaintenance.Record(time.Since(started))
 	}
 	return code, answer, err
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
@@ -33,6 +34,8 @@ type fakeAPI struct {
 	rowIsBusy  int // the second row of it is refused with maintenance_running
 	brokenPast int // every request from here on is answered 500
 
+	answersAfter time.Duration // by how much each answer comes late
+
 	mu       sync.Mutex // guards all below
 	requests int
 	held     map[meter.ID]map[meter.Slot]meter.KWh
@@ -49,6 +52,7 @@ func newFakeAPI(t *testing.T) *fakeAPI {
 }
 
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(f.answersAfter) // on the clock of a bubble
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)

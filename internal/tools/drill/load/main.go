@@ -16,8 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dsnet/try"
-
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
@@ -37,10 +35,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return f.run(ctx)
 }
 
-// fleet is one run of the tool.
+// fleet is one execution of the tool.
 type fleet struct {
 	settings settings
-	zone     *meter.Zone
 	traffic  *households.Traffic
 	callers  []*caller.Caller
 
@@ -57,9 +54,12 @@ type fleet struct {
 	out io.Writer
 }
 
-func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (f *fleet, err error) {
-	defer try.Handle(&err)
-	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, try.E1(households.Load()))
+func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (*fleet, error) {
+	homes, err := households.Load()
+	if err != nil {
+		return nil, err
+	}
+	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, homes)
 	if err != nil {
 		return nil, fmt.Errorf("-prefix: %w", err)
 	}
@@ -68,36 +68,35 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
 	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
-	f = &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
+	f := &fleet{settings: s, out: out, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
 	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
 }
 
-func (f *fleet) run(ctx context.Context) (err error) {
-	defer try.Handle(&err)
+func (f *fleet) run(ctx context.Context) error {
 	f.introduce()
 	if f.settings.register {
-		try.E(f.registerAll(ctx))
+		if err := f.registerAll(ctx); err != nil {
+			return err
+		}
 	}
-	try.E(f.sendAll(ctx))
+	if err := f.sendAll(ctx); err != nil {
+		return err
+	}
 	return f.check(ctx)
 }
 
 func (f *fleet) introduce() {
-	s := f.settings
-	how, pace := "one by one", "as fast as they are taken"
-	if s.mode == modeBulk {
-		how = caller.Grouped(s.rows) + " in one body"
-	}
+	s, pace := f.settings, "as fast as they are taken"
 	switch {
 	case s.burst:
 		pace = "all due at once"
 	case s.rate > 0:
 		pace = caller.Grouped(s.rate) + " readings/s"
 	}
-	f.say("%s meters, %s half hours up to %s: %s readings, %s, %s, over %s connections to %s",
-		caller.Grouped(s.meters), caller.Grouped(s.slots), f.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
-		caller.Grouped(f.traffic.Len()), how, pace, caller.Grouped(s.connections), s.host)
+	f.say("%s meters, %s half hours up to %s: %s readings, %s in one request, %s, over %s connections to %s",
+		caller.Grouped(s.meters), caller.Grouped(s.slots), s.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
+		caller.Grouped(f.traffic.Len()), caller.Grouped(max(s.rows, 1)), pace, caller.Grouped(s.connections), s.host)
 }
 
 func (f *fleet) say(format string, args ...any) {

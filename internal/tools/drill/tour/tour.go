@@ -48,7 +48,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags := programs.NewFlags("drill tour", "real households through the whole suite", stderr)
 	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
 	dir := flags.String("dir", ".demo", "folder of the demo's own, made afresh")
-	if err := flags.Parse(args); err != nil {
+	if err := programs.Parse(flags, args); err != nil {
 		return err
 	}
 	zone, err := meter.LoadZone(cmp.Or(os.Getenv("TIMEZONE"), defaultTimezone))

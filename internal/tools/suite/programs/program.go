@@ -2,12 +2,11 @@ package programs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
 
@@ -35,9 +36,8 @@ const (
 	startTimeMax = 5 * time.Minute
 	stopTimeMax  = time.Minute
 
-	pollEvery    = 50 * time.Millisecond
-	pollTimeMax  = 2 * time.Second
-	pollBytesMax = 64 << 10
+	pollEvery   = 50 * time.Millisecond
+	pollTimeMax = 2 * time.Second
 )
 
 // Program is one running program.
@@ -69,6 +69,14 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// Host is where the program answers, as host:port.
+func (p *Program) Host() string { return strings.TrimPrefix(p.URL, "http://") }
+
+// Client returns a typed client of the program, which must be an api.
+func (p *Program) Client() *client.Client {
+	return client.New(&url.URL{Scheme: "http", Host: p.Host()}, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 }
 
 // Restart stops the program if it still runs, and starts it again at the same address and with the same
@@ -149,10 +157,7 @@ func (p *Program) start(ctx context.Context, env []string) error {
 // ready, ends, or ctx does.
 func (p *Program) awaitReady(ctx context.Context) error {
 	err := errors.New("waiting for the log line that says where it listens")
-	listening, ready := p.process.output.listening, "/healthz"
-	if p.Name == API {
-		ready = "/readyz" // it listens while it still replays its journal
-	}
+	listening := p.process.output.listening
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	var again <-chan time.Time
@@ -167,34 +172,27 @@ func (p *Program) awaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
-		if err = poll(ctx, p.URL+ready); err == nil {
+		if err = p.poll(ctx); err == nil {
 			return nil
 		}
 	}
 }
 
-var poller = &http.Client{Timeout: pollTimeMax, Transport: &http.Transport{DisableKeepAlives: true}}
-
 // poll returns nil if the program is up. An api that was shut down by its operators, which survives a
 // restart, is up too.
-func poll(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
+func (p *Program) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeMax)
+	defer cancel()
+	ask := p.Client().Healthy
+	if p.Name == API {
+		ask = p.Client().Ready // it listens while it still replays its journal
 	}
-	response, err := poller.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Code meter.Code `json:"code"`
-	}
-	_ = json.NewDecoder(io.LimitReader(response.Body, pollBytesMax)).Decode(&answer) // an answer that is no JSON has no code
-	if response.StatusCode == http.StatusOK || answer.Code == meter.CodeNotReceiving {
+	err := ask(ctx)
+	var problem *api.Problem
+	if errors.As(err, &problem) && problem.Code == meter.CodeNotReceiving {
 		return nil
 	}
-	return fmt.Errorf("%s answers %s %s", url, response.Status, answer.Code)
+	return err
 }
 
 // startProcess runs a binary in a process group of its own: a terminal sends its Ctrl-C to the whole

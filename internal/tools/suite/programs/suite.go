@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 )
@@ -31,6 +32,23 @@ type Config struct {
 	// program must not stand still because nobody reads its log.
 	Out io.Writer
 }
+
+// Env returns the settings of programs of a tool's own: they listen on free ports, keep data and archives
+// in folder, and run nothing on a schedule, whatever the environment says.
+func Env(folder, timezone string) []string {
+	return []string{
+		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
+		"DATA_DIR=" + DataDir(folder), "ARCHIVE_DIR=" + ArchiveDir(folder), "TIMEZONE=" + timezone,
+		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
+		"LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
+	}
+}
+
+// DataDir is the data folder that Env sets.
+func DataDir(folder string) string { return filepath.Join(folder, "data") }
+
+// ArchiveDir is the archive folder that Env sets.
+func ArchiveDir(folder string) string { return filepath.Join(folder, "Archive") }
 
 // Suite is the three programs, running together. Its methods may be called from several goroutines, those
 // that restart a program excepted.
@@ -110,7 +128,7 @@ const prefix = Name("suite")
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := NewFlags("suite", "runs api, daily and monthly together; their settings are those of the environment", stderr)
 	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
-	if err := flags.Parse(args); err != nil {
+	if err := Parse(flags, args); err != nil {
 		return err
 	}
 	suite, err := Start(ctx, Config{BinDir: *bin, Out: stdout})
