@@ -26,9 +26,9 @@ type Population struct {
 	homes     []course
 }
 
-// course is a household's energy as a register that begins at 0, in Wh: after n half hours it shows wh[n].
-// Its last value is the whole sample's energy.
-type course struct{ wh []int64 }
+// course is a household's energy as a register that begins at 0, in Wh, by the number of half hours that
+// have passed. Its last value is the whole sample's energy.
+type course []int64
 
 // installedYear is when the meters of a population showed 0.
 const installedYear = 2020
@@ -53,19 +53,17 @@ func NewPopulation(prefix string, count int, zone *meter.Zone, homes []Household
 }
 
 func newCourse(h Household) course {
-	wh := make([]int64, 1, len(h.Intervals)+1)
-	sum := decimal.Zero
-	for _, interval := range h.Intervals {
-		sum = sum.Add(interval.Energy)
-		wh = append(wh, sum.Shift(whDecimals).Round(0).IntPart())
+	c := make(course, 1, len(h.Intervals)+1)
+	for _, register := range h.Registers(decimal.Zero) {
+		c = append(c, register.Value.Shift(whDecimals).Round(0).IntPart())
 	}
-	return course{wh}
+	return c
 }
 
 // after returns the register n half hours after it showed 0.
 func (c course) after(n int) int64 {
-	length := len(c.wh) - 1
-	return int64(n/length)*c.wh[length] + c.wh[n%length]
+	length := len(c) - 1
+	return int64(n/length)*c[length] + c[n%length]
 }
 
 // Len returns how many meters there are.

@@ -12,8 +12,10 @@ import (
 	"github.com/dsnet/try"
 	"github.com/shopspring/decimal"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/witness"
 )
 
@@ -47,15 +49,19 @@ func (t *tour) feed() {
 	row("household", "sent as", "source", "later", "posted", "accepted", "duplicates", "refused")
 	var total tally
 	for i, h := range t.homes {
-		way, send := "one by one", t.sendSingly
+		pieces := slices.Collect(slices.Chunk(h.placed.Readings, pieceRows))
+		way, send := "CSV, in order", t.sendPiece
 		switch {
-		case i > 0 && i%2 == 1:
-			way, send = "CSV, in order", t.sendInOrder
-		case i > 0:
-			way, send = "CSV, newest first", t.sendNewestFirst
+		case i == 0:
+			way, send = "one by one", t.sendSingly
+		case i%2 == 0:
+			way = "CSV, newest first"
+			slices.Reverse(pieces)
 		}
 		sum, refused := tally{source: len(h.source.Intervals), later: h.placed.Later}, &caller.Refusals{}
-		send(h, &sum, refused)
+		for _, piece := range pieces {
+			send(h, piece, &sum, refused)
+		}
 		slices.SortFunc(h.accepted, func(a, b meter.Reading) int { return bySlot(a, b.Slot) })
 		sum.refused = refused.Total()
 		row(h.id, way, sum.source, sum.later, sum.posted, sum.accepted, sum.duplicates, sum.refused)
@@ -85,8 +91,8 @@ func (t *tour) written(r meter.Reading) witness.Reading {
 	return witness.Reading{Meter: r.Meter, Stamp: t.zone.Stamp(r.Slot), Register: r.Register.String()}
 }
 
-func (t *tour) sendSingly(h *home, sum *tally, refused *caller.Refusals) {
-	for _, r := range h.placed.Readings {
+func (t *tour) sendSingly(h *home, readings []meter.Reading, sum *tally, refused *caller.Refusals) {
+	for _, r := range readings {
 		got := try.E1(t.api.Record(t.ctx, t.written(r)))
 		sum.posted++
 		if !got.OK() {
@@ -95,18 +101,6 @@ func (t *tour) sendSingly(h *home, sum *tally, refused *caller.Refusals) {
 		}
 		sum.accepted++
 		h.accepted = append(h.accepted, r)
-	}
-}
-
-func (t *tour) sendInOrder(h *home, sum *tally, refused *caller.Refusals) {
-	for piece := range slices.Chunk(h.placed.Readings, pieceRows) {
-		t.sendPiece(h, piece, sum, refused)
-	}
-}
-
-func (t *tour) sendNewestFirst(h *home, sum *tally, refused *caller.Refusals) {
-	for _, piece := range slices.Backward(slices.Collect(slices.Chunk(h.placed.Readings, pieceRows))) {
-		t.sendPiece(h, piece, sum, refused)
 	}
 }
 
@@ -194,12 +188,9 @@ func (t *tour) maintain() {
 
 func (t *tour) perform(c *caller.Caller, program string, query url.Values, w meter.Window) {
 	got := try.E1(c.Post(t.ctx, "/perform_"+program+"_maintenance", query))
-	var done struct {
-		Message     string `json:"message"`
-		ArchivePath string `json:"archive_path"`
-	}
+	var done api.PerformResult
 	try.E(got.Into(program+" maintenance", &done))
-	path := filepath.Join(t.archiveDir, filepath.Base(done.ArchivePath))
+	path := filepath.Join(programs.ArchiveDir(t.folder), filepath.Base(done.ArchivePath))
 	text := string(try.E1(os.ReadFile(path)))
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	t.say("%-8s %s  %d rows, %d bytes", program, path, len(lines)-1, len(text))
