@@ -101,16 +101,15 @@ func printTable(out io.Writer, cells [][]string) {
 		}
 	}
 	for _, row := range cells {
-		var b strings.Builder
+		text := ""
 		for i, cell := range row {
-			blanks := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if isFigure := i > 0 && i < len(row)-2; isFigure {
-				b.WriteString(blanks + cell + "  ")
-			} else {
-				b.WriteString(cell + blanks + "  ")
+			width := widths[i]
+			if isWord := i == 0 || i >= len(row)-2; isWord {
+				width = -width
 			}
+			text += fmt.Sprintf("%*s  ", width, cell)
 		}
-		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
+		fmt.Fprintln(out, strings.TrimRight(text, " "))
 	}
 }
 

@@ -71,12 +71,15 @@ var rows = []row{
 	{"bulk", "bulk CSV by one client", bulk},
 	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},
 	{"burst", "every meter once, on the half hour", burst},
-	{"memory", "memory a reading, and a cycle of the garbage collector", memory},
+	{"memory", "memory a reading, and a cycle of the garbage collector", goBenchmark("./internal/store", "BenchmarkMemory",
+		metric{"B/reading", "memory a reading", "B", atMost(3, "B")},
+		metric{"ms/collection", "CPU of a garbage collection of that store", "ms", atMost(20, "ms")})},
 	{"restart", "from the start of the api to its being ready", restart},
 	{"snapshots", "single posts while snapshots are taken", snapshots},
 	{"archive", "writing a month's archive", archiveSpeed},
 	{"archive-load", "single posts while a month is archived", archiveLoad},
-	{"archive-memory", "memory beyond the store while a month is archived", archiveMemory},
+	{"archive-memory", "memory beyond the store while a month is archived", goBenchmark("./internal/node", "BenchmarkArchivingMemory",
+		metric{"MiB-beyond", "memory beyond the store, archiving a month", "MiB", atMost(64, "MiB")})},
 	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
 }
 

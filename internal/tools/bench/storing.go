@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,43 +112,43 @@ func (b *bench) posting(env ...string) func() float64 {
 // archivingAPI is an api that holds some whole months of some meters, to be archived one after another,
 // and takes live readings beside.
 type archivingAPI struct {
-	server *server
-	months []meter.Month       // to be archived, in order of time
+	*server
+	months []month
 	live   *households.Traffic // readings that were not sent yet: from last month on
+}
+
+// month is one that an api holds, with the rows that its archive must have.
+type month struct {
+	meter.Month
+	rows int
 }
 
 // newArchiving starts an api and fills it with the months before last month.
 func newArchiving(b *bench) *archivingAPI {
 	a := &archivingAPI{server: b.api()}
-	live := b.zone.Today(b.now).CalendarMonth().Add(-1)
+	last := b.zone.Today(b.now).CalendarMonth().Add(-1)
 	for n := b.sizes.archiveMonths; n > 0; n-- {
-		a.months = append(a.months, live.Add(-n))
+		window := b.zone.MonthWindow(last.Add(-n))
+		a.months = append(a.months, month{last.Add(-n), int(window.To-window.From) * b.sizes.archiveMeters})
 	}
-	first, begin := b.zone.MonthWindow(a.months[0]).From, b.zone.MonthWindow(live).From
-	t := a.server.traffic(b.sizes.archiveMeters, first, int(b.zone.Floor(b.now)-first))
-	whole := int(begin - first)
+	first := b.zone.MonthWindow(a.months[0].Month).From
+	t := a.traffic(b.sizes.archiveMeters, first, int(b.zone.Floor(b.now)-first))
+	whole := int(b.zone.MonthWindow(last).From - first)
 	a.live = t.Part(whole, t.Slots-whole)
-	a.server.settle(t.Part(0, whole))
+	a.settle(t.Part(0, whole))
 	return a
 }
 
 // archive has a month closed. An archive that has not as many rows as it must is an error.
-func (s *server) archive(ctx context.Context, month meter.Month, rows int) (file string, err error) {
-	done, err := s.program.Client().StartMaintenance(ctx, client.MaintenanceRequest{Type: api.Monthly, Month: month.String()})
+func (s *server) archive(m month) (file string, err error) {
+	done, err := s.program.Client().StartMaintenance(s.b.ctx, client.MaintenanceRequest{Type: api.Monthly, Month: m.String()})
 	if err != nil {
-		return "", fmt.Errorf("archiving %s: %w", month, err)
+		return "", fmt.Errorf("archiving %s: %w", m, err)
 	}
-	if len(done.Archives) != 1 || int(done.Archives[0].Rows) != rows {
-		return "", fmt.Errorf("archiving %s made %+v, not %d rows", month, done.Archives, rows)
+	if len(done.Archives) != 1 || int(done.Archives[0].Rows) != m.rows {
+		return "", fmt.Errorf("archiving %s made %+v, not %d rows", m, done.Archives, m.rows)
 	}
 	return filepath.Join(programs.ArchiveDir(s.folder), filepath.Base(done.Archives[0].File)), nil
-}
-
-// next returns the next month to archive, and how many rows it has.
-func (a *archivingAPI) next() (month meter.Month, rows int) {
-	month, a.months = a.months[0], a.months[1:]
-	window := a.server.b.zone.MonthWindow(month)
-	return month, int(window.To-window.From) * a.live.Meters.Len()
 }
 
 // archiveSpeed measures closing a month against copying its file on the same disk.
@@ -156,15 +156,14 @@ func archiveSpeed(b *bench) []line {
 	a := newArchiving(b)
 	var p pairs
 	var rowRates []float64
-	for len(a.months) > 0 {
-		month, rows := a.next()
+	for _, m := range a.months {
 		started := time.Now()
-		file := try.E1(a.server.archive(b.ctx, month, rows))
+		file := try.E1(a.archive(m))
 		took := time.Since(started)
 		copied, bytes := copyTime(file)
 		p.ours = append(p.ours, float64(bytes)/took.Seconds()/1e6)
 		p.floor = append(p.floor, float64(bytes)/copied.Seconds()/1e6)
-		rowRates = append(rowRates, float64(rows)/took.Seconds())
+		rowRates = append(rowRates, float64(m.rows)/took.Seconds())
 	}
 	rate := median(rowRates)
 	l := p.line(fmt.Sprintf("a month of %s meters archived", caller.Grouped(b.sizes.archiveMeters)),
@@ -194,12 +193,11 @@ func archiveLoad(b *bench) []line {
 	posting := b.newLoad(a.server, snapshotConnections, posts(a.live))
 	var rates, p99s pairs
 	var beside throughput
-	for len(a.months) > 0 {
+	for _, m := range a.months {
 		without := posting.run(b.sizes.slice.duration())
-		month, rows := a.next()
 		ended := make(chan error, 1)
 		go func() {
-			_, err := a.server.archive(b.ctx, month, rows)
+			_, err := a.archive(m)
 			ended <- err
 			posting.stop()
 		}()
@@ -234,71 +232,44 @@ func archivedQueries(b *bench) (lines []line) {
 // It returns what measures the median time of a question about it, over one connection.
 func (b *bench) archivedMonth(meters int) func(path, more string) func() float64 {
 	server := b.api()
-	month := b.zone.Today(b.now).CalendarMonth().Add(-1)
-	t := server.traffic(meters, b.zone.MonthWindow(month).From, b.sizes.archivedSlots)
+	last := b.zone.Today(b.now).CalendarMonth().Add(-1)
+	t := server.traffic(meters, b.zone.MonthWindow(last).From, b.sizes.archivedSlots)
 	server.settle(t)
-	try.E1(server.archive(b.ctx, month, t.Len()))
+	try.E1(server.archive(month{last, t.Len()}))
 	return func(path, more string) func() float64 {
 		l := b.newLoad(server, 1, questions(t, path, more))
 		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).P50) }
 	}
 }
 
-// goBenchmark runs a benchmark that stands beside the package that it measures, once, in a process that
-// does nothing else, and returns its metrics by their units.
-func (b *bench) goBenchmark(folder, name string) map[string]float64 {
-	args := []string{"test", "-vet=off", "-ldflags=-s -w", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
-	if b.quick {
-		args = append(args, "-short")
-	}
-	command := exec.CommandContext(b.ctx, "go", append(args, folder)...)
-	command.Dir, command.Stderr = b.root, b.log
-	out, err := command.Output()
-	metrics := make(map[string]float64)
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		if err != nil || len(fields) == 0 || !strings.HasPrefix(fields[0], name) {
-			continue
-		}
-		for i := 2; i+1 < len(fields); i += 2 {
-			metrics[fields[i+1]] = try.E1(strconv.ParseFloat(fields[i], 64))
-		}
-	}
-	if len(metrics) == 0 {
-		try.E(fmt.Errorf("running %s of %s: %w\n%s", name, folder, err, out))
-	}
-	return metrics
+// metric is one of those that a Go benchmark reports, and what it is called in the table.
+type metric struct {
+	name, what, unit string
+
+	aim aim
 }
 
-const (
-	bareBlock        = 112.0 / meter.SlotsPerDay // bytes of a block of the grid, by the readings in it
-	gcCPUMax         = 20                        // how much CPU one cycle of the garbage collector may take, in ms
-	archiveMemoryMax = 64                        // how much memory archiving may take beyond the store, in MiB
-)
-
-// memory measures a store of many meters: bytes a reading, and what the garbage collector has to do for
-// it.
-func memory(b *bench) []line {
-	got := b.goBenchmark("./internal/store", "BenchmarkMemory")
-	what := fmt.Sprintf("%s meters x %.0f days", caller.Grouped(int(got["meters"])), got["days"])
-	return []line{
-		{
-			What: "memory a reading, " + what, FloorIs: "the bare block",
-			Floor: of(bareBlock, "B"), Ours: of(got["B/reading"], "B"), Ratio: new(got["B/reading"] / bareBlock), aim: atMost(3, "B"),
-			Note: fmt.Sprintf("the whole heap after a collection, %s bytes, accounts included; store.Apply took %s ns a reading",
-				caller.Grouped(int(got["heap-B"])), number(got["ns/reading"])),
-		},
-		{What: "CPU of a garbage collection, " + what, Ours: of(got["ms/collection"], "ms"), aim: atMost(gcCPUMax, "ms")},
+// goBenchmark returns what runs a benchmark that stands beside the package that it measures, once, in a
+// process that does nothing else. Its other metrics are the note.
+func goBenchmark(folder, name string, metrics ...metric) func(*bench) []line {
+	return func(b *bench) (lines []line) {
+		args := []string{"test", "-vet=off", "-ldflags=-s -w", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
+		if b.quick {
+			args = append(args, "-short")
+		}
+		command := exec.CommandContext(b.ctx, "go", append(args, folder)...)
+		command.Dir, command.Stderr = b.root, b.log
+		out, err := command.Output()
+		_, result, found := strings.Cut(string(out), "\n"+name)
+		if err != nil || !found {
+			try.E(fmt.Errorf("running %s of %s: %w\n%s", name, folder, err, out))
+		}
+		result, _, _ = strings.Cut(result, "\n")
+		fields := strings.Fields(result)[1:] // after the number of times: values and their units in turn
+		for _, m := range metrics {
+			value := try.E1(strconv.ParseFloat(fields[slices.Index(fields, m.name)-1], 64))
+			lines = append(lines, line{What: m.what, Ours: of(value, m.unit), Note: strings.Join(fields, " "), aim: m.aim})
+		}
+		return lines
 	}
-}
-
-// archiveMemory measures the most memory that archiving a month takes beyond what the store takes anyway.
-func archiveMemory(b *bench) []line {
-	got := b.goBenchmark("./internal/node", "BenchmarkArchivingMemory")
-	return []line{{
-		What: fmt.Sprintf("memory beyond the store, archiving %s meters x %.0f half hours", caller.Grouped(int(got["meters"])), got["slots"]),
-		Ours: of(got["MiB-beyond"], "MiB"), aim: atMost(archiveMemoryMax, "MiB"),
-		Note: fmt.Sprintf("the heap's highest point, garbage included, less the heap after a collection before: %s MiB and %s MiB; %s rows",
-			number(got["MiB-peak"]), number(got["MiB-store"]), caller.Grouped(int(got["rows"]))),
-	}}
 }

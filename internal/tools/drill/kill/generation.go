@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meterledger/api"
@@ -74,6 +75,8 @@ type generation struct {
 	log       *witness.Log
 	reception reception
 	program   *programs.Program // the api that runs, or ran last
+	ending    atomic.Bool       // the api has been told to end, or is just about to be
+	runs      atomic.Int32      // of maintenance that the operator has begun, and those that have ended: odd while one goes on
 }
 
 // reception is what the operator was told of it last.
@@ -170,8 +173,8 @@ func (g *generation) cycle(ctx context.Context) (line cycle, err error) {
 
 // underLoad puts the api under load, and ends it in the midst of it.
 func (g *generation) underLoad(ctx context.Context, e ending) error {
-	l := &load{generation: g}
-	o := &operator{worker{l, g.caller(g.program.URL), fork(g.chance)}}
+	g.ending.Store(false)
+	o := &operator{worker{g, g.caller(g.program.URL), fork(g.chance)}}
 	if !g.reception.on { // the last end came while it was off
 		if err := o.change(ctx, "resume", true); err != nil {
 			return fmt.Errorf("resuming reception: %w", err)
@@ -182,11 +185,11 @@ func (g *generation) underLoad(ctx context.Context, e ending) error {
 	var callers sync.WaitGroup
 	callers.Go(func() { o.work(working) })
 	for range g.settings.workers {
-		w := &worker{l, g.caller(g.program.URL), fork(g.chance)}
+		w := &worker{g, g.caller(g.program.URL), fork(g.chance)}
 		callers.Go(func() { w.work(working, w.step) })
 	}
 	_ = caller.Pause(ctx, e.after) // its end is told below
-	l.ending.Store(true)
+	g.ending.Store(true)
 	err := g.end(e)
 	cancel() // only now: what was answered before the end counts
 	callers.Wait()
