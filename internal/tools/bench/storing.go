@@ -265,9 +265,14 @@ func goBenchmark(folder, name string, metrics ...metric) func(*bench) []line {
 			try.E(fmt.Errorf("running %s of %s: %w\n%s", name, folder, err, out))
 		}
 		result, _, _ = strings.Cut(result, "\n")
-		fields := strings.Fields(result)[1:] // after the number of times: values and their units in turn
+		fields := strings.Fields(result) // values and their units in turn, after the number of times
+		fields = fields[max(slices.Index(fields, "ns/op")-1, 0):]
 		for _, m := range metrics {
-			value := try.E1(strconv.ParseFloat(fields[slices.Index(fields, m.name)-1], 64))
+			at := slices.Index(fields, m.name)
+			if at < 1 {
+				try.E(fmt.Errorf("%s reports no %s: %s", name, m.name, result))
+			}
+			value := try.E1(strconv.ParseFloat(fields[at-1], 64))
 			lines = append(lines, line{What: m.what, Ours: of(value, m.unit), Note: strings.Join(fields, " "), aim: m.aim})
 		}
 		return lines

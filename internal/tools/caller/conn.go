@@ -24,6 +24,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -121,20 +122,13 @@ type Answer struct {
 	Body       []byte        // valid until the connection's next request
 }
 
-// Problem is the part of an error's answer that people and programs look at.
-type Problem struct {
-	Code   meter.Code `json:"code"`
-	Detail string     `json:"detail"`
-}
-
 // detailMax is how much is told of an answer that is not the api's own.
 const detailMax = 200
 
 // Problem reads an error's answer. One that is not the api's own has its status for a code.
-func (a Answer) Problem() Problem {
-	var p Problem
+func (a Answer) Problem() (p api.Problem) {
 	if err := json.Unmarshal(a.Body, &p); err != nil || p.Code == "" {
-		return Problem{meter.Code(fmt.Sprintf("status %d", a.Status)), string(a.Body[:min(detailMax, len(a.Body))])}
+		return api.Problem{Code: meter.Code(fmt.Sprintf("status %d", a.Status)), Detail: string(a.Body[:min(detailMax, len(a.Body))])}
 	}
 	return p
 }
@@ -186,7 +180,7 @@ type refusals struct {
 }
 
 // Add counts one refusal.
-func (r *Refusals) Add(p Problem) {
+func (r *Refusals) Add(p api.Problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byCode == nil {

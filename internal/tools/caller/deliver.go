@@ -22,10 +22,10 @@ const (
 
 // Delivery is how readings, which have numbers, are sent in one body of CSV.
 type Delivery struct {
-	Row   func(b []byte, n int) []byte        // writes a reading as a line of CSV
-	Fate  func(n int, fate Fate, why Problem) // is told what became of a reading, once each
-	Pause time.Duration                       // before rows are sent again
-	Tries int                                 // how often a row is sent that is answered "not now"
+	Row   func(b []byte, n int) []byte            // writes a reading as a line of CSV
+	Fate  func(n int, fate Fate, why api.Problem) // is told what became of a reading, once each
+	Pause time.Duration                           // before rows are sent again
+	Tries int                                     // how often a row is sent that is answered "not now"
 
 	body []byte
 }
@@ -85,9 +85,9 @@ func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, 
 // sort tells the fates of the readings of a body, and returns those to be sent again: none at the last
 // try. A verdict on a row that was not sent is left to whoever adds up.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
-	refused := make(map[int]Problem, len(batch.Errors))
+	refused := make(map[int]api.Problem, len(batch.Errors))
 	for _, e := range batch.Errors {
-		refused[e.Row] = Problem{e.Code, e.Detail}
+		refused[e.Row] = api.Problem{Code: e.Code, Detail: e.Detail}
 	}
 	for i, n := range numbers {
 		switch why, isRefused := refused[i+1]; {

@@ -73,7 +73,7 @@ func (w *worker) timed(what string, request func() (caller.Answer, error)) (mete
 // step makes one request.
 func (w *worker) step(ctx context.Context) error {
 	h, c := w.fleet.pick(w.chance), w.chance
-	if !w.log.ToldAccount(h.account.Meter) {
+	if !w.log.Told(h.account.Claim()) {
 		return w.register(ctx, h)
 	}
 	switch what := c.IntN(100); {
@@ -98,8 +98,8 @@ func (w *worker) step(ctx context.Context) error {
 }
 
 func (w *worker) register(ctx context.Context, h *home) error {
-	known := w.log.ToldAccount(h.account.Meter)
-	w.log.SendAccount(h.account)
+	known := w.log.Told(h.account.Claim())
+	w.log.Send(h.account.Claim())
 	code, _, err := w.timed("registration", func() (caller.Answer, error) {
 		return w.api.Register(ctx, h.account.Meter, h.account.Owner, h.account.Address)
 	})
@@ -109,9 +109,9 @@ func (w *worker) register(ctx context.Context, h *home) error {
 	case code == taken && known:
 		w.findings.Misbehaved("meter %s, which is registered, was registered again", h.account.Meter)
 	case code == taken, code == meter.CodeMeterExists:
-		w.log.AcknowledgeAccount(h.account.Meter)
+		w.log.Acknowledge(h.account.Claim())
 	default:
-		w.log.RefuseAccount(h.account.Meter)
+		w.log.Refuse(h.account.Claim())
 		w.unexpected("registering "+string(h.account.Meter), code)
 	}
 	return nil
@@ -184,7 +184,7 @@ func (w *worker) batch(ctx context.Context, choose func(*home) []int) error {
 	chosen := make(map[*home]bool)
 	for range 1 + w.chance.IntN(4) {
 		h := w.fleet.any(w.chance)
-		if chosen[h] || !w.log.ToldAccount(h.account.Meter) {
+		if chosen[h] || !w.log.Told(h.account.Claim()) {
 			continue
 		}
 		chosen[h] = true

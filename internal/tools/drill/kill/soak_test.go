@@ -91,8 +91,8 @@ func bench(t *testing.T, alter func(kept, *home)) (*generation, *home, kept, *wi
 	t.Cleanup(func() { g.output.Close() })
 	h := newHome(2, g.calendar, fixed())
 	g.fleet.homes = []*home{h}
-	g.log.SendAccount(h.account)
-	g.log.AcknowledgeAccount(h.account.Meter)
+	g.log.Send(h.account.Claim())
+	g.log.Acknowledge(h.account.Claim())
 	there := make(kept)
 	for _, n := range []int{0, 1500, 3000} {
 		r := h.reading(n)

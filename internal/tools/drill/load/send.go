@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/latency"
@@ -103,7 +104,7 @@ func (s *sender) single(ctx context.Context) error {
 	case err != nil:
 		return err
 	case answer.OK():
-		s.fate(n, caller.Acknowledged, caller.Problem{})
+		s.fate(n, caller.Acknowledged, api.Problem{})
 	default:
 		s.fate(n, caller.Refused, answer.Problem())
 	}
@@ -120,7 +121,7 @@ func (s *sender) bulk(ctx context.Context) error {
 	return err
 }
 
-func (s *sender) fate(n int, fate caller.Fate, why caller.Problem) {
+func (s *sender) fate(n int, fate caller.Fate, why api.Problem) {
 	s.fleet.fates[n] = fate
 	if fate == caller.Acknowledged {
 		s.taken++

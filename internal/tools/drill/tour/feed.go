@@ -113,7 +113,7 @@ func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *ca
 	d := caller.Delivery{
 		Pause: t.pieceAgain, Tries: pieceTries,
 		Row: func(b []byte, n int) []byte { return append(append(b, t.written(piece[n]).CSV()...), '\n') },
-		Fate: func(n int, fate caller.Fate, why caller.Problem) {
+		Fate: func(n int, fate caller.Fate, why api.Problem) {
 			switch fate {
 			case caller.Acknowledged:
 				h.accepted = append(h.accepted, piece[n])
