@@ -5,15 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"meterledger/internal/tools/caller"
 )
-
-// seconds are a span of time as it is measured.
-type seconds float64
-
-func (s seconds) duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
 // figure is what several runs measured: the median, and each of them.
 type figure struct {

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		report.add(r.name, lines)
 	}
 	report.end()
-	return errors.Join(err, report.print(stdout), report.write(s.json)) // minutes of measuring are told even if the next row failed
+	return errors.Join(err, report.print(stdout), report.write(filepath.Join(s.dir, "bench.json"))) // minutes of measuring are told even if the next row failed
 }
 
 // bench is what the rows measure with.

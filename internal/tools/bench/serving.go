@@ -79,8 +79,8 @@ func series(b *bench) []line {
 func (b *bench) againstConstant(what string, ours *server, connections int, next func([]byte) []byte, unit string, figure func(throughput) float64, aim aim) []line {
 	answer, bytes := ours.answerTo(next(nil))
 	our, floor := b.newLoad(ours, connections, next), b.newLoad(b.floor(answer), connections, next)
-	measure := func(n int, each seconds) pairs {
-		return inTurn(n, func() float64 { return figure(floor.run(each.duration())) }, func() float64 { return figure(our.run(each.duration())) })
+	measure := func(n int, each time.Duration) pairs {
+		return inTurn(n, func() float64 { return figure(floor.run(each)) }, func() float64 { return figure(our.run(each)) })
 	}
 	measure(1, b.sizes.warm)
 	l := measure(b.sizes.pairs, b.sizes.slice).line(fmt.Sprintf("%s, %d connections", what, b.connections(connections)),
@@ -132,8 +132,8 @@ func queryUnderBulk(b *bench) []line {
 	ours.fill(all.Part(0, ahead))
 	queries := b.newLoad(ours, queryConnections, b.consumptions(all, from))
 	queries.rate = b.sizes.queryRate
-	slice := b.sizes.slice.duration()
-	queries.run(b.sizes.warm.duration())
+	slice := b.sizes.slice
+	queries.run(b.sizes.warm)
 	rest := all.Part(ahead, all.Slots-ahead)
 	var sent int
 	var took time.Duration

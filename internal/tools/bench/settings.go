@@ -3,16 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"meterledger/internal/tools/suite/programs"
 )
 
 // settings are the tool's flags.
 type settings struct {
-	bin, tools, dir, root, json string
+	bin, tools, dir, root string
 
 	quick bool
 	rows  []row
@@ -24,8 +24,7 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binary of the api")
 	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binary of the floor")
 	flags.StringVar(&s.root, "root", ".", "the top folder of the module, for what is measured as a Go benchmark")
-	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured")
-	flags.StringVar(&s.json, "json", "", "file to write the table to as JSON; bench.json in -dir by default")
+	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured; bench.json there is the table")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
 	only := flags.String("only", "", "rows to measure, with commas between them; all by default")
 	usage := flags.Usage
@@ -38,9 +37,6 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	}
 	if err := programs.Parse(flags, args); err != nil {
 		return s, err
-	}
-	if s.json == "" {
-		s.json = filepath.Join(s.dir, "bench.json")
 	}
 	if s.rows = rows; *only != "" {
 		s.rows = nil
@@ -87,7 +83,7 @@ var rows = []row{
 // load, after a warm-up that is not counted; meters and half hours of each row.
 type sizes struct {
 	pairs       int
-	slice, warm seconds
+	slice, warm time.Duration
 
 	singleMeters, connectionsMax                 int
 	consumptionMeters, seriesMeters, seriesSlots int
@@ -101,7 +97,7 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
-	pairs: 7, slice: 1.5, warm: 1, singleMeters: 10_000, connectionsMax: 1 << 20,
+	pairs: 7, slice: 1500 * time.Millisecond, warm: time.Second, singleMeters: 10_000, connectionsMax: 1 << 20,
 	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
 	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
 	restartMeters: 20_000, restartSlots: 31 * 48, snapshotMeters: 10_000, snapshotSlots: 7 * 48,
@@ -110,7 +106,7 @@ var fullSizes = sizes{
 
 // quickSizes show that everything works, and are too small to mean anything.
 var quickSizes = sizes{
-	pairs: 1, slice: 0.05, warm: 0.01, singleMeters: 100, connectionsMax: 16,
+	pairs: 1, slice: 50 * time.Millisecond, warm: 10 * time.Millisecond, singleMeters: 100, connectionsMax: 16,
 	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
 	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
 	restartMeters: 100, restartSlots: 48, snapshotMeters: 100, snapshotSlots: 4,

@@ -39,7 +39,7 @@ func restart(b *bench) []line {
 	p := inTurn(max(b.sizes.pairs/2, 1), func() float64 {
 		path := ours.forgotten()
 		started := time.Now()
-		bytes = readFile(path)
+		bytes = copyPlainly(io.Discard, path)
 		return float64(bytes) / time.Since(started).Seconds() / 1e6
 	}, func() float64 {
 		stat := try.E1(os.Stat(ours.forgotten()))
@@ -75,16 +75,11 @@ func (s *server) forgotten() (snapshot string) {
 	return snapshot
 }
 
-// readFile reads a file and returns how many bytes it has.
-func readFile(path string) (bytes int64) {
-	f := try.E1(os.Open(path))
-	defer f.Close()
-	return copyPlainly(io.Discard, f)
-}
-
 // copyPlainly copies through a buffer. Without the plain interfaces the kernel would copy, and might only
 // note that the blocks are shared.
-func copyPlainly(to io.Writer, from io.Reader) (bytes int64) {
+func copyPlainly(to io.Writer, path string) (bytes int64) {
+	from := try.E1(os.Open(path))
+	defer from.Close()
 	return try.E1(io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, 1<<20)))
 }
 
@@ -106,7 +101,7 @@ func (b *bench) posting(env ...string) func() float64 {
 	t := server.traffic(b.sizes.snapshotMeters, b.past(30), slots)
 	server.settle(t.Part(0, there))
 	l := b.newLoad(server, snapshotConnections, posts(t.Part(there, slots-there)))
-	return func() float64 { return l.run(b.sizes.slice.duration()).perSecond() }
+	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 
 // archivingAPI is an api that holds some whole months of some meters, to be archived one after another,
@@ -175,11 +170,9 @@ func archiveSpeed(b *bench) []line {
 
 // copyTime copies a file beside itself and fsyncs the copy, which is then removed.
 func copyTime(path string) (took time.Duration, bytes int64) {
-	from := try.E1(os.Open(path))
-	defer from.Close()
 	started := time.Now()
 	to := try.E1(os.Create(path + ".copy"))
-	bytes = copyPlainly(to, from)
+	bytes = copyPlainly(to, path)
 	try.E(to.Sync())
 	try.E(to.Close())
 	took = time.Since(started)
@@ -194,7 +187,7 @@ func archiveLoad(b *bench) []line {
 	var rates, p99s pairs
 	var beside throughput
 	for _, m := range a.months {
-		without := posting.run(b.sizes.slice.duration())
+		without := posting.run(b.sizes.slice)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := a.archive(m)
@@ -238,7 +231,7 @@ func (b *bench) archivedMonth(meters int) func(path, more string) func() float64
 	try.E1(server.archive(month{last, t.Len()}))
 	return func(path, more string) func() float64 {
 		l := b.newLoad(server, 1, questions(t, path, more))
-		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).P50) }
+		return func() float64 { return milliseconds(l.run(b.sizes.slice / 2).P50) }
 	}
 }
 

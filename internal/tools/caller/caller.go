@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,32 +148,22 @@ func Several(n int, like Caller) []*Caller {
 
 // Get asks path with some parameters.
 func (c *Caller) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
-	c.begin(http.MethodGet, path, query)
-	c.request = append(c.request, "\r\n"...)
-	return c.Do(ctx, c.request, nil)
+	return c.send(ctx, http.MethodGet, path+"?"+query.Encode(), "", nil)
 }
 
 // Post sends its parameters in the query string, as the original clients do.
 func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answer, error) {
-	c.begin(http.MethodPost, path, query)
-	c.request = append(c.request, "Content-Length: 0\r\n\r\n"...)
-	return c.Do(ctx, c.request, nil)
+	return c.send(ctx, http.MethodPost, path+"?"+query.Encode(), "", nil)
 }
 
 // PostBody sends a body.
 func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []byte) (Answer, error) {
-	c.begin(http.MethodPost, path, nil)
-	c.request = append(append(append(c.request, "Content-Type: "...), contentType...), "\r\nContent-Length: "...)
-	c.request = append(strconv.AppendInt(c.request, int64(len(body)), 10), "\r\n\r\n"...)
-	return c.Do(ctx, c.request, body)
+	return c.send(ctx, http.MethodPost, path, "Content-Type: "+contentType+"\r\n", body)
 }
 
-func (c *Caller) begin(method, path string, query url.Values) {
-	c.request = append(append(append(c.request[:0], method...), ' '), path...)
-	if len(query) > 0 {
-		c.request = append(append(c.request, '?'), query.Encode()...)
-	}
-	c.request = append(append(append(c.request, " HTTP/1.1\r\nHost: "...), c.Host...), "\r\n"...)
+func (c *Caller) send(ctx context.Context, method, target, header string, body []byte) (Answer, error) {
+	c.request = fmt.Appendf(c.request[:0], "%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n", method, target, c.Host, header, len(body))
+	return c.Do(ctx, c.request, body)
 }
 
 // Register registers a meter.

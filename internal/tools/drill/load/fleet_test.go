@@ -53,10 +53,10 @@ func TestEveryReadingIsSentAndFoundAgain(t *testing.T) {
 	}
 }
 
-func TestBurstIsOneReadingOfEachMeter(t *testing.T) {
+func TestOneHalfHourIsOneReadingOfEachMeter(t *testing.T) {
 	api := newFakeAPI(t)
-	said, err := play(t, api, "-register", "-meters", "10", "-burst", "-rows", "4", "-connections", "3")
-	if err != nil || !strings.Contains(said, "all due at once") {
+	said, err := play(t, api, "-register", "-meters", "10", "-slots", "1", "-rows", "4", "-connections", "3")
+	if err != nil || !strings.Contains(said, "10 readings, 4 in one request, as fast as they are taken") {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	twelve := api.zone.Floor(noon(t)())
@@ -229,8 +229,6 @@ func TestWrongSettingIsNamed(t *testing.T) {
 		"-rows -1":                        "-rows: must be 0 to",
 		"-check -1":                       "-check: must be 0 to",
 		"-rate -1":                        "-rate: must be 0 to",
-		"-burst -slots 3":                 "-burst: ",
-		"-burst -rate 3":                  "-burst: ",
 		"-check some":                     "-check: ",
 		"-timezone Mars":                  "-timezone: ",
 		"-api-url ftp://localhost":        "-api-url: ",
@@ -259,7 +257,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 	if _, err := parseSettings([]string{"-h"}, func(string) string { return "" }, &help); err == nil {
 		t.Error("-h is no setting")
 	}
-	for _, flag := range []string{"api-url", "burst", "check", "connections", "meters", "prefix", "rate", "register", "rows", "slots", "timezone"} {
+	for _, flag := range []string{"api-url", "check", "connections", "meters", "prefix", "rate", "register", "rows", "slots", "timezone"} {
 		if !regexp.MustCompile(`(?m)^  -` + flag + `\b`).MatchString(help.String()) {
 			t.Errorf("-%s is not in the help", flag)
 		}

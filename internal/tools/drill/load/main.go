@@ -88,10 +88,7 @@ func (f *fleet) run(ctx context.Context) error {
 
 func (f *fleet) introduce() {
 	s, pace := f.settings, "as fast as they are taken"
-	switch {
-	case s.burst:
-		pace = "all due at once"
-	case s.rate > 0:
+	if s.rate > 0 {
 		pace = caller.Grouped(s.rate) + " readings/s"
 	}
 	f.say("%s meters, %s half hours up to %s: %s readings, %s in one request, %s, over %s connections to %s",

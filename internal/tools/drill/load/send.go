@@ -51,15 +51,12 @@ func (f *fleet) sendAll(ctx context.Context) error {
 }
 
 // due returns when a reading is to be sent. At a rate that is a matter of its number, so that a slow api
-// does not slow the meters down and what it makes them wait is seen; in a burst it is the beginning.
+// does not slow the meters down and the time that it makes them wait is seen.
 func (f *fleet) due(begun time.Time, n int) time.Time {
-	switch {
-	case f.settings.burst:
-		return begun
-	case f.settings.rate > 0:
-		return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
+	if f.settings.rate == 0 {
+		return time.Now()
 	}
-	return time.Now()
+	return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
 }
 
 // The rows of a body that are answered "not now" are sent again for as long as a single reading is.

@@ -2,8 +2,6 @@ package load
 
 import (
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -23,7 +21,6 @@ type settings struct {
 	rows        int // readings in one body of CSV; 0: each reading is a request of its own
 	connections int
 	rate        int // readings/s; 0: as fast as they are taken
-	burst       bool
 	slots       int
 	check       int // how many meters at most
 }
@@ -41,19 +38,10 @@ func parseSettings(args []string, getenv func(string) string, out io.Writer) (s 
 	flags.IntVar(&s.rows, "rows", 0, "readings in one CSV body; 0 sends each reading by itself")
 	flags.IntVar(&s.connections, "connections", 64, "how many connections send at once")
 	flags.IntVar(&s.rate, "rate", 0, "readings a second; 0 sends as fast as they are taken")
-	flags.BoolVar(&s.burst, "burst", false, "every meter has one reading, of this half hour, and all are due at once")
 	flags.IntVar(&s.slots, "slots", 48, "how many half hours each meter reports, up to this one")
 	flags.IntVar(&s.check, "check", metersMax, "how many meters to check at the end, evenly spread; 0 for none")
 	if err := programs.Parse(flags, args); err != nil {
 		return s, err
-	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if s.burst && (given["slots"] || given["rate"]) {
-		return s, errors.New("-burst: is one half hour as fast as can be; -slots and -rate do not go with it")
-	}
-	if s.burst {
-		s.slots = 1
 	}
 	if s.host, err = hostOf(*api); err != nil {
 		return s, fmt.Errorf("-api-url: %w", err)
