@@ -95,7 +95,7 @@ type line struct {
 	Ours    *figure  `json:"ours,omitempty"`
 	Ratio   *float64 `json:"ratio,omitempty"` // of ours to the floor
 	Aim     string   `json:"aim,omitempty"`
-	Met     *bool    `json:"met,omitempty"`  // nil where there is no aim or nothing was measured
+	Met     *bool    `json:"met,omitempty"`  // nil if there is no aim or nothing was measured
 	Note    string   `json:"note,omitempty"` // what one must know to read the line
 
 	aim aim
@@ -131,7 +131,7 @@ func atMost(most float64, unit string) aim {
 	return aim{"≤ " + number(most) + " " + unit, func(l line) bool { return l.Ours.Value <= most }}
 }
 
-// or is met where one of two aims is.
+// or is met if one of two aims is.
 func (a aim) or(text string, holds func(line) bool) aim {
 	return aim{a.text + " or " + text, func(l line) bool { return a.holds(l) || holds(l) }}
 }

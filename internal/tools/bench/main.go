@@ -1,15 +1,13 @@
-// Bench measures how close the programs come to what the machine could do, and prints one table: what was
-// measured, the floor that it is held against, ours, the ratio, the aim, and whether it is met.
-//
-//	go run ./internal/tools/bench -bin DIR -tools DIR -dir .bench
+// Bench measures how close the api comes to what the machine can do, and prints one table: what was measured,
+// its floor, ours, the ratio, the aim, and whether it is met.
 //
 // A floor is the same machine doing no more than it must: the same router answering a constant, the same
-// bytes read and thrown away, the same file copied. Floor and ours are measured in turn in the same run,
-// by the same load generator, so that what else the machine does meets both; what is printed are medians
-// of several runs, and ratios are medians of the ratios of neighbours. Server and load share the machine;
-// the servers are processes of their own on ports of loopback.
+// bytes read and thrown away, the same file copied. Floor and ours are measured in turn by the same load
+// generator, so that other work of the machine meets both. Printed are medians, and medians of the ratios of
+// neighbours. The servers are processes of their own; they share the machine with the load.
 //
-// A row is a short program that ends at its first error: there is nothing to go on with.
+// A row is a script of many steps that ends at its first error, as there is nothing to go on with: so rows
+// use package try, and measure turns what they throw into an error.
 package main
 
 import (

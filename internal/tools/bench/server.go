@@ -69,7 +69,7 @@ func (w *startTimer) Write(line []byte) (int, error) {
 	return w.out.Write(line)
 }
 
-// floor starts the program of the floors. It gives one answer where ours would answer with what it knows.
+// floor starts the program of the floors, which gives one answer to all questions.
 func (b *bench) floor(answer []byte) *server {
 	file := try.E1(os.CreateTemp(b.scratch, "answer"))
 	try.E1(file.Write(answer))
@@ -122,7 +122,7 @@ func (s *server) register(t *households.Traffic) {
 	})
 }
 
-// bodyRows is how many readings are sent together where it does not matter.
+// bodyRows is how many readings are sent together if that is not measured.
 const bodyRows = 100_000
 
 // fill sends all readings over one connection.

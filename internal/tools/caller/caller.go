@@ -59,7 +59,7 @@ func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 		case time.Since(begun) > Patience:
 			return a, errors.Join(ErrPatience, err)
 		}
-		// Whoever was told when to come back does so then or a little later, not all at once.
+		// Jitter spreads the callers that were told the same time to come back.
 		if err := Pause(ctx, a.RetryAfter+pauses.NextBackOff()); err != nil {
 			return a, err
 		}

@@ -1,9 +1,8 @@
-// Package caller is how the tools call the api: as meters and apps do, knowing nothing of it but its
-// address, over connections that are kept. A caller does not give up: an answer of "not now", or none, is
-// followed by the same request again, later and later.
+// Package caller calls the api as meters and apps do: over connections that are kept, with no knowledge but
+// its address. A caller repeats a request, later and later, while the answer is "not now" or none.
 //
-// On a machine that the api shares a caller must be cheap, so a connection sends whole requests that were
-// written beforehand and allocates nothing for them.
+// A connection sends requests that were written beforehand and allocates nothing for them, so that load
+// costs little on a machine that the api shares.
 package caller
 
 import (

@@ -30,7 +30,7 @@ type Delivery struct {
 	body []byte
 }
 
-// Counts is what the api said of the readings of a delivery in sum.
+// Counts adds up what the api said of the readings of a delivery.
 type Counts struct{ Accepted, Duplicates int }
 
 func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
@@ -83,7 +83,7 @@ func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, 
 }
 
 // sort tells the fates of the readings of a body, and returns those to be sent again: none at the last
-// try. A verdict on a row that was not sent is left to whoever adds up.
+// try. It ignores a verdict on a row that was not sent: the sums of the delivery then do not agree.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
 	refused := make(map[int]api.Problem, len(batch.Errors))
 	for _, e := range batch.Errors {

@@ -1,9 +1,6 @@
-// Package households holds the real half-hourly energy of twelve London homes over three months of 2013,
-// and turns it into what their meters would have reported: registers on the half-hour grid of any other
-// time.
-//
-// It is for tools and tests. Every value is taken exactly as the source wrote it, oddities included;
-// data/README.md says where it is from, under which licence, and what is odd in it.
+// Package households holds the real half-hourly energy of twelve London homes over three months of 2013, and
+// turns it into the registers of their meters on the half-hour grid of any other time. Every value is taken
+// exactly as the source wrote it; data/README.md names the source, its licence, and what is odd in it.
 package households
 
 import (

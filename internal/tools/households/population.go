@@ -15,10 +15,9 @@ import (
 // 3.156) lie below it and are rounded away.
 const whDecimals = 3
 
-// Population is any number of meters that behave as the households of the sample do: meter i follows
-// household i mod 12, each its own number of half hours behind the others, over and over. What a meter
-// shows depends on nothing but its number and the half hour, so whoever knows what was sent knows what it
-// was.
+// Population is any number of meters that repeat the households of the sample: meter i follows household
+// i mod 12, each its own number of half hours later. What a meter shows depends only on its number and the
+// half hour.
 type Population struct {
 	prefix    string
 	count     int
@@ -97,10 +96,9 @@ func (p *Population) Register(i int, at meter.Slot) meter.KWh {
 	return register
 }
 
-// Traffic is the readings of a population over some half hours, and writes them as requests to an api: one
-// by one, and as rows of CSV. They are numbered half hour by half hour, and within one meter by meter, as
-// they come in when everybody reports on the half hour. Writing one allocates nothing, and any number of
-// goroutines may.
+// Traffic is the readings of a population over some half hours, written as requests to an api or as rows of
+// CSV. They are numbered half hour by half hour, and within one meter by meter. It is safe for concurrent
+// use, and writing a reading allocates nothing.
 type Traffic struct {
 	Meters *Population
 	First  meter.Slot // of the half hours

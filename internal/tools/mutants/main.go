@@ -1,11 +1,6 @@
-// Mutants puts faults into the program on purpose, one after another, and expects the tests of a package
-// to turn red.
-//
-//	go run ./internal/tools/mutants
-//
-// The faults stand in the code, as conditions of internal/mutant that are only there with the build tag
-// mutants; the table says which package's tests must notice each. Tests that are red without any fault are
-// an error. The exit status is 1 if a fault survives.
+// Mutants puts faults into the program on purpose, one after another, and expects the tests of a package to
+// fail. The faults are conditions of internal/mutant that exist only with the build tag mutants. Tests that
+// fail without a fault are an error. The exit status is 1 if a fault survives.
 package main
 
 import (

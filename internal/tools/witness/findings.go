@@ -30,7 +30,7 @@ type Violation struct {
 	Kind      Kind
 	Meter     meter.ID
 	Stamp     string // of the reading, or "account"
-	Want, Got string // "" where there is or must be nothing
+	Want, Got string // "" if there is or must be nothing
 }
 
 func (v Violation) String() string {

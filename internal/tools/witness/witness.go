@@ -1,9 +1,9 @@
-// Package witness is what the callers of an api remember of their own accord: what they sent, and what
-// they were told. It is compared with what the api says later.
+// Package witness remembers what the callers of an api have sent and were told, and compares it with what the
+// api says later.
 //
 // A reading that was acknowledged must be there, to the digit. One that was sent and not answered may be
-// there or not, but whole. Nothing else may be there. Once a comparison has found an unanswered reading it
-// must stay, and once it has missed one that may not come by itself any more.
+// there or not, but whole. Nothing else may be there. An unanswered reading that a comparison has found must
+// stay, and one that it has missed must not come by itself any more.
 package witness
 
 import (

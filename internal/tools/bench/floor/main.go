@@ -1,6 +1,5 @@
-// Floor is no more than the floors that bench holds the api against: it serves with the api's own router,
-// log and metrics, and does nothing of what the api does. Where readings and questions go it writes a
-// constant, and of bulk bodies it looks for the ends of lines and fields. It is started by bench.
+// Floor serves the floors of bench: with the api's own router, log and metrics it writes a constant where the
+// api answers, and looks for the ends of lines and fields in bulk bodies. Bench starts it.
 package main
 
 import (

@@ -146,7 +146,7 @@ func (g *generation) caller(url string) *caller.Caller {
 	return &caller.Caller{Host: strings.TrimPrefix(url, "http://"), Impatient: true}
 }
 
-// cycle is load, an end in the midst of it, a start, and the comparison.
+// cycle puts the api under load, ends it meanwhile, starts it and compares.
 func (g *generation) cycle(ctx context.Context) (line cycle, err error) {
 	line.ending = newEnding(g.chance, g.settings.load)
 	before := g.log.Counts()
@@ -171,7 +171,7 @@ func (g *generation) cycle(ctx context.Context) (line cycle, err error) {
 	return line, nil
 }
 
-// underLoad puts the api under load, and ends it in the midst of it.
+// underLoad puts the api under load, and ends it meanwhile.
 func (g *generation) underLoad(ctx context.Context, e ending) error {
 	g.ending.Store(false)
 	o := &operator{worker{g, g.caller(g.program.URL), fork(g.chance)}}

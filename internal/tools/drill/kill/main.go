@@ -1,17 +1,16 @@
-// Package kill ends the api again and again while it works, and holds what it keeps against what its
-// callers were told.
+// Package kill ends the api again and again while it works, and compares what it keeps with what its callers
+// were told.
 //
-// A cycle starts the real api, puts it under load from several callers at once (single readings, batches
-// in three formats, registrations, late readings and backlogs, the same again, wrong ones) and from an
-// operator (archives, closings, restoring, shutdown and resume), ends it at a random moment, and starts it
-// again. Most cycles end with SIGKILL, some with SIGTERM, and some starts are killed too. Then every
-// account and every reading of all cycles so far is fetched and compared with the callers' own log: what
-// was acknowledged is there to the digit, what was not answered is there whole or not at all, and there is
-// nothing else. After some cycles on the same folders everything is archived, the files are compared as
+// A cycle puts the api under load from several callers (single readings, batches in three formats,
+// registrations, late, repeated and wrong readings) and an operator (archives, closings, restores, shutdown,
+// resume), ends it at a random moment, and starts it again. Most cycles end with SIGKILL, some with SIGTERM,
+// and some starts are killed too. Then every account and reading so far is compared with the callers' log:
+// what was acknowledged is there to the digit, what was not answered is there whole or not at all, and there
+// is nothing else. After some cycles on the same folders everything is archived, the files are compared as
 // well, and the next cycle begins on fresh folders.
 //
-// Chance comes from the seed that is printed first. Time is real, so the same seed gives a run of the same
-// kind, not the same run. Anything that was wrong is an error; then the folders are kept.
+// Chance comes from the seed that is printed first. Time is real, so a seed repeats the kind of load, not the
+// load.
 package kill
 
 import (

@@ -1,9 +1,6 @@
-// Package load stands in for any number of smart meters: it registers them, sends their readings to a
-// running api over HTTP, one by one or many in one body, at a rate or as fast as they are taken, and then
-// asks the api whether it holds exactly what it has acknowledged.
-//
-// The meters behave as the real households of internal/tools/households do, and as real meters they do not
-// give up.
+// Package load simulates smart meters that behave as the real households of internal/tools/households do. It
+// registers them, sends their readings to a running api, and then asks the api whether it holds exactly what
+// it has acknowledged.
 package load
 
 import (

@@ -200,9 +200,8 @@ func (f *fleet) instant(s meter.Slot) string {
 	return f.settings.zone.Time(s).UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// remember writes down what meter i was told of its readings. Of what the api holds it leaves out what
-// somebody else has sent: readings of other half hours, and other registers for those of which nothing was
-// acknowledged.
+// remember returns what meter i was told of its readings, and of those that the api holds the ones that are
+// ours: another caller may have sent other half hours, or other registers for unacknowledged ones.
 func (f *fleet) remember(i int, held []witness.Reading) (log *witness.Log, ours []witness.Reading) {
 	log = witness.New()
 	sent, id := make(map[string]witness.Reading), f.traffic.Meters.ID(i)

@@ -27,21 +27,49 @@ type settings struct {
 
 const metersMax = 10_000_000
 
+// limits are the bounds of a number.
+type limits struct {
+	name        string
+	number      *int
+	byDefault   int
+	least, most int
+	what        string
+}
+
+func (s *settings) limits() []limits {
+	return []limits{
+		{"meters", &s.meters, 1000, 1, metersMax, "how many meters there are"},
+		{"rows", &s.rows, 0, 0, 100_000, "readings in one CSV body; 0 sends each reading by itself"},
+		{"connections", &s.connections, 64, 1, 16_384, "how many connections send at once"},
+		{"rate", &s.rate, 0, 0, 1 << 30, "readings a second; 0 sends as fast as they are taken"},
+		{"slots", &s.slots, 48, 1, 17_520, "how many half hours each meter reports, up to this one"},
+		{"check", &s.check, metersMax, 0, metersMax, "how many meters to check at the end, evenly spread; 0 for none"},
+	}
+}
+
+// readingsMax bounds the memory for the fates of readings, a byte each.
+const readingsMax = 1 << 30
+
 // parseSettings reads the flags. Two of them have the programs' own environment variables for a default.
 func parseSettings(args []string, getenv func(string) string, out io.Writer) (s settings, err error) {
 	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks that it holds exactly what it acknowledged", out)
 	api := flags.String("api-url", cmp.Or(getenv("API_URL"), "http://localhost:8000"), "where the api answers")
 	zone := flags.String("timezone", cmp.Or(getenv("TIMEZONE"), "Asia/Singapore"), "the api's time zone")
-	flags.IntVar(&s.meters, "meters", 1000, "how many meters there are")
-	flags.StringVar(&s.prefix, "prefix", "fleet-", "how their ids begin")
+	flags.StringVar(&s.prefix, "prefix", "fleet-", "how the meters' ids begin")
 	flags.BoolVar(&s.register, "register", false, "register the meters first; those that are registered already stay so")
-	flags.IntVar(&s.rows, "rows", 0, "readings in one CSV body; 0 sends each reading by itself")
-	flags.IntVar(&s.connections, "connections", 64, "how many connections send at once")
-	flags.IntVar(&s.rate, "rate", 0, "readings a second; 0 sends as fast as they are taken")
-	flags.IntVar(&s.slots, "slots", 48, "how many half hours each meter reports, up to this one")
-	flags.IntVar(&s.check, "check", metersMax, "how many meters to check at the end, evenly spread; 0 for none")
+	for _, l := range s.limits() {
+		flags.IntVar(l.number, l.name, l.byDefault, l.what)
+	}
 	if err := programs.Parse(flags, args); err != nil {
 		return s, err
+	}
+	for _, l := range s.limits() {
+		if *l.number < l.least || *l.number > l.most {
+			return s, fmt.Errorf("-%s: must be %d to %d, not %d", l.name, l.least, l.most, *l.number)
+		}
+	}
+	if s.meters*s.slots > readingsMax {
+		return s, fmt.Errorf("-meters times -slots: must be 1 to %d, not %d", readingsMax, s.meters*s.slots)
 	}
 	if s.host, err = hostOf(*api); err != nil {
 		return s, fmt.Errorf("-api-url: %w", err)
@@ -49,27 +77,7 @@ func parseSettings(args []string, getenv func(string) string, out io.Writer) (s 
 	if s.zone, err = meter.LoadZone(*zone); err != nil {
 		return s, fmt.Errorf("-timezone: %w", err)
 	}
-	return s, s.requireLimits()
-}
-
-func (s settings) requireLimits() error {
-	for _, limit := range []struct {
-		name               string
-		value, least, most int
-	}{
-		{"-meters", s.meters, 1, metersMax},
-		{"-connections", s.connections, 1, 16_384},
-		{"-rows", s.rows, 0, 100_000},
-		{"-slots", s.slots, 1, 17_520}, // a year
-		{"-rate", s.rate, 0, 1 << 30},
-		{"-check", s.check, 0, metersMax},
-		{"-meters times -slots", s.meters * s.slots, 1, 1 << 30}, // a byte of memory each
-	} {
-		if limit.value < limit.least || limit.value > limit.most {
-			return fmt.Errorf("%s: must be %d to %d, not %d", limit.name, limit.least, limit.most, limit.value)
-		}
-	}
-	return nil
+	return s, nil
 }
 
 // hostOf returns host:port of an address such as http://localhost:8000.

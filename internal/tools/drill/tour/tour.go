@@ -1,10 +1,6 @@
-// Package tour runs the whole suite on the real readings of twelve households, in well under a minute, and
-// ends by itself.
-//
-// It starts the three programs on free ports and a fresh folder, posts last month and this month up to now
-// as meters would, has daily and monthly archive and bill them, and prints what a household then sees.
-// Every number that the api answers is compared with the sums of the source data: if one differs, or a
-// reading is lost, that is an error.
+// Package tour runs the whole suite on the real readings of twelve households: it posts last month and this
+// month up to now as meters would, has daily and monthly archive and bill them, and prints what a household
+// then sees. Every number of the api is compared with the sums of the source: a difference is an error.
 package tour
 
 import (

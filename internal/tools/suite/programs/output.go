@@ -15,7 +15,7 @@ import (
 // lineBytesMax bounds what is held of a line that does not end; a longer one is copied in pieces.
 const lineBytesMax = 64 << 10
 
-// output takes what one run of a program prints, cuts it into lines, and looks for the one that says where
+// output takes what one process of a program prints, cuts it into lines, and looks for the one that says where
 // the program listens. It is written by one goroutine.
 type output struct {
 	prefix  string

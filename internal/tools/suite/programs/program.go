@@ -49,7 +49,7 @@ type Program struct {
 	process *process // the one that is running, or ran last
 }
 
-// process is one run of a program.
+// process is one process of a program.
 type process struct {
 	cmd    *exec.Cmd
 	output *output
@@ -131,6 +131,8 @@ func (p *Program) Wait(ctx context.Context) error {
 	}
 }
 
+// start runs the binary in a process group of its own: a terminal sends its Ctrl-C to the whole foreground
+// group, and it is for the parent to decide in which order its programs stop.
 func (p *Program) start(ctx context.Context, env []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax, fmt.Errorf("not ready within %s", startTimeMax))
 	defer cancel()
@@ -138,13 +140,20 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	if err != nil {
 		return err
 	}
-	process, err := startProcess(binary, p.config.Args[p.Name], env, newOutput(p.Name, p.config.Out))
+	process := &process{
+		cmd: exec.Command(binary, p.config.Args[p.Name]...), output: newOutput(p.Name, p.config.Out), ended: make(chan struct{}),
+	}
+	process.cmd.Env = append(os.Environ(), env...)
+	process.cmd.Stdout, process.cmd.Stderr = process.output, process.output
+	process.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = process.cmd.Start()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: run go build -o DIR ./cmd/... first", err)
 	}
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
+	go process.wait()
 	p.process = process
 	if err := p.awaitReady(ctx); err != nil {
 		_ = p.Kill() // the reason why it did not come up is the one to tell
@@ -195,22 +204,11 @@ func (p *Program) poll(ctx context.Context) error {
 	return err
 }
 
-// startProcess runs a binary in a process group of its own: a terminal sends its Ctrl-C to the whole
-// foreground group, and it is for the parent to decide in which order its programs stop.
-func startProcess(binary string, args, env []string, out *output) (*process, error) {
-	p := &process{cmd: exec.Command(binary, args...), output: out, ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { // it ends when the process does
-		p.err = p.cmd.Wait()
-		p.output.flush()
-		close(p.ended)
-	}()
-	return p, nil
+// wait returns when the process has ended.
+func (p *process) wait() {
+	p.err = p.cmd.Wait()
+	p.output.flush()
+	close(p.ended)
 }
 
 // signal is no error for a process that is gone.

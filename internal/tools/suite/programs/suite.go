@@ -1,10 +1,7 @@
-// Package programs runs the three programs of the suite as their users would: as processes, from their
-// binaries, with settings from the environment. The development runner, the demo and the end-to-end test
-// stand on it.
-//
-// A program's address is learnt from the log line with which it says where it listens, so that every
-// program may pick a free port; for that line the log level must let info through. Every process that was
-// started is waited for: when Stop or Kill has returned, it is gone and all its output is copied.
+// Package programs runs the programs of the suite as their users would: as processes, from their binaries,
+// with settings from the environment. A program may pick a free port: its address is read from the log line
+// with which it says where it listens. When Stop or Kill has returned, the process is gone and all its
+// output is copied.
 package programs
 
 import (
@@ -27,9 +24,8 @@ type Config struct {
 	Env []string
 	// Args holds each program's flags, which win over the environment.
 	Args map[Name][]string
-	// Out takes what the programs print, line by line, each with its program's
-	// name in front and in one Write. Nil drops it. A failing Out is ignored: a
-	// program must not stand still because nobody reads its log.
+	// Out takes what the programs print, each line with its program's name in front and in one Write. Nil
+	// drops it. Its errors are ignored: a program must not block because nobody reads its log.
 	Out io.Writer
 }
 
@@ -56,9 +52,8 @@ type Suite struct {
 	API, Daily, Monthly *Program
 }
 
-// Start starts the api and, once that takes readings, daily and monthly, which are pointed at it whatever
-// API_URL says. When it returns, all three answer. Where one does not come up, or ctx ends first, the
-// others are stopped again.
+// Start starts the api and, once that takes readings, daily and monthly with its address. When it returns,
+// all three answer. If one does not come up, or ctx ends first, it stops the others again.
 func Start(ctx context.Context, c Config) (*Suite, error) {
 	if c.Out != nil {
 		c.Out = &oneAtATime{out: c.Out}
