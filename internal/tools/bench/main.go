@@ -43,14 +43,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	for _, r := range s.rows {
 		started := time.Now()
 		fmt.Fprintf(stderr, "%s …", r.name)
-		var lines []line
-		if lines, err = b.measure(r); err != nil {
-			fmt.Fprintln(stderr)
-			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, err, b.logPath)
-			break
-		}
+		lines, failure := b.measure(r)
 		fmt.Fprintf(stderr, " %s\n", time.Since(started).Round(time.Second/10))
 		report.add(r.name, lines)
+		if failure != nil {
+			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, failure, b.logPath)
+			break
+		}
 	}
 	report.end()
 	return errors.Join(err, report.print(stdout), report.write(filepath.Join(s.dir, "bench.json"))) // minutes of measuring are told even if the next row failed

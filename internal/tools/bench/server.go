@@ -107,19 +107,13 @@ func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Tr
 // manyConnections is how many are used at once for what is not measured, and in the burst.
 const manyConnections = 64
 
-// each does n things over some connections at once.
-func (s *server) each(n int, do func(ctx context.Context, number int, c *caller.Caller, i int) error) {
-	try.E(caller.Each(s.b.ctx, caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true}), n, do))
+// callers are as many as n things need.
+func (s *server) callers(n int) []*caller.Caller {
+	return caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true})
 }
 
 func (s *server) register(t *households.Traffic) {
-	s.each(t.Meters.Len(), func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
-		if err == nil && !answer.OK() {
-			err = fmt.Errorf("registering %s: %s", t.Meters.ID(i), answer)
-		}
-		return err
-	})
+	try.E(caller.RegisterAll(s.b.ctx, s.callers(t.Meters.Len()), t))
 }
 
 // bodyRows is how many readings are sent together if that is not measured.

@@ -184,11 +184,12 @@ func burst(b *bench) []line {
 	for slot := range slots {
 		now := t.Part(slot, 1)
 		started := time.Now()
-		ours.each((now.Len()+rows-1)/rows, func(ctx context.Context, number int, c *caller.Caller, i int) error {
+		count := (now.Len() + rows - 1) / rows
+		try.E(caller.Each(b.ctx, ours.callers(count), count, func(ctx context.Context, number int, c *caller.Caller, i int) error {
 			n, m := i*rows, min((i+1)*rows, now.Len())
 			bodies[number] = csvBody(bodies[number], now, n, m)
 			return postBody(ctx, c, bodies[number], m-n)
-		})
+		}))
 		runs = append(runs, time.Since(started).Seconds())
 	}
 	return []line{{

@@ -5,11 +5,10 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,8 +46,8 @@ type fleet struct {
 	refusals caller.Refusals
 	taken    *latency.Recorder // from when a reading was due to its final answer, by request
 
-	mu  sync.Mutex // guards out
 	out io.Writer
+	say func(format string, args ...any) // prints a line to out; safe for concurrent use
 }
 
 func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (*fleet, error) {
@@ -65,7 +64,7 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
 	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
-	f := &fleet{settings: s, out: out, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
+	f := &fleet{settings: s, out: out, say: log.New(out, "", 0).Printf, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
 	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
 }
@@ -93,27 +92,11 @@ func (f *fleet) introduce() {
 		caller.Grouped(f.traffic.Len()), caller.Grouped(max(s.rows, 1)), pace, caller.Grouped(s.connections), s.host)
 }
 
-func (f *fleet) say(format string, args ...any) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	// A line that nobody can read is no reason to stop.
-	_, _ = fmt.Fprintf(f.out, format+"\n", args...)
-}
-
 func (f *fleet) registerAll(ctx context.Context) error {
 	started := time.Now()
-	err := caller.Each(ctx, f.callers, f.settings.meters, func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Register(ctx, f.traffic.Meters.ID(i), f.traffic.Owner(i), "London")
-		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
-			err = errors.New(answer.String())
-		}
-		if err != nil {
-			err = fmt.Errorf("registering %s: %w", f.traffic.Meters.ID(i), err)
-		}
+	if err := caller.RegisterAll(ctx, f.callers, f.traffic); err != nil {
 		return err
-	})
-	if err == nil {
-		f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
 	}
-	return err
+	f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
+	return nil
 }

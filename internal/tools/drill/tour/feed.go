@@ -71,6 +71,13 @@ func (t *tour) feed() {
 	}
 	row("total", "", total.source, total.later, total.posted, total.accepted, total.duplicates, total.refused)
 	t.say("later: half hours of the source that fall after now; not posted, and not lost.")
+	missing := 0
+	for _, h := range t.homes {
+		for _, g := range h.gaps(t.last) {
+			missing += g.HalfHours
+		}
+	}
+	t.say("%d half hours are missing in the source: the answers that span them are not complete.", missing)
 }
 
 // account makes sure that nothing is unaccounted for.

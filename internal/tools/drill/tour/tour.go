@@ -123,7 +123,6 @@ func (t *tour) run(ctx context.Context) (err error) {
 		{"The programs", t.showPrograms},
 		{"Accounts", t.registerAll},
 		{"Readings, posted over HTTP as meters would, up to now", t.feed},
-		{"Half hours that the source lacks", t.showGaps},
 		{"Readings that no meter should send", t.postMistakes},
 		{"What " + string(t.homes[0].id) + " used", t.showConsumption},
 		{"Maintenance, asked of daily and monthly", t.maintain},
@@ -142,26 +141,6 @@ func (t *tour) run(ctx context.Context) (err error) {
 func (t *tour) showPrograms() {
 	t.say("api http://%s   daily http://%s   monthly http://%s", t.api.Host, t.daily.Host, t.monthly.Host)
 	t.say("their log is %s", t.log())
-}
-
-// showGaps names what the source lacks, so that nobody takes it for lost.
-func (t *tour) showGaps() {
-	total := 0
-	t.say("household  missing  from (how many in a row)")
-	for _, h := range t.homes {
-		var names []string
-		missing := 0
-		for _, g := range h.gaps(t.last) {
-			missing += g.HalfHours
-			names = append(names, fmt.Sprintf("%s (%d)", minutes(t.zone.Stamp(h.first+meter.Slot(g.First))), g.HalfHours))
-		}
-		if left := h.first + meter.Slot(h.source.Intervals[len(h.source.Intervals)-1].End); left < t.last {
-			names = append(names, "left the trial after "+minutes(t.zone.Stamp(left)))
-		}
-		total += missing
-		t.wrap(fmt.Sprintf("%-10s %7d  ", h.id, missing), names)
-	}
-	t.say("%-10s %7d  never posted: the answers that span them are not complete", "total", total)
 }
 
 // farewell sums up and says how to look around.
