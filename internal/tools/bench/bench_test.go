@@ -208,7 +208,7 @@ func TestAimsAreMetOrNot(t *testing.T) {
 		{ratioAtLeast(0.5).or("x", func(l line) bool { return l.Ours.Value > 7 }), 8, 0.1, true, "ratio ≥ 0.500 or x"},
 		{ratioAtLeast(0.5).or("x", func(l line) bool { return l.Ours.Value > 7 }), 6, 0.1, false, "ratio ≥ 0.500 or x"},
 	} {
-		l := line{Ours: of(c.value, ""), Ratio: &c.ratio, aim: c.aim}
+		l := line{Ours: &figure{Value: c.value}, Ratio: &c.ratio, aim: c.aim}
 		l.judge()
 		if *l.Met != c.met || l.Aim != c.spells {
 			t.Errorf("%v, ratio %v: %q is met: %v, want %q: %v", c.value, c.ratio, l.Aim, *l.Met, c.spells, c.met)

@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/tools/caller"
 )
 
-// figure is what several runs measured: the median, and each of them.
+// figure is what was measured: the median of several values, and each of them.
 type figure struct {
 	Value float64   `json:"value"`
 	Unit  string    `json:"unit"`
@@ -19,9 +19,6 @@ type figure struct {
 func medianOf(unit string, runs []float64) *figure {
 	return &figure{Value: median(runs), Unit: unit, Runs: runs}
 }
-
-// of is a figure that was not measured in runs.
-func of(value float64, unit string) *figure { return &figure{Value: value, Unit: unit} }
 
 func median(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))

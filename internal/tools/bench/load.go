@@ -15,8 +15,7 @@ import (
 // answerTimeMax is how much longer than its load an answer may take.
 const answerTimeMax = time.Minute
 
-// load is some connections to one server and the requests that go over them. The connections are kept from
-// one slice to the next.
+// load is requests over some connections to one server, which are kept from one slice to the next.
 type load struct {
 	server *server
 	conns  []*caller.Conn
@@ -60,8 +59,7 @@ func (b *bench) connections(wanted int) int { return min(wanted, b.sizes.connect
 // stop ends the slice, or the next one, before its time.
 func (l *load) stop() { l.ended.Store(true) }
 
-// run loads the server for a slice of time, or until it is stopped. An answer other than a 200 is an error:
-// the figures would be of something else.
+// run loads the server for a slice of time, or until it is stopped. Only a 200 is no error.
 func (l *load) run(d time.Duration) throughput {
 	taken := latency.NewRecorder()
 	var sent atomic.Int64
@@ -91,8 +89,7 @@ func (l *load) run(d time.Duration) throughput {
 	return l.last
 }
 
-// due returns when the next request is to be sent, and false after the last. Without a rate there are at
-// least as many as connections.
+// due returns when to send the next request, false after the last. Without a rate each connection has one.
 func (l *load) due(begun time.Time, sent *atomic.Int64, d time.Duration) (time.Time, bool) {
 	before := sent.Add(1) - 1
 	if l.rate == 0 {

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,12 +48,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		fmt.Fprintf(stderr, " %s\n", time.Since(started).Round(time.Second/10))
 		report.add(r.name, lines)
 		if failure != nil {
-			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, failure, b.logPath)
+			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, failure, b.log.Name())
 			break
 		}
 	}
 	report.end()
-	return errors.Join(err, report.print(stdout), report.write(filepath.Join(s.dir, "bench.json"))) // minutes of measuring are told even if the next row failed
+	text, broken := json.MarshalIndent(report, "", "\t")
+	// Minutes of measuring are told even if the next row failed.
+	return errors.Join(err, broken, report.print(stdout), os.WriteFile(filepath.Join(s.dir, "bench.json"), append(text, '\n'), 0o644))
 }
 
 // bench is what the rows measure with.
@@ -61,8 +64,7 @@ type bench struct {
 	sizes   sizes
 	ctx     context.Context // of the whole run
 	scratch string          // folder on the disk under test; emptied at the end
-	log     io.Writer
-	logPath string
+	log     *os.File
 	zone    *meter.Zone
 	homes   []households.Household
 	now     time.Time
@@ -76,11 +78,11 @@ func newBench(ctx context.Context, s settings) (b *bench, err error) {
 	if s.quick {
 		b.sizes = quickSizes
 	}
-	b.scratch, b.logPath = filepath.Join(s.dir, "scratch"), filepath.Join(s.dir, "programs.log")
+	b.scratch = filepath.Join(s.dir, "scratch")
 	b.zone, b.homes = try.E1(meter.LoadZone("Asia/Singapore")), try.E1(households.Load())
 	try.E(os.RemoveAll(b.scratch))
 	try.E(os.MkdirAll(b.scratch, 0o755))
-	b.log = try.E1(os.Create(b.logPath))
+	b.log = try.E1(os.Create(filepath.Join(s.dir, "programs.log")))
 	return b, nil
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -79,20 +78,10 @@ func (r *report) print(out io.Writer) error {
 	return err
 }
 
-// write writes the report as JSON.
-func (r *report) write(path string) error {
-	b, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
-}
-
 // milliseconds are a duration as the table has it.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// printTable aligns words to the left, and figures, the columns between the first and the last two, to the
-// right.
+// printTable aligns figures, the columns between the first and the last two, to the right.
 func printTable(out io.Writer, cells [][]string) {
 	widths := make([]int, len(cells[0]))
 	for _, row := range cells {
@@ -113,8 +102,7 @@ func printTable(out io.Writer, cells [][]string) {
 	}
 }
 
-// ticks adds up some of the fields of a line in which Linux counts the CPU's time for programs, in
-// hundredths of a second. What the system does not say is 0.
+// ticks adds fields of a line of /proc in which Linux counts CPU time by 1/100 s; 0 if it cannot be read.
 func ticks(path string, after byte, fields ...int) (sum time.Duration) {
 	b, _ := os.ReadFile(path)
 	line, _, _ := bytes.Cut(b, []byte("\n"))
@@ -136,8 +124,7 @@ func busy() time.Duration {
 
 // cpu returns the CPU time that a server has used.
 func (s *server) cpu() time.Duration {
-	// pid (name) state …: the name may hold blanks, and user and system time stand in
-	// the 12th and 13th place after it.
+	// pid (name) state …: user and system time are the 12th and 13th field after the name, which may hold blanks.
 	return ticks(fmt.Sprintf("/proc/%d/stat", s.pid), ')', 11, 12)
 }
 

@@ -23,8 +23,7 @@ import (
 	"meterledger/internal/tools/witness"
 )
 
-// server is a program under load, in a process of its own, which is stopped when the row has been
-// measured.
+// server is a program under load, in a process of its own until the row has been measured.
 type server struct {
 	b       *bench
 	program *programs.Program
@@ -128,8 +127,7 @@ func (s *server) settle(t *households.Traffic) {
 	s.fill(t)
 }
 
-// sendAll sends readings over one connection until ctx ends, and returns how many. Each body is written
-// while the one before is sent, so that the sender need not wait.
+// sendAll sends readings until ctx ends, each body while the next is written, and returns how many.
 func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (sent int, err error) {
 	written := make(chan []byte)
 	writing, cancel := context.WithCancel(ctx)

@@ -92,8 +92,7 @@ func (b *bench) againstConstant(what string, ours *server, connections int, next
 	return []line{l}
 }
 
-// bulk measures bodies of CSV from one client against the same bytes read, split into fields and thrown
-// away. Each run posts one body of new readings.
+// bulk measures bodies of CSV from one client against the same bytes split into fields and thrown away.
 func bulk(b *bench) []line {
 	ours, floor := b.api(), b.floor(noAnswer)
 	slots, runs := b.sizes.bulkSlots, b.sizes.bulkRuns
@@ -121,8 +120,7 @@ func bulk(b *bench) []line {
 	return []line{l, {What: "the same, rows/s", Ours: l.Ours, aim: atLeast(3e6, "rows/s")}}
 }
 
-// queryUnderBulk measures how long queries wait that come at a steady rate, alone and while one client
-// sends bulk bodies as fast as they are taken.
+// queryUnderBulk measures queries at a steady rate, alone and while a client sends bulk at full speed.
 func queryUnderBulk(b *bench) []line {
 	const days = 200 // more than is sent, however fast
 	ours, from := b.api(), b.past(days)
@@ -154,8 +152,7 @@ func queryUnderBulk(b *bench) []line {
 	return []line{l}
 }
 
-// fillUntilStopped sends bulk bodies of one half hour each as fast as they are taken. What it returns stops
-// it, and tells how many readings were sent.
+// fillUntilStopped sends half hours in bulk until stop is called, which tells how many readings were sent.
 func (s *server) fillUntilStopped(t *households.Traffic) (stop func() int) {
 	ctx, cancel := context.WithCancel(s.b.ctx)
 	var sending sync.WaitGroup
@@ -173,8 +170,7 @@ func (s *server) fillUntilStopped(t *households.Traffic) (stop func() int) {
 	}
 }
 
-// burst measures how long it takes until every meter's reading of one half hour is acknowledged, all of
-// them being due at once.
+// burst measures how long every meter's reading of one half hour takes, all of them due at once.
 func burst(b *bench) []line {
 	ours, slots, rows := b.api(), max(b.sizes.pairs, 2), b.sizes.burstRows
 	t := ours.traffic(b.sizes.burstMeters, b.past(1), slots)

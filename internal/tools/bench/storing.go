@@ -29,8 +29,7 @@ import (
 func restart(b *bench) []line {
 	ours := b.api()
 	t := ours.traffic(b.sizes.restartMeters, b.past(b.sizes.restartSlots/meter.SlotsPerDay+1), b.sizes.restartSlots)
-	// Two snapshots are taken on the way: only then is the journal cut, as it is
-	// wherever an api has run for long.
+	// Two snapshots are taken meanwhile: only then is the journal cut, as after a long time.
 	half := t.Slots / 2
 	ours.settle(t.Part(0, half))
 	ours.restart()
@@ -52,8 +51,7 @@ func restart(b *bench) []line {
 	return []line{l}
 }
 
-// forgotten stops the api and makes the machine forget what it has in memory of its files. It returns
-// where the newest snapshot is.
+// forgotten stops the api, drops its files from the page cache, and returns the newest snapshot.
 func (s *server) forgotten() (snapshot string) {
 	try.E(s.program.Stop())
 	try.E(filepath.WalkDir(programs.DataDir(s.folder), func(path string, entry fs.DirEntry, err error) error {
@@ -75,8 +73,7 @@ func (s *server) forgotten() (snapshot string) {
 	return snapshot
 }
 
-// copyPlainly copies through a buffer. Without the plain interfaces the kernel would copy, and might only
-// note that the blocks are shared.
+// copyPlainly hides the interfaces by which the kernel would copy, and might only share the blocks.
 func copyPlainly(to io.Writer, path string) (bytes int64) {
 	from := try.E1(os.Open(path))
 	defer from.Close()
@@ -85,16 +82,14 @@ func copyPlainly(to io.Writer, path string) (bytes int64) {
 
 const snapshotConnections = 256
 
-// snapshots measures single posts to an api that takes snapshots all the time against one that takes them
-// as it does by default.
+// snapshots measures single posts while snapshots are taken all the time, against none meanwhile.
 func snapshots(b *bench) []line {
 	p := inTurn(b.sizes.pairs, b.posting("SNAPSHOT_INTERVAL=24h"), b.posting("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s"))
 	return []line{p.line(fmt.Sprintf("single POST while snapshots are taken, %d connections", b.connections(snapshotConnections)),
 		"the same posts to an api that takes no snapshot meanwhile", "/s", ratioAtLeast(0.9))}
 }
 
-// posting starts an api with some settings and readings, and returns what measures single posts a second
-// to it.
+// posting starts an api with settings and readings, and returns what measures single posts a second.
 func (b *bench) posting(env ...string) func() float64 {
 	const slots = 30 * meter.SlotsPerDay
 	server, there := b.api(env...), b.sizes.snapshotSlots
@@ -104,8 +99,7 @@ func (b *bench) posting(env ...string) func() float64 {
 	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 
-// archivingAPI is an api that holds some whole months of some meters, to be archived one after another,
-// and takes live readings beside.
+// archivingAPI holds whole months, to be archived one after another, and takes live readings meanwhile.
 type archivingAPI struct {
 	*server
 	months []month
@@ -266,7 +260,7 @@ func goBenchmark(folder, name string, metrics ...metric) func(*bench) []line {
 				try.E(fmt.Errorf("%s reports no %s: %s", name, m.name, result))
 			}
 			value := try.E1(strconv.ParseFloat(fields[at-1], 64))
-			lines = append(lines, line{What: m.what, Ours: of(value, m.unit), Note: strings.Join(fields, " "), aim: m.aim})
+			lines = append(lines, line{What: m.what, Ours: &figure{Value: value, Unit: m.unit}, Note: strings.Join(fields, " "), aim: m.aim})
 		}
 		return lines
 	}

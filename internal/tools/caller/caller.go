@@ -29,8 +29,7 @@ const Patience = 2 * time.Minute
 // ErrPatience says that a request got no final answer in time.
 var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
 
-// Caller sends requests over one connection, which it makes anew when it breaks. It is used by one
-// goroutine.
+// Caller sends requests over one connection, which it renews when it breaks. One goroutine uses it.
 type Caller struct {
 	Host      string                               // host:port
 	Dial      func(context.Context) (*Conn, error) // nil dials Host
@@ -42,8 +41,7 @@ type Caller struct {
 	request []byte
 }
 
-// Do sends a request, and again while the answer is "not now" or none. It comes back with a final answer,
-// or with an error: then nobody knows whether it was done.
+// Do repeats a request until its answer is final. After an error nobody knows whether it was done.
 func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 	pauses := backoff.NewExponentialBackOff() // with jitter: each is up to half longer or shorter
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = pauseFirst, pauseMax, 2
@@ -76,11 +74,10 @@ func (c *Caller) again() {
 
 func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err error) {
 	if c.conn == nil {
-		dial := c.Dial
-		if dial == nil {
-			dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
+		if c.Dial == nil {
+			c.Dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
 		}
-		if c.conn, err = dial(ctx); err != nil {
+		if c.conn, err = c.Dial(ctx); err != nil {
 			return a, err
 		}
 		conn := c.conn
@@ -116,8 +113,7 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Each does count things, any of them at any time, by as many callers as there are, and returns the first
-// error. The number is the caller's.
+// Each does count things with all callers at once, and returns the first error. The number is the caller's.
 func Each(ctx context.Context, callers []*Caller, count int, do func(ctx context.Context, number int, c *Caller, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -191,8 +187,7 @@ func (c *Caller) Record(ctx context.Context, r witness.Reading) (Answer, error) 
 	return c.Post(ctx, "/receive_meter_reading", url.Values{"meter_id": {string(r.Meter)}, "timestamp": {r.Stamp}, "reading": {r.Register}})
 }
 
-// Readings asks for all that the api has of a meter in a span. A meter that is not registered has nothing,
-// and known is false.
+// Readings returns what the api has of a meter in a span; known is false for an unregistered meter.
 func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (found []witness.Reading, known bool, err error) {
 	a, err := c.Get(ctx, "/get_readings", url.Values{"meter_id": {string(id)}, "start": {span.From}, "end": {span.To}, "format": {"csv"}})
 	switch {

@@ -41,8 +41,7 @@ const (
 
 var errNoLength = errors.New("the answer does not say where it ends")
 
-// Conn is one connection to a server. It is used by one goroutine at a time, and is of no use after an
-// error.
+// Conn is one connection to a server, for one goroutine at a time. An error ends its use.
 type Conn struct {
 	net.Conn
 
@@ -63,8 +62,7 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 // NewConn speaks over a connection that is there, and closes it in the end.
 func NewConn(c net.Conn) *Conn { return &Conn{Conn: c, in: bufio.NewReaderSize(c, headerBytesMax)} }
 
-// Do sends one request, and reads its answer. The body may be nil: what there is of one then stands in the
-// request.
+// Do sends one request and reads its answer. A nil body is one that stands in the request, if any.
 func (c *Conn) Do(request, body []byte) (Answer, error) {
 	if err := c.write(request, body); err != nil {
 		return Answer{}, fmt.Errorf("sending a request: %w", err)

@@ -30,13 +30,9 @@ type Delivery struct {
 	body []byte
 }
 
-// Counts adds up what the api said of the readings of a delivery.
-type Counts struct{ Accepted, Duplicates int }
-
-func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
-
-// Deliver sends readings until each has its fate. An error says that those without one are uncertain.
-func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum Counts, err error) {
+// Deliver sends readings until each has its fate, and adds up how many were accepted and duplicates. After an
+// error those without a fate are uncertain.
+func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum api.BatchResult, err error) {
 	for try := 1; len(numbers) > 0; try++ {
 		a, err := d.post(ctx, c, numbers)
 		if err != nil {
@@ -58,11 +54,13 @@ func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum C
 			if err != nil {
 				return sum, err
 			}
-			sum.add(first)
+			sum.Accepted += first.Accepted
+			sum.Duplicates += first.Duplicates
 			numbers = numbers[half:]
 			continue
 		}
-		sum.add(Counts{batch.Accepted, batch.Duplicates})
+		sum.Accepted += batch.Accepted
+		sum.Duplicates += batch.Duplicates
 		if numbers = d.sort(numbers, batch, try >= d.Tries); len(numbers) == 0 {
 			break
 		}

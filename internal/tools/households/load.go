@@ -28,8 +28,7 @@ var origin = time.Date(2013, time.March, 1, 0, 0, 0, 0, time.UTC)
 // Load returns the households of the sample in the order of their ids.
 func Load() ([]Household, error) { return read(strings.NewReader(sample)) }
 
-// read takes rows sorted by household and time. A row that breaks that order, or the format, is an error
-// that names its line.
+// read takes rows in order of household and time; an error names the line of the fault.
 func read(in io.Reader) (homes []Household, err error) {
 	rows, err := csv.NewReader(in).ReadAll()
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// whDecimals is the resolution of a home's meter: 1 Wh. The float artefacts of the source (3.1559999 for
-// 3.156) lie below it and are rounded away.
+// whDecimals rounds to 1 Wh. The float artefacts of the source (3.1559999 for 3.156) lie below it.
 const whDecimals = 3
 
 // Population is any number of meters that repeat the households of the sample: meter i follows household
@@ -25,15 +24,13 @@ type Population struct {
 	homes     []course
 }
 
-// course is a household's energy as a register that begins at 0, in Wh, by the number of half hours that
-// have passed. Its last value is the whole sample's energy.
+// course is a register in Wh by half hours since it showed 0; the last value is the whole sample's energy.
 type course []int64
 
 // installedYear is when the meters of a population showed 0.
 const installedYear = 2020
 
-// phase is how many half hours later each further meter of a household lives. It has no divisor in common
-// with a day, so that the meters' evenings are spread.
+// phase shifts the meters of a household, in half hours. It shares no divisor with a day: evenings spread.
 const phase = 37
 
 // NewPopulation returns count meters whose ids begin with prefix.
@@ -74,8 +71,7 @@ func (p *Population) Since() meter.Slot { return p.installed }
 // ID returns the id of meter i, from 0.
 func (p *Population) ID(i int) meter.ID { return meter.ID(p.AppendID(nil, i)) }
 
-// AppendID writes the id of meter i: the prefix and at least seven digits, so that the ids of ten million
-// meters sort in the order of their numbers.
+// AppendID writes the id of meter i, in at least seven digits: the ids of ten million meters sort by number.
 func (p *Population) AppendID(b []byte, i int) []byte {
 	b = append(b, p.prefix...)
 	for least := 1_000_000; least > i && least > 1; least /= 10 {
@@ -150,8 +146,7 @@ func (t *Traffic) AppendRow(b []byte, n int) []byte {
 	return append(t.Register(n).Append(b), '\n')
 }
 
-// AppendPost writes the request that posts reading n by itself, in the query string as the original
-// clients do.
+// AppendPost writes the request that posts reading n by itself, in the query string.
 func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	b = append(b, "POST /receive_meter_reading?meter_id="...)
 	b = t.Meters.AppendID(b, t.Meter(n))
@@ -161,8 +156,7 @@ func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	return t.end(t.Register(n).Append(b), "\r\nContent-Length: 0\r\n\r\n")
 }
 
-// AppendQuestion writes the request that asks path about meter i; more is the rest of the query, beginning
-// with &, or empty.
+// AppendQuestion writes the request that asks path about meter i; more is empty or begins with &.
 func (t *Traffic) AppendQuestion(b []byte, path string, i int, more string) []byte {
 	b = append(append(append(b, "GET "...), path...), "?meter_id="...)
 	return t.end(append(t.Meters.AppendID(b, i), more...), "\r\n\r\n")

@@ -100,8 +100,7 @@ const CSVHeader = "meter_id,timestamp,reading"
 
 const stampLayout = "2006-01-02T15:04:05"
 
-// ReadCSV reads rows exactly as the contract has them written, and nothing else: the header, then three
-// fields a row without quotes. With an error it returns the rows before the fault.
+// ReadCSV reads a header and unquoted rows, and nothing else. After an error it returns the rows before it.
 func ReadCSV(text []byte) (found []Reading, err error) {
 	header, rows, _ := strings.Cut(string(text), "\n")
 	if header != CSVHeader {

@@ -49,8 +49,7 @@ type Log struct {
 	recorded map[meter.ID]string            // when accounts were registered, of those that were seen
 }
 
-// claim is what is known of something that was sent: of one meter's reading of one half hour, of which a
-// meter sends one register, however often, or of its account.
+// claim is what is known of a reading or an account that was sent, once or often with the same register.
 type claim struct {
 	register   string
 	told       bool // it was acknowledged, or seen
@@ -143,8 +142,7 @@ func (l *Log) Compare(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, true)
 }
 
-// Check is Compare without settling: for a copy that need not hold what it was not told of, such as an
-// archive.
+// Check is Compare without settling: for an archive, which need not hold unanswered readings.
 func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, false)
 }

@@ -25,11 +25,9 @@ import (
 )
 
 const (
-	// startTimeMax is about how long a start takes; what is killed while it starts is
-	// killed within it.
+	// startTimeMax is about how long a start takes. A start that is killed is killed within it.
 	startTimeMax = 150 * time.Millisecond
-	// stopTimeMax is how long a stop by SIGTERM may take: ten seconds for what was
-	// accepted, and some for what is left to write.
+	// stopTimeMax is what a stop by SIGTERM may take: ten seconds for accepted requests, and some to write.
 	stopTimeMax = 15 * time.Second
 )
 

@@ -56,11 +56,8 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	if s.seed == 0 {
 		s.seed = rand.Uint64()
 	}
-	switch {
-	case s.cycles < 1 || s.keep < 1 || s.workers < 1:
-		return s, errors.New("-cycles, -keep and -workers must be at least 1")
-	case s.load <= 0:
-		return s, errors.New("-load must be longer than nothing, such as 1s")
+	if s.cycles < 1 || s.keep < 1 || s.workers < 1 || s.load <= 0 {
+		return s, errors.New("-cycles, -keep and -workers must be at least 1, and -load longer than nothing, such as 1s")
 	}
 	return s, nil
 }
@@ -103,8 +100,7 @@ func newSoak(s settings, folder string, stdout io.Writer) *soak {
 	return &soak{s, folder, rand.New(rand.NewPCG(s.seed, 0)), f, newReport(stdout, f)}
 }
 
-// run goes through all cycles. Its error is a failure to go on; what was wrong with the api stands in the
-// findings.
+// run goes through all cycles. Its error is a failure to go on; faults of the api are findings.
 func (k *soak) run(ctx context.Context) (err error) {
 	for done := 0; err == nil && done < k.settings.cycles; done += k.settings.keep {
 		err = k.generation(ctx, done, min(k.settings.keep, k.settings.cycles-done))
@@ -159,8 +155,7 @@ type report struct {
 	kept, accounts, files, rows int // on all folders at their end: readings, accounts, archives and their rows
 
 	restarts *latency.Recorder
-	// How long requests waited for their answers: all but the operator's, single readings, and single
-	// readings while maintenance or a restore ran.
+	// Waits for answers: of all workers' requests, single readings, and those while maintenance ran.
 	waits, singles, singlesInMaintenance *latency.Recorder
 
 	mu      sync.Mutex     // guards answers

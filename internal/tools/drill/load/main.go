@@ -37,8 +37,7 @@ type fleet struct {
 	traffic  *households.Traffic
 	callers  []*caller.Caller
 
-	// Each reading's fate is written by the one caller that sends it, and read when
-	// all have ended.
+	// Each fate is written by the one caller that sends the reading, and read when all have ended.
 	fates []caller.Fate
 
 	acknowledged, uncertain, again atomic.Int64

@@ -135,8 +135,7 @@ func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *ca
 	sum.add(tally{posted: len(piece), accepted: counts.Accepted, duplicates: counts.Duplicates})
 }
 
-// mistake is a reading that a broken meter might send, and the code with which it must be refused; with
-// none it must be taken.
+// mistake is a reading of a broken meter, and the code of its refusal; with none it must be taken.
 type mistake struct {
 	name, meterID, timestamp, reading string
 
@@ -168,8 +167,7 @@ func (t *tour) mistakes() []mistake {
 	}
 }
 
-// postMistakes posts what no meter should, and shows how it is answered. That it changes nothing is seen
-// when the household's consumption is compared.
+// postMistakes posts mistakes. That they change nothing is seen when consumption is compared.
 func (t *tour) postMistakes() {
 	for _, m := range t.mistakes() {
 		got := try.E1(t.api.Record(t.ctx, witness.Reading{Meter: meter.ID(m.meterID), Stamp: m.timestamp, Register: m.reading}))
@@ -185,8 +183,7 @@ func (t *tour) postMistakes() {
 	}
 }
 
-// maintain has daily archive yesterday, and monthly archive, bill and clear last month, and compares every
-// row of both archives with what was accepted.
+// maintain archives yesterday and closes last month, and compares both archives row by row.
 func (t *tour) maintain() {
 	yesterday := t.zone.DayOf(t.last).AddDays(-1)
 	t.perform(t.daily, "daily", url.Values{"date": {yesterday.String()}}, t.zone.DayWindow(yesterday))
@@ -213,8 +210,7 @@ func (t *tour) perform(c *caller.Caller, program string, query url.Values, w met
 	}
 }
 
-// archived is what the archive of a period must hold, line by line. Its last register opens the next
-// period and stands there.
+// archived is what an archive must hold, line by line. Its last register belongs to the next period.
 func (t *tour) archived(w meter.Window) []string {
 	lines := []string{witness.CSVHeader}
 	for _, h := range t.homes { // in the order of their ids

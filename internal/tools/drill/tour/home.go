@@ -17,8 +17,7 @@ import (
 	"meterledger/internal/tools/households"
 )
 
-// home is one household of the demo: what its meter sends and, by the sums of the source's intervals, what
-// the api must answer about it.
+// home is what one meter sends and, by the sums of the source, what the api must answer about it.
 type home struct {
 	id       meter.ID
 	source   households.Household
@@ -56,8 +55,7 @@ func (h *home) gaps(last meter.Slot) (gaps []households.Gap) {
 	return gaps
 }
 
-// consumption is the row of what the api must answer for a window of which the grid points up to until are
-// expected; empty if it has too few readings for an answer.
+// consumption is the row that the api must answer for a window up to until; empty below two readings.
 func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) string {
 	taken := h.within(w)
 	if len(taken) < 2 {
@@ -73,8 +71,7 @@ func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) s
 
 const consumptionHeader = "from             to               start_reading  end_reading    kWh used  readings"
 
-// consumptionRow writes every field exactly: two answers with the same row are equal. The numbers of kWh
-// come apart from the rest, so that the source's are not bound to the api's types.
+// consumptionRow writes every field exactly, so two answers with the same row are equal.
 func consumptionRow(start, end, used fmt.Stringer, u api.Usage) string {
 	readings := fmt.Sprintf("%d of %d", u.Readings, u.ExpectedReadings)
 	switch {
@@ -145,8 +142,7 @@ func (t *tour) ask(h *home, period string) reply {
 	}
 }
 
-// compare checks an answer against the row of the source; an empty row stands for a 404 with the code
-// absent. It returns the answer as a row of a table.
+// compare checks an answer against a row; an empty row stands for a 404 with the code absent.
 func (t *tour) compare(what string, got caller.Answer, want string, absent meter.Code) (row string) {
 	t.compared++
 	var u api.Usage

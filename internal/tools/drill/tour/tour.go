@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,10 +53,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	t := newTour(stdout, zone, time.Now, try.E1(households.Load()))
 	try.E(os.MkdirAll(*dir, 0o755))
 	t.folder = try.E1(os.MkdirTemp(*dir, "run-"))
-	log := try.E1(os.Create(t.log()))
-	defer func() { err = errors.Join(err, log.Close()) }()
+	output := try.E1(os.Create(t.log()))
+	defer func() { err = errors.Join(err, output.Close()) }()
 	defer try.HandleF(&err, func() { err = fmt.Errorf("%w (the programs' log is %s)", err, t.log()) })
-	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: programs.Env(t.folder, zone.String()), Out: log}))
+	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: programs.Env(t.folder, zone.String()), Out: output}))
 	t.api, t.daily, t.monthly = callerOf(suite.API.URL), callerOf(suite.Daily.URL), callerOf(suite.Monthly.URL)
 	try.E(errors.Join(t.run(ctx), suite.Stop()))
 	t.farewell(time.Since(started))
@@ -66,7 +67,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 // many steps that end it at the first error, as there is nothing to go on with: so they use package try.
 type tour struct {
 	ctx  context.Context
-	out  io.Writer
+	say  func(format string, args ...any) // prints a line
 	zone *meter.Zone
 	now  func() time.Time
 
@@ -85,10 +86,9 @@ type tour struct {
 	differences int
 }
 
-// newTour places the households so that the source's first stamp falls on the
-// 1st of last month 00:00.
+// newTour places the source's first stamp on the 1st of last month 00:00.
 func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []households.Household) *tour {
-	t := &tour{out: out, zone: zone, now: now, pieceAgain: pieceAgain, last: zone.Floor(now())}
+	t := &tour{say: log.New(out, "", 0).Printf, zone: zone, now: now, pieceAgain: pieceAgain, last: zone.Floor(now())}
 	t.lastMonth = zone.MonthOf(t.last).Add(-1)
 	first := zone.DayStart(t.lastMonth.FirstDay())
 	for _, source := range sample {
@@ -100,8 +100,7 @@ func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []hou
 
 func (t *tour) log() string { return filepath.Join(t.folder, "suite.log") }
 
-// callerOf returns one that speaks as a meter or an app does: plainly, over one connection, knowing
-// nothing of a program but its address.
+// callerOf returns a caller that knows nothing of a program but its address.
 func callerOf(url string) *caller.Caller {
 	return &caller.Caller{Host: strings.TrimPrefix(url, "http://")}
 }
@@ -153,12 +152,6 @@ func (t *tour) farewell(took time.Duration) {
 	t.say("It took %s. To look around, run the suite on what the demo left:", took.Round(time.Second/10))
 	t.say("\n  %s make run", settings)
 	t.say("\nand open http://localhost:8000/docs")
-}
-
-// say prints a line.
-func (t *tour) say(format string, args ...any) {
-	// If nobody can read it, the broken pipe's signal ends the demo.
-	_, _ = fmt.Fprintf(t.out, format+"\n", args...)
 }
 
 // differ prints a difference and counts it.

@@ -42,8 +42,7 @@ func (w *stoppingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// NewFlags returns a tool's flags, whose help goes to out. An error of the flags goes to nobody but the
-// caller of Parse, so that it is printed once.
+// NewFlags returns a tool's flags, whose help goes to out. Only the caller of Parse prints their errors.
 func NewFlags(tool, about string, out io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet(tool, flag.ContinueOnError)
 	f.SetOutput(io.Discard)

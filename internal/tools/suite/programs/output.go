@@ -15,8 +15,7 @@ import (
 // lineBytesMax bounds what is held of a line that does not end; a longer one is copied in pieces.
 const lineBytesMax = 64 << 10
 
-// output takes what one process of a program prints, cuts it into lines, and looks for the one that says where
-// the program listens. It is written by one goroutine.
+// output copies the lines that a process prints, and finds the one that says where it listens.
 type output struct {
 	prefix  string
 	out     io.Writer // nil: nowhere

@@ -30,8 +30,7 @@ const (
 	Monthly Name = "monthly"
 )
 
-// The bounds of waiting for a program. An api with a long journal takes its time to start, and may have
-// much to finish before it stops.
+// An api with a long journal takes its time to start, and may have much to finish before it stops.
 const (
 	startTimeMax = 5 * time.Minute
 	stopTimeMax  = time.Minute
@@ -58,8 +57,7 @@ type process struct {
 	known  atomic.Bool   // its end was wanted, or has been told
 }
 
-// StartProgram starts one program and returns once it answers: the api when its readings are replayed, the
-// others when their page is up. On an error nothing is left running.
+// StartProgram starts a program and returns once it is ready. After an error nothing is left running.
 func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	if err := requireVisible(append(os.Environ(), c.Env...)); err != nil {
 		return nil, err
@@ -79,8 +77,7 @@ func (p *Program) Client() *client.Client {
 	return client.New(&url.URL{Scheme: "http", Host: p.Host()}, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 }
 
-// Restart stops the program if it still runs, and starts it again at the same address and with the same
-// settings.
+// Restart stops the program if it runs, and starts it again at its address with its settings.
 func (p *Program) Restart(ctx context.Context) error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -162,8 +159,7 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	return nil
 }
 
-// awaitReady waits until the program says where it listens, and then asks it until it answers that it is
-// ready, ends, or ctx does.
+// awaitReady waits for the address and then polls it until the program is ready or ends, or ctx does.
 func (p *Program) awaitReady(ctx context.Context) error {
 	err := errors.New("waiting for the log line that says where it listens")
 	listening := p.process.output.listening
@@ -187,8 +183,7 @@ func (p *Program) awaitReady(ctx context.Context) error {
 	}
 }
 
-// poll returns nil if the program is up. An api that was shut down by its operators, which survives a
-// restart, is up too.
+// poll returns nil if the program is up, as is an api whose reception its operators have shut down.
 func (p *Program) poll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeMax)
 	defer cancel()
@@ -219,8 +214,7 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// fate says how a process ended, with the last line it printed: programs end with the line that names the
-// trouble.
+// fate says how a process ended, with its last line of output, which names the trouble.
 func (p *process) fate() error {
 	status := p.err
 	if status == nil {

@@ -18,12 +18,9 @@ import (
 
 // Config says what to start and how.
 type Config struct {
-	// BinDir is the folder that holds the binaries api, daily and monthly.
-	BinDir string
-	// Env holds settings such as DATA_DIR=data, added to this process's environment.
-	Env []string
-	// Args holds each program's flags, which win over the environment.
-	Args map[Name][]string
+	BinDir string            // holds the binaries api, daily and monthly
+	Env    []string          // settings such as DATA_DIR=data, added to this process's environment
+	Args   map[Name][]string // each program's flags, which win over the environment
 	// Out takes what the programs print, each line with its program's name in front and in one Write. Nil
 	// drops it. Its errors are ignored: a program must not block because nobody reads its log.
 	Out io.Writer
@@ -46,8 +43,7 @@ func DataDir(folder string) string { return filepath.Join(folder, "data") }
 // ArchiveDir is the archive folder that Env sets.
 func ArchiveDir(folder string) string { return filepath.Join(folder, "Archive") }
 
-// Suite is the three programs, running together. Its methods may be called from several goroutines, those
-// that restart a program excepted.
+// Suite is the three programs. It is safe for concurrent use, except to restart a program.
 type Suite struct {
 	API, Daily, Monthly *Program
 }
@@ -77,8 +73,7 @@ func (s *Suite) start(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// Stop stops the programs, the api last, so that a run that is under way can still end. It waits for each
-// as Program.Stop does.
+// Stop stops the programs as Program.Stop does, the api last, so that maintenance can still end.
 func (s *Suite) Stop() error {
 	var errs []error
 	for _, p := range []*Program{s.Monthly, s.Daily, s.API} {
@@ -92,8 +87,7 @@ func (s *Suite) Stop() error {
 // Kill ends every program at once, as a power cut would.
 func (s *Suite) Kill() error { return errors.Join(s.Monthly.Kill(), s.Daily.Kill(), s.API.Kill()) }
 
-// Wait returns nil when ctx ends, or before that an error that names the first program that ended by
-// itself.
+// Wait returns nil when ctx ends, or an error that names the first program that ended by itself.
 func (s *Suite) Wait(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -139,8 +133,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, stop(suite, stdout))
 }
 
-// stop waits until all programs have stopped. A Ctrl-C meanwhile is the second one: its user does not want
-// to wait.
+// stop waits until all programs have stopped, or a second Ctrl-C kills them.
 func stop(suite *Suite, stdout io.Writer) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt)
