@@ -114,7 +114,7 @@ func (f *fakeAPI) receive(w http.ResponseWriter, r *http.Request) {
 	httpkit.WriteJSON(w, http.StatusOK, v)
 }
 
-// hangUp breaks the connection where it is the request's turn.
+// hangUp breaks the connection at the request's turn.
 func (f *fakeAPI) hangUp() {
 	if f.requests == f.hangsUpAt {
 		panic(http.ErrAbortHandler)
@@ -142,7 +142,7 @@ func (f *fakeAPI) takeAll(r *http.Request) (v api.BatchResult) {
 	return v
 }
 
-// take takes one reading. Faults strike where it is the one of its request.
+// take takes one reading. A fault strikes one reading of its request.
 func (f *fakeAPI) take(id, stamp, reading string, strike bool) error {
 	r, err := meter.ParseRow(f.zone, id, stamp, reading)
 	if err != nil {
