@@ -79,8 +79,7 @@ var rows = []row{
 	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
 }
 
-// sizes are how much is measured with: pairs of floor and ours in turn, each a slice of
-// load, after a warm-up that is not counted; meters and half hours of each row.
+// sizes are how much is measured: pairs of floor and ours, each a slice of load, and what each row sends.
 type sizes struct {
 	pairs       int
 	slice, warm time.Duration

@@ -24,8 +24,7 @@ import (
 	"meterledger/internal/tools/suite/programs"
 )
 
-// restart measures how fast an api that was stopped comes back from its snapshot, against reading the same
-// bytes from the same disk. Neither finds them in the machine's memory.
+// restart measures a start from a snapshot against reading its bytes from the same disk, both uncached.
 func restart(b *bench) []line {
 	ours := b.api()
 	t := ours.traffic(b.sizes.restartMeters, b.past(b.sizes.restartSlots/meter.SlotsPerDay+1), b.sizes.restartSlots)
@@ -215,8 +214,7 @@ func archivedQueries(b *bench) (lines []line) {
 	return lines
 }
 
-// archivedMonth starts an api and has it archive last month, of which each meter has the first half hours.
-// It returns what measures the median time of a question about it, over one connection.
+// archivedMonth archives last month in a new api, and returns what measures the median of a question about it.
 func (b *bench) archivedMonth(meters int) func(path, more string) func() float64 {
 	server := b.api()
 	last := b.zone.Today(b.now).CalendarMonth().Add(-1)

@@ -33,12 +33,6 @@ const (
 	bodyBytesMax   = 64 << 20
 )
 
-// What fasthttp has for a length that an answer does not say.
-const (
-	lengthChunked = -1
-	lengthUnsaid  = -2
-)
-
 var errNoLength = errors.New("the answer does not say where it ends")
 
 // Conn is one connection to a server, for one goroutine at a time. An error ends its use.
@@ -89,14 +83,14 @@ func (c *Conn) read() (Answer, error) {
 	if err := header.Read(c.in); err != nil {
 		return Answer{}, err
 	}
-	length := header.ContentLength()
-	if length == lengthUnsaid {
+	length := header.ContentLength() // -1 if the body is chunked, -2 if the answer does not say
+	if length == -2 {
 		return Answer{}, errNoLength
 	}
 	if err := c.answer.ReadBody(c.in, bodyBytesMax); err != nil {
 		return Answer{}, err
 	}
-	if length == lengthChunked {
+	if length == -1 {
 		if err := header.ReadTrailer(c.in); err != nil {
 			return Answer{}, err
 		}

@@ -80,8 +80,7 @@ func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, 
 	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
 }
 
-// sort tells the fates of the readings of a body, and returns those to be sent again: none at the last
-// try. It ignores a verdict on a row that was not sent: the sums of the delivery then do not agree.
+// sort tells the fates of the readings of a body, and returns those to send again: none at the last try.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
 	refused := make(map[int]api.Problem, len(batch.Errors))
 	for _, e := range batch.Errors {

@@ -179,8 +179,7 @@ func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wro
 	return wrong
 }
 
-// CompareAccount holds the account that was found of a meter, nil if there is none, against the log, and
-// settles an unanswered one as Compare does. Of when it was registered the first answer is believed.
+// CompareAccount is Compare for an account, nil if there is none. The first registration time is believed.
 func (l *Log) CompareAccount(id meter.ID, found *Account) []Violation {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -50,8 +50,7 @@ func (f *fleet) sendAll(ctx context.Context) error {
 	return err
 }
 
-// due returns when a reading is to be sent. At a rate that is a matter of its number, so that a slow api
-// does not slow the meters down and the time that it makes them wait is seen.
+// due returns when to send a reading. At a rate it waits for no answer, so a slow api shows in the latency.
 func (f *fleet) due(begun time.Time, n int) time.Time {
 	if f.settings.rate == 0 {
 		return time.Now()
@@ -200,8 +199,7 @@ func (f *fleet) instant(s meter.Slot) string {
 	return f.settings.zone.Time(s).UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// remember returns what meter i was told of its readings, and of those that the api holds the ones that are
-// ours: another caller may have sent other half hours, or other registers for unacknowledged ones.
+// remember returns what meter i was told, and its readings in the api that no other caller has sent.
 func (f *fleet) remember(i int, held []witness.Reading) (log *witness.Log, ours []witness.Reading) {
 	log = witness.New()
 	sent, id := make(map[string]witness.Reading), f.traffic.Meters.ID(i)

@@ -29,11 +29,10 @@ const metersMax = 10_000_000
 
 // limits are the bounds of a number.
 type limits struct {
-	name        string
-	number      *int
-	byDefault   int
-	least, most int
-	what        string
+	name                   string
+	number                 *int
+	byDefault, least, most int
+	what                   string
 }
 
 func (s *settings) limits() []limits {

@@ -27,11 +27,11 @@ type output struct {
 }
 
 func newOutput(name Name, out io.Writer) *output {
-	return &output{prefix: Prefix(name), out: out, listening: make(chan struct{})}
+	return &output{prefix: linePrefix(name), out: out, listening: make(chan struct{})}
 }
 
-// Prefix is what stands in front of a program's lines, aligned with the others'.
-func Prefix(name Name) string { return fmt.Sprintf("%-*s | ", len(Monthly), name) }
+// linePrefix is what stands in front of a program's lines, aligned with the others'.
+func linePrefix(name Name) string { return fmt.Sprintf("%-*s | ", len(Monthly), name) }
 
 func (o *output) Write(b []byte) (int, error) {
 	for line := range bytes.Lines(b) {

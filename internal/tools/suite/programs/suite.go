@@ -110,9 +110,6 @@ func (w *oneAtATime) Write(b []byte) (int, error) {
 	return w.out.Write(b)
 }
 
-// prefix aligns this program's own lines with those of the others.
-const prefix = Name("suite")
-
 // Run is the tool suite: it starts the suite, and stops it when ctx ends or one program does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := NewFlags("suite", "runs api, daily and monthly together; their settings are those of the environment", stderr)
@@ -151,7 +148,7 @@ func stop(suite *Suite, stdout io.Writer) error {
 
 func say(out io.Writer, format string, args ...any) {
 	// A line that nobody can read is no reason to stop.
-	_, _ = fmt.Fprintf(out, Prefix(prefix)+format+"\n", args...)
+	_, _ = fmt.Fprintf(out, linePrefix("suite")+format+"\n", args...)
 }
 
 // local writes an address the way people type it.
