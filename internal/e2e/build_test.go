@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,4 +50,20 @@ func goTool(args ...string) (string, error) {
 		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, exit.Stderr)
 	}
 	return string(out), err
+}
+
+// smallBytesMax is the largest that daily and monthly may be, which hold no readings, by plain go build.
+const smallBytesMax = 15_000_000
+
+func TestDailyAndMonthlyAreSmall(t *testing.T) {
+	buildPrograms(t)
+	for _, program := range []string{"daily", "monthly"} {
+		built, err := os.Stat(filepath.Join(binaries, program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if built.Size() >= smallBytesMax {
+			t.Errorf("%s has %d bytes, %d at most are allowed; go tool nm -size -sort size says of what", program, built.Size(), smallBytesMax)
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 const pointsMax = 24
 
 // registers is all that there is to know of one meter: what it showed at each half
-// hour, in kWh; 0 where nothing was recorded.
+// hour, in kWh; 0 if nothing was recorded.
 type registers [pointsMax]int
 
 // post asks for one reading to be recorded.
@@ -40,7 +40,7 @@ type query struct{}
 type usageQuery struct{}
 
 // usageAnswer is the first register, the last, and how many there are. All are 0
-// where there are fewer than two.
+// if there are fewer than two.
 type usageAnswer struct{ first, last, count int }
 
 // judge decides about a post by the rules of the contract.

@@ -30,7 +30,7 @@ type smallDisk struct {
 	path string
 }
 
-// mountSmallDisk skips the test where nothing may be mounted.
+// mountSmallDisk skips the test if nothing may be mounted.
 func mountSmallDisk(t *testing.T, mebibytes int) *smallDisk {
 	t.Helper()
 	d := &smallDisk{t, t.TempDir()}
@@ -246,7 +246,7 @@ func TestReceptionEndsBeforeTheDiskIsFullAndComesBackWithSpace(t *testing.T) {
 	}
 }
 
-// restart kills the api where it still runs, starts it again and compares what it
+// restart kills the api if it still runs, starts it again and compares what it
 // then has.
 func (s *station) restart(when string) {
 	s.t.Helper()

@@ -121,7 +121,7 @@ func fetchRows(c *http.Client, base string, id meter.ID, from, to string) ([][]s
 }
 
 // call sends a request with its parameters in the query, as the original
-// clients do, and decodes the answer into body where it has the wanted status.
+// clients do, and decodes the answer into body if it has the wanted status.
 func (s *suite) call(method, base, path string, parameters url.Values, status int, body any) {
 	s.t.Helper()
 	r, err := http.NewRequest(method, base+path+"?"+parameters.Encode(), nil)

@@ -114,3 +114,27 @@ func Cut(disk *vfs.MemFS, path string, size int) error {
 	}
 	return Put(disk, path, content[:size])
 }
+
+// Watch returns a file system that asks before each operation whether it fails. Unlike errorfs alone it also
+// sees writes to a file that is used again, as Pebble uses its logs.
+func Watch(fs vfs.FS, before func(errorfs.Op) error) vfs.FS {
+	return watchedFS{errorfs.Wrap(fs, errorfs.InjectorFunc(before)), before}
+}
+
+// watchedFS calls before ahead of each operation.
+type watchedFS struct {
+	*errorfs.FS
+	before func(errorfs.Op) error
+}
+
+// ReuseForWrite gives a file another name and opens it to be written over.
+func (w watchedFS) ReuseForWrite(oldName, newName string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := w.FS.ReuseForWrite(oldName, newName, category)
+	if err != nil {
+		return nil, err
+	}
+	return errorfs.WrapFile(f, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		op.Path = newName
+		return w.before(op)
+	})), nil
+}

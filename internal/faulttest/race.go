@@ -2,6 +2,5 @@
 
 package faulttest
 
-// raceFactor makes samples sparser under the race detector, where a place takes so
-// much longer.
+// raceFactor makes samples sparser under the race detector, which takes so much longer for a place.
 const raceFactor = 4

@@ -1,32 +1,24 @@
 package importtest_test
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// small are the programs that hold no readings, and need not know how those are kept.
+// small are the programs that hold no readings, and need not know how those are kept. Package e2e, which
+// builds them, checks their size.
 var small = []string{"daily", "monthly"}
-
-const smallBytesMax = 15_000_000 // by plain go build
-
-func run(t *testing.T, arguments ...string) string {
-	t.Helper()
-	command := exec.Command("go", arguments...)
-	command.Dir = "../.."
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("go %s: %v", strings.Join(arguments, " "), err)
-	}
-	return string(out)
-}
 
 func TestDailyAndMonthlyLinkNothingThatKeepsReadings(t *testing.T) {
 	for _, program := range small {
-		list := run(t, "list", "-deps", "./cmd/"+program)
+		command := exec.Command("go", "list", "-deps", "./cmd/"+program)
+		command.Dir = "../.."
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		list := string(out)
 		if !strings.Contains(list, module+"internal/client\n") {
 			t.Fatalf("%s does not link the client of the api: its list is wrong", program)
 		}
@@ -46,18 +38,4 @@ func keepsReadings(room string) bool {
 		return true
 	}
 	return false
-}
-
-func TestDailyAndMonthlyAreSmall(t *testing.T) {
-	folder := t.TempDir()
-	for _, program := range small {
-		run(t, "build", "-o", folder, "./cmd/"+program)
-		built, err := os.Stat(filepath.Join(folder, program))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if built.Size() >= smallBytesMax {
-			t.Errorf("%s has %d bytes, %d at most are allowed; go tool nm -size -sort size says of what", program, built.Size(), smallBytesMax)
-		}
-	}
 }

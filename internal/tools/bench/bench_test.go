@@ -30,7 +30,7 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	if out, err := exec.Command("go", "build", "-o", folder, "meterledger/cmd/api", "meterledger/internal/tools/bench/floor").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", folder, "meterledger/cmd/api", "meterledger/internal/tools/bench/floor").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}
@@ -99,12 +99,12 @@ func TestEveryRowIsMeasured(t *testing.T) {
 }
 
 func TestOnlyTheChosenRowsAreMeasured(t *testing.T) {
-	_, told := measure(t, "-only", "burst,memory")
+	_, told := measure(t, "-only", "burst,bulk")
 	var got []string
 	for _, l := range told.Lines {
 		got = append(got, l.Row)
 	}
-	if !slices.Equal(got, []string{"burst", "memory", "memory"}) {
+	if !slices.Equal(got, []string{"burst", "bulk", "bulk"}) {
 		t.Errorf("measured %v", got)
 	}
 	_, err := parseSettings([]string{"-only", "burst,speed"}, t.Output())
@@ -156,11 +156,11 @@ func TestStoppedLoadEndsEvenWhereItHadNotBegun(t *testing.T) {
 	l, end := newTestLoad(t, s)
 	defer end()
 	l.stop()
-	if got, err := failing(func() throughput { return l.run(answerTimeMax) }); err != nil || got.requests != 3 {
-		t.Errorf("%d requests of 3 connections, %v", got.requests, err)
+	if got, err := failing(func() throughput { return l.run(answerTimeMax) }); err != nil || got.Count != 3 {
+		t.Errorf("%d requests of 3 connections, %v", got.Count, err)
 	}
-	if got, err := failing(func() throughput { return l.run(0) }); err != nil || got.requests < 3 {
-		t.Errorf("the next run made %d requests, %v", got.requests, err)
+	if got, err := failing(func() throughput { return l.run(0) }); err != nil || got.Count < 3 {
+		t.Errorf("the next run made %d requests, %v", got.Count, err)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestAimsAreMetOrNot(t *testing.T) {
 		{ratioAtLeast(0.5).or("x", func(l line) bool { return l.Ours.Value > 7 }), 8, 0.1, true, "ratio ≥ 0.500 or x"},
 		{ratioAtLeast(0.5).or("x", func(l line) bool { return l.Ours.Value > 7 }), 6, 0.1, false, "ratio ≥ 0.500 or x"},
 	} {
-		l := line{Ours: of(c.value, ""), Ratio: &c.ratio, aim: c.aim}
+		l := line{Ours: &figure{Value: c.value}, Ratio: &c.ratio, aim: c.aim}
 		l.judge()
 		if *l.Met != c.met || l.Aim != c.spells {
 			t.Errorf("%v, ratio %v: %q is met: %v, want %q: %v", c.value, c.ratio, l.Aim, *l.Met, c.spells, c.met)

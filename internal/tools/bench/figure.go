@@ -5,17 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"meterledger/internal/tools/caller"
 )
 
-// seconds are a span of time as it is measured.
-type seconds float64
-
-func (s seconds) duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
-
-// figure is what several runs measured: the median, and each of them.
+// figure is what was measured: the median of several values, and each of them.
 type figure struct {
 	Value float64   `json:"value"`
 	Unit  string    `json:"unit"`
@@ -25,9 +19,6 @@ type figure struct {
 func medianOf(unit string, runs []float64) *figure {
 	return &figure{Value: median(runs), Unit: unit, Runs: runs}
 }
-
-// of is a figure that was not measured in runs.
-func of(value float64, unit string) *figure { return &figure{Value: value, Unit: unit} }
 
 func median(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))
@@ -101,7 +92,7 @@ type line struct {
 	Ours    *figure  `json:"ours,omitempty"`
 	Ratio   *float64 `json:"ratio,omitempty"` // of ours to the floor
 	Aim     string   `json:"aim,omitempty"`
-	Met     *bool    `json:"met,omitempty"`  // nil where there is no aim or nothing was measured
+	Met     *bool    `json:"met,omitempty"`  // nil if there is no aim or nothing was measured
 	Note    string   `json:"note,omitempty"` // what one must know to read the line
 
 	aim aim
@@ -137,7 +128,7 @@ func atMost(most float64, unit string) aim {
 	return aim{"≤ " + number(most) + " " + unit, func(l line) bool { return l.Ours.Value <= most }}
 }
 
-// or is met where one of two aims is.
+// or is met if one of two aims is.
 func (a aim) or(text string, holds func(line) bool) aim {
 	return aim{a.text + " or " + text, func(l line) bool { return a.holds(l) || holds(l) }}
 }

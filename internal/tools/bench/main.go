@@ -1,19 +1,18 @@
-// Bench measures how close the programs come to what the machine could do, and prints one table: what was
-// measured, the floor that it is held against, ours, the ratio, the aim, and whether it is met.
-//
-//	go run ./internal/tools/bench -bin DIR -tools DIR -dir .bench
+// Bench measures how close the api comes to what the machine can do, and prints one table: what was measured,
+// its floor, ours, the ratio, the aim, and whether it is met.
 //
 // A floor is the same machine doing no more than it must: the same router answering a constant, the same
-// bytes read and thrown away, the same file copied. Floor and ours are measured in turn in the same run,
-// by the same load generator, so that what else the machine does meets both; what is printed are medians
-// of several runs, and ratios are medians of the ratios of neighbours. Server and load share the machine;
-// the servers are processes of their own on ports of loopback.
+// bytes read and thrown away, the same file copied. Floor and ours are measured in turn by the same load
+// generator, so that other work of the machine meets both. Printed are medians, and medians of the ratios of
+// neighbours. The servers are processes of their own; they share the machine with the load.
 //
-// A row is a short program that ends at its first error: there is nothing to go on with.
+// A row is a script of many steps that ends at its first error, as there is nothing to go on with: so rows
+// use package try, and measure turns what they throw into an error.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,17 +44,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	for _, r := range s.rows {
 		started := time.Now()
 		fmt.Fprintf(stderr, "%s …", r.name)
-		var lines []line
-		if lines, err = b.measure(r); err != nil {
-			fmt.Fprintln(stderr)
-			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, err, b.logPath)
-			break
-		}
+		lines, failure := b.measure(r)
 		fmt.Fprintf(stderr, " %s\n", time.Since(started).Round(time.Second/10))
 		report.add(r.name, lines)
+		if failure != nil {
+			err = fmt.Errorf("measuring %s: %w (what the programs said is in %s)", r.name, failure, b.log.Name())
+			break
+		}
 	}
 	report.end()
-	return errors.Join(err, report.print(stdout), report.write(s.json)) // minutes of measuring are told even if the next row failed
+	text, broken := json.MarshalIndent(report, "", "\t")
+	// Minutes of measuring are told even if the next row failed.
+	return errors.Join(err, broken, report.print(stdout), os.WriteFile(filepath.Join(s.dir, "bench.json"), append(text, '\n'), 0o644))
 }
 
 // bench is what the rows measure with.
@@ -64,8 +64,7 @@ type bench struct {
 	sizes   sizes
 	ctx     context.Context // of the whole run
 	scratch string          // folder on the disk under test; emptied at the end
-	log     io.Writer
-	logPath string
+	log     *os.File
 	zone    *meter.Zone
 	homes   []households.Household
 	now     time.Time
@@ -79,11 +78,11 @@ func newBench(ctx context.Context, s settings) (b *bench, err error) {
 	if s.quick {
 		b.sizes = quickSizes
 	}
-	b.scratch, b.logPath = filepath.Join(s.dir, "scratch"), filepath.Join(s.dir, "programs.log")
+	b.scratch = filepath.Join(s.dir, "scratch")
 	b.zone, b.homes = try.E1(meter.LoadZone("Asia/Singapore")), try.E1(households.Load())
 	try.E(os.RemoveAll(b.scratch))
 	try.E(os.MkdirAll(b.scratch, 0o755))
-	b.log = try.E1(os.Create(b.logPath))
+	b.log = try.E1(os.Create(filepath.Join(s.dir, "programs.log")))
 	return b, nil
 }
 

@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -80,20 +78,10 @@ func (r *report) print(out io.Writer) error {
 	return err
 }
 
-// write writes the report as JSON.
-func (r *report) write(path string) error {
-	b, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
-}
-
-// milliseconds of a percentile, as the table has them.
+// milliseconds are a duration as the table has it.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// printTable aligns words to the left, and figures, the columns between the first and the last two, to the
-// right.
+// printTable aligns figures, the columns between the first and the last two, to the right.
 func printTable(out io.Writer, cells [][]string) {
 	widths := make([]int, len(cells[0]))
 	for _, row := range cells {
@@ -102,21 +90,19 @@ func printTable(out io.Writer, cells [][]string) {
 		}
 	}
 	for _, row := range cells {
-		var b strings.Builder
+		text := ""
 		for i, cell := range row {
-			blanks := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if isFigure := i > 0 && i < len(row)-2; isFigure {
-				b.WriteString(blanks + cell + "  ")
-			} else {
-				b.WriteString(cell + blanks + "  ")
+			width := widths[i]
+			if isWord := i == 0 || i >= len(row)-2; isWord {
+				width = -width
 			}
+			text += fmt.Sprintf("%*s  ", width, cell)
 		}
-		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
+		fmt.Fprintln(out, strings.TrimRight(text, " "))
 	}
 }
 
-// ticks adds up some of the fields of a line in which Linux counts the CPU's time for programs, in
-// hundredths of a second. What the system does not say is 0.
+// ticks adds fields of a line of /proc in which Linux counts CPU time by 1/100 s; 0 if it cannot be read.
 func ticks(path string, after byte, fields ...int) (sum time.Duration) {
 	b, _ := os.ReadFile(path)
 	line, _, _ := bytes.Cut(b, []byte("\n"))
@@ -138,19 +124,9 @@ func busy() time.Duration {
 
 // cpu returns the CPU time that a server has used.
 func (s *server) cpu() time.Duration {
-	// pid (name) state …: the name may hold blanks, and user and system time stand in
-	// the 12th and 13th place after it.
+	// pid (name) state …: user and system time are the 12th and 13th field after the name, which may hold blanks.
 	return ticks(fmt.Sprintf("/proc/%d/stat", s.pid), ')', 11, 12)
 }
 
 // ownCPU returns the CPU time of this process and of those it has waited for.
-func ownCPU() time.Duration {
-	var sum time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(who, &used); err == nil {
-			sum += time.Duration(used.Utime.Nano() + used.Stime.Nano())
-		}
-	}
-	return sum
-}
+func ownCPU() time.Duration { return ticks("/proc/self/stat", ')', 11, 12, 13, 14) }

@@ -4,20 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/dsnet/try"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
@@ -25,53 +23,52 @@ import (
 	"meterledger/internal/tools/witness"
 )
 
-// server is a program under load, in a process of its own, which is stopped when the row has been
-// measured.
+// server is a program under load, in a process of its own until the row has been measured.
 type server struct {
 	b       *bench
 	program *programs.Program
-	pid     int    // of its first process
-	host    string // host:port
-	folder  string // its own; empty for a floor
-	settled atomic.Pointer[moments]
+	pid     int                // of its first process
+	host    string             // host:port
+	folder  string             // its own; empty for a floor
+	replays chan time.Duration // of an api: how long each start took from listening to being ready
 }
-
-// moments are when an api's start came to its points.
-type moments struct{ listening, ready time.Time }
 
 // api starts an api on empty folders.
 func (b *bench) api(env ...string) *server {
-	s := &server{b: b, folder: try.E1(os.MkdirTemp(b.scratch, "api"))}
-	s.program = try.E1(programs.StartProgram(b.ctx, programs.Config{BinDir: b.bin, Out: &startWatch{s: s}, Env: append([]string{
-		"API_ADDR=127.0.0.1:0", "DATA_DIR=" + s.dataDir(), "ARCHIVE_DIR=" + s.archiveDir(),
-		"TIMEZONE=" + b.zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
-	}, env...)}, programs.API))
+	s := &server{b: b, folder: try.E1(os.MkdirTemp(b.scratch, "api")), replays: make(chan time.Duration, 1)}
+	s.program = try.E1(programs.StartProgram(b.ctx, programs.Config{
+		BinDir: b.bin, Out: &startTimer{out: b.log, replays: s.replays}, Env: append(programs.Env(s.folder, b.zone.String()), env...),
+	}, programs.API))
 	b.atEnd(func() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) })
-	s.pid, s.host = s.program.PID(), strings.TrimPrefix(s.program.URL, "http://")
+	<-s.replays
+	s.pid, s.host = s.program.PID(), s.program.Host()
 	return s
 }
 
-func (s *server) dataDir() string    { return filepath.Join(s.folder, "data") }
-func (s *server) archiveDir() string { return filepath.Join(s.folder, "Archive") }
-
-// startWatch notes when the api says that it listens and that it is ready, and passes on what it says.
-type startWatch struct {
-	s  *server
-	at moments
+// restart starts the api again, and returns how long it replayed.
+func (s *server) restart() time.Duration {
+	try.E(s.program.Restart(s.b.ctx))
+	return <-s.replays
 }
 
-func (w *startWatch) Write(line []byte) (int, error) {
+// startTimer measures how long an api takes from listening to being ready, and passes on what it says.
+type startTimer struct {
+	out       io.Writer
+	replays   chan<- time.Duration
+	listening time.Time
+}
+
+func (w *startTimer) Write(line []byte) (int, error) {
 	switch {
 	case bytes.Contains(line, []byte("msg=listening ")):
-		w.at = moments{listening: time.Now()}
+		w.listening = time.Now()
 	case bytes.Contains(line, []byte("msg=ready ")):
-		w.at.ready = time.Now()
-		w.s.settled.Store(new(w.at))
+		w.replays <- time.Since(w.listening)
 	}
-	return w.s.b.log.Write(line)
+	return w.out.Write(line)
 }
 
-// floor starts the program of the floors. It gives one answer where ours would answer with what it knows.
+// floor starts the program of the floors, which gives one answer to all questions.
 func (b *bench) floor(answer []byte) *server {
 	file := try.E1(os.CreateTemp(b.scratch, "answer"))
 	try.E1(file.Write(answer))
@@ -80,7 +77,7 @@ func (b *bench) floor(answer []byte) *server {
 		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + file.Name(), "LOG_LEVEL=info",
 	}}, "floor"))
 	b.atEnd(program.Stop)
-	return &server{b: b, program: program, pid: program.PID(), host: strings.TrimPrefix(program.URL, "http://")}
+	return &server{b: b, program: program, pid: program.PID(), host: program.Host()}
 }
 
 // noAnswer is for floors that are not asked for one.
@@ -109,22 +106,16 @@ func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Tr
 // manyConnections is how many are used at once for what is not measured, and in the burst.
 const manyConnections = 64
 
-// each does n things over some connections at once.
-func (s *server) each(n int, do func(ctx context.Context, number int, c *caller.Caller, i int) error) {
-	try.E(caller.Each(s.b.ctx, caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true}), n, do))
+// callers are as many as n things need.
+func (s *server) callers(n int) []*caller.Caller {
+	return caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true})
 }
 
 func (s *server) register(t *households.Traffic) {
-	s.each(t.Meters.Len(), func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
-		if err == nil && !answer.OK() {
-			err = fmt.Errorf("registering %s: %s", t.Meters.ID(i), answer)
-		}
-		return err
-	})
+	try.E(caller.RegisterAll(s.b.ctx, s.callers(t.Meters.Len()), t))
 }
 
-// bodyRows is how many readings are sent together where it does not matter.
+// bodyRows is how many readings are sent together if that is not measured.
 const bodyRows = 100_000
 
 // fill sends all readings over one connection.
@@ -136,25 +127,20 @@ func (s *server) settle(t *households.Traffic) {
 	s.fill(t)
 }
 
-// sendAll sends readings over one connection until ctx ends, and returns how many. Each body is written
-// while the one before is sent, so that the sender need not wait.
+// sendAll sends readings until ctx ends, each body while the next is written, and returns how many.
 func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (sent int, err error) {
-	written, spare := make(chan []byte), make(chan []byte, 3)
+	written := make(chan []byte)
 	writing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		defer close(written)
-		var b []byte
-		for n := 0; n < t.Len(); n += rows {
+		var bodies [2][]byte // one is sent while the other is written
+		for i, n := 0, 0; n < t.Len(); i, n = 1-i, n+rows {
+			bodies[i] = csvBody(bodies[i], t, n, min(n+rows, t.Len()))
 			select {
-			case written <- csvBody(b, t, n, min(n+rows, t.Len())):
+			case written <- bodies[i]:
 			case <-writing.Done():
 				return
-			}
-			select {
-			case b = <-spare:
-			default:
-				b = nil
 			}
 		}
 	}()
@@ -166,7 +152,6 @@ func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (
 			return sent, err
 		}
 		sent += n
-		spare <- csv
 	}
 	return sent, nil
 }
@@ -186,8 +171,11 @@ func postBody(ctx context.Context, c *caller.Caller, csv []byte, rows int) error
 	if err != nil {
 		return err
 	}
-	var verdict struct{ Accepted int }
-	if err := json.Unmarshal(answer.Body, &verdict); err != nil || !answer.OK() || verdict.Accepted != rows {
+	var verdict api.BatchResult
+	if err := answer.Into("a body of readings", &verdict); err != nil {
+		return err
+	}
+	if verdict.Accepted != rows {
 		return fmt.Errorf("a body of %d readings was answered %s", rows, answer)
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"sync"
@@ -47,80 +46,53 @@ func (b *bench) consumptions(t *households.Traffic, from meter.Slot) func([]byte
 	return questions(t, "/get_consumption", "&period=custom"+b.window(from, from+meter.SlotsPerDay))
 }
 
-// single measures posts of one reading each against the same router's constant.
-func single(connections int, aim aim) func(*bench) []line {
-	return func(b *bench) []line {
-		ours := b.api()
-		t := ours.traffic(b.sizes.singleMeters, b.past(30), 30*meter.SlotsPerDay)
-		ours.register(t)
-		c := b.against(ours, connections, posts(t))
-		return c.lines(fmt.Sprintf("single POST, durable, %d connections", min(connections, b.sizes.connectionsMax)),
-			"the same router answering a constant", "/s", aim)
-	}
+// single measures posts of one reading each.
+func (b *bench) single(connections int, aim aim) []line {
+	ours := b.api()
+	t := ours.traffic(b.sizes.singleMeters, b.past(30), 30*meter.SlotsPerDay)
+	ours.register(t)
+	return b.againstConstant("single POST, durable", ours, connections, posts(t), "/s", throughput.perSecond, aim)
 }
 
-// consumption measures get_consumption against the same router's constant.
+// consumption measures get_consumption.
 func consumption(b *bench) []line {
 	ours, from := b.api(), b.past(2)
 	t := ours.traffic(b.sizes.consumptionMeters, from, 2*meter.SlotsPerDay)
 	ours.settle(t)
-	c := b.against(ours, queryConnections, b.consumptions(t, from))
-	return c.lines(fmt.Sprintf("get_consumption of a day, %d connections", min(queryConnections, b.sizes.connectionsMax)),
-		"the same router answering a constant", "/s", ratioAtLeast(0.9))
+	return b.againstConstant("get_consumption of a day", ours, queryConnections, b.consumptions(t, from), "/s", throughput.perSecond, ratioAtLeast(0.9))
 }
 
-// series measures a month of half hours of one meter against a constant answer of the same bytes.
+// series measures a month of half hours of one meter.
 func series(b *bench) []line {
 	ours, slots := b.api(), b.sizes.seriesSlots
 	from := b.past(slots/meter.SlotsPerDay + 1)
 	t := ours.traffic(b.sizes.seriesMeters, from, slots+1) // the last one closes the last half hour
 	ours.settle(t)
-	c := b.against(ours, queryConnections,
-		questions(t, "/get_readings", fmt.Sprintf("%s&page_size=%d", b.window(from, from+meter.Slot(slots)), slots)))
-	for _, side := range [][]float64{c.pairs.floor, c.pairs.ours} {
-		for i := range side {
-			side[i] = 1000 / side[i] // of requests a second, milliseconds a request
-		}
+	next := questions(t, "/get_readings", fmt.Sprintf("%s&page_size=%d", b.window(from, from+meter.Slot(slots)), slots))
+	return b.againstConstant(fmt.Sprintf("series of %d half hours", slots), ours, queryConnections, next,
+		"ms each", throughput.millisecondsEach, ratioAtMost(1.5))
+}
+
+// againstConstant measures the requests of next over some connections, to ours and to a floor that gives
+// one answer to all of them, in turn. The note tells what the ratio does not: the ratio by CPU is what it
+// would be if requests waited for nothing but the machine's CPUs, and nobody else used them.
+func (b *bench) againstConstant(what string, ours *server, connections int, next func([]byte) []byte, unit string, figure func(throughput) float64, aim aim) []line {
+	answer, bytes := ours.answerTo(next(nil))
+	our, floor := b.newLoad(ours, connections, next), b.newLoad(b.floor(answer), connections, next)
+	measure := func(n int, each time.Duration) pairs {
+		return inTurn(n, func() float64 { return figure(floor.run(each)) }, func() float64 { return figure(our.run(each)) })
 	}
-	return c.lines(fmt.Sprintf("series of %d half hours, %d connections", slots, min(queryConnections, b.sizes.connectionsMax)),
-		fmt.Sprintf("the same router answering a constant of as many bytes (%s)", caller.Grouped(c.bytes)), "ms each", ratioAtMost(1.5))
-}
-
-// compared is what came of the same requests to a floor and to ours.
-type compared struct {
-	pairs
-
-	bytes       int // of an answer's body
-	floor, ours *load
-}
-
-// lines is one line, whose note tells what the ratio does not. The ratio by CPU is what it would be were
-// the machine's CPUs all that requests wait for and nobody else's: it hardly depends on what others do
-// meanwhile.
-func (c compared) lines(what, floor, unit string, aim aim) []line {
-	l := c.line(what, floor, unit, aim)
-	floorCPU, oursCPU, loadCPU := c.floor.each(c.floor.cpu), c.ours.each(c.ours.cpu), c.ours.each(c.ours.loadCPU)
-	l.Note = fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last run: %s",
-		latency.Short(oursCPU), latency.Short(floorCPU), latency.Short(loadCPU),
-		number(float64(floorCPU+loadCPU)/float64(max(oursCPU+loadCPU, 1))), c.ours.last.latency)
+	measure(1, b.sizes.warm)
+	l := measure(b.sizes.pairs, b.sizes.slice).line(fmt.Sprintf("%s, %d connections", what, b.connections(connections)),
+		fmt.Sprintf("the same router answering a constant of as many bytes (%s)", caller.Grouped(bytes)), unit, aim)
+	floorCPU, ourCPU, loadCPU := floor.each(floor.cpu), our.each(our.cpu), our.each(our.loadCPU)
+	l.Note = fmt.Sprintf("a request took %s of CPU, %s of the floor's and %s of the generator's: a ratio of %s by CPU; latency of the last slice: %s",
+		latency.Short(ourCPU), latency.Short(floorCPU), latency.Short(loadCPU),
+		number(float64(floorCPU+loadCPU)/float64(max(ourCPU+loadCPU, 1))), our.last)
 	return []line{l}
 }
 
-// against measures the requests of next over some connections, to ours and to a floor that gives one
-// answer to all of them, in turn.
-func (b *bench) against(ours *server, connections int, next func([]byte) []byte) compared {
-	answer, bytes := ours.answerTo(next(nil))
-	c := compared{bytes: bytes, ours: b.newLoad(ours, connections, next), floor: b.newLoad(b.floor(answer), connections, next)}
-	rates := func(n int, each seconds) pairs {
-		return inTurn(n, func() float64 { return c.floor.run(each.duration()).perSecond() }, func() float64 { return c.ours.run(each.duration()).perSecond() })
-	}
-	rates(1, b.sizes.warm)
-	c.pairs = rates(b.sizes.pairs, b.sizes.slice)
-	return c
-}
-
-// bulk measures bodies of CSV from one client against the same bytes read, split into fields and thrown
-// away. Each run posts one body of new readings.
+// bulk measures bodies of CSV from one client against the same bytes split into fields and thrown away.
 func bulk(b *bench) []line {
 	ours, floor := b.api(), b.floor(noAnswer)
 	slots, runs := b.sizes.bulkSlots, b.sizes.bulkRuns
@@ -148,69 +120,57 @@ func bulk(b *bench) []line {
 	return []line{l, {What: "the same, rows/s", Ours: l.Ours, aim: atLeast(3e6, "rows/s")}}
 }
 
-// queryUnderBulk measures how long queries wait that come at a steady rate, alone and while one client
-// sends bulk bodies as fast as they are taken.
+// queryUnderBulk measures queries at a steady rate, alone and while a client sends bulk at full speed.
 func queryUnderBulk(b *bench) []line {
 	const days = 200 // more than is sent, however fast
 	ours, from := b.api(), b.past(days)
 	all := ours.traffic(b.sizes.bulkMeters, from, days*meter.SlotsPerDay)
 	ours.register(all)
-	const ahead = meter.SlotsPerDay + 1 // the day that is asked for
+	const ahead = 2 * meter.SlotsPerDay // there is something to ask for
 	ours.fill(all.Part(0, ahead))
 	queries := b.newLoad(ours, queryConnections, b.consumptions(all, from))
 	queries.rate = b.sizes.queryRate
-	beside := &background{server: ours, traffic: all.Part(ahead, all.Slots-ahead)}
-	slice := b.sizes.slice.duration()
-	queries.run(b.sizes.warm.duration())
-	var under latency.Summary
+	slice := b.sizes.slice
+	queries.run(b.sizes.warm)
+	rest := all.Part(ahead, all.Slots-ahead)
+	var sent int
+	var took time.Duration
+	var under throughput
 	p := inTurn(b.sizes.pairs,
-		func() float64 { return milliseconds(queries.run(slice).latency.P99) },
+		func() float64 { return milliseconds(queries.run(slice).P99) },
 		func() float64 {
-			stop := beside.start(b.ctx)
-			under = queries.run(slice).latency
-			try.E(stop())
+			slots := sent / rest.Meters.Len()
+			stop := ours.fillUntilStopped(rest.Part(slots, rest.Slots-slots))
+			started := time.Now()
+			under = queries.run(slice)
+			sent += stop()
+			took += time.Since(started)
 			return milliseconds(under.P99)
 		})
 	l := p.line("query p99 while bulk ingest runs", fmt.Sprintf("the p99 of the same %d queries/s alone", b.sizes.queryRate), "ms", ratioAtMost(3))
-	l.Note = fmt.Sprintf("bulk went on at %s rows/s; latency of the last run beside it: %s", number(float64(beside.sent)/beside.took.Seconds()), under)
+	l.Note = fmt.Sprintf("bulk went on at %s rows/s; latency of the last slice beside it: %s", number(float64(sent)/took.Seconds()), under)
 	return []line{l}
 }
 
-// background sends bulk bodies as fast as they are taken, with pauses.
-type background struct {
-	server  *server
-	traffic *households.Traffic
-	sent    int           // readings
-	took    time.Duration // the pauses not counted
-}
-
-// start begins to send where it stopped before. The function it returns stops it.
-func (g *background) start(ctx context.Context) (stop func() error) {
-	ctx, cancel := context.WithCancel(ctx)
-	rows := g.traffic.Meters.Len()
-	left := g.traffic.Part(g.sent/rows, g.traffic.Slots-g.sent/rows)
+// fillUntilStopped sends half hours in bulk until stop is called, which tells how many readings were sent.
+func (s *server) fillUntilStopped(t *households.Traffic) (stop func() int) {
+	ctx, cancel := context.WithCancel(s.b.ctx)
 	var sending sync.WaitGroup
 	var sent int
 	var err error
-	started := time.Now()
-	sending.Go(func() { sent, err = g.server.sendAll(ctx, left, rows) })
-	return func() error {
+	sending.Go(func() { sent, err = s.sendAll(ctx, t, t.Meters.Len()) })
+	return func() int {
 		cancel()
 		sending.Wait()
-		g.took += time.Since(started)
-		g.sent += sent
-		switch {
-		case err == nil && sent == 0:
-			err = errors.New("no bulk body was taken meanwhile")
-		case err == nil && sent == left.Len():
-			err = errors.New("the readings to send ran out")
+		if err == nil && (sent == 0 || sent == t.Len()) {
+			err = fmt.Errorf("%d of %d readings were sent in bulk meanwhile: there must be some, and some left", sent, t.Len())
 		}
-		return err
+		try.E(err)
+		return sent
 	}
 }
 
-// burst measures how long it takes until every meter's reading of one half hour is acknowledged, all of
-// them being due at once.
+// burst measures how long every meter's reading of one half hour takes, all of them due at once.
 func burst(b *bench) []line {
 	ours, slots, rows := b.api(), max(b.sizes.pairs, 2), b.sizes.burstRows
 	t := ours.traffic(b.sizes.burstMeters, b.past(1), slots)
@@ -220,11 +180,12 @@ func burst(b *bench) []line {
 	for slot := range slots {
 		now := t.Part(slot, 1)
 		started := time.Now()
-		ours.each((now.Len()+rows-1)/rows, func(ctx context.Context, number int, c *caller.Caller, i int) error {
+		count := (now.Len() + rows - 1) / rows
+		try.E(caller.Each(b.ctx, ours.callers(count), count, func(ctx context.Context, number int, c *caller.Caller, i int) error {
 			n, m := i*rows, min((i+1)*rows, now.Len())
 			bodies[number] = csvBody(bodies[number], now, n, m)
 			return postBody(ctx, c, bodies[number], m-n)
-		})
+		}))
 		runs = append(runs, time.Since(started).Seconds())
 	}
 	return []line{{

@@ -3,16 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"meterledger/internal/tools/suite/programs"
 )
 
 // settings are the tool's flags.
 type settings struct {
-	bin, tools, dir, root, json string
+	bin, tools, dir, root string
 
 	quick bool
 	rows  []row
@@ -24,21 +24,19 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binary of the api")
 	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binary of the floor")
 	flags.StringVar(&s.root, "root", ".", "the top folder of the module, for what is measured as a Go benchmark")
-	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured")
-	flags.StringVar(&s.json, "json", "", "file to write the table to as JSON; bench.json in -dir by default")
+	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured; bench.json there is the table")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
 	only := flags.String("only", "", "rows to measure, with commas between them; all by default")
-	flags.More = func(table io.Writer) {
-		fmt.Fprintln(table, "\n  ROW\t\tWHAT IS MEASURED")
+	usage := flags.Usage
+	flags.Usage = func() {
+		usage()
 		for _, r := range rows {
-			fmt.Fprintf(table, "  %s\t\t%s\n", r.name, r.about)
+			fmt.Fprintf(out, "\n  %-16s %s", r.name, r.about)
 		}
+		fmt.Fprintln(out)
 	}
-	if err := flags.Parse(args); err != nil {
+	if err := programs.Parse(flags, args); err != nil {
 		return s, err
-	}
-	if s.json == "" {
-		s.json = filepath.Join(s.dir, "bench.json")
 	}
 	if s.rows = rows; *only != "" {
 		s.rows = nil
@@ -62,27 +60,29 @@ type row struct {
 
 // rows are all of them, in the order of the table.
 var rows = []row{
-	{"single-256", "single posts over 256 connections", single(256, ratioAtLeast(0.9))},
-	{"single-2048", "single posts over 2,048 connections", single(2048, ratioAtLeast(0.85))},
+	{"single-256", "single posts over 256 connections", func(b *bench) []line { return b.single(256, ratioAtLeast(0.9)) }},
+	{"single-2048", "single posts over 2,048 connections", func(b *bench) []line { return b.single(2048, ratioAtLeast(0.85)) }},
 	{"consumption", "get_consumption over 64 connections", consumption},
 	{"series", "31 days of half hours of one meter over 64 connections", series},
 	{"bulk", "bulk CSV by one client", bulk},
 	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},
 	{"burst", "every meter once, on the half hour", burst},
-	{"memory", "memory a reading, and a cycle of the garbage collector", memory},
+	{"memory", "memory a reading, and a cycle of the garbage collector", goBenchmark("./internal/store", "BenchmarkMemory",
+		metric{"B/reading", "memory a reading", "B", atMost(3, "B")},
+		metric{"ms/collection", "CPU of a garbage collection of that store", "ms", atMost(20, "ms")})},
 	{"restart", "from the start of the api to its being ready", restart},
 	{"snapshots", "single posts while snapshots are taken", snapshots},
 	{"archive", "writing a month's archive", archiveSpeed},
 	{"archive-load", "single posts while a month is archived", archiveLoad},
-	{"archive-memory", "memory beyond the store while a month is archived", archiveMemory},
+	{"archive-memory", "memory beyond the store while a month is archived", goBenchmark("./internal/node", "BenchmarkArchivingMemory",
+		metric{"MiB-beyond", "memory beyond the store, archiving a month", "MiB", atMost(64, "MiB")})},
 	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
 }
 
-// sizes are how much is measured with: pairs of floor and ours in turn, each a slice of
-// load, after a warm-up that is not counted; meters and half hours of each row.
+// sizes are how much is measured: pairs of floor and ours, each a slice of load, and what each row sends.
 type sizes struct {
 	pairs       int
-	slice, warm seconds
+	slice, warm time.Duration
 
 	singleMeters, connectionsMax                 int
 	consumptionMeters, seriesMeters, seriesSlots int
@@ -96,7 +96,7 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
-	pairs: 7, slice: 1.5, warm: 1, singleMeters: 10_000, connectionsMax: 1 << 20,
+	pairs: 7, slice: 1500 * time.Millisecond, warm: time.Second, singleMeters: 10_000, connectionsMax: 1 << 20,
 	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
 	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
 	restartMeters: 20_000, restartSlots: 31 * 48, snapshotMeters: 10_000, snapshotSlots: 7 * 48,
@@ -105,7 +105,7 @@ var fullSizes = sizes{
 
 // quickSizes show that everything works, and are too small to mean anything.
 var quickSizes = sizes{
-	pairs: 1, slice: 0.05, warm: 0.01, singleMeters: 100, connectionsMax: 16,
+	pairs: 1, slice: 50 * time.Millisecond, warm: 10 * time.Millisecond, singleMeters: 100, connectionsMax: 16,
 	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
 	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
 	restartMeters: 100, restartSlots: 48, snapshotMeters: 100, snapshotSlots: 4,

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,34 +17,31 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
-	"meterledger/internal/tools/latency"
+	"meterledger/internal/tools/suite/programs"
 )
 
-// restart measures how fast an api that was stopped comes back from its snapshot, against reading the same
-// bytes from the same disk. Neither finds them in the machine's memory.
+// restart measures a start from a snapshot against reading its bytes from the same disk, both uncached.
 func restart(b *bench) []line {
 	ours := b.api()
 	t := ours.traffic(b.sizes.restartMeters, b.past(b.sizes.restartSlots/meter.SlotsPerDay+1), b.sizes.restartSlots)
-	// Two snapshots are taken on the way: only then is the journal cut, as it is
-	// wherever an api has run for long.
+	// Two snapshots are taken meanwhile: only then is the journal cut, as after a long time.
 	half := t.Slots / 2
 	ours.settle(t.Part(0, half))
-	try.E(ours.program.Restart(b.ctx))
+	ours.restart()
 	ours.fill(t.Part(half, t.Slots-half))
 	var bytes int64
 	p := inTurn(max(b.sizes.pairs/2, 1), func() float64 {
 		path := ours.forgotten()
 		started := time.Now()
-		bytes = readFile(path)
+		bytes = copyPlainly(io.Discard, path)
 		return float64(bytes) / time.Since(started).Seconds() / 1e6
 	}, func() float64 {
 		stat := try.E1(os.Stat(ours.forgotten()))
-		try.E(ours.program.Restart(b.ctx))
-		at := ours.settled.Load()
-		return float64(stat.Size()) / at.ready.Sub(at.listening).Seconds() / 1e6
+		return float64(stat.Size()) / ours.restart().Seconds() / 1e6
 	})
 	l := p.line(fmt.Sprintf("restart from a snapshot of %s readings", caller.Grouped(t.Len())), "reading the snapshot's bytes from the disk", "MB/s", ratioAtLeast(0.5))
 	took := float64(bytes) / 1e6 / median(p.ours)
@@ -54,11 +50,10 @@ func restart(b *bench) []line {
 	return []line{l}
 }
 
-// forgotten stops the api and makes the machine forget what it has in memory of its files. It returns
-// where the newest snapshot is.
+// forgotten stops the api, drops its files from the page cache, and returns the newest snapshot.
 func (s *server) forgotten() (snapshot string) {
 	try.E(s.program.Stop())
-	try.E(filepath.WalkDir(s.dataDir(), func(path string, entry fs.DirEntry, err error) error {
+	try.E(filepath.WalkDir(programs.DataDir(s.folder), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -72,99 +67,76 @@ func (s *server) forgotten() (snapshot string) {
 		return errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
 	}))
 	if snapshot == "" {
-		try.E(fmt.Errorf("there is no snapshot in %s", s.dataDir()))
+		try.E(fmt.Errorf("there is no snapshot in %s", programs.DataDir(s.folder)))
 	}
 	return snapshot
 }
 
-// readFile reads a file and returns how many bytes it has.
-func readFile(path string) (bytes int64) {
-	f := try.E1(os.Open(path))
-	defer f.Close()
-	return copyPlainly(io.Discard, f)
-}
-
-// copyPlainly copies through a buffer. Without the plain interfaces the kernel would copy, and might only
-// note that the blocks are shared.
-func copyPlainly(to io.Writer, from io.Reader) (bytes int64) {
+// copyPlainly hides the interfaces by which the kernel would copy, and might only share the blocks.
+func copyPlainly(to io.Writer, path string) (bytes int64) {
+	from := try.E1(os.Open(path))
+	defer from.Close()
 	return try.E1(io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, 1<<20)))
 }
 
 const snapshotConnections = 256
 
-// snapshots measures single posts to an api that takes snapshots all the time against one that takes them
-// as it does by default.
+// snapshots measures single posts while snapshots are taken all the time, against none meanwhile.
 func snapshots(b *bench) []line {
-	l := line{
-		What: fmt.Sprintf("single POST while snapshots are taken, %d connections", min(snapshotConnections, b.sizes.connectionsMax)),
-		aim:  ratioAtLeast(0.9), FloorIs: "the same posts to an api that takes no snapshot meanwhile",
-	}
-	help := try.E1(exec.CommandContext(b.ctx, filepath.Join(b.bin, "api"), "-h").Output())
-	if !strings.Contains(string(help), "  -snapshot-interval ") {
-		l.Note = "not measured: this api has no -snapshot-interval"
-		return []line{l}
-	}
 	p := inTurn(b.sizes.pairs, b.posting("SNAPSHOT_INTERVAL=24h"), b.posting("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s"))
-	return []line{p.line(l.What, l.FloorIs, "/s", l.aim)}
+	return []line{p.line(fmt.Sprintf("single POST while snapshots are taken, %d connections", b.connections(snapshotConnections)),
+		"the same posts to an api that takes no snapshot meanwhile", "/s", ratioAtLeast(0.9))}
 }
 
-// posting starts an api with some settings and readings, and returns what measures single posts a second
-// to it.
+// posting starts an api with settings and readings, and returns what measures single posts a second.
 func (b *bench) posting(env ...string) func() float64 {
 	const slots = 30 * meter.SlotsPerDay
 	server, there := b.api(env...), b.sizes.snapshotSlots
 	t := server.traffic(b.sizes.snapshotMeters, b.past(30), slots)
 	server.settle(t.Part(0, there))
 	l := b.newLoad(server, snapshotConnections, posts(t.Part(there, slots-there)))
-	return func() float64 { return l.run(b.sizes.slice.duration()).perSecond() }
+	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 
-// archivingAPI is an api that holds some whole months of some meters, to be archived one after another,
-// and takes live readings beside.
+// archivingAPI holds whole months, to be archived one after another, and takes live readings meanwhile.
 type archivingAPI struct {
-	server *server
-	months []meter.Month       // to be archived, in order of time
+	*server
+	months []month
 	live   *households.Traffic // readings that were not sent yet: from last month on
+}
+
+// month is one that an api holds, with the rows that its archive must have.
+type month struct {
+	meter.Month
+	rows int
 }
 
 // newArchiving starts an api and fills it with the months before last month.
 func newArchiving(b *bench) *archivingAPI {
 	a := &archivingAPI{server: b.api()}
-	live := b.zone.Today(b.now).CalendarMonth().Add(-1)
+	last := b.zone.Today(b.now).CalendarMonth().Add(-1)
 	for n := b.sizes.archiveMonths; n > 0; n-- {
-		a.months = append(a.months, live.Add(-n))
+		window := b.zone.MonthWindow(last.Add(-n))
+		a.months = append(a.months, month{last.Add(-n), int(window.To-window.From) * b.sizes.archiveMeters})
 	}
-	first, begin := b.zone.MonthWindow(a.months[0]).From, b.zone.MonthWindow(live).From
-	t := a.server.traffic(b.sizes.archiveMeters, first, int(b.zone.Floor(b.now)-first))
-	whole := int(begin - first)
+	first := b.zone.MonthWindow(a.months[0].Month).From
+	t := a.traffic(b.sizes.archiveMeters, first, int(b.zone.Floor(b.now)-first))
+	whole := int(b.zone.MonthWindow(last).From - first)
 	a.live = t.Part(whole, t.Slots-whole)
-	a.server.settle(t.Part(0, whole))
+	a.settle(t.Part(0, whole))
 	return a
 }
 
 // archive has a month closed. An archive that has not as many rows as it must is an error.
-func (s *server) archive(ctx context.Context, month meter.Month, rows int) (file string, err error) {
-	c := &caller.Caller{Host: s.host, Impatient: true}
-	defer c.Close()
-	answer, err := c.Post(ctx, "/maintenance/start", url.Values{"maintenance_type": {"monthly"}, "month": {month.String()}})
+func (s *server) archive(m month) (file string, err error) {
+	done, err := s.program.Client().StartMaintenance(s.b.ctx, client.MaintenanceRequest{Type: api.Monthly, Month: m.String()})
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("archiving %s: %w", m, err)
 	}
-	var done api.MaintenanceResult
-	if err := answer.Into("archiving "+month.String(), &done); err != nil {
-		return "", err
+	if len(done.Archives) != 1 || int(done.Archives[0].Rows) != m.rows {
+		return "", fmt.Errorf("archiving %s made %+v, not %d rows", m, done.Archives, m.rows)
 	}
-	if len(done.Archives) != 1 || int(done.Archives[0].Rows) != rows {
-		return "", fmt.Errorf("archiving %s made %+v, not %d rows", month, done.Archives, rows)
-	}
-	return filepath.Join(s.archiveDir(), filepath.Base(done.Archives[0].File)), nil
-}
-
-// next returns the next month to archive, and how many rows it has.
-func (a *archivingAPI) next() (month meter.Month, rows int) {
-	month, a.months = a.months[0], a.months[1:]
-	window := a.server.b.zone.MonthWindow(month)
-	return month, int(window.To-window.From) * a.live.Meters.Len()
+	return filepath.Join(programs.ArchiveDir(s.folder), filepath.Base(done.Archives[0].File)), nil
 }
 
 // archiveSpeed measures closing a month against copying its file on the same disk.
@@ -172,15 +144,14 @@ func archiveSpeed(b *bench) []line {
 	a := newArchiving(b)
 	var p pairs
 	var rowRates []float64
-	for len(a.months) > 0 {
-		month, rows := a.next()
+	for _, m := range a.months {
 		started := time.Now()
-		file := try.E1(a.server.archive(b.ctx, month, rows))
+		file := try.E1(a.archive(m))
 		took := time.Since(started)
 		copied, bytes := copyTime(file)
 		p.ours = append(p.ours, float64(bytes)/took.Seconds()/1e6)
 		p.floor = append(p.floor, float64(bytes)/copied.Seconds()/1e6)
-		rowRates = append(rowRates, float64(rows)/took.Seconds())
+		rowRates = append(rowRates, float64(m.rows)/took.Seconds())
 	}
 	rate := median(rowRates)
 	l := p.line(fmt.Sprintf("a month of %s meters archived", caller.Grouped(b.sizes.archiveMeters)),
@@ -192,11 +163,9 @@ func archiveSpeed(b *bench) []line {
 
 // copyTime copies a file beside itself and fsyncs the copy, which is then removed.
 func copyTime(path string) (took time.Duration, bytes int64) {
-	from := try.E1(os.Open(path))
-	defer from.Close()
 	started := time.Now()
 	to := try.E1(os.Create(path + ".copy"))
-	bytes = copyPlainly(to, from)
+	bytes = copyPlainly(to, path)
 	try.E(to.Sync())
 	try.E(to.Close())
 	took = time.Since(started)
@@ -209,26 +178,25 @@ func archiveLoad(b *bench) []line {
 	a := newArchiving(b)
 	posting := b.newLoad(a.server, snapshotConnections, posts(a.live))
 	var rates, p99s pairs
-	var beside latency.Summary
-	for len(a.months) > 0 {
-		without := posting.run(b.sizes.slice.duration())
-		month, rows := a.next()
+	var beside throughput
+	for _, m := range a.months {
+		without := posting.run(b.sizes.slice)
 		ended := make(chan error, 1)
 		go func() {
-			_, err := a.server.archive(b.ctx, month, rows)
+			_, err := a.archive(m)
 			ended <- err
 			posting.stop()
 		}()
 		with := posting.run(time.Hour)
 		try.E(<-ended)
-		beside = with.latency
+		beside = with
 		rates.floor, rates.ours = append(rates.floor, without.perSecond()), append(rates.ours, with.perSecond())
-		p99s.floor, p99s.ours = append(p99s.floor, milliseconds(without.latency.P99)), append(p99s.ours, milliseconds(with.latency.P99))
+		p99s.floor, p99s.ours = append(p99s.floor, milliseconds(without.P99)), append(p99s.ours, milliseconds(with.P99))
 	}
-	what := fmt.Sprintf("single POST while a month is archived, %d connections", min(snapshotConnections, b.sizes.connectionsMax))
+	what := fmt.Sprintf("single POST while a month is archived, %d connections", b.connections(snapshotConnections))
 	first := rates.line(what, "the same without", "/s", ratioAtLeast(0.8))
 	second := p99s.line(what+", p99", "the same without", "ms", ratioAtMost(2))
-	second.Note = "latency of the last run: " + beside.String()
+	second.Note = "latency of the last slice: " + beside.String()
 	return []line{first, second}
 }
 
@@ -246,75 +214,52 @@ func archivedQueries(b *bench) (lines []line) {
 	return lines
 }
 
-// archivedMonth starts an api and has it archive last month, of which each meter has the first half hours.
-// It returns what measures the median time of a question about it, over one connection.
+// archivedMonth archives last month in a new api, and returns what measures the median of a question about it.
 func (b *bench) archivedMonth(meters int) func(path, more string) func() float64 {
 	server := b.api()
-	month := b.zone.Today(b.now).CalendarMonth().Add(-1)
-	t := server.traffic(meters, b.zone.MonthWindow(month).From, b.sizes.archivedSlots)
+	last := b.zone.Today(b.now).CalendarMonth().Add(-1)
+	t := server.traffic(meters, b.zone.MonthWindow(last).From, b.sizes.archivedSlots)
 	server.settle(t)
-	try.E1(server.archive(b.ctx, month, t.Len()))
+	try.E1(server.archive(month{last, t.Len()}))
 	return func(path, more string) func() float64 {
 		l := b.newLoad(server, 1, questions(t, path, more))
-		return func() float64 { return milliseconds(l.run(b.sizes.slice.duration() / 2).latency.P50) }
+		return func() float64 { return milliseconds(l.run(b.sizes.slice / 2).P50) }
 	}
 }
 
-// goBenchmark runs a benchmark that stands beside the package that it measures, once, in a process that
-// does nothing else, and returns its metrics by their units.
-func (b *bench) goBenchmark(folder, name string) map[string]float64 {
-	args := []string{"test", "-vet=off", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
-	if b.quick {
-		args = append(args, "-short")
-	}
-	command := exec.CommandContext(b.ctx, "go", append(args, folder)...)
-	command.Dir, command.Stderr = b.root, b.log
-	out, err := command.Output()
-	metrics := make(map[string]float64)
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		if err != nil || len(fields) == 0 || !strings.HasPrefix(fields[0], name) {
-			continue
+// metric is one of those that a Go benchmark reports, and what it is called in the table.
+type metric struct {
+	name, what, unit string
+
+	aim aim
+}
+
+// goBenchmark returns what runs a benchmark that stands beside the package that it measures, once, in a
+// process that does nothing else. Its other metrics are the note.
+func goBenchmark(folder, name string, metrics ...metric) func(*bench) []line {
+	return func(b *bench) (lines []line) {
+		args := []string{"test", "-vet=off", "-ldflags=-s -w", "-run", "-", "-bench", "^" + name + "$", "-benchtime", "1x", "-count", "1"}
+		if b.quick {
+			args = append(args, "-short")
 		}
-		for i := 2; i+1 < len(fields); i += 2 {
-			metrics[fields[i+1]] = try.E1(strconv.ParseFloat(fields[i], 64))
+		command := exec.CommandContext(b.ctx, "go", append(args, folder)...)
+		command.Dir, command.Stderr = b.root, b.log
+		out, err := command.Output()
+		_, result, found := strings.Cut(string(out), "\n"+name)
+		if err != nil || !found {
+			try.E(fmt.Errorf("running %s of %s: %w\n%s", name, folder, err, out))
 		}
+		result, _, _ = strings.Cut(result, "\n")
+		fields := strings.Fields(result) // values and their units in turn, after the number of times
+		fields = fields[max(slices.Index(fields, "ns/op")-1, 0):]
+		for _, m := range metrics {
+			at := slices.Index(fields, m.name)
+			if at < 1 {
+				try.E(fmt.Errorf("%s reports no %s: %s", name, m.name, result))
+			}
+			value := try.E1(strconv.ParseFloat(fields[at-1], 64))
+			lines = append(lines, line{What: m.what, Ours: &figure{Value: value, Unit: m.unit}, Note: strings.Join(fields, " "), aim: m.aim})
+		}
+		return lines
 	}
-	if len(metrics) == 0 {
-		try.E(fmt.Errorf("running %s of %s: %w\n%s", name, folder, err, out))
-	}
-	return metrics
-}
-
-const (
-	bareBlock        = 112.0 / meter.SlotsPerDay // bytes of a block of the grid, by the readings in it
-	gcCPUMax         = 20                        // how much CPU one cycle of the garbage collector may take, in ms
-	archiveMemoryMax = 64                        // how much memory archiving may take beyond the store, in MiB
-)
-
-// memory measures a store of many meters: bytes a reading, and what the garbage collector has to do for
-// it.
-func memory(b *bench) []line {
-	got := b.goBenchmark("./internal/store", "BenchmarkMemory")
-	what := fmt.Sprintf("%s meters x %.0f days", caller.Grouped(int(got["meters"])), got["days"])
-	return []line{
-		{
-			What: "memory a reading, " + what, FloorIs: "the bare block",
-			Floor: of(bareBlock, "B"), Ours: of(got["B/reading"], "B"), Ratio: new(got["B/reading"] / bareBlock), aim: atMost(3, "B"),
-			Note: fmt.Sprintf("the whole heap after a collection, %s bytes, accounts included; store.Apply took %s ns a reading",
-				caller.Grouped(int(got["heap-B"])), number(got["ns/reading"])),
-		},
-		{What: "CPU of a garbage collection, " + what, Ours: of(got["ms/collection"], "ms"), aim: atMost(gcCPUMax, "ms")},
-	}
-}
-
-// archiveMemory measures the most memory that archiving a month takes beyond what the store takes anyway.
-func archiveMemory(b *bench) []line {
-	got := b.goBenchmark("./internal/node", "BenchmarkArchivingMemory")
-	return []line{{
-		What: fmt.Sprintf("memory beyond the store, archiving %s meters x %.0f half hours", caller.Grouped(int(got["meters"])), got["slots"]),
-		Ours: of(got["MiB-beyond"], "MiB"), aim: atMost(archiveMemoryMax, "MiB"),
-		Note: fmt.Sprintf("the heap's highest point, garbage included, less the heap after a collection before: %s MiB and %s MiB; %s rows",
-			number(got["MiB-peak"]), number(got["MiB-store"]), caller.Grouped(int(got["rows"]))),
-	}}
 }

@@ -1,13 +1,11 @@
 package caller
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/witness"
 )
 
@@ -30,8 +29,7 @@ const Patience = 2 * time.Minute
 // ErrPatience says that a request got no final answer in time.
 var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
 
-// Caller sends requests over one connection, which it makes anew when it breaks. It is used by one
-// goroutine.
+// Caller sends requests over one connection, which it renews when it breaks. One goroutine uses it.
 type Caller struct {
 	Host      string                               // host:port
 	Dial      func(context.Context) (*Conn, error) // nil dials Host
@@ -43,8 +41,7 @@ type Caller struct {
 	request []byte
 }
 
-// Do sends a request, and again while the answer is "not now" or none. It comes back with a final answer,
-// or with an error: then nobody knows whether it was done.
+// Do repeats a request until its answer is final. After an error nobody knows whether it was done.
 func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 	pauses := backoff.NewExponentialBackOff() // with jitter: each is up to half longer or shorter
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = pauseFirst, pauseMax, 2
@@ -61,7 +58,7 @@ func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 		case time.Since(begun) > Patience:
 			return a, errors.Join(ErrPatience, err)
 		}
-		// Whoever was told when to come back does so then or a little later, not all at once.
+		// Jitter spreads the callers that were told the same time to come back.
 		if err := Pause(ctx, a.RetryAfter+pauses.NextBackOff()); err != nil {
 			return a, err
 		}
@@ -77,11 +74,10 @@ func (c *Caller) again() {
 
 func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err error) {
 	if c.conn == nil {
-		dial := c.Dial
-		if dial == nil {
-			dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
+		if c.Dial == nil {
+			c.Dial = func(ctx context.Context) (*Conn, error) { return Dial(ctx, c.Host) }
 		}
-		if c.conn, err = dial(ctx); err != nil {
+		if c.conn, err = c.Dial(ctx); err != nil {
 			return a, err
 		}
 		conn := c.conn
@@ -117,8 +113,7 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Each does count things, any of them at any time, by as many callers as there are, and returns the first
-// error. The number is the caller's.
+// Each does count things with all callers at once, and returns the first error. The number is the caller's.
 func Each(ctx context.Context, callers []*Caller, count int, do func(ctx context.Context, number int, c *Caller, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -150,32 +145,22 @@ func Several(n int, like Caller) []*Caller {
 
 // Get asks path with some parameters.
 func (c *Caller) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
-	c.begin(http.MethodGet, path, query)
-	c.request = append(c.request, "\r\n"...)
-	return c.Do(ctx, c.request, nil)
+	return c.send(ctx, http.MethodGet, path+"?"+query.Encode(), "", nil)
 }
 
 // Post sends its parameters in the query string, as the original clients do.
 func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answer, error) {
-	c.begin(http.MethodPost, path, query)
-	c.request = append(c.request, "Content-Length: 0\r\n\r\n"...)
-	return c.Do(ctx, c.request, nil)
+	return c.send(ctx, http.MethodPost, path+"?"+query.Encode(), "", nil)
 }
 
 // PostBody sends a body.
 func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []byte) (Answer, error) {
-	c.begin(http.MethodPost, path, nil)
-	c.request = append(append(append(c.request, "Content-Type: "...), contentType...), "\r\nContent-Length: "...)
-	c.request = append(strconv.AppendInt(c.request, int64(len(body)), 10), "\r\n\r\n"...)
-	return c.Do(ctx, c.request, body)
+	return c.send(ctx, http.MethodPost, path, "Content-Type: "+contentType+"\r\n", body)
 }
 
-func (c *Caller) begin(method, path string, query url.Values) {
-	c.request = append(append(append(c.request[:0], method...), ' '), path...)
-	if len(query) > 0 {
-		c.request = append(append(c.request, '?'), query.Encode()...)
-	}
-	c.request = append(append(append(c.request, " HTTP/1.1\r\nHost: "...), c.Host...), "\r\n"...)
+func (c *Caller) send(ctx context.Context, method, target, header string, body []byte) (Answer, error) {
+	c.request = fmt.Appendf(c.request[:0], "%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n", method, target, c.Host, header, len(body))
+	return c.Do(ctx, c.request, body)
 }
 
 // Register registers a meter.
@@ -183,13 +168,26 @@ func (c *Caller) Register(ctx context.Context, id meter.ID, owner, address strin
 	return c.Post(ctx, "/register_account", url.Values{"meter_id": {string(id)}, "owner_name": {owner}, "address": {address}})
 }
 
+// RegisterAll registers all meters of a traffic; those that are registered already stay so.
+func RegisterAll(ctx context.Context, callers []*Caller, t *households.Traffic) error {
+	return Each(ctx, callers, t.Meters.Len(), func(ctx context.Context, _ int, c *Caller, i int) error {
+		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
+		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
+			err = errors.New(answer.String())
+		}
+		if err != nil {
+			err = fmt.Errorf("registering %s: %w", t.Meters.ID(i), err)
+		}
+		return err
+	})
+}
+
 // Record posts one reading by itself.
 func (c *Caller) Record(ctx context.Context, r witness.Reading) (Answer, error) {
 	return c.Post(ctx, "/receive_meter_reading", url.Values{"meter_id": {string(r.Meter)}, "timestamp": {r.Stamp}, "reading": {r.Register}})
 }
 
-// Readings asks for all that the api has of a meter in a span. A meter that is not registered has nothing,
-// and known is false.
+// Readings returns what the api has of a meter in a span; known is false for an unregistered meter.
 func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (found []witness.Reading, known bool, err error) {
 	a, err := c.Get(ctx, "/get_readings", url.Values{"meter_id": {string(id)}, "start": {span.From}, "end": {span.To}, "format": {"csv"}})
 	switch {
@@ -200,9 +198,6 @@ func (c *Caller) Readings(ctx context.Context, id meter.ID, span witness.Span) (
 	case !a.OK():
 		return nil, false, fmt.Errorf("asking for the readings of %s: %s", id, a)
 	}
-	err = witness.ReadCSV(bytes.NewReader(a.Body), func(_ int, r witness.Reading) error {
-		found = append(found, r)
-		return nil
-	})
+	found, err = witness.ReadCSV(a.Body)
 	return found, true, err
 }

@@ -1,9 +1,8 @@
-// Package caller is how the tools call the api: as meters and apps do, knowing nothing of it but its
-// address, over connections that are kept. A caller does not give up: an answer of "not now", or none, is
-// followed by the same request again, later and later.
+// Package caller calls the api as meters and apps do: over connections that are kept, with no knowledge but
+// its address. A caller repeats a request, later and later, while the answer is "not now" or none.
 //
-// On a machine that the api shares a caller must be cheap, so a connection sends whole requests that were
-// written beforehand and allocates nothing for them.
+// A connection sends requests that were written beforehand and allocates nothing for them, so that load
+// costs little on a machine that the api shares.
 package caller
 
 import (
@@ -24,6 +23,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -33,16 +33,9 @@ const (
 	bodyBytesMax   = 64 << 20
 )
 
-// What fasthttp has for a length that an answer does not say.
-const (
-	lengthChunked = -1
-	lengthUnsaid  = -2
-)
-
 var errNoLength = errors.New("the answer does not say where it ends")
 
-// Conn is one connection to a server. It is used by one goroutine at a time, and is of no use after an
-// error.
+// Conn is one connection to a server, for one goroutine at a time. An error ends its use.
 type Conn struct {
 	net.Conn
 
@@ -63,8 +56,7 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 // NewConn speaks over a connection that is there, and closes it in the end.
 func NewConn(c net.Conn) *Conn { return &Conn{Conn: c, in: bufio.NewReaderSize(c, headerBytesMax)} }
 
-// Do sends one request, and reads its answer. The body may be nil: what there is of one then stands in the
-// request.
+// Do sends one request and reads its answer. A nil body is one that stands in the request, if any.
 func (c *Conn) Do(request, body []byte) (Answer, error) {
 	if err := c.write(request, body); err != nil {
 		return Answer{}, fmt.Errorf("sending a request: %w", err)
@@ -91,14 +83,14 @@ func (c *Conn) read() (Answer, error) {
 	if err := header.Read(c.in); err != nil {
 		return Answer{}, err
 	}
-	length := header.ContentLength()
-	if length == lengthUnsaid {
+	length := header.ContentLength() // -1 if the body is chunked, -2 if the answer does not say
+	if length == -2 {
 		return Answer{}, errNoLength
 	}
 	if err := c.answer.ReadBody(c.in, bodyBytesMax); err != nil {
 		return Answer{}, err
 	}
-	if length == lengthChunked {
+	if length == -1 {
 		if err := header.ReadTrailer(c.in); err != nil {
 			return Answer{}, err
 		}
@@ -121,20 +113,13 @@ type Answer struct {
 	Body       []byte        // valid until the connection's next request
 }
 
-// Problem is the part of an error's answer that people and programs look at.
-type Problem struct {
-	Code   meter.Code `json:"code"`
-	Detail string     `json:"detail"`
-}
-
 // detailMax is how much is told of an answer that is not the api's own.
 const detailMax = 200
 
 // Problem reads an error's answer. One that is not the api's own has its status for a code.
-func (a Answer) Problem() Problem {
-	var p Problem
+func (a Answer) Problem() (p api.Problem) {
 	if err := json.Unmarshal(a.Body, &p); err != nil || p.Code == "" {
-		return Problem{meter.Code(fmt.Sprintf("status %d", a.Status)), string(a.Body[:min(detailMax, len(a.Body))])}
+		return api.Problem{Code: meter.Code(fmt.Sprintf("status %d", a.Status)), Detail: string(a.Body[:min(detailMax, len(a.Body))])}
 	}
 	return p
 }
@@ -186,7 +171,7 @@ type refusals struct {
 }
 
 // Add counts one refusal.
-func (r *Refusals) Add(p Problem) {
+func (r *Refusals) Add(p api.Problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byCode == nil {

@@ -22,21 +22,17 @@ const (
 
 // Delivery is how readings, which have numbers, are sent in one body of CSV.
 type Delivery struct {
-	Row   func(b []byte, n int) []byte        // writes a reading as a line of CSV
-	Fate  func(n int, fate Fate, why Problem) // is told what became of a reading, once each
-	Pause time.Duration                       // before rows are sent again
-	Tries int                                 // how often a row is sent that is answered "not now"
+	Row   func(b []byte, n int) []byte            // writes a reading as a line of CSV
+	Fate  func(n int, fate Fate, why api.Problem) // is told what became of a reading, once each
+	Pause time.Duration                           // before rows are sent again
+	Tries int                                     // how often a row is sent that is answered "not now"
 
 	body []byte
 }
 
-// Counts is what the api said of the readings of a delivery in sum.
-type Counts struct{ Accepted, Duplicates int }
-
-func (c *Counts) add(o Counts) { *c = Counts{c.Accepted + o.Accepted, c.Duplicates + o.Duplicates} }
-
-// Deliver sends readings until each has its fate. An error says that those without one are uncertain.
-func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum Counts, err error) {
+// Deliver sends readings until each has its fate, and adds up how many were accepted and duplicates. After an
+// error those without a fate are uncertain.
+func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum api.BatchResult, err error) {
 	for try := 1; len(numbers) > 0; try++ {
 		a, err := d.post(ctx, c, numbers)
 		if err != nil {
@@ -58,11 +54,13 @@ func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum C
 			if err != nil {
 				return sum, err
 			}
-			sum.add(first)
+			sum.Accepted += first.Accepted
+			sum.Duplicates += first.Duplicates
 			numbers = numbers[half:]
 			continue
 		}
-		sum.add(Counts{batch.Accepted, batch.Duplicates})
+		sum.Accepted += batch.Accepted
+		sum.Duplicates += batch.Duplicates
 		if numbers = d.sort(numbers, batch, try >= d.Tries); len(numbers) == 0 {
 			break
 		}
@@ -82,12 +80,11 @@ func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, 
 	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
 }
 
-// sort tells the fates of the readings of a body, and returns those to be sent again: none at the last
-// try. A verdict on a row that was not sent is left to whoever adds up.
+// sort tells the fates of the readings of a body, and returns those to send again: none at the last try.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
-	refused := make(map[int]Problem, len(batch.Errors))
+	refused := make(map[int]api.Problem, len(batch.Errors))
 	for _, e := range batch.Errors {
-		refused[e.Row] = Problem{e.Code, e.Detail}
+		refused[e.Row] = api.Problem{Code: e.Code, Detail: e.Detail}
 	}
 	for i, n := range numbers {
 		switch why, isRefused := refused[i+1]; {

@@ -1,9 +1,5 @@
-// Drill does to the api what meters, households, operators and power cuts do, remembers what it was told,
-// and compares.
-//
-//	go run ./internal/tools/drill -h
-//
-// The exit status is 1 if anything was wrong.
+// Drill loads the api as meters, households, operators and power cuts do, and compares what the api keeps
+// with what it has told its callers. The exit status is 1 if anything was wrong.
 package main
 
 import (

@@ -1,9 +1,6 @@
-// Package households holds the real half-hourly energy of twelve London homes over three months of 2013,
-// and turns it into what their meters would have reported: registers on the half-hour grid of any other
-// time.
-//
-// It is for tools and tests. Every value is taken exactly as the source wrote it, oddities included;
-// data/README.md says where it is from, under which licence, and what is odd in it.
+// Package households holds the real half-hourly energy of twelve London homes over three months of 2013, and
+// turns it into the registers of their meters on the half-hour grid of any other time. Every value is taken
+// exactly as the source wrote it; data/README.md names the source, its licence, and what is odd in it.
 package households
 
 import (
@@ -30,8 +27,7 @@ type Register struct {
 	Value    decimal.Decimal // kWh
 }
 
-// Registers returns what the meter showed after each interval, had it shown opening kWh before the first.
-// A missing half hour gives no register.
+// Registers returns what the meter showed after each interval if it began at opening kWh.
 func (h Household) Registers(opening decimal.Decimal) []Register {
 	registers := make([]Register, len(h.Intervals))
 	sum := opening
@@ -60,8 +56,7 @@ func (h Household) Gaps() []Gap {
 	return gaps
 }
 
-// Shifted is a meter's series after Shift. Every register that went in is accounted for: it is a reading,
-// refused, or later.
+// Shifted is a series after Shift: each register is a reading, refused, or later.
 type Shifted struct {
 	Readings []meter.Reading // in order of time
 	Refused  []Refused
@@ -75,8 +70,7 @@ type Refused struct {
 	Reason   error
 }
 
-// Shift places a meter's registers in time: half hour 0 of the source falls on the slot first, and what
-// lies after the slot last is left out and counted.
+// Shift puts half hour 0 of the source on the slot first, and counts what lies after the slot last.
 func Shift(id meter.ID, registers []Register, first, last meter.Slot) Shifted {
 	var s Shifted
 	for _, r := range registers {

@@ -3,7 +3,6 @@ package households
 import (
 	_ "embed" // the sample is part of the program
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -29,30 +28,21 @@ var origin = time.Date(2013, time.March, 1, 0, 0, 0, 0, time.UTC)
 // Load returns the households of the sample in the order of their ids.
 func Load() ([]Household, error) { return read(strings.NewReader(sample)) }
 
-// read takes rows sorted by household and time. A row that breaks that order,
-// or the format, is an error that names its line.
-func read(r io.Reader) (homes []Household, err error) {
-	rows := csv.NewReader(r)
-	header, err := rows.Read()
+// read takes rows in order of household and time; an error names the line of the fault.
+func read(in io.Reader) (homes []Household, err error) {
+	rows, err := csv.NewReader(in).ReadAll()
 	if err != nil {
-		return nil, fmt.Errorf("reading the sample's header: %w", err)
+		return nil, fmt.Errorf("reading the sample: %w", err) // a csv.ParseError names its line
 	}
-	if got := strings.Join(header, ","); got != sampleHeader {
-		return nil, fmt.Errorf("line 1: the header is %q, not %q", got, sampleHeader)
+	if len(rows) == 0 || strings.Join(rows[0], ",") != sampleHeader {
+		return nil, fmt.Errorf("line 1: the header is not %q", sampleHeader)
 	}
-	for {
-		switch row, err := rows.Read(); {
-		case errors.Is(err, io.EOF):
-			return homes, nil
-		case err != nil:
-			return nil, fmt.Errorf("reading the sample: %w", err) // a csv.ParseError names its line
-		default:
-			if homes, err = appendRow(homes, row); err != nil {
-				line, _ := rows.FieldPos(0)
-				return nil, fmt.Errorf("line %d: %w", line, err)
-			}
+	for i, row := range rows[1:] {
+		if homes, err = appendRow(homes, row); err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+2, err)
 		}
 	}
+	return homes, nil
 }
 
 func appendRow(homes []Household, row []string) ([]Household, error) {

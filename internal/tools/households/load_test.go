@@ -113,7 +113,7 @@ func TestBadRowIsAnErrorThatNamesItsLine(t *testing.T) {
 	const good = sampleHeader + "\nMAC000003,2013-03-01 00:30:00, 3.085 \n"
 	cases := map[string]struct{ text, want string }{
 		"no header":           {"MAC000003,2013-03-01 00:30:00, 3.085 \n", "line 1: the header"},
-		"nothing at all":      {"", "header: EOF"},
+		"nothing at all":      {"", "line 1: the header"},
 		"a field too few":     {good + "MAC000003,2013-03-01 01:00:00\n", "line 3: wrong number of fields"},
 		"text for energy":     {good + "MAC000003,2013-03-01 01:00:00,Null\n", `line 3: reading the energy "Null"`},
 		"negative energy":     {good + "MAC000003,2013-03-01 01:00:00,-1\n", "line 3: the energy -1 is negative"},

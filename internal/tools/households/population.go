@@ -11,14 +11,12 @@ import (
 	"meterledger/internal/meter"
 )
 
-// whDecimals is the resolution of a home's meter: 1 Wh. The float artefacts of the source (3.1559999 for
-// 3.156) lie below it and are rounded away.
+// whDecimals rounds to 1 Wh. The float artefacts of the source (3.1559999 for 3.156) lie below it.
 const whDecimals = 3
 
-// Population is any number of meters that behave as the households of the sample do: meter i follows
-// household i mod 12, each its own number of half hours behind the others, over and over. What a meter
-// shows depends on nothing but its number and the half hour, so whoever knows what was sent knows what it
-// was.
+// Population is any number of meters that repeat the households of the sample: meter i follows household
+// i mod 12, each its own number of half hours later. What a meter shows depends only on its number and the
+// half hour.
 type Population struct {
 	prefix    string
 	count     int
@@ -26,15 +24,13 @@ type Population struct {
 	homes     []course
 }
 
-// course is a household's energy as a register that begins at 0, in Wh: after n half hours it shows wh[n].
-// Its last value is the whole sample's energy.
-type course struct{ wh []int64 }
+// course is a register in Wh by half hours since it showed 0; the last value is the whole sample's energy.
+type course []int64
 
 // installedYear is when the meters of a population showed 0.
 const installedYear = 2020
 
-// phase is how many half hours later each further meter of a household lives. It has no divisor in common
-// with a day, so that the meters' evenings are spread.
+// phase shifts the meters of a household, in half hours. It shares no divisor with a day: evenings spread.
 const phase = 37
 
 // NewPopulation returns count meters whose ids begin with prefix.
@@ -53,19 +49,17 @@ func NewPopulation(prefix string, count int, zone *meter.Zone, homes []Household
 }
 
 func newCourse(h Household) course {
-	wh := make([]int64, 1, len(h.Intervals)+1)
-	sum := decimal.Zero
-	for _, interval := range h.Intervals {
-		sum = sum.Add(interval.Energy)
-		wh = append(wh, sum.Shift(whDecimals).Round(0).IntPart())
+	c := make(course, 1, len(h.Intervals)+1)
+	for _, register := range h.Registers(decimal.Zero) {
+		c = append(c, register.Value.Shift(whDecimals).Round(0).IntPart())
 	}
-	return course{wh}
+	return c
 }
 
 // after returns the register n half hours after it showed 0.
 func (c course) after(n int) int64 {
-	length := len(c.wh) - 1
-	return int64(n/length)*c.wh[length] + c.wh[n%length]
+	length := len(c) - 1
+	return int64(n/length)*c[length] + c[n%length]
 }
 
 // Len returns how many meters there are.
@@ -77,8 +71,7 @@ func (p *Population) Since() meter.Slot { return p.installed }
 // ID returns the id of meter i, from 0.
 func (p *Population) ID(i int) meter.ID { return meter.ID(p.AppendID(nil, i)) }
 
-// AppendID writes the id of meter i: the prefix and at least seven digits, so that the ids of ten million
-// meters sort in the order of their numbers.
+// AppendID writes the id of meter i, in at least seven digits: the ids of ten million meters sort by number.
 func (p *Population) AppendID(b []byte, i int) []byte {
 	b = append(b, p.prefix...)
 	for least := 1_000_000; least > i && least > 1; least /= 10 {
@@ -99,10 +92,9 @@ func (p *Population) Register(i int, at meter.Slot) meter.KWh {
 	return register
 }
 
-// Traffic is the readings of a population over some half hours, and writes them as requests to an api: one
-// by one, and as rows of CSV. They are numbered half hour by half hour, and within one meter by meter, as
-// they come in when everybody reports on the half hour. Writing one allocates nothing, and any number of
-// goroutines may.
+// Traffic is the readings of a population over some half hours, written as requests to an api or as rows of
+// CSV. They are numbered half hour by half hour, and within one meter by meter. It is safe for concurrent
+// use, and writing a reading allocates nothing.
 type Traffic struct {
 	Meters *Population
 	First  meter.Slot // of the half hours
@@ -154,8 +146,7 @@ func (t *Traffic) AppendRow(b []byte, n int) []byte {
 	return append(t.Register(n).Append(b), '\n')
 }
 
-// AppendPost writes the request that posts reading n by itself, in the query string as the original
-// clients do.
+// AppendPost writes the request that posts reading n by itself, in the query string.
 func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	b = append(b, "POST /receive_meter_reading?meter_id="...)
 	b = t.Meters.AppendID(b, t.Meter(n))
@@ -165,8 +156,7 @@ func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	return t.end(t.Register(n).Append(b), "\r\nContent-Length: 0\r\n\r\n")
 }
 
-// AppendQuestion writes the request that asks path about meter i; more is the rest of the query, beginning
-// with &, or empty.
+// AppendQuestion writes the request that asks path about meter i; more is empty or begins with &.
 func (t *Traffic) AppendQuestion(b []byte, path string, i int, more string) []byte {
 	b = append(append(append(b, "GET "...), path...), "?meter_id="...)
 	return t.end(append(t.Meters.AppendID(b, i), more...), "\r\n\r\n")

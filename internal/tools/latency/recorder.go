@@ -1,5 +1,4 @@
-// Package latency gathers how long requests took and tells their percentiles, in constant memory however
-// many there were, to three significant digits.
+// Package latency tells percentiles of how long requests took, to three digits, in constant memory.
 package latency
 
 import (

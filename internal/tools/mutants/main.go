@@ -1,11 +1,6 @@
-// Mutants puts faults into the program on purpose, one after another, and expects the tests of a package
-// to turn red.
-//
-//	go run ./internal/tools/mutants
-//
-// The faults stand in the code, as conditions of internal/mutant that are only there with the build tag
-// mutants; the table says which package's tests must notice each. Tests that are red without any fault are
-// an error. The exit status is 1 if a fault survives.
+// Mutants puts faults into the program on purpose, one after another, and expects the tests of a package to
+// fail. The faults are conditions of internal/mutant that exist only with the build tag mutants. Tests that
+// fail without a fault are an error. The exit status is 1 if a fault survives.
 package main
 
 import (
@@ -39,25 +34,17 @@ func main() { programs.Main("mutants", run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := programs.NewFlags("mutants", "puts faults into the program, each of which a test must notice", stderr)
 	root := flags.String("root", ".", "the top folder of the module")
-	only := flags.String("run", "", "try only faults whose name matches this regular expression")
-	if err := flags.Parse(args); err != nil {
+	if err := programs.Parse(flags, args); err != nil {
 		return err
 	}
-	chosen, err := regexp.Compile(*only)
-	if err != nil {
-		return fmt.Errorf("-run: %w", err)
-	}
-	return try(ctx, *root, chosen, table, stdout)
+	return try(ctx, *root, table, stdout)
 }
 
 // try tries mutants one after another and prints a line for each.
-func try(ctx context.Context, root string, chosen *regexp.Regexp, mutants []mutant, stdout io.Writer) error {
+func try(ctx context.Context, root string, mutants []mutant, stdout io.Writer) error {
 	green := make(map[string]bool)
 	var wrong []error
 	for _, m := range mutants {
-		if !chosen.MatchString(m.name) {
-			continue
-		}
 		started := time.Now()
 		if !green[m.tests] {
 			if output, err := test(ctx, root, mutant{tests: m.tests}); err != nil {
@@ -80,8 +67,7 @@ func try(ctx context.Context, root string, chosen *regexp.Regexp, mutants []muta
 	return errors.Join(wrong...)
 }
 
-// test runs a package's tests with a fault. The tag stands in the environment, so that it also reaches the
-// programs that tests build.
+// test runs a package's tests with a fault. The tag in GOFLAGS also reaches the programs that tests build.
 func test(ctx context.Context, root string, m mutant) (output []byte, err error) {
 	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-vet=off", m.tests)
 	command.Dir = root

@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -31,7 +30,7 @@ type Violation struct {
 	Kind      Kind
 	Meter     meter.ID
 	Stamp     string // of the reading, or "account"
-	Want, Got string // "" where there is or must be nothing
+	Want, Got string // "" if there is or must be nothing
 }
 
 func (v Violation) String() string {
@@ -46,7 +45,6 @@ type Findings struct {
 	mu     sync.Mutex // guards all below
 	out    io.Writer
 	counts map[Kind]int
-	total  int
 }
 
 // NewFindings returns findings that are printed to out.
@@ -68,7 +66,6 @@ func (f *Findings) add(kind Kind, line string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.counts[kind]++
-	f.total++
 	if f.counts[kind] <= printedMax {
 		fmt.Fprintf(f.out, "WRONG %s\n", line)
 	}
@@ -88,13 +85,14 @@ func (f *Findings) Count(kind Kind) int {
 func (f *Findings) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch f.total {
-	case 0:
-		return nil
-	case 1:
-		return fmt.Errorf("1 thing wrong")
+	total := 0
+	for _, n := range f.counts {
+		total += n
 	}
-	return fmt.Errorf("%d things wrong", f.total)
+	if total == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d findings are marked with WRONG", total)
 }
 
 // CSVHeader is the first line of readings as CSV.
@@ -102,23 +100,20 @@ const CSVHeader = "meter_id,timestamp,reading"
 
 const stampLayout = "2006-01-02T15:04:05"
 
-// ReadCSV reads rows exactly as the contract has them written, and nothing else: the header, then three
-// fields a row without quotes.
-func ReadCSV(in io.Reader, each func(row int, r Reading) error) error {
-	lines := bufio.NewScanner(in)
-	if !lines.Scan() || lines.Text() != CSVHeader {
-		return fmt.Errorf("the header is %q, not %q", lines.Text(), CSVHeader)
+// ReadCSV reads a header and unquoted rows, and nothing else. After an error it returns the rows before it.
+func ReadCSV(text []byte) (found []Reading, err error) {
+	header, rows, _ := strings.Cut(string(text), "\n")
+	if header != CSVHeader {
+		return nil, fmt.Errorf("the header is %q, not %q", header, CSVHeader)
 	}
-	for row := 1; lines.Scan(); row++ {
-		fields := strings.Split(lines.Text(), ",")
+	for line := range strings.Lines(rows) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ",")
 		if len(fields) != 3 || len(fields[1]) < len(stampLayout) {
-			return fmt.Errorf("row %d is %q, not %s", row, lines.Text(), CSVHeader)
+			return found, fmt.Errorf("row %d is %q, not %s", len(found)+1, line, CSVHeader)
 		}
-		if err := each(row, Reading{Meter: meter.ID(fields[0]), Stamp: fields[1], Register: fields[2]}); err != nil {
-			return err
-		}
+		found = append(found, Reading{Meter: meter.ID(fields[0]), Stamp: fields[1], Register: fields[2]})
 	}
-	return lines.Err()
+	return found, nil
 }
 
 // CSV writes a reading as a row, without the line end.

@@ -1,9 +1,9 @@
-// Package witness is what the callers of an api remember of their own accord: what they sent, and what
-// they were told. It is compared with what the api says later.
+// Package witness remembers what the callers of an api have sent and were told, and compares it with what the
+// api says later.
 //
 // A reading that was acknowledged must be there, to the digit. One that was sent and not answered may be
-// there or not, but whole. Nothing else may be there. Once a comparison has found an unanswered reading it
-// must stay, and once it has missed one that may not come by itself any more.
+// there or not, but whole. Nothing else may be there. An unanswered reading that a comparison has found must
+// stay, and one that it has missed must not come by itself any more.
 package witness
 
 import (
@@ -30,52 +30,48 @@ type Account struct {
 	Owner, Address, Recorded string // Recorded is when the api says it was registered
 }
 
+// accountStamp stands for the time in the claim of an account. It sorts after every time.
+const accountStamp = "account"
+
+// Claim is the account as what is sent and answered: its text stands for a register.
+func (a Account) Claim() Reading {
+	return Reading{a.Meter, accountStamp, fmt.Sprintf("%q of %q", a.Owner, a.Address)}
+}
+
 func (a Account) String() string {
-	return fmt.Sprintf("%q of %q, registered at %q", a.Owner, a.Address, a.Recorded)
+	return fmt.Sprintf("%s, registered at %q", a.Claim().Register, a.Recorded)
 }
 
 // Log is what was sent and told. Its methods may be called from several goroutines.
 type Log struct {
-	mu       sync.Mutex // guards all below
-	readings map[meter.ID]map[string]*claim
-	accounts map[meter.ID]*registration
+	mu       sync.Mutex                     // guards all below
+	claims   map[meter.ID]map[string]*claim // by stamp
+	recorded map[meter.ID]string            // when accounts were registered, of those that were seen
 }
 
-// claim is what is known of something that was sent: of one meter's reading of one half hour, of which a
-// meter sends one register, however often, or of an account.
+// claim is what is known of a reading or an account that was sent, once or often with the same register.
 type claim struct {
 	register   string
 	told       bool // it was acknowledged, or seen
 	unanswered int  // how often it was sent without an answer
 }
 
-func (c *claim) answer(taken bool) {
-	c.unanswered--
-	c.told = c.told || taken
-}
-
-type registration struct {
-	claim
-
-	account Account // Recorded is "" until it was seen
-}
-
 // New returns an empty log.
 func New() *Log {
-	return &Log{readings: make(map[meter.ID]map[string]*claim), accounts: make(map[meter.ID]*registration)}
+	return &Log{claims: make(map[meter.ID]map[string]*claim), recorded: make(map[meter.ID]string)}
 }
 
-// Send notes that a reading is about to be sent.
+// Send notes that a reading, or the claim of an account, is about to be sent.
 func (l *Log) Send(r Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.readings[r.Meter] == nil {
-		l.readings[r.Meter] = make(map[string]*claim)
+	if l.claims[r.Meter] == nil {
+		l.claims[r.Meter] = make(map[string]*claim)
 	}
-	c := l.readings[r.Meter][r.Stamp]
+	c := l.claims[r.Meter][r.Stamp]
 	if c == nil {
 		c = &claim{register: r.Register}
-		l.readings[r.Meter][r.Stamp] = c
+		l.claims[r.Meter][r.Stamp] = c
 	}
 	if c.register != r.Register {
 		panic("BUG: two registers were sent for " + string(r.Meter) + " at " + r.Stamp)
@@ -92,45 +88,17 @@ func (l *Log) Refuse(r Reading) { l.answer(r, false) }
 func (l *Log) answer(r Reading, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.readings[r.Meter][r.Stamp].answer(taken)
+	c := l.claims[r.Meter][r.Stamp]
+	c.unanswered--
+	c.told = c.told || taken
 }
 
-// Told reports whether a reading was acknowledged or seen.
+// Told reports whether a reading or the claim of an account was acknowledged or seen.
 func (l *Log) Told(r Reading) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.readings[r.Meter][r.Stamp]
+	c := l.claims[r.Meter][r.Stamp]
 	return c != nil && c.told
-}
-
-// SendAccount notes that an account is about to be registered.
-func (l *Log) SendAccount(a Account) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.accounts[a.Meter] == nil {
-		l.accounts[a.Meter] = &registration{account: a}
-	}
-	l.accounts[a.Meter].unanswered++
-}
-
-// AcknowledgeAccount notes that an account was registered, or was before.
-func (l *Log) AcknowledgeAccount(id meter.ID) { l.answerAccount(id, true) }
-
-// RefuseAccount notes that an account was not registered.
-func (l *Log) RefuseAccount(id meter.ID) { l.answerAccount(id, false) }
-
-func (l *Log) answerAccount(id meter.ID, taken bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.accounts[id].answer(taken)
-}
-
-// ToldAccount reports whether an account was acknowledged or seen.
-func (l *Log) ToldAccount(id meter.ID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := l.accounts[id]
-	return r != nil && r.told
 }
 
 // Counts says how much a log holds.
@@ -144,19 +112,17 @@ type Counts struct {
 func (l *Log) Counts() (n Counts) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, claims := range l.readings {
-		for _, c := range claims {
+	for _, claims := range l.claims {
+		for stamp, c := range claims {
 			switch {
+			case stamp == accountStamp && c.told:
+				n.Accounts++
+			case stamp == accountStamp:
 			case c.told:
 				n.Told++
 			case c.unanswered > 0:
 				n.Unanswered++
 			}
-		}
-	}
-	for _, r := range l.accounts {
-		if r.told {
-			n.Accounts++
 		}
 	}
 	return n
@@ -176,8 +142,7 @@ func (l *Log) Compare(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, true)
 }
 
-// Check is Compare without settling: for a copy that need not hold what it was not told of, such as an
-// archive.
+// Check is Compare without settling: for an archive, which need not hold unanswered readings.
 func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
 	return l.compare(id, span, found, false)
 }
@@ -185,7 +150,7 @@ func (l *Log) Check(id meter.ID, span Span, found []Reading) []Violation {
 func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wrong []Violation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	claims := l.readings[id]
+	claims := l.claims[id]
 	seen := make(map[string]bool, len(found))
 	for _, r := range found {
 		c := claims[r.Stamp]
@@ -214,34 +179,27 @@ func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wro
 	return wrong
 }
 
-// accountStamp stands where a violation of a reading names its time.
-const accountStamp = "account"
-
-// CompareAccount holds the account that was found of a meter, nil if there is none, against the log, and
-// settles an unanswered one as Compare does.
+// CompareAccount is Compare for an account, nil if there is none. The first registration time is believed.
 func (l *Log) CompareAccount(id meter.ID, found *Account) []Violation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.accounts[id]
-	if r == nil {
-		r = &registration{}
+	c, recorded := l.claims[id][accountStamp], l.recorded[id]
+	if c == nil {
+		c = &claim{}
 	}
-	want := r.account
 	switch {
-	case found == nil && r.told:
-		return []Violation{{Lost, id, accountStamp, want.String(), ""}}
+	case found == nil && c.told:
+		return []Violation{{Lost, id, accountStamp, c.register, ""}}
 	case found == nil:
-		r.unanswered = 0
+		c.unanswered = 0
 		return nil
-	case !r.told && r.unanswered == 0:
+	case !c.told && c.unanswered == 0:
 		return []Violation{{Invented, id, accountStamp, "", found.String()}}
-	case want.Recorded == "":
-		want.Recorded = found.Recorded // the first to say so is believed
+	case found.Claim().Register != c.register, recorded != "" && found.Recorded != recorded:
+		return []Violation{{Altered, id, accountStamp, fmt.Sprintf("%s, registered at %q", c.register, recorded), found.String()}}
 	}
-	if want != *found {
-		return []Violation{{Altered, id, accountStamp, want.String(), found.String()}}
-	}
-	r.account, r.claim = want, claim{told: true}
+	c.told, c.unanswered = true, 0
+	l.recorded[id] = found.Recorded
 	return nil
 }
 

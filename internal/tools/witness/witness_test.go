@@ -184,10 +184,12 @@ func TestEveryDifferenceOfAnAccountIsFound(t *testing.T) {
 	}
 }
 
-func acknowledged(l *witness.Log) { unanswered(l); l.AcknowledgeAccount("A") }
-func refused(l *witness.Log)      { unanswered(l); l.RefuseAccount("A") }
+var tan = witness.Account{Meter: "A", Owner: "Tan", Address: "1 Road"}
+
+func acknowledged(l *witness.Log) { unanswered(l); l.Acknowledge(tan.Claim()) }
+func refused(l *witness.Log)      { unanswered(l); l.Refuse(tan.Claim()) }
 func unanswered(l *witness.Log) {
-	l.SendAccount(witness.Account{Meter: "A", Owner: "Tan", Address: "1 Road"})
+	l.Send(tan.Claim())
 }
 
 func TestTheTimeOfRegistrationMayNotChange(t *testing.T) {

@@ -1,6 +1,5 @@
-// Floor is no more than the floors that bench holds the api against: it serves with the api's own router,
-// log and metrics, and does nothing of what the api does. Where readings and questions go it writes a
-// constant, and of bulk bodies it looks for the ends of lines and fields. It is started by bench.
+// Floor serves the floors of bench: with the api's own router, log and metrics it writes a constant where the
+// api answers, and looks for the ends of lines and fields in bulk bodies. Bench starts it.
 package main
 
 import (
@@ -11,8 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-
-	"github.com/dsnet/try"
 
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
@@ -26,12 +23,24 @@ type answer struct {
 	body   []byte
 }
 
-func run(ctx context.Context, _ []string) (err error) {
-	defer try.Handle(&err)
-	response := try.E1(http.ReadResponse(bufio.NewReader(try.E1(os.Open(os.Getenv("FLOOR_ANSWER")))), nil))
-	answer := answer{response.Header, try.E1(io.ReadAll(response.Body))}
-	log := config.Log{Format: "text"}.Logger(os.Stderr)
-	listener := try.E1(httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR"))
+func run(ctx context.Context, _ []string) error {
+	text, err := os.ReadFile(os.Getenv("FLOOR_ANSWER"))
+	if err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(text)), nil)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	listener, err := httpkit.Listen(os.Getenv("FLOOR_ADDR"), "", "FLOOR_ADDR")
+	if err != nil {
+		return err
+	}
+	answer, log := answer{response.Header, body}, config.Log{Format: "text"}.Logger(os.Stderr)
 	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)

@@ -14,9 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/dsnet/try"
 
 	"meterledger/api"
 	"meterledger/internal/meter"
@@ -26,11 +25,9 @@ import (
 )
 
 const (
-	// startTimeMax is about how long a start takes; what is killed while it starts is
-	// killed within it.
+	// startTimeMax is about how long a start takes. A start that is killed is killed within it.
 	startTimeMax = 150 * time.Millisecond
-	// stopTimeMax is how long a stop by SIGTERM may take: ten seconds for what was
-	// accepted, and some for what is left to write.
+	// stopTimeMax is what a stop by SIGTERM may take: ten seconds for accepted requests, and some to write.
 	stopTimeMax = 15 * time.Second
 )
 
@@ -76,31 +73,37 @@ type generation struct {
 	log       *witness.Log
 	reception reception
 	program   *programs.Program // the api that runs, or ran last
+	ending    atomic.Bool       // the api has been told to end, or is just about to be
+	runs      atomic.Int32      // of maintenance that the operator has begun, and those that have ended: odd while one goes on
 }
 
 // reception is what the operator was told of it last.
 type reception struct{ on, sure bool }
 
-func newGeneration(k *soak, folder string) (g *generation, err error) {
-	defer try.Handle(&err)
-	try.E(os.Mkdir(folder, 0o755))
-	c := try.E1(newCalendar(time.Now()))
+func newGeneration(k *soak, folder string) (*generation, error) {
+	c, err := newCalendar(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return nil, err
+	}
+	output, err := os.Create(filepath.Join(folder, "api.log"))
+	if err != nil {
+		return nil, err
+	}
 	return &generation{
-		soak: k, folder: folder, output: try.E1(os.Create(filepath.Join(folder, "api.log"))), calendar: c,
+		soak: k, folder: folder, output: output, calendar: c,
 		fleet: &fleet{calendar: c}, log: witness.New(), reception: reception{on: true, sure: true},
 	}, nil
 }
 
-func (g *generation) archiveDir() string { return filepath.Join(g.folder, "Archive") }
+func (g *generation) archiveDir() string { return programs.ArchiveDir(g.folder) }
 
-// config is for an api of its own, whatever the environment says.
 func (g *generation) config() programs.Config {
 	return programs.Config{
-		BinDir: g.settings.bin, Out: g.output, Args: map[programs.Name][]string{programs.API: strings.Fields(g.settings.apiArgs)},
-		Env: []string{
-			"API_ADDR=127.0.0.1:0", "DATA_DIR=" + filepath.Join(g.folder, "data"), "ARCHIVE_DIR=" + g.archiveDir(),
-			"TIMEZONE=" + timezone, "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
-		},
+		BinDir: g.settings.bin, Out: g.output, Env: programs.Env(g.folder, timezone),
+		Args: map[programs.Name][]string{programs.API: strings.Fields(g.settings.apiArgs)},
 	}
 }
 
@@ -114,8 +117,8 @@ func (g *generation) start(ctx context.Context) (took time.Duration, err error) 
 	return time.Since(started), err
 }
 
-// startInVain starts the api and kills it after a while, whether it is ready or not.
-func (g *generation) startInVain(ctx context.Context, patience time.Duration) error {
+// startAndKill starts the api and kills it after a while, whether it is ready or not.
+func (g *generation) startAndKill(ctx context.Context, patience time.Duration) error {
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := programs.StartProgram(short, g.config(), programs.API)
@@ -141,29 +144,35 @@ func (g *generation) caller(url string) *caller.Caller {
 	return &caller.Caller{Host: strings.TrimPrefix(url, "http://"), Impatient: true}
 }
 
-// cycle is load, an end in the midst of it, a start, and the comparison.
+// cycle puts the api under load, ends it meanwhile, starts it and compares.
 func (g *generation) cycle(ctx context.Context) (line cycle, err error) {
-	defer try.Handle(&err)
 	line.ending = newEnding(g.chance, g.settings.load)
 	before := g.log.Counts()
-	try.E(g.underLoad(ctx, line.ending))
-	line.slowest = g.tally.lap()
+	if err := g.underLoad(ctx, line.ending); err != nil {
+		return line, err
+	}
 	after := g.log.Counts()
 	line.acknowledged, line.unanswered = after.Told-before.Told, after.Unanswered
 	if line.ending.how == killStarting {
-		try.E(g.startInVain(ctx, line.ending.patience))
+		if err := g.startAndKill(ctx, line.ending.patience); err != nil {
+			return line, err
+		}
 	}
-	line.restart = try.E1(g.start(ctx))
-	try.E(g.compare(ctx, g.program.URL))
+	if line.restart, err = g.start(ctx); err != nil {
+		return line, err
+	}
+	if err := g.compare(ctx, g.program.URL); err != nil {
+		return line, err
+	}
 	settled := g.log.Counts()
 	line.verified, line.accounts, line.found = settled.Told, settled.Accounts, settled.Told-after.Told
 	return line, nil
 }
 
-// underLoad puts the api under load, and ends it in the midst of it.
+// underLoad puts the api under load, and ends it meanwhile.
 func (g *generation) underLoad(ctx context.Context, e ending) error {
-	l := &load{generation: g}
-	o := &operator{worker{l, g.caller(g.program.URL), fork(g.chance)}}
+	g.ending.Store(false)
+	o := &operator{worker{g, g.caller(g.program.URL), fork(g.chance)}}
 	if !g.reception.on { // the last end came while it was off
 		if err := o.change(ctx, "resume", true); err != nil {
 			return fmt.Errorf("resuming reception: %w", err)
@@ -174,11 +183,11 @@ func (g *generation) underLoad(ctx context.Context, e ending) error {
 	var callers sync.WaitGroup
 	callers.Go(func() { o.work(working) })
 	for range g.settings.workers {
-		w := &worker{l, g.caller(g.program.URL), fork(g.chance)}
+		w := &worker{g, g.caller(g.program.URL), fork(g.chance)}
 		callers.Go(func() { w.work(working, w.step) })
 	}
 	_ = caller.Pause(ctx, e.after) // its end is told below
-	l.ending.Store(true)
+	g.ending.Store(true)
 	err := g.end(e)
 	cancel() // only now: what was answered before the end counts
 	callers.Wait()
@@ -218,14 +227,18 @@ func (g *generation) compare(ctx context.Context, url string) error {
 	})
 }
 
-func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *home) (err error) {
-	defer try.Handle(&err)
+func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *home) error {
 	id := h.account.Meter
-	answer := try.E1(asked.Get(ctx, "/account", url.Values{"meter_id": {string(id)}}))
+	answer, err := asked.Get(ctx, "/account", url.Values{"meter_id": {string(id)}})
+	if err != nil {
+		return err
+	}
 	var there *witness.Account
 	if answer.Status != http.StatusNotFound {
 		var account api.Account
-		try.E(answer.Into("the account of "+string(id), &account))
+		if err := answer.Into("the account of "+string(id), &account); err != nil {
+			return err
+		}
 		there = &witness.Account{Meter: account.MeterID, Owner: account.OwnerName, Address: account.Address, Recorded: account.RegisteredAt}
 	}
 	g.findings.Violations("account", g.log.CompareAccount(id, there))
@@ -239,10 +252,15 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 }
 
 // compareReception makes sure that a shutdown survives an end, and a resumption too.
-func (g *generation) compareReception(ctx context.Context, asked *caller.Caller) (err error) {
-	defer try.Handle(&err)
+func (g *generation) compareReception(ctx context.Context, asked *caller.Caller) error {
+	answer, err := asked.Get(ctx, "/maintenance/status", nil)
+	if err != nil {
+		return err
+	}
 	var status api.MaintenanceStatus
-	try.E(try.E1(asked.Get(ctx, "/maintenance/status", nil)).Into("whether readings are received", &status))
+	if err := answer.Into("whether readings are received", &status); err != nil {
+		return err
+	}
 	if g.reception.sure && status.IsReceivingData != g.reception.on {
 		g.findings.Misbehaved("reception is on: %v, though the operator was told %v", status.IsReceivingData, g.reception.on)
 	}
@@ -250,13 +268,9 @@ func (g *generation) compareReception(ctx context.Context, asked *caller.Caller)
 	return nil
 }
 
-// filed counts what stands in archives.
-type filed struct{ files, rows int }
-
 // finish has every month that has ended archived, and every day that the operator has ever archived,
 // compares the answers once more, and then memory and the files: together they hold each reading once.
-func (g *generation) finish(ctx context.Context) (total filed, err error) {
-	defer try.Handle(&err)
+func (g *generation) finish(ctx context.Context) error {
 	asked := g.caller(g.program.URL)
 	defer asked.Close()
 	for _, month := range g.calendar.months {
@@ -265,17 +279,24 @@ func (g *generation) finish(ctx context.Context) (total filed, err error) {
 	for _, day := range g.calendar.days {
 		g.archive(ctx, asked, url.Values{"maintenance_type": {"daily"}, "date": {day}})
 	}
-	try.E(g.compare(ctx, g.program.URL))
+	if err := g.compare(ctx, g.program.URL); err != nil {
+		return err
+	}
 	memory := make(map[meter.ID][]witness.Reading) // of this month, which no archive holds
 	for _, h := range g.fleet.all() {
-		if found, known := try.E2(asked.Readings(ctx, h.account.Meter, witness.Span{From: g.calendar.open, To: g.calendar.span().To})); known {
+		found, known, err := asked.Readings(ctx, h.account.Meter, witness.Span{From: g.calendar.open, To: g.calendar.span().To})
+		if err != nil {
+			return err
+		}
+		if known {
 			memory[h.account.Meter] = found
 		}
 	}
 	if err := g.program.Stop(); err != nil {
 		g.findings.Misbehaved("%v", err)
 	}
-	return g.compareFiles(memory), nil
+	g.compareFiles(memory)
+	return nil
 }
 
 func (g *generation) archive(ctx context.Context, asked *caller.Caller, query url.Values) {
@@ -285,29 +306,28 @@ func (g *generation) archive(ctx context.Context, asked *caller.Caller, query ur
 }
 
 // compareFiles compares the months together with memory, and the days, which are copies, each alone.
-func (g *generation) compareFiles(memory map[meter.ID][]witness.Reading) (total filed) {
+func (g *generation) compareFiles(memory map[meter.ID][]witness.Reading) {
 	for _, month := range g.calendar.months {
-		for id, rows := range g.readFile("monthly_"+month+".csv", monthOf(month), &total) {
+		for id, rows := range g.readFile("monthly_"+month+".csv", monthOf(month)) {
 			memory[id] = append(memory[id], rows...)
 		}
 	}
 	for _, day := range g.calendar.days {
 		name := "daily_" + day + ".csv"
-		g.compareAll(name, dayOf(day), g.readFile(name, dayOf(day), &total))
+		g.compareAll(name, dayOf(day), g.readFile(name, dayOf(day)))
 	}
 	g.compareAll("memory and archives", g.calendar.span(), memory)
-	return total
 }
 
 // readFile reads an archive, in which nothing may lie outside its own time.
-func (g *generation) readFile(name string, span witness.Span, total *filed) map[meter.ID][]witness.Reading {
+func (g *generation) readFile(name string, span witness.Span) map[meter.ID][]witness.Reading {
 	found, err := readArchive(filepath.Join(g.archiveDir(), name))
 	if err != nil {
 		g.findings.Misbehaved("%v", err)
 	}
-	total.files++
+	g.report.files++
 	for id, rows := range found {
-		total.rows += len(rows)
+		g.report.rows += len(rows)
 		if first, last := rows[0].Stamp, rows[len(rows)-1].Stamp; first < span.From || last > span.To {
 			g.findings.Misbehaved("%s holds readings of %s from %s to %s", name, id, first, last)
 		}
@@ -328,22 +348,22 @@ func (g *generation) compareAll(where string, span witness.Span, rows map[meter.
 }
 
 // readArchive reads a whole archive, whose rows must be sorted by meter and time.
-func readArchive(path string) (found map[meter.ID][]witness.Reading, err error) {
-	f, err := os.Open(path)
+func readArchive(path string) (map[meter.ID][]witness.Reading, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	found = make(map[meter.ID][]witness.Reading)
+	rows, err := witness.ReadCSV(b)
+	found := make(map[meter.ID][]witness.Reading)
 	var last witness.Reading
-	err = witness.ReadCSV(f, func(row int, r witness.Reading) error {
-		if order := cmp.Or(cmp.Compare(last.Meter, r.Meter), cmp.Compare(last.Stamp, r.Stamp)); order >= 0 {
-			return fmt.Errorf("row %d: %s %s does not come after %s %s", row, r.Meter, r.Stamp, last.Meter, last.Stamp)
+	for i, r := range rows {
+		if err == nil && cmp.Or(cmp.Compare(last.Meter, r.Meter), cmp.Compare(last.Stamp, r.Stamp)) >= 0 {
+			err = fmt.Errorf("row %d: %s %s does not come after %s %s", i+1, r.Meter, r.Stamp, last.Meter, last.Stamp)
 		}
 		last = r
 		found[r.Meter] = append(found[r.Meter], r)
-		return nil
-	})
-	if err = errors.Join(err, f.Close()); err != nil {
+	}
+	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return found, err

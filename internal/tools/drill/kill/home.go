@@ -20,8 +20,7 @@ const (
 	monthsPast  = 3
 )
 
-// calendar is the time that the homes report: the half hours from the first of the third month before this
-// one until now.
+// calendar holds the half hours from the first of the third month before this one until now.
 type calendar struct {
 	stamps []string // in order
 	months []string // YYYY-MM, those that have ended, in order
@@ -63,8 +62,7 @@ func monthOf(month string) witness.Span {
 	return witness.Span{From: month + "-01T00:00:00", To: month + "-32"}
 }
 
-// home is one household: what its meter shows at each half hour, and which of them were sent. Its register
-// is a function of the time, so that every reading is right whenever and however often it comes.
+// home is one household. Its register is a function of the time, so it is right whenever it is sent.
 type home struct {
 	calendar *calendar
 	account  witness.Account
@@ -79,8 +77,7 @@ type home struct {
 	missed []int      // skipped: they come late
 }
 
-// paces spans meters that stand still, homes, and plants whose registers move in steps that no small
-// offset holds.
+// paces spans idle meters, homes, and plants whose registers move in steps that no small offset holds.
 var paces = []int64{0, 1, 250, 250, 4_000, 90_000, 300_000_000}
 
 func newHome(number int, c *calendar, chance *rand.Rand) *home {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"meterledger/api"
@@ -15,18 +14,9 @@ import (
 	"meterledger/internal/tools/witness"
 )
 
-// load is what is done to one run of the api.
-type load struct {
-	*generation
-
-	ending      atomic.Bool  // the api has been, or is just about to be, told to end
-	maintenance atomic.Int32 // runs that the operator waits for
-	runs        atomic.Int32 // that the operator has begun
-}
-
 // worker is one of the callers.
 type worker struct {
-	*load
+	*generation
 	api    *caller.Caller
 	chance *rand.Rand
 }
@@ -53,11 +43,11 @@ func (w *worker) work(ctx context.Context, step func(context.Context) error) {
 func (w *worker) ask(what string, request func() (caller.Answer, error)) (meter.Code, caller.Answer, error) {
 	answer, err := request()
 	if err != nil {
-		w.tally.answered(what, errUnanswered.Error())
+		w.report.answered(what, errUnanswered.Error())
 		return "", answer, errors.Join(errUnanswered, err)
 	}
 	code := answer.Code()
-	w.tally.answered(what, string(code))
+	w.report.answered(what, string(code))
 	return code, answer, nil
 }
 
@@ -66,10 +56,16 @@ const askSingle = "single reading"
 // timed is ask for the callers, whose waits are told.
 func (w *worker) timed(what string, request func() (caller.Answer, error)) (meter.Code, caller.Answer, error) {
 	started, run := time.Now(), w.runs.Load()
-	busy := w.maintenance.Load() > 0
 	code, answer, err := w.ask(what, request)
-	if took := time.Since(started); err == nil {
-		w.tally.waited(took, what == askSingle, busy || run != w.runs.Load())
+	if err != nil {
+		return code, answer, err
+	}
+	w.report.waits.Record(time.Since(started))
+	if what == askSingle {
+		w.report.singles.Record(time.Since(started))
+	}
+	if what == askSingle && (run%2 == 1 || run != w.runs.Load()) {
+		w.report.singlesInMaintenance.Record(time.Since(started))
 	}
 	return code, answer, err
 }
@@ -77,7 +73,7 @@ func (w *worker) timed(what string, request func() (caller.Answer, error)) (mete
 // step makes one request.
 func (w *worker) step(ctx context.Context) error {
 	h, c := w.fleet.pick(w.chance), w.chance
-	if !w.log.ToldAccount(h.account.Meter) {
+	if !w.log.Told(h.account.Claim()) {
 		return w.register(ctx, h)
 	}
 	switch what := c.IntN(100); {
@@ -102,8 +98,8 @@ func (w *worker) step(ctx context.Context) error {
 }
 
 func (w *worker) register(ctx context.Context, h *home) error {
-	known := w.log.ToldAccount(h.account.Meter)
-	w.log.SendAccount(h.account)
+	known := w.log.Told(h.account.Claim())
+	w.log.Send(h.account.Claim())
 	code, _, err := w.timed("registration", func() (caller.Answer, error) {
 		return w.api.Register(ctx, h.account.Meter, h.account.Owner, h.account.Address)
 	})
@@ -113,9 +109,9 @@ func (w *worker) register(ctx context.Context, h *home) error {
 	case code == taken && known:
 		w.findings.Misbehaved("meter %s, which is registered, was registered again", h.account.Meter)
 	case code == taken, code == meter.CodeMeterExists:
-		w.log.AcknowledgeAccount(h.account.Meter)
+		w.log.Acknowledge(h.account.Claim())
 	default:
-		w.log.RefuseAccount(h.account.Meter)
+		w.log.Refuse(h.account.Claim())
 		w.unexpected("registering "+string(h.account.Meter), code)
 	}
 	return nil
@@ -188,7 +184,7 @@ func (w *worker) batch(ctx context.Context, choose func(*home) []int) error {
 	chosen := make(map[*home]bool)
 	for range 1 + w.chance.IntN(4) {
 		h := w.fleet.any(w.chance)
-		if chosen[h] || !w.log.ToldAccount(h.account.Meter) {
+		if chosen[h] || !w.log.Told(h.account.Claim()) {
 			continue
 		}
 		chosen[h] = true
@@ -316,8 +312,7 @@ const startPath = "/maintenance/start"
 // run does what reception must go on beside.
 func (o *operator) run(ctx context.Context, what, path string, query url.Values) (meter.Code, caller.Answer, error) {
 	o.runs.Add(1)
-	o.maintenance.Add(1)
-	defer o.maintenance.Add(-1)
+	defer o.runs.Add(1)
 	code, answer, err := o.ask(what, func() (caller.Answer, error) { return o.api.Post(ctx, path, query) })
 	if err == nil && code != taken && !o.ending.Load() {
 		o.findings.Misbehaved("%s of %s%s was answered %s", what, query.Get("date"), query.Get("month"), code)

@@ -78,9 +78,9 @@ func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
 // kept is what an api or its archives hold.
 type kept map[string]string // register by stamp
 
-// bench is a generation in which a home was told of three readings: one of each past
+// toldGeneration is one in which a home was told of three readings: one of each past
 // month but the last. Alter changes what is kept of them.
-func bench(t *testing.T, alter func(kept, *home)) (*generation, *home, kept, *witness.Findings) {
+func toldGeneration(t *testing.T, alter func(kept, *home)) (*generation, *home, kept, *witness.Findings) {
 	t.Helper()
 	k := newSoak(settings{}, t.TempDir(), io.Discard)
 	f := k.findings
@@ -91,8 +91,8 @@ func bench(t *testing.T, alter func(kept, *home)) (*generation, *home, kept, *wi
 	t.Cleanup(func() { g.output.Close() })
 	h := newHome(2, g.calendar, fixed())
 	g.fleet.homes = []*home{h}
-	g.log.SendAccount(h.account)
-	g.log.AcknowledgeAccount(h.account.Meter)
+	g.log.Send(h.account.Claim())
+	g.log.Acknowledge(h.account.Claim())
 	there := make(kept)
 	for _, n := range []int{0, 1500, 3000} {
 		r := h.reading(n)
@@ -115,7 +115,7 @@ var lies = map[witness.Kind]func(kept, *home){
 func TestWhatTheAPIKeepsWronglyIsFound(t *testing.T) {
 	for kind, lie := range lies {
 		t.Run(string(kind), func(t *testing.T) {
-			g, h, there, f := bench(t, lie)
+			g, h, there, f := toldGeneration(t, lie)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				switch r.URL.Path {
 				case "/maintenance/status":
@@ -138,7 +138,7 @@ func TestWhatTheAPIKeepsWronglyIsFound(t *testing.T) {
 func TestWhatArchivesKeepWronglyIsFound(t *testing.T) {
 	for kind, lie := range lies {
 		t.Run(string(kind), func(t *testing.T) {
-			g, h, there, f := bench(t, lie)
+			g, h, there, f := toldGeneration(t, lie)
 			writeArchives(t, g, there, h)
 			g.compareFiles(map[meterID][]witness.Reading{})
 			wantOne(t, f, kind)
@@ -147,21 +147,21 @@ func TestWhatArchivesKeepWronglyIsFound(t *testing.T) {
 }
 
 func TestAReadingBothInMemoryAndInAnArchiveIsDoubled(t *testing.T) {
-	g, h, there, f := bench(t, lies[""])
+	g, h, there, f := toldGeneration(t, lies[""])
 	writeArchives(t, g, there, h)
 	g.compareFiles(map[meterID][]witness.Reading{h.account.Meter: {h.reading(1500)}})
 	wantOne(t, f, witness.Doubled)
 }
 
 func TestAMeterThatNobodyRegisteredIsInvented(t *testing.T) {
-	g, h, there, f := bench(t, lies[""])
+	g, h, there, f := toldGeneration(t, lies[""])
 	writeArchives(t, g, there, h)
 	g.compareFiles(map[meterID][]witness.Reading{"stranger": {h.reading(1500)}})
 	wantOne(t, f, witness.Invented)
 }
 
 func TestAReceptionThatDoesNotSurviveIsFound(t *testing.T) {
-	g, _, _, f := bench(t, lies[""])
+	g, _, _, f := toldGeneration(t, lies[""])
 	g.fleet.homes = nil
 	g.reception = reception{false, true}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

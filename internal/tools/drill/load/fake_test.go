@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
@@ -33,6 +34,8 @@ type fakeAPI struct {
 	rowIsBusy  int // the second row of it is refused with maintenance_running
 	brokenPast int // every request from here on is answered 500
 
+	answersAfter time.Duration // by how much each answer comes late
+
 	mu       sync.Mutex // guards all below
 	requests int
 	held     map[meter.ID]map[meter.Slot]meter.KWh
@@ -49,6 +52,7 @@ func newFakeAPI(t *testing.T) *fakeAPI {
 }
 
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(f.answersAfter) // on the clock of a bubble
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
@@ -110,7 +114,7 @@ func (f *fakeAPI) receive(w http.ResponseWriter, r *http.Request) {
 	httpkit.WriteJSON(w, http.StatusOK, v)
 }
 
-// hangUp breaks the connection where it is the request's turn.
+// hangUp breaks the connection at the request's turn.
 func (f *fakeAPI) hangUp() {
 	if f.requests == f.hangsUpAt {
 		panic(http.ErrAbortHandler)
@@ -138,7 +142,7 @@ func (f *fakeAPI) takeAll(r *http.Request) (v api.BatchResult) {
 	return v
 }
 
-// take takes one reading. Faults strike where it is the one of its request.
+// take takes one reading. A fault strikes one reading of its request.
 func (f *fakeAPI) take(id, stamp, reading string, strike bool) error {
 	r, err := meter.ParseRow(f.zone, id, stamp, reading)
 	if err != nil {

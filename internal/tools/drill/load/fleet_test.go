@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ func small(more ...string) []string {
 	return append([]string{"-register", "-meters", "10", "-slots", "4", "-connections", "3"}, more...)
 }
 
-func inBulk(more ...string) []string { return small(append(more, "-mode", "bulk", "-rows", "7")...) }
+func inBulk(more ...string) []string { return small(append(more, "-rows", "7")...) }
 
 func TestEveryReadingIsSentAndFoundAgain(t *testing.T) {
 	for name, flags := range map[string][]string{
@@ -52,10 +53,10 @@ func TestEveryReadingIsSentAndFoundAgain(t *testing.T) {
 	}
 }
 
-func TestBurstIsOneReadingOfEachMeter(t *testing.T) {
+func TestOneHalfHourIsOneReadingOfEachMeter(t *testing.T) {
 	api := newFakeAPI(t)
-	said, err := play(t, api, "-register", "-meters", "10", "-burst", "-mode", "bulk", "-rows", "4", "-connections", "3")
-	if err != nil || !strings.Contains(said, "all due at once") {
+	said, err := play(t, api, "-register", "-meters", "10", "-slots", "1", "-rows", "4", "-connections", "3")
+	if err != nil || !strings.Contains(said, "10 readings, 4 in one request, as fast as they are taken") {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	twelve := api.zone.Floor(noon(t)())
@@ -170,7 +171,7 @@ func TestPatienceEndsAndTheReadingIsInDoubt(t *testing.T) {
 
 func TestRefusalsAreCountedByCode(t *testing.T) {
 	for name, flags := range map[string][]string{
-		"one by one": {"-meters", "10", "-slots", "4"}, "in bulk": {"-meters", "10", "-slots", "4", "-mode", "bulk"},
+		"one by one": {"-meters", "10", "-slots", "4"}, "in bulk": {"-meters", "10", "-slots", "4", "-rows", "1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said, err := play(t, newFakeAPI(t), flags...) // without -register
@@ -191,13 +192,16 @@ func TestRefusalsAreCountedByCode(t *testing.T) {
 
 func TestPaceIsKeptAndProgressTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(t)
+		api.answersAfter = time.Millisecond // no answer and no line of progress fall on the same instant
 		begun := time.Now()
-		said, err := playHere(t, t.Context(), newFakeAPI(t), small("-rate", "8")...)
+		said, err := playHere(t, t.Context(), api, small("-rate", "8")...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The last of 40 readings is due after 39 eighths of a second.
-		if took := time.Since(begun); took != 39*time.Second/8 {
+		// Registering takes ten meters over three connections four answers, and checking as long. The last of
+		// 40 readings is due after 39 eighths of a second.
+		if took := time.Since(begun); took != 39*time.Second/8+9*time.Millisecond {
 			t.Errorf("it took %s", took)
 		}
 		if lines := strings.Count(said, " acknowledged  8/s  p99 "); lines != 4 {
@@ -222,10 +226,9 @@ func TestWrongSettingIsNamed(t *testing.T) {
 		"-meters 0":                       "-meters: must be 1 to",
 		"-meters 10000000 -slots 17520":   "-meters times -slots: must be 1 to",
 		"-connections 99999":              "-connections: must be",
-		"-mode both":                      "-mode: \"both\" is neither single nor bulk",
+		"-rows -1":                        "-rows: must be 0 to",
+		"-check -1":                       "-check: must be 0 to",
 		"-rate -1":                        "-rate: must be 0 to",
-		"-burst -slots 3":                 "-burst: ",
-		"-burst -rate 3":                  "-burst: ",
 		"-check some":                     "-check: ",
 		"-timezone Mars":                  "-timezone: ",
 		"-api-url ftp://localhost":        "-api-url: ",
@@ -254,8 +257,8 @@ func TestHelpListsEverySetting(t *testing.T) {
 	if _, err := parseSettings([]string{"-h"}, func(string) string { return "" }, &help); err == nil {
 		t.Error("-h is no setting")
 	}
-	for _, flag := range []string{"api-url", "burst", "check", "connections", "meters", "mode", "prefix", "rate", "register", "rows", "slots", "timezone"} {
-		if !strings.Contains(help.String(), "\n  -"+flag+" ") {
+	for _, flag := range []string{"api-url", "check", "connections", "meters", "prefix", "rate", "register", "rows", "slots", "timezone"} {
+		if !regexp.MustCompile(`(?m)^  -` + flag + `\b`).MatchString(help.String()) {
 			t.Errorf("-%s is not in the help", flag)
 		}
 	}

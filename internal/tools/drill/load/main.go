@@ -1,22 +1,16 @@
-// Package load stands in for any number of smart meters: it registers them, sends their readings to a
-// running api over HTTP, one by one or many in one body, at a rate or as fast as they are taken, and then
-// asks the api whether it holds exactly what it has acknowledged.
-//
-// The meters behave as the real households of internal/tools/households do, and as real meters they do not
-// give up.
+// Package load simulates smart meters that behave as the real households of internal/tools/households do. It
+// registers them, sends their readings to a running api, and then asks the api whether it holds exactly what
+// it has acknowledged.
 package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/dsnet/try"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
@@ -37,15 +31,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return f.run(ctx)
 }
 
-// fleet is one run of the tool.
+// fleet is one execution of the tool.
 type fleet struct {
 	settings settings
-	zone     *meter.Zone
 	traffic  *households.Traffic
 	callers  []*caller.Caller
 
-	// Each reading's fate is written by the one caller that sends it, and read when
-	// all have ended.
+	// Each fate is written by the one caller that sends the reading, and read when all have ended.
 	fates []caller.Fate
 
 	acknowledged, uncertain, again atomic.Int64
@@ -53,13 +45,16 @@ type fleet struct {
 	refusals caller.Refusals
 	taken    *latency.Recorder // from when a reading was due to its final answer, by request
 
-	mu  sync.Mutex // guards out
 	out io.Writer
+	say func(format string, args ...any) // prints a line to out; safe for concurrent use
 }
 
-func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (f *fleet, err error) {
-	defer try.Handle(&err)
-	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, try.E1(households.Load()))
+func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (*fleet, error) {
+	homes, err := households.Load()
+	if err != nil {
+		return nil, err
+	}
+	meters, err := households.NewPopulation(s.prefix, s.meters, s.zone, homes)
 	if err != nil {
 		return nil, fmt.Errorf("-prefix: %w", err)
 	}
@@ -68,59 +63,39 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
 	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
-	f = &fleet{settings: s, out: out, zone: s.zone, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
+	f := &fleet{settings: s, out: out, say: log.New(out, "", 0).Printf, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
 	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
 }
 
-func (f *fleet) run(ctx context.Context) (err error) {
-	defer try.Handle(&err)
+func (f *fleet) run(ctx context.Context) error {
 	f.introduce()
 	if f.settings.register {
-		try.E(f.registerAll(ctx))
+		if err := f.registerAll(ctx); err != nil {
+			return err
+		}
 	}
-	try.E(f.sendAll(ctx))
+	if err := f.sendAll(ctx); err != nil {
+		return err
+	}
 	return f.check(ctx)
 }
 
 func (f *fleet) introduce() {
-	s := f.settings
-	how, pace := "one by one", "as fast as they are taken"
-	if s.mode == modeBulk {
-		how = caller.Grouped(s.rows) + " in one body"
-	}
-	switch {
-	case s.burst:
-		pace = "all due at once"
-	case s.rate > 0:
+	s, pace := f.settings, "as fast as they are taken"
+	if s.rate > 0 {
 		pace = caller.Grouped(s.rate) + " readings/s"
 	}
-	f.say("%s meters, %s half hours up to %s: %s readings, %s, %s, over %s connections to %s",
-		caller.Grouped(s.meters), caller.Grouped(s.slots), f.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
-		caller.Grouped(f.traffic.Len()), how, pace, caller.Grouped(s.connections), s.host)
-}
-
-func (f *fleet) say(format string, args ...any) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	// A line that nobody can read is no reason to stop.
-	_, _ = fmt.Fprintf(f.out, format+"\n", args...)
+	f.say("%s meters, %s half hours up to %s: %s readings, %s in one request, %s, over %s connections to %s",
+		caller.Grouped(s.meters), caller.Grouped(s.slots), s.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
+		caller.Grouped(f.traffic.Len()), caller.Grouped(max(s.rows, 1)), pace, caller.Grouped(s.connections), s.host)
 }
 
 func (f *fleet) registerAll(ctx context.Context) error {
 	started := time.Now()
-	err := caller.Each(ctx, f.callers, f.settings.meters, func(ctx context.Context, _ int, c *caller.Caller, i int) error {
-		answer, err := c.Register(ctx, f.traffic.Meters.ID(i), f.traffic.Owner(i), "London")
-		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
-			err = errors.New(answer.String())
-		}
-		if err != nil {
-			err = fmt.Errorf("registering %s: %w", f.traffic.Meters.ID(i), err)
-		}
+	if err := caller.RegisterAll(ctx, f.callers, f.traffic); err != nil {
 		return err
-	})
-	if err == nil {
-		f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
 	}
-	return err
+	f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/latency"
@@ -20,13 +21,10 @@ const progressEvery = time.Second
 // sendAll sends every reading and says how it goes.
 func (f *fleet) sendAll(ctx context.Context) error {
 	begun := time.Now()
-	together := 1
-	if f.settings.mode == modeBulk {
-		together = f.settings.rows
-	}
+	together := max(f.settings.rows, 1)
 	quit := make(chan struct{})
 	var progress sync.WaitGroup
-	progress.Go(func() { f.sayProgress(begun, quit) })
+	progress.Go(func() { f.tellProgress(begun, quit) })
 	senders := make([]sender, len(f.callers))
 	bodies := (f.traffic.Len() + together - 1) / together
 	err := caller.Each(ctx, f.callers, bodies, func(ctx context.Context, number int, c *caller.Caller, i int) error {
@@ -52,16 +50,12 @@ func (f *fleet) sendAll(ctx context.Context) error {
 	return err
 }
 
-// due returns when a reading is to be sent. At a rate that is a matter of its number, so that a slow api
-// does not slow the meters down and what it makes them wait is seen; in a burst it is the beginning.
+// due returns when to send a reading. At a rate it waits for no answer, so a slow api shows in the latency.
 func (f *fleet) due(begun time.Time, n int) time.Time {
-	switch {
-	case f.settings.burst:
-		return begun
-	case f.settings.rate > 0:
-		return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
+	if f.settings.rate == 0 {
+		return time.Now()
 	}
-	return time.Now()
+	return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
 }
 
 // The rows of a body that are answered "not now" are sent again for as long as a single reading is.
@@ -82,7 +76,7 @@ type sender struct {
 // deliver sends readings until each of them has its fate.
 func (s *sender) deliver(ctx context.Context) error {
 	send := s.single
-	if s.fleet.settings.mode == modeBulk {
+	if s.fleet.settings.rows > 0 {
 		send = s.bulk
 	}
 	err := send(ctx)
@@ -106,7 +100,7 @@ func (s *sender) single(ctx context.Context) error {
 	case err != nil:
 		return err
 	case answer.OK():
-		s.fate(n, caller.Acknowledged, caller.Problem{})
+		s.fate(n, caller.Acknowledged, api.Problem{})
 	default:
 		s.fate(n, caller.Refused, answer.Problem())
 	}
@@ -123,7 +117,7 @@ func (s *sender) bulk(ctx context.Context) error {
 	return err
 }
 
-func (s *sender) fate(n int, fate caller.Fate, why caller.Problem) {
+func (s *sender) fate(n int, fate caller.Fate, why api.Problem) {
 	s.fleet.fates[n] = fate
 	if fate == caller.Acknowledged {
 		s.taken++
@@ -133,7 +127,7 @@ func (s *sender) fate(n int, fate caller.Fate, why caller.Problem) {
 	s.fleet.refusals.Add(why)
 }
 
-func (f *fleet) sayProgress(begun time.Time, quit <-chan struct{}) {
+func (f *fleet) tellProgress(begun time.Time, quit <-chan struct{}) {
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	for before := int64(0); ; {
@@ -157,11 +151,7 @@ func (f *fleet) report(took time.Duration) {
 	f.say("%s readings acknowledged in %s: %s/s; %s refused, %s without a final answer, %s requests sent again",
 		caller.Grouped(acknowledged), took.Round(time.Millisecond), caller.Grouped(acknowledged*int64(time.Second)/max(1, int64(took))),
 		caller.Grouped(f.refusals.Total()), caller.Grouped(f.uncertain.Load()), caller.Grouped(f.again.Load()))
-	what := "a reading"
-	if f.settings.mode == modeBulk {
-		what = "a body of " + caller.Grouped(f.settings.rows)
-	}
-	f.say("from when %s was due to its final answer: %s", what, f.taken.Summary())
+	f.say("from when a request was due to its final answer: %s", f.taken.Summary())
 	if codes := f.refusals.Say(f.say); slices.Contains(codes, meter.CodeMeterNotFound) && !f.settings.register {
 		f.say("  -register registers the meters first")
 	}
@@ -173,9 +163,6 @@ var errDiffers = errors.New("the api does not hold exactly what it acknowledged"
 // check asks the api for the readings of some meters, and compares them with what it has acknowledged.
 func (f *fleet) check(ctx context.Context) error {
 	meters := min(f.settings.check, f.settings.meters)
-	if f.settings.check == checkAll {
-		meters = f.settings.meters
-	}
 	if meters == 0 {
 		f.say("check: left out")
 		return nil
@@ -209,18 +196,16 @@ func (f *fleet) check(ctx context.Context) error {
 
 // instant writes a slot as a query has it, with an offset that names one instant.
 func (f *fleet) instant(s meter.Slot) string {
-	return f.zone.Time(s).UTC().Format("2006-01-02T15:04:05Z")
+	return f.settings.zone.Time(s).UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// remember writes down what meter i was told of its readings. Of what the api holds it leaves out what
-// somebody else has sent: readings of other half hours, and other registers for those of which nothing was
-// acknowledged.
+// remember returns what meter i was told, and its readings in the api that no other caller has sent.
 func (f *fleet) remember(i int, held []witness.Reading) (log *witness.Log, ours []witness.Reading) {
 	log = witness.New()
 	sent, id := make(map[string]witness.Reading), f.traffic.Meters.ID(i)
 	for k := range f.traffic.Slots {
 		n := k*f.settings.meters + i
-		r := witness.Reading{Meter: id, Stamp: f.zone.Stamp(f.traffic.Slot(n)), Register: f.traffic.Register(n).String()}
+		r := witness.Reading{Meter: id, Stamp: f.settings.zone.Stamp(f.traffic.Slot(n)), Register: f.traffic.Register(n).String()}
 		sent[r.Stamp] = r
 		log.Send(r)
 		switch f.fates[n] {

@@ -2,30 +2,14 @@ package load
 
 import (
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
-	"strconv"
-
-	"github.com/dsnet/try"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/suite/programs"
 )
-
-// mode is how a fleet sends its readings.
-type mode string
-
-const (
-	modeSingle mode = "single"
-	modeBulk   mode = "bulk"
-)
-
-// checkAll is how many meters are checked where all are.
-const checkAll = -1
 
 // settings are the tool's flags.
 type settings struct {
@@ -34,76 +18,65 @@ type settings struct {
 	meters      int
 	prefix      string
 	register    bool
-	mode        mode
-	rows        int
+	rows        int // readings in one body of CSV; 0: each reading is a request of its own
 	connections int
 	rate        int // readings/s; 0: as fast as they are taken
-	burst       bool
 	slots       int
-	check       int // how many meters, or checkAll
+	check       int // how many meters at most
 }
+
+const metersMax = 10_000_000
+
+// limits are the bounds of a number.
+type limits struct {
+	name                   string
+	number                 *int
+	byDefault, least, most int
+	what                   string
+}
+
+func (s *settings) limits() []limits {
+	return []limits{
+		{"meters", &s.meters, 1000, 1, metersMax, "how many meters there are"},
+		{"rows", &s.rows, 0, 0, 100_000, "readings in one CSV body; 0 sends each reading by itself"},
+		{"connections", &s.connections, 64, 1, 16_384, "how many connections send at once"},
+		{"rate", &s.rate, 0, 0, 1 << 30, "readings a second; 0 sends as fast as they are taken"},
+		{"slots", &s.slots, 48, 1, 17_520, "how many half hours each meter reports, up to this one"},
+		{"check", &s.check, metersMax, 0, metersMax, "how many meters to check at the end, evenly spread; 0 for none"},
+	}
+}
+
+// readingsMax bounds the memory for the fates of readings, a byte each.
+const readingsMax = 1 << 30
 
 // parseSettings reads the flags. Two of them have the programs' own environment variables for a default.
 func parseSettings(args []string, getenv func(string) string, out io.Writer) (s settings, err error) {
-	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks what it holds", out)
-	flags.More = func(table io.Writer) {
-		fmt.Fprintln(table, "\nThe exit status is 1 if the api does not hold exactly what it acknowledged.")
-	}
+	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks that it holds exactly what it acknowledged", out)
 	api := flags.String("api-url", cmp.Or(getenv("API_URL"), "http://localhost:8000"), "where the api answers")
 	zone := flags.String("timezone", cmp.Or(getenv("TIMEZONE"), "Asia/Singapore"), "the api's time zone")
-	flags.IntVar(&s.meters, "meters", 1000, "how many meters there are")
-	flags.StringVar(&s.prefix, "prefix", "fleet-", "how their ids begin")
+	flags.StringVar(&s.prefix, "prefix", "fleet-", "how the meters' ids begin")
 	flags.BoolVar(&s.register, "register", false, "register the meters first; those that are registered already stay so")
-	sent := flags.String("mode", string(modeSingle), "single: each reading by itself; bulk: many in one CSV body")
-	flags.IntVar(&s.rows, "rows", 1000, "readings in one body of -mode bulk")
-	flags.IntVar(&s.connections, "connections", 64, "how many connections send at once")
-	flags.IntVar(&s.rate, "rate", 0, "readings a second; 0 sends as fast as they are taken")
-	flags.BoolVar(&s.burst, "burst", false, "every meter has one reading, of this half hour, and all are due at once")
-	flags.IntVar(&s.slots, "slots", 48, "how many half hours each meter reports, up to this one")
-	check := flags.String("check", "all", "how many meters to check at the end, evenly spread; all, or 0 for none")
-	if err := flags.Parse(args); err != nil {
+	for _, l := range s.limits() {
+		flags.IntVar(l.number, l.name, l.byDefault, l.what)
+	}
+	if err := programs.Parse(flags, args); err != nil {
 		return s, err
 	}
-	if s.mode = mode(*sent); s.mode != modeSingle && s.mode != modeBulk {
-		return s, fmt.Errorf("-mode: %q is neither single nor bulk", s.mode)
-	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if s.burst && (given["slots"] || given["rate"]) {
-		return s, errors.New("-burst: is one half hour as fast as can be; -slots and -rate do not go with it")
-	}
-	if s.burst {
-		s.slots = 1
-	}
-	name := "-api-url"
-	defer try.HandleF(&err, func() { err = fmt.Errorf("%s: %w", name, err) })
-	s.host = try.E1(hostOf(*api))
-	name = "-timezone"
-	s.zone = try.E1(meter.LoadZone(*zone))
-	name = "-check"
-	if s.check = checkAll; *check != "all" {
-		s.check = int(try.E1(strconv.ParseUint(*check, 10, 31)))
-	}
-	return s, s.requireLimits()
-}
-
-func (s settings) requireLimits() error {
-	for _, limit := range []struct {
-		name               string
-		value, least, most int
-	}{
-		{"-meters", s.meters, 1, 10_000_000},
-		{"-connections", s.connections, 1, 16_384},
-		{"-rows", s.rows, 1, 100_000},
-		{"-slots", s.slots, 1, 17_520}, // a year
-		{"-rate", s.rate, 0, 1 << 30},
-		{"-meters times -slots", s.meters * s.slots, 1, 1 << 30}, // a byte of memory each
-	} {
-		if limit.value < limit.least || limit.value > limit.most {
-			return fmt.Errorf("%s: must be %d to %d, not %d", limit.name, limit.least, limit.most, limit.value)
+	for _, l := range s.limits() {
+		if *l.number < l.least || *l.number > l.most {
+			return s, fmt.Errorf("-%s: must be %d to %d, not %d", l.name, l.least, l.most, *l.number)
 		}
 	}
-	return nil
+	if s.meters*s.slots > readingsMax {
+		return s, fmt.Errorf("-meters times -slots: must be 1 to %d, not %d", readingsMax, s.meters*s.slots)
+	}
+	if s.host, err = hostOf(*api); err != nil {
+		return s, fmt.Errorf("-api-url: %w", err)
+	}
+	if s.zone, err = meter.LoadZone(*zone); err != nil {
+		return s, fmt.Errorf("-timezone: %w", err)
+	}
+	return s, nil
 }
 
 // hostOf returns host:port of an address such as http://localhost:8000.

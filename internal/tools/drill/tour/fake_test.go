@@ -15,6 +15,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/meter"
+	"meterledger/internal/tools/suite/programs"
 )
 
 // fault is one way in which an api can be wrong.
@@ -35,18 +36,18 @@ const (
 // fakeSuite answers as the three programs do, from a map. It is used by one
 // caller at a time.
 type fakeSuite struct {
-	fault      fault
-	zone       *meter.Zone
-	now        time.Time
-	archiveDir string
-	registers  map[string]map[meter.Slot]meter.KWh
-	cleared    bool
-	wasBusy    map[string]bool
-	url        string
+	fault     fault
+	zone      *meter.Zone
+	now       time.Time
+	folder    string
+	registers map[string]map[meter.Slot]meter.KWh
+	cleared   bool
+	wasBusy   map[string]bool
+	url       string
 }
 
 func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeSuite {
-	s := &fakeSuite{fault: f, zone: zone, now: now, archiveDir: t.TempDir(), registers: map[string]map[meter.Slot]meter.KWh{}, wasBusy: map[string]bool{}}
+	s := &fakeSuite{fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.KWh{}, wasBusy: map[string]bool{}}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"POST /register_account":            s.register,
@@ -75,6 +76,9 @@ func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeS
 				t.Error(err)
 			}
 		})
+	}
+	if err := os.Mkdir(programs.ArchiveDir(s.folder), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -251,6 +255,6 @@ func (s *fakeSuite) archive(name string, w meter.Window) (any, error) {
 	if s.fault == dropsRow {
 		lines = lines[:len(lines)-1]
 	}
-	err := os.WriteFile(filepath.Join(s.archiveDir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	err := os.WriteFile(filepath.Join(programs.ArchiveDir(s.folder), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 	return map[string]any{"success": true, "message": "done", "archive_path": "Archive/" + name}, err
 }

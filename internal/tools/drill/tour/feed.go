@@ -12,8 +12,10 @@ import (
 	"github.com/dsnet/try"
 	"github.com/shopspring/decimal"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/witness"
 )
 
@@ -47,15 +49,19 @@ func (t *tour) feed() {
 	row("household", "sent as", "source", "later", "posted", "accepted", "duplicates", "refused")
 	var total tally
 	for i, h := range t.homes {
-		way, send := "one by one", t.sendSingly
+		pieces := slices.Collect(slices.Chunk(h.placed.Readings, pieceRows))
+		way, send := "CSV, in order", t.sendPiece
 		switch {
-		case i > 0 && i%2 == 1:
-			way, send = "CSV, in order", t.sendInOrder
-		case i > 0:
-			way, send = "CSV, newest first", t.sendNewestFirst
+		case i == 0:
+			way, send = "one by one", t.sendSingly
+		case i%2 == 0:
+			way = "CSV, newest first"
+			slices.Reverse(pieces)
 		}
 		sum, refused := tally{source: len(h.source.Intervals), later: h.placed.Later}, &caller.Refusals{}
-		send(h, &sum, refused)
+		for _, piece := range pieces {
+			send(h, piece, &sum, refused)
+		}
 		slices.SortFunc(h.accepted, func(a, b meter.Reading) int { return bySlot(a, b.Slot) })
 		sum.refused = refused.Total()
 		row(h.id, way, sum.source, sum.later, sum.posted, sum.accepted, sum.duplicates, sum.refused)
@@ -65,6 +71,13 @@ func (t *tour) feed() {
 	}
 	row("total", "", total.source, total.later, total.posted, total.accepted, total.duplicates, total.refused)
 	t.say("later: half hours of the source that fall after now; not posted, and not lost.")
+	missing := 0
+	for _, h := range t.homes {
+		for _, g := range h.gaps(t.last) {
+			missing += g.HalfHours
+		}
+	}
+	t.say("%d half hours are missing in the source: the answers that span them are not complete.", missing)
 }
 
 // account makes sure that nothing is unaccounted for.
@@ -85,8 +98,8 @@ func (t *tour) written(r meter.Reading) witness.Reading {
 	return witness.Reading{Meter: r.Meter, Stamp: t.zone.Stamp(r.Slot), Register: r.Register.String()}
 }
 
-func (t *tour) sendSingly(h *home, sum *tally, refused *caller.Refusals) {
-	for _, r := range h.placed.Readings {
+func (t *tour) sendSingly(h *home, readings []meter.Reading, sum *tally, refused *caller.Refusals) {
+	for _, r := range readings {
 		got := try.E1(t.api.Record(t.ctx, t.written(r)))
 		sum.posted++
 		if !got.OK() {
@@ -95,18 +108,6 @@ func (t *tour) sendSingly(h *home, sum *tally, refused *caller.Refusals) {
 		}
 		sum.accepted++
 		h.accepted = append(h.accepted, r)
-	}
-}
-
-func (t *tour) sendInOrder(h *home, sum *tally, refused *caller.Refusals) {
-	for piece := range slices.Chunk(h.placed.Readings, pieceRows) {
-		t.sendPiece(h, piece, sum, refused)
-	}
-}
-
-func (t *tour) sendNewestFirst(h *home, sum *tally, refused *caller.Refusals) {
-	for _, piece := range slices.Backward(slices.Collect(slices.Chunk(h.placed.Readings, pieceRows))) {
-		t.sendPiece(h, piece, sum, refused)
 	}
 }
 
@@ -119,7 +120,7 @@ func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *ca
 	d := caller.Delivery{
 		Pause: t.pieceAgain, Tries: pieceTries,
 		Row: func(b []byte, n int) []byte { return append(append(b, t.written(piece[n]).CSV()...), '\n') },
-		Fate: func(n int, fate caller.Fate, why caller.Problem) {
+		Fate: func(n int, fate caller.Fate, why api.Problem) {
 			switch fate {
 			case caller.Acknowledged:
 				h.accepted = append(h.accepted, piece[n])
@@ -134,8 +135,7 @@ func (t *tour) sendPiece(h *home, piece []meter.Reading, sum *tally, refused *ca
 	sum.add(tally{posted: len(piece), accepted: counts.Accepted, duplicates: counts.Duplicates})
 }
 
-// mistake is a reading that a broken meter might send, and the code with which it must be refused; with
-// none it must be taken.
+// mistake is a reading of a broken meter, and the code of its refusal; with none it must be taken.
 type mistake struct {
 	name, meterID, timestamp, reading string
 
@@ -167,8 +167,7 @@ func (t *tour) mistakes() []mistake {
 	}
 }
 
-// postMistakes posts what no meter should, and shows how it is answered. That it changes nothing is seen
-// when the household's consumption is compared.
+// postMistakes posts mistakes. That they change nothing is seen when consumption is compared.
 func (t *tour) postMistakes() {
 	for _, m := range t.mistakes() {
 		got := try.E1(t.api.Record(t.ctx, witness.Reading{Meter: meter.ID(m.meterID), Stamp: m.timestamp, Register: m.reading}))
@@ -184,8 +183,7 @@ func (t *tour) postMistakes() {
 	}
 }
 
-// maintain has daily archive yesterday, and monthly archive, bill and clear last month, and compares every
-// row of both archives with what was accepted.
+// maintain archives yesterday and closes last month, and compares both archives row by row.
 func (t *tour) maintain() {
 	yesterday := t.zone.DayOf(t.last).AddDays(-1)
 	t.perform(t.daily, "daily", url.Values{"date": {yesterday.String()}}, t.zone.DayWindow(yesterday))
@@ -194,12 +192,9 @@ func (t *tour) maintain() {
 
 func (t *tour) perform(c *caller.Caller, program string, query url.Values, w meter.Window) {
 	got := try.E1(c.Post(t.ctx, "/perform_"+program+"_maintenance", query))
-	var done struct {
-		Message     string `json:"message"`
-		ArchivePath string `json:"archive_path"`
-	}
+	var done api.PerformResult
 	try.E(got.Into(program+" maintenance", &done))
-	path := filepath.Join(t.archiveDir, filepath.Base(done.ArchivePath))
+	path := filepath.Join(programs.ArchiveDir(t.folder), filepath.Base(done.ArchivePath))
 	text := string(try.E1(os.ReadFile(path)))
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	t.say("%-8s %s  %d rows, %d bytes", program, path, len(lines)-1, len(text))
@@ -215,8 +210,7 @@ func (t *tour) perform(c *caller.Caller, program string, query url.Values, w met
 	}
 }
 
-// archived is what the archive of a period must hold, line by line. Its last register opens the next
-// period and stands there.
+// archived is what an archive must hold, line by line. Its last register belongs to the next period.
 func (t *tour) archived(w meter.Window) []string {
 	lines := []string{witness.CSVHeader}
 	for _, h := range t.homes { // in the order of their ids

@@ -11,13 +11,13 @@ import (
 	"github.com/dsnet/try"
 	"github.com/shopspring/decimal"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
 )
 
-// home is one household of the demo: what its meter sends and, by the sums of the source's intervals, what
-// the api must answer about it.
+// home is what one meter sends and, by the sums of the source, what the api must answer about it.
 type home struct {
 	id       meter.ID
 	source   households.Household
@@ -55,48 +55,32 @@ func (h *home) gaps(last meter.Slot) (gaps []households.Gap) {
 	return gaps
 }
 
-// consumption is what the api answers for a period, and for a bill.
-type consumption struct {
-	StartReading     decimal.Decimal `json:"start_reading"`
-	EndReading       decimal.Decimal `json:"end_reading"`
-	Consumption      decimal.Decimal `json:"consumption"`
-	StartTime        string          `json:"start_time"`
-	EndTime          string          `json:"end_time"`
-	Readings         int             `json:"readings"`
-	ExpectedReadings int             `json:"expected_readings"`
-	Complete         bool            `json:"complete"`
-}
-
-// consumption is what the api must answer for a window of which the grid points up to until are expected;
-// false if it has too few readings for an answer.
-func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) (consumption, bool) {
+// consumption is the row that the api must answer for a window up to until; empty below two readings.
+func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) string {
 	taken := h.within(w)
 	if len(taken) < 2 {
-		return consumption{}, false
+		return ""
 	}
 	from, to := taken[0].Slot, taken[len(taken)-1].Slot
 	expected := w.Until(until).Points()
-	return consumption{
-		StartReading: opening.Add(h.used(0, from)), EndReading: opening.Add(h.used(0, to)),
-		Consumption: h.used(from, to),
-		StartTime:   zone.Stamp(from), EndTime: zone.Stamp(to),
+	return consumptionRow(opening.Add(h.used(0, from)), opening.Add(h.used(0, to)), h.used(from, to), api.Usage{
+		StartTime: zone.Stamp(from), EndTime: zone.Stamp(to),
 		Readings: len(taken), ExpectedReadings: expected, Complete: len(taken) == expected,
-	}, true
+	})
 }
 
 const consumptionHeader = "from             to               start_reading  end_reading    kWh used  readings"
 
-// String writes every field exactly: two that are written alike are equal.
-func (c consumption) String() string {
-	readings := fmt.Sprintf("%d of %d", c.Readings, c.ExpectedReadings)
+// consumptionRow writes every field exactly, so two answers with the same row are equal.
+func consumptionRow(start, end, used fmt.Stringer, u api.Usage) string {
+	readings := fmt.Sprintf("%d of %d", u.Readings, u.ExpectedReadings)
 	switch {
-	case c.Complete && c.Readings == c.ExpectedReadings:
-		readings = fmt.Sprintf("all %d", c.Readings)
-	case c.Complete:
+	case u.Complete && u.Readings == u.ExpectedReadings:
+		readings = fmt.Sprintf("all %d", u.Readings)
+	case u.Complete:
 		readings += ", said to be complete"
 	}
-	return fmt.Sprintf("%-16s %-16s %13s %12s %11s  %s",
-		minutes(c.StartTime), minutes(c.EndTime), c.StartReading, c.EndReading, c.Consumption, readings)
+	return fmt.Sprintf("%-16s %-16s %13s %12s %11s  %s", minutes(u.StartTime), minutes(u.EndTime), start, end, used, readings)
 }
 
 // minutes leaves the T and the seconds, which are none on the grid, out of a stamp.
@@ -133,14 +117,14 @@ func (t *tour) window(h *home, period string, now meter.Slot) meter.Window {
 	}
 }
 
-// said is what the api answered, as it is and in a table, and in which half hour it was asked.
-type said struct {
+// reply is what the api answered, as it is and in a table, and in which half hour it was asked.
+type reply struct {
 	answer, row string
 	now         meter.Slot
 }
 
 // ask asks for a household's period and compares the answer with the source.
-func (t *tour) ask(h *home, period string) said {
+func (t *tour) ask(h *home, period string) reply {
 	query := url.Values{"meter_id": {string(h.id)}, "period": {period}}
 	for {
 		now := t.zone.Floor(t.now())
@@ -153,35 +137,36 @@ func (t *tour) ask(h *home, period string) said {
 		if t.zone.Floor(t.now()) != now {
 			continue // the half hour turned: nobody knows which one was answered
 		}
-		want, enough := h.consumption(t.zone, w, now)
-		return said{got.String(), t.compare(fmt.Sprintf("%s of %s", period, h.id), got, want, enough, meter.CodeNotEnoughReadings), now}
+		row := t.compare(fmt.Sprintf("%s of %s", period, h.id), got, h.consumption(t.zone, w, now), meter.CodeNotEnoughReadings)
+		return reply{got.String(), row, now}
 	}
 }
 
-// compare checks an answer against the source; if there is nothing to answer it must be a 404 with the
-// code absent. It returns the answer as a row of a table.
-func (t *tour) compare(what string, got caller.Answer, want consumption, present bool, absent meter.Code) (row string) {
+// compare checks an answer against a row; an empty row stands for a 404 with the code absent.
+func (t *tour) compare(what string, got caller.Answer, want string, absent meter.Code) (row string) {
 	t.compared++
-	var c consumption
-	switch err := got.Into(what, &c); {
-	case !present:
+	var u api.Usage
+	err := got.Into(what, &u)
+	row = consumptionRow(u.StartReading, u.EndReading, u.Consumption, u)
+	switch {
+	case want == "":
 		if got.Status != http.StatusNotFound || got.Code() != absent {
 			t.differ("%s: the api says %s, where it should be 404 %s", what, got, absent)
 		}
 	case err != nil:
 		t.differ("%v, where the source gives %s", err, want)
-	case c.String() != want.String():
-		t.differ("%s: the api says\n%s\nthe source\n%s", what, c, want)
+	case row != want:
+		t.differ("%s: the api says\n%s\nthe source\n%s", what, row, want)
 	}
 	if !got.OK() {
 		return got.String()
 	}
-	return c.String()
+	return row
 }
 
 // askAll asks for every period of every household.
-func (t *tour) askAll() map[string]said {
-	all := map[string]said{}
+func (t *tour) askAll() map[string]reply {
+	all := map[string]reply{}
 	for _, h := range t.homes {
 		for _, period := range periods {
 			all[string(h.id)+" "+period] = t.ask(h, period)
@@ -226,8 +211,7 @@ func (t *tour) showBills() {
 	w := t.zone.MonthWindow(t.lastMonth)
 	for i, h := range t.homes {
 		got := try.E1(t.api.Get(t.ctx, "/get_last_month_bill", url.Values{"meter_id": {string(h.id)}}))
-		want, present := h.consumption(t.zone, w, w.To)
-		row := t.compare("the bill of "+string(h.id), got, want, present, meter.CodeBillNotFound)
+		row := t.compare("the bill of "+string(h.id), got, h.consumption(t.zone, w, w.To), meter.CodeBillNotFound)
 		if i == 0 {
 			t.say("bill        %s", consumptionHeader)
 			t.say("%-11s %s", t.lastMonth, row)

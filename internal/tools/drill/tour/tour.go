@@ -1,10 +1,6 @@
-// Package tour runs the whole suite on the real readings of twelve households, in well under a minute, and
-// ends by itself.
-//
-// It starts the three programs on free ports and a fresh folder, posts last month and this month up to now
-// as meters would, has daily and monthly archive and bill them, and prints what a household then sees.
-// Every number that the api answers is compared with the sums of the source data: if one differs, or a
-// reading is lost, that is an error.
+// Package tour runs the whole suite on the real readings of twelve households: it posts last month and this
+// month up to now as meters would, has daily and monthly archive and bill them, and prints what a household
+// then sees. Every number of the api is compared with the sums of the source: a difference is an error.
 package tour
 
 import (
@@ -13,18 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/dsnet/try"
 	"github.com/shopspring/decimal"
 
-	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/households"
@@ -47,8 +41,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	started := time.Now()
 	flags := programs.NewFlags("drill tour", "real households through the whole suite", stderr)
 	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
-	dir := flags.String("dir", ".demo", "folder of the demo's own, made afresh")
-	if err := flags.Parse(args); err != nil {
+	dir := flags.String("dir", ".demo", "folder in which each demo makes one of its own")
+	if err := programs.Parse(flags, args); err != nil {
 		return err
 	}
 	zone, err := meter.LoadZone(cmp.Or(os.Getenv("TIMEZONE"), defaultTimezone))
@@ -57,56 +51,44 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer try.Handle(&err)
 	t := newTour(stdout, zone, time.Now, try.E1(households.Load()))
-	try.E(freshFolder(*dir))
-	t.archiveDir, t.log = filepath.Join(*dir, archiveName), filepath.Join(*dir, "suite.log")
-	log := try.E1(os.Create(t.log))
-	defer func() { err = errors.Join(err, log.Close()) }()
-	defer try.HandleF(&err, func() { err = fmt.Errorf("%w (the programs' log is %s)", err, t.log) })
-	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: settings(*dir, zone), Out: log}))
+	try.E(os.MkdirAll(*dir, 0o755))
+	t.folder = try.E1(os.MkdirTemp(*dir, "run-"))
+	output := try.E1(os.Create(t.log()))
+	defer func() { err = errors.Join(err, output.Close()) }()
+	defer try.HandleF(&err, func() { err = fmt.Errorf("%w (the programs' log is %s)", err, t.log()) })
+	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: programs.Env(t.folder, zone.String()), Out: output}))
 	t.api, t.daily, t.monthly = callerOf(suite.API.URL), callerOf(suite.Daily.URL), callerOf(suite.Monthly.URL)
 	try.E(errors.Join(t.run(ctx), suite.Stop()))
-	t.farewell(*dir, time.Since(started))
+	t.farewell(time.Since(started))
 	return nil
 }
 
-// settings puts the suite into dir, on free ports, and leaves every run to the demo. Settings of the
-// user's own must not reach it.
-func settings(dir string, zone *meter.Zone) []string {
-	return []string{
-		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
-		"DATA_DIR=" + filepath.Join(dir, dataName), "ARCHIVE_DIR=" + filepath.Join(dir, archiveName),
-		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
-		"TIMEZONE=" + zone.String(), "LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
-	}
-}
-
-// tour is one run of the demo against a suite that is running. Its acts end it at the first request that
-// is not answered.
+// tour is one demo against a suite that is running. Its acts are scripts of
+// many steps that end it at the first error, as there is nothing to go on with: so they use package try.
 type tour struct {
 	ctx  context.Context
-	out  io.Writer
+	say  func(format string, args ...any) // prints a line
 	zone *meter.Zone
 	now  func() time.Time
 
 	pieceAgain time.Duration // how long a meter waits before it sends rows again
 
 	api, daily, monthly *caller.Caller // one connection to each
-	archiveDir, log     string         // where the archives and the programs' log are
+	folder              string         // of the suite's data, archives and log
 
 	homes     []*home // in the order of their ids
 	lastMonth meter.Month
 	last      meter.Slot // the last half hour that is past
 
-	before      map[string]said // every answer before the month was cleared
-	compared    int             // answers
-	rows        int             // of archives
+	before      map[string]reply // every answer before the month was cleared
+	compared    int              // answers
+	rows        int              // of archives
 	differences int
 }
 
-// newTour places the households so that the source's first stamp falls on the
-// 1st of last month 00:00.
+// newTour places the source's first stamp on the 1st of last month 00:00.
 func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []households.Household) *tour {
-	t := &tour{out: out, zone: zone, now: now, pieceAgain: pieceAgain, last: zone.Floor(now())}
+	t := &tour{say: log.New(out, "", 0).Printf, zone: zone, now: now, pieceAgain: pieceAgain, last: zone.Floor(now())}
 	t.lastMonth = zone.MonthOf(t.last).Add(-1)
 	first := zone.DayStart(t.lastMonth.FirstDay())
 	for _, source := range sample {
@@ -116,8 +98,9 @@ func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []hou
 	return t
 }
 
-// callerOf returns one that speaks as a meter or an app does: plainly, over one connection, knowing
-// nothing of a program but its address.
+func (t *tour) log() string { return filepath.Join(t.folder, "suite.log") }
+
+// callerOf returns a caller that knows nothing of a program but its address.
 func callerOf(url string) *caller.Caller {
 	return &caller.Caller{Host: strings.TrimPrefix(url, "http://")}
 }
@@ -139,7 +122,6 @@ func (t *tour) run(ctx context.Context) (err error) {
 		{"The programs", t.showPrograms},
 		{"Accounts", t.registerAll},
 		{"Readings, posted over HTTP as meters would, up to now", t.feed},
-		{"Half hours that the source lacks", t.showGaps},
 		{"Readings that no meter should send", t.postMistakes},
 		{"What " + string(t.homes[0].id) + " used", t.showConsumption},
 		{"Maintenance, asked of daily and monthly", t.maintain},
@@ -157,32 +139,12 @@ func (t *tour) run(ctx context.Context) (err error) {
 
 func (t *tour) showPrograms() {
 	t.say("api http://%s   daily http://%s   monthly http://%s", t.api.Host, t.daily.Host, t.monthly.Host)
-	t.say("their log is %s", t.log)
-}
-
-// showGaps names what the source lacks, so that nobody takes it for lost.
-func (t *tour) showGaps() {
-	total := 0
-	t.say("household  missing  from (how many in a row)")
-	for _, h := range t.homes {
-		var names []string
-		missing := 0
-		for _, g := range h.gaps(t.last) {
-			missing += g.HalfHours
-			names = append(names, fmt.Sprintf("%s (%d)", minutes(t.zone.Stamp(h.first+meter.Slot(g.First))), g.HalfHours))
-		}
-		if left := h.first + meter.Slot(h.source.Intervals[len(h.source.Intervals)-1].End); left < t.last {
-			names = append(names, "left the trial after "+minutes(t.zone.Stamp(left)))
-		}
-		total += missing
-		t.wrap(fmt.Sprintf("%-10s %7d  ", h.id, missing), names)
-	}
-	t.say("%-10s %7d  never posted: the answers that span them are not complete", "total", total)
+	t.say("their log is %s", t.log())
 }
 
 // farewell sums up and says how to look around.
-func (t *tour) farewell(dir string, took time.Duration) {
-	settings := fmt.Sprintf("DATA_DIR=%s ARCHIVE_DIR=%s", filepath.Join(dir, dataName), t.archiveDir)
+func (t *tour) farewell(took time.Duration) {
+	settings := fmt.Sprintf("DATA_DIR=%s ARCHIVE_DIR=%s", programs.DataDir(t.folder), programs.ArchiveDir(t.folder))
 	if t.zone.String() != defaultTimezone {
 		settings += " TIMEZONE=" + t.zone.String()
 	}
@@ -190,12 +152,6 @@ func (t *tour) farewell(dir string, took time.Duration) {
 	t.say("It took %s. To look around, run the suite on what the demo left:", took.Round(time.Second/10))
 	t.say("\n  %s make run", settings)
 	t.say("\nand open http://localhost:8000/docs")
-}
-
-// say prints a line.
-func (t *tour) say(format string, args ...any) {
-	// If nobody can read it, the broken pipe's signal ends the demo.
-	_, _ = fmt.Fprintf(t.out, format+"\n", args...)
 }
 
 // differ prints a difference and counts it.
@@ -217,39 +173,4 @@ func (t *tour) wrap(indent string, words []string) {
 		line += word
 	}
 	t.say("%s", strings.TrimRight(line, " "))
-}
-
-// What stands in the folder for the suite.
-const (
-	dataName    = "data"
-	archiveName = "Archive"
-)
-
-// markerName is the file by which the demo knows a folder as its own.
-const (
-	markerName = "made-by-make-demo"
-	markerText = "This folder is removed and made again by every run of the demo.\n"
-)
-
-// freshFolder makes dir anew. A folder that the demo did not make itself, or on which an api works, is
-// left as it is, and refused.
-func freshFolder(dir string) (err error) {
-	defer try.HandleF(&err, func() { err = fmt.Errorf("making the demo's folder anew: %w", err) })
-	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		try.E(err)
-		if _, err := os.Stat(filepath.Join(dir, markerName)); err != nil {
-			return fmt.Errorf("%s is not a folder that the demo made: remove it yourself or name another one with -dir", dir)
-		}
-		if dataDir := filepath.Join(dir, dataName); exists(dataDir) {
-			try.E(try.E1(durable.LockFolder(vfs.Default, dataDir, "the demo, to remove it")).Release())
-		}
-		try.E(os.RemoveAll(dir))
-	}
-	try.E(os.MkdirAll(dir, 0o755))
-	return os.WriteFile(filepath.Join(dir, markerName), []byte(markerText), 0o644)
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -29,10 +29,10 @@ func tourOf(t *testing.T, f fault, timezone string, now time.Time) (string, erro
 	var out strings.Builder
 	demo := newTour(&out, zone, func() time.Time { return now }, sample)
 	demo.api, demo.daily, demo.monthly = callerOf(suite.url), callerOf(suite.url), callerOf(suite.url)
-	demo.archiveDir = suite.archiveDir
+	demo.folder = suite.folder
 	demo.pieceAgain = 0
 	err = demo.run(t.Context())
-	return strings.ReplaceAll(out.String(), suite.archiveDir, "Archive"), err
+	return strings.ReplaceAll(out.String(), suite.folder, "demo"), err
 }
 
 var afternoon = time.Date(2026, time.November, 23, 11, 10, 0, 0, time.UTC)

@@ -15,8 +15,7 @@ import (
 // lineBytesMax bounds what is held of a line that does not end; a longer one is copied in pieces.
 const lineBytesMax = 64 << 10
 
-// output takes what one run of a program prints, cuts it into lines, and looks for the one that says where
-// the program listens. It is written by one goroutine.
+// output copies the lines that a process prints, and finds the one that says where it listens.
 type output struct {
 	prefix  string
 	out     io.Writer // nil: nowhere
@@ -28,11 +27,11 @@ type output struct {
 }
 
 func newOutput(name Name, out io.Writer) *output {
-	return &output{prefix: Prefix(name), out: out, listening: make(chan struct{})}
+	return &output{prefix: linePrefix(name), out: out, listening: make(chan struct{})}
 }
 
-// Prefix is what stands in front of a program's lines, aligned with the others'.
-func Prefix(name Name) string { return fmt.Sprintf("%-*s | ", len(Monthly), name) }
+// linePrefix is what stands in front of a program's lines, aligned with the others'.
+func linePrefix(name Name) string { return fmt.Sprintf("%-*s | ", len(Monthly), name) }
 
 func (o *output) Write(b []byte) (int, error) {
 	for line := range bytes.Lines(b) {

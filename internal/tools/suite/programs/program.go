@@ -2,12 +2,11 @@ package programs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
 
@@ -29,15 +30,13 @@ const (
 	Monthly Name = "monthly"
 )
 
-// The bounds of waiting for a program. An api with a long journal takes its time to start, and may have
-// much to finish before it stops.
+// An api with a long journal takes its time to start, and may have much to finish before it stops.
 const (
 	startTimeMax = 5 * time.Minute
 	stopTimeMax  = time.Minute
 
-	pollEvery    = 50 * time.Millisecond
-	pollTimeMax  = 2 * time.Second
-	pollBytesMax = 64 << 10
+	pollEvery   = 50 * time.Millisecond
+	pollTimeMax = 2 * time.Second
 )
 
 // Program is one running program.
@@ -49,7 +48,7 @@ type Program struct {
 	process *process // the one that is running, or ran last
 }
 
-// process is one run of a program.
+// process is one process of a program.
 type process struct {
 	cmd    *exec.Cmd
 	output *output
@@ -58,8 +57,7 @@ type process struct {
 	known  atomic.Bool   // its end was wanted, or has been told
 }
 
-// StartProgram starts one program and returns once it answers: the api when its readings are replayed, the
-// others when their page is up. On an error nothing is left running.
+// StartProgram starts a program and returns once it is ready. After an error nothing is left running.
 func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	if err := requireVisible(append(os.Environ(), c.Env...)); err != nil {
 		return nil, err
@@ -71,8 +69,15 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	return p, nil
 }
 
-// Restart stops the program if it still runs, and starts it again at the same address and with the same
-// settings.
+// Host is where the program answers, as host:port.
+func (p *Program) Host() string { return strings.TrimPrefix(p.URL, "http://") }
+
+// Client returns a typed client of the program, which must be an api.
+func (p *Program) Client() *client.Client {
+	return client.New(&url.URL{Scheme: "http", Host: p.Host()}, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+}
+
+// Restart stops the program if it runs, and starts it again at its address with its settings.
 func (p *Program) Restart(ctx context.Context) error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -123,6 +128,8 @@ func (p *Program) Wait(ctx context.Context) error {
 	}
 }
 
+// start runs the binary in a process group of its own: a terminal sends its Ctrl-C to the whole foreground
+// group, and it is for the parent to decide in which order its programs stop.
 func (p *Program) start(ctx context.Context, env []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeMax, fmt.Errorf("not ready within %s", startTimeMax))
 	defer cancel()
@@ -130,13 +137,20 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	if err != nil {
 		return err
 	}
-	process, err := startProcess(binary, p.config.Args[p.Name], env, newOutput(p.Name, p.config.Out))
+	process := &process{
+		cmd: exec.Command(binary, p.config.Args[p.Name]...), output: newOutput(p.Name, p.config.Out), ended: make(chan struct{}),
+	}
+	process.cmd.Env = append(os.Environ(), env...)
+	process.cmd.Stdout, process.cmd.Stderr = process.output, process.output
+	process.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = process.cmd.Start()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: run go build -o DIR ./cmd/... first", err)
 	}
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
+	go process.wait()
 	p.process = process
 	if err := p.awaitReady(ctx); err != nil {
 		_ = p.Kill() // the reason why it did not come up is the one to tell
@@ -145,14 +159,10 @@ func (p *Program) start(ctx context.Context, env []string) error {
 	return nil
 }
 
-// awaitReady waits until the program says where it listens, and then asks it until it answers that it is
-// ready, ends, or ctx does.
+// awaitReady waits for the address and then polls it until the program is ready or ends, or ctx does.
 func (p *Program) awaitReady(ctx context.Context) error {
 	err := errors.New("waiting for the log line that says where it listens")
-	listening, ready := p.process.output.listening, "/healthz"
-	if p.Name == API {
-		ready = "/readyz" // it listens while it still replays its journal
-	}
+	listening := p.process.output.listening
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	var again <-chan time.Time
@@ -167,52 +177,33 @@ func (p *Program) awaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
-		if err = poll(ctx, p.URL+ready); err == nil {
+		if err = p.poll(ctx); err == nil {
 			return nil
 		}
 	}
 }
 
-var poller = &http.Client{Timeout: pollTimeMax, Transport: &http.Transport{DisableKeepAlives: true}}
-
-// poll returns nil if the program is up. An api that was shut down by its operators, which survives a
-// restart, is up too.
-func poll(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
+// poll returns nil if the program is up, as is an api whose reception its operators have shut down.
+func (p *Program) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeMax)
+	defer cancel()
+	ask := p.Client().Healthy
+	if p.Name == API {
+		ask = p.Client().Ready // it listens while it still replays its journal
 	}
-	response, err := poller.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Code meter.Code `json:"code"`
-	}
-	_ = json.NewDecoder(io.LimitReader(response.Body, pollBytesMax)).Decode(&answer) // an answer that is no JSON has no code
-	if response.StatusCode == http.StatusOK || answer.Code == meter.CodeNotReceiving {
+	err := ask(ctx)
+	var problem *api.Problem
+	if errors.As(err, &problem) && problem.Code == meter.CodeNotReceiving {
 		return nil
 	}
-	return fmt.Errorf("%s answers %s %s", url, response.Status, answer.Code)
+	return err
 }
 
-// startProcess runs a binary in a process group of its own: a terminal sends its Ctrl-C to the whole
-// foreground group, and it is for the parent to decide in which order its programs stop.
-func startProcess(binary string, args, env []string, out *output) (*process, error) {
-	p := &process{cmd: exec.Command(binary, args...), output: out, ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { // it ends when the process does
-		p.err = p.cmd.Wait()
-		p.output.flush()
-		close(p.ended)
-	}()
-	return p, nil
+// wait returns when the process has ended.
+func (p *process) wait() {
+	p.err = p.cmd.Wait()
+	p.output.flush()
+	close(p.ended)
 }
 
 // signal is no error for a process that is gone.
@@ -223,8 +214,7 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// fate says how a process ended, with the last line it printed: programs end with the line that names the
-// trouble.
+// fate says how a process ended, with its last line of output, which names the trouble.
 func (p *process) fate() error {
 	status := p.err
 	if status == nil {

@@ -110,7 +110,9 @@ func standInHandler(behaviour string) http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		switch {
 		case behaviour == standInShutDown:
-			http.Error(w, `{"code":"not_receiving"}`, http.StatusServiceUnavailable)
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"code":"not_receiving"}`)
 		case behaviour == standInUnready || asked.Add(1) <= unreadyAnswers:
 			http.Error(w, `{"code":"not_ready"}`, http.StatusServiceUnavailable)
 		}

@@ -1,10 +1,7 @@
-// Package programs runs the three programs of the suite as their users would: as processes, from their
-// binaries, with settings from the environment. The development runner, the demo and the end-to-end test
-// stand on it.
-//
-// A program's address is learnt from the log line with which it says where it listens, so that every
-// program may pick a free port; for that line the log level must let info through. Every process that was
-// started is waited for: when Stop or Kill has returned, it is gone and all its output is copied.
+// Package programs runs the programs of the suite as their users would: as processes, from their binaries,
+// with settings from the environment. A program may pick a free port: its address is read from the log line
+// with which it says where it listens. When Stop or Kill has returned, the process is gone and all its
+// output is copied.
 package programs
 
 import (
@@ -14,33 +11,45 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 )
 
 // Config says what to start and how.
 type Config struct {
-	// BinDir is the folder that holds the binaries api, daily and monthly.
-	BinDir string
-	// Env holds settings such as DATA_DIR=data, added to this process's environment.
-	Env []string
-	// Args holds each program's flags, which win over the environment.
-	Args map[Name][]string
-	// Out takes what the programs print, line by line, each with its program's
-	// name in front and in one Write. Nil drops it. A failing Out is ignored: a
-	// program must not stand still because nobody reads its log.
+	BinDir string            // holds the binaries api, daily and monthly
+	Env    []string          // settings such as DATA_DIR=data, added to this process's environment
+	Args   map[Name][]string // each program's flags, which win over the environment
+	// Out takes what the programs print, each line with its program's name in front and in one Write. Nil
+	// drops it. Its errors are ignored: a program must not block because nobody reads its log.
 	Out io.Writer
 }
 
-// Suite is the three programs, running together. Its methods may be called from several goroutines, those
-// that restart a program excepted.
+// Env returns the settings of programs of a tool's own: they listen on free ports, keep data and archives
+// in folder, and run nothing on a schedule, whatever the environment says.
+func Env(folder, timezone string) []string {
+	return []string{
+		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
+		"DATA_DIR=" + DataDir(folder), "ARCHIVE_DIR=" + ArchiveDir(folder), "TIMEZONE=" + timezone,
+		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
+		"LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
+	}
+}
+
+// DataDir is the data folder that Env sets.
+func DataDir(folder string) string { return filepath.Join(folder, "data") }
+
+// ArchiveDir is the archive folder that Env sets.
+func ArchiveDir(folder string) string { return filepath.Join(folder, "Archive") }
+
+// Suite is the three programs. It is safe for concurrent use, except to restart a program.
 type Suite struct {
 	API, Daily, Monthly *Program
 }
 
-// Start starts the api and, once that takes readings, daily and monthly, which are pointed at it whatever
-// API_URL says. When it returns, all three answer. Where one does not come up, or ctx ends first, the
-// others are stopped again.
+// Start starts the api and, once that takes readings, daily and monthly with its address. When it returns,
+// all three answer. If one does not come up, or ctx ends first, it stops the others again.
 func Start(ctx context.Context, c Config) (*Suite, error) {
 	if c.Out != nil {
 		c.Out = &oneAtATime{out: c.Out}
@@ -64,8 +73,7 @@ func (s *Suite) start(ctx context.Context, c Config) (err error) {
 	return err
 }
 
-// Stop stops the programs, the api last, so that a run that is under way can still end. It waits for each
-// as Program.Stop does.
+// Stop stops the programs as Program.Stop does, the api last, so that maintenance can still end.
 func (s *Suite) Stop() error {
 	var errs []error
 	for _, p := range []*Program{s.Monthly, s.Daily, s.API} {
@@ -79,8 +87,7 @@ func (s *Suite) Stop() error {
 // Kill ends every program at once, as a power cut would.
 func (s *Suite) Kill() error { return errors.Join(s.Monthly.Kill(), s.Daily.Kill(), s.API.Kill()) }
 
-// Wait returns nil when ctx ends, or before that an error that names the first program that ended by
-// itself.
+// Wait returns nil when ctx ends, or an error that names the first program that ended by itself.
 func (s *Suite) Wait(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,14 +110,11 @@ func (w *oneAtATime) Write(b []byte) (int, error) {
 	return w.out.Write(b)
 }
 
-// prefix aligns this program's own lines with those of the others.
-const prefix = Name("suite")
-
 // Run is the tool suite: it starts the suite, and stops it when ctx ends or one program does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := NewFlags("suite", "runs api, daily and monthly together; their settings are those of the environment", stderr)
 	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
-	if err := flags.Parse(args); err != nil {
+	if err := Parse(flags, args); err != nil {
 		return err
 	}
 	suite, err := Start(ctx, Config{BinDir: *bin, Out: stdout})
@@ -126,8 +130,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, stop(suite, stdout))
 }
 
-// stop waits until all programs have stopped. A Ctrl-C meanwhile is the second one: its user does not want
-// to wait.
+// stop waits until all programs have stopped, or a second Ctrl-C kills them.
 func stop(suite *Suite, stdout io.Writer) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt)
@@ -145,7 +148,7 @@ func stop(suite *Suite, stdout io.Writer) error {
 
 func say(out io.Writer, format string, args ...any) {
 	// A line that nobody can read is no reason to stop.
-	_, _ = fmt.Fprintf(out, Prefix(prefix)+format+"\n", args...)
+	_, _ = fmt.Fprintf(out, linePrefix("suite")+format+"\n", args...)
 }
 
 // local writes an address the way people type it.
