@@ -37,6 +37,7 @@ type batch struct {
 	judged   []store.Judged
 	archived map[archivedMonth]*archivedRows
 
+	tooLate                       bool // reception was shut down before some readings got their verdicts
 	unlisted                      bool // nobody will read the refusals: they are only counted
 	accepted, duplicates, refused int
 	refusals                      []meter.Refusal
@@ -228,7 +229,8 @@ func (b *batch) take(place int, at store.Reading) {
 func (b *batch) answered() bool { return b.commit.entries == 0 || len(b.commit.done) > 0 }
 
 // settle waits for the verdicts of what was sent, and makes the batch ready for the
-// rest of its readings.
+// rest of its readings. Where reception was shut down meanwhile, the sender is told so
+// rather than that some rows are no good.
 func (b *batch) settle() error {
 	if b.commit.entries > 0 {
 		verdicts, err := b.l.committer.wait(&b.commit)
@@ -242,6 +244,9 @@ func (b *batch) settle() error {
 	}
 	b.from, b.recalls, b.taken, b.places, b.archived = b.to, 0, b.taken[:0], b.places[:0], nil
 	b.commit.payload, b.commit.entries = b.commit.payload[:0], 0
+	if b.tooLate {
+		return errNotReceiving
+	}
 	return nil
 }
 
@@ -249,6 +254,8 @@ func (b *batch) settle() error {
 // those who read them.
 func (b *batch) rule(place int, v store.Verdict) {
 	switch {
+	case v.Outcome == store.NotReceiving:
+		b.tooLate = true
 	case b.each != nil:
 		b.decide(place, b.l.result(b.readings[place], v))
 	case v.Outcome == store.Accepted:

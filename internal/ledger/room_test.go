@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 func TestAFullQueueRefusesMetersAndSlowsBulkSendersDown(t *testing.T) {
@@ -161,6 +162,40 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
 	l.committer.room.give(bulkBytesMax)
 	if err := <-sent; !errors.Is(err, errNotReceiving) {
 		t.Errorf("the bulk sender was told %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts: rows that are worth sending
+// again must not pass for refused ones.
+func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(t.Context(), Options{FS: vfs.NewMem(), DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
+		t.Fatal(err)
+	}
+	b := new(batch)
+	b.reset(l, bulky)
+	b.add(1, store.Reading{Slot: zone.Floor(time.Now()) - 10})
+	b.readArchives()
+	b.judge()
+	if err := l.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.commit.payload, b.commit.entries = store.AppendReadings(nil, b.taken, false), len(b.taken)
+	if err := l.committer.enqueue(t.Context(), &b.commit, bulky); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.settle(); !errors.Is(err, errNotReceiving) || b.refused > 0 {
+		t.Errorf("the sender was told %v, and that %d rows are refused", err, b.refused)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -309,6 +309,13 @@ func TestWhatNeedsNoHoldDoesNotStandUnderOne(t *testing.T) {
 	}
 }
 
+// TestOfTwoSwitchesOneIsTooLate has two callers shut down, and two resume, who all saw
+// reception as it was before.
+func TestOfTwoSwitchesOneIsTooLate(t *testing.T) {
+	b := AppendReception(AppendReception(AppendLevel(nil, LevelHolds), false), false)
+	want(t, New(), AppendReception(AppendReception(b, true), true), Accepted, Accepted, Duplicate, Accepted, Duplicate)
+}
+
 func TestALevelIsNotLowered(t *testing.T) {
 	s := New()
 	for _, step := range []struct{ level, want Level }{{LevelBegun, LevelBegun}, {LevelHolds, LevelHolds}, {LevelBegun, LevelHolds}} {

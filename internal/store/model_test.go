@@ -42,6 +42,9 @@ func put(into map[Index]map[meter.Slot]meter.KWh, i Index, p meter.Point) {
 }
 
 func (m *model) reception(on bool) Verdict {
+	if m.shut == !on {
+		return Verdict{Outcome: Duplicate}
+	}
 	m.shut = !on
 	return Verdict{}
 }

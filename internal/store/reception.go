@@ -1,7 +1,8 @@
 package store
 
 // reception is the switch of reception. While it is off, readings and registrations
-// get the verdict NotReceiving; restored readings and recalls do not.
+// get the verdict NotReceiving; restored readings and recalls do not. Of two that ask for
+// the same from LevelHolds on, the later gets the verdict Duplicate.
 //
 //	reception  03 | on uint8
 type reception struct{ on bool }
@@ -12,6 +13,9 @@ func AppendReception(b []byte, on bool) []byte { return appendFlag(append(b, byt
 func decodeReception(d *decoder) fact { return reception{d.flag()} }
 
 func (r reception) effect(s *Store) Verdict {
+	if s.level >= LevelHolds && s.shut == !r.on {
+		return Verdict{Outcome: Duplicate}
+	}
 	s.shut = !r.on
 	return Verdict{Outcome: Accepted}
 }
