@@ -6,7 +6,7 @@ import "meterledger/internal/meter"
 type Gaps struct {
 	Readings int
 	Expected int
-	Runs     []meter.Window // of half hours without a reading, in order of time
+	Missing  []meter.Window // stretches of half hours without a reading, in order of time
 }
 
 // Gaps looks for the readings that are missing within a window. There are none exactly
@@ -21,7 +21,7 @@ func (q *Reader) Gaps(id meter.ID, w meter.Window) (Gaps, error) {
 	next := w.From // the first half hour that was not looked at
 	missing := func(until meter.Slot) {
 		if next < until {
-			gaps.Runs = append(gaps.Runs, meter.Window{From: next, To: until - 1})
+			gaps.Missing = append(gaps.Missing, meter.Window{From: next, To: until - 1})
 		}
 	}
 	for points, err := range q.months(m, w) {

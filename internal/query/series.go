@@ -115,9 +115,9 @@ func (p *Page) Release() {
 // Count returns how many buckets the page has.
 func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
 
-// Run returns the readings of a page that is a plain run of half hours: ascending, none
-// clipped, and each received. It returns none for any other page.
-func (p *Page) Run() []meter.Point {
+// Contiguous returns the readings of a page of half hours in ascending order that are all
+// received and none of them clipped. For any other page it returns nil.
+func (p *Page) Contiguous() []meter.Point {
 	n := p.Count()
 	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 {
 		return nil
