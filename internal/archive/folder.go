@@ -25,8 +25,8 @@ const (
 	dailyPrefix   = "daily_"
 	monthlyPrefix = "monthly_"
 	suffix        = ".csv"
-	// compressedSuffix follows the name of a file that is compressed. Who asks for a
-	// file gives the name without it and gets the one that is there.
+	// compressedSuffix follows the name of a compressed file. Callers give the name
+	// without it and get the file that is there.
 	compressedSuffix = ".zst"
 )
 
@@ -56,7 +56,7 @@ type Folder struct {
 	Compress bool
 }
 
-// OpenFolder returns the folder of archives at path, and creates it where it is
+// OpenFolder returns the folder of archives at path, and creates it if it is
 // missing. What a crash left of an archive that was being written is removed.
 func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {

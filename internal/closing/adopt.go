@@ -173,7 +173,7 @@ func (rs *Runs) checkManifest(name string) error {
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}
-	if errors.Is(err, archive.ErrNoManifest) {
+	if errors.Is(err, archive.ErrBadManifest) {
 		return archive.Refused("%v: put the original back, or remove it to have the rows taken one by one", err)
 	}
 	if err != nil {

@@ -104,9 +104,9 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 			pace()
 			return each(rows)
 		},
-		Room:   a.room,
-		Pace:   pace,
-		Intend: a.intend,
+		Reserve: a.reserve,
+		Pace:    pace,
+		Intend:  a.intend,
 	})
 	if err != nil {
 		return store.Archive{}, a.explain(err)
@@ -119,9 +119,9 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}, nil
 }
 
-// room keeps free on the disk what the journal needs: an archive must not take
+// reserve keeps free on the disk what the journal needs: an archive must not take
 // the last of it.
-func (a *archiving) room(bytes int) error {
+func (a *archiving) reserve(bytes int) error {
 	if free, known := a.runs.archive.Free(); !known || free >= a.runs.diskFreeMin+uint64(bytes) {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 	}
 	order := a.runs.store.SortedByID()
 	a.run.progress.begin(doing+a.name, len(order))
-	memory := memory{a: a, order: order}
+	memory := &memorySource{a: a, order: order}
 	var file, month archive.Source
 	var err error
 	if a.expected != nil {
@@ -169,7 +169,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		}
 	}
 	if a.period.IsMonth() {
-		return []archive.Source{archive.Divide(file, memory.next)}, nil
+		return []archive.Source{archive.WithMemory(file, memory)}, nil
 	}
 	if a.month != nil {
 		if month, err = a.verified(a.month.Month.Period(), a.month.Archive); err != nil {
@@ -177,7 +177,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		}
 		month = archive.Within(a.window, month)
 	}
-	sources := []archive.Source{archive.Divide(month, memory.next)}
+	sources := []archive.Source{archive.WithMemory(month, memory)}
 	if file != nil {
 		sources = append(sources, file)
 	}
@@ -203,13 +203,13 @@ func (a *archiving) checkLeft() error {
 
 // verified opens a file that is to be merged.
 func (a *archiving) verified(p meter.Period, last store.Archive) (archive.Source, error) {
-	file, err := a.runs.archive.ReadKnown(a.ctx, archive.Name(p), append(a.runs.store.Intents(p), last.SHA256)...)
+	file, err := a.runs.archive.ReadOwn(a.ctx, archive.Name(p), append(a.runs.store.Intents(p), last.SHA256)...)
 	if err != nil {
 		return nil, a.explain(err)
 	}
 	a.opened = append(a.opened, file)
 	if p == a.period { // it will be written again
-		err = a.room(int(file.Size()))
+		err = a.reserve(int(file.Size()))
 	}
 	return file, err
 }
@@ -221,26 +221,25 @@ func (a *archiving) close() {
 	a.opened = nil
 }
 
-// memory is what the store holds of the period.
-type memory struct {
+// memorySource is what the store holds of the period.
+type memorySource struct {
 	a      *archiving
-	order  []store.Index
+	order  []store.Index // of the meters that are left
 	points []meter.Point
 }
 
-func (m *memory) next() (archive.Part, error) {
-	for len(m.order) > 0 {
-		if err := meter.Stopped(m.a.ctx); err != nil {
-			return archive.Part{}, err
+func (s *memorySource) Next() (archive.Rows, error) {
+	for len(s.order) > 0 {
+		if err := meter.Stopped(s.a.ctx); err != nil {
+			return archive.Rows{}, err
 		}
-		i := m.order[0]
-		m.order = m.order[1:]
-		m.a.run.progress.did(1, 0, 0)
-		known := m.a.runs.store.Read(i, m.a.window, m.points[:0])
-		if m.points = known.Points; len(m.points) > 0 {
-			rows := archive.Rows{Meter: m.a.runs.store.Account(i).ID, Points: m.points}
-			return archive.Part{Rows: rows, Whole: len(known.Archives) == 0}, nil
+		i := s.order[0]
+		s.order = s.order[1:]
+		s.a.run.progress.did(1, 0, 0)
+		known := s.a.runs.store.Read(i, s.a.window, s.points[:0])
+		if s.points = known.Points; len(s.points) > 0 {
+			return archive.Rows{Meter: s.a.runs.store.Account(i).ID, Points: s.points, IsWhole: len(known.Archives) == 0}, nil
 		}
 	}
-	return archive.Part{}, io.EOF
+	return archive.Rows{}, io.EOF
 }

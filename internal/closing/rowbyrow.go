@@ -11,12 +11,12 @@ import (
 
 // rowByRow takes the rows of a file, of ours or of others, as if meters had sent them.
 func (r *restorer) rowByRow(ctx context.Context, name string) error {
-	text, size, err := r.runs.archive.OpenText(name, func(file io.Reader) io.Reader { return &watched{file, r} })
+	text, err := r.runs.archive.OpenText(name)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
-	r.run.progress.beginBytes("reading "+name, size)
+	r.run.progress.beginBytes("reading "+name, text.Size())
 	in, err := meter.NewCSVReader(text, r.runs.zone)
 	if errors.Is(err, meter.ErrRowSyntax) || errors.Is(err, meter.ErrRowTooLong) {
 		r.refuse(name, 0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
@@ -26,8 +26,12 @@ func (r *restorer) rowByRow(ctx context.Context, name string) error {
 		return err
 	}
 	bulk := r.bulk(ctx)
-	for {
+	for told := int64(0); ; {
 		row, err := in.Next()
+		if read := text.BytesRead(); read > told {
+			r.did(read - told)
+			told = read
+		}
 		var broken *meter.Error
 		switch {
 		case errors.Is(err, io.EOF):
@@ -68,20 +72,8 @@ func (r *restorer) flush(name string, rows Rows) error {
 }
 
 // did counts the rows that were decided since, and bytes of the file that were read.
-func (r *restorer) did(bytes int) {
+func (r *restorer) did(bytes int64) {
 	r.run.rows += uint64(r.rows)
-	r.run.progress.did(0, r.rows, int64(bytes))
+	r.run.progress.did(0, r.rows, bytes)
 	r.rows = 0
-}
-
-// watched is the file that is being read, and counts that.
-type watched struct {
-	io.Reader
-	r *restorer
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	w.r.did(n)
-	return n, err
 }

@@ -26,8 +26,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 		source = archive.Within(w, file)
 	}
 	if file == nil || month.Late {
-		exported := &exported{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision}
-		source = archive.Divide(source, exported.next)
+		source = archive.WithMemory(source, &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision})
 	}
 	for {
 		rows, err := source.Next()
@@ -45,14 +44,14 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 
 // openMonth opens the archive of the closed month that a window lies in; the file is
 // nil where there is none.
-func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.ClosedMonth, file *archive.Known, err error) {
+func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.ClosedMonth, file *archive.OwnReader, err error) {
 	for {
 		months, closed := q.store.Closed(w)
 		if !closed || len(months) != 1 {
 			return store.ClosedMonth{}, nil, nil
 		}
 		month = months[0]
-		file, err = q.archive.ReadKnown(ctx, archive.Name(month.Month.Period()), append(q.store.Intents(month.Month.Period()), month.SHA256)...)
+		file, err = q.archive.ReadOwn(ctx, archive.Name(month.Month.Period()), append(q.store.Intents(month.Month.Period()), month.SHA256)...)
 		if now, _ := q.store.Month(w.From); now.Revision == month.Revision {
 			return month, file, err
 		}
@@ -70,42 +69,42 @@ func (q *Reader) unreadable(err error) error {
 	return err
 }
 
-// exported is what memory holds of a window, beside which an archive is read, or none.
-type exported struct {
+// memorySource is what memory holds of a window, beside an archive or without one.
+type memorySource struct {
 	q        *Reader
 	ctx      context.Context
 	window   meter.Window
-	order    []store.Index
-	revision uint32 // of the archive that is read beside, 0 where none is
+	order    []store.Index // of the meters that are left
+	revision uint32        // of the archive that is read beside, 0 if none is
 	points   []meter.Point
 }
 
-func (e *exported) next() (archive.Part, error) {
-	for len(e.order) > 0 {
-		if err := e.ctx.Err(); err != nil {
-			return archive.Part{}, err
+func (s *memorySource) Next() (archive.Rows, error) {
+	for len(s.order) > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return archive.Rows{}, err
 		}
-		m := store.Meter{Index: e.order[0], ID: e.q.store.Account(e.order[0]).ID}
-		e.order = e.order[1:]
-		whole, err := e.read(m)
+		m := store.Meter{Index: s.order[0], ID: s.q.store.Account(s.order[0]).ID}
+		s.order = s.order[1:]
+		whole, err := s.read(m)
 		if err != nil {
-			return archive.Part{}, err
+			return archive.Rows{}, err
 		}
-		if len(e.points) > 0 {
-			return archive.Part{Rows: archive.Rows{Meter: m.ID, Points: e.points}, Whole: whole}, nil
+		if len(s.points) > 0 {
+			return archive.Rows{Meter: m.ID, Points: s.points, IsWhole: whole}, nil
 		}
 	}
-	return archive.Part{}, io.EOF
+	return archive.Rows{}, io.EOF
 }
 
 // read reads a meter's readings. If the month was closed since the export began,
 // they left memory for an archive that is not read beside.
-func (e *exported) read(m store.Meter) (whole bool, err error) {
-	known := e.q.store.Read(m.Index, e.window, e.points[:0])
-	e.points = known.Points
+func (s *memorySource) read(m store.Meter) (whole bool, err error) {
+	known := s.q.store.Read(m.Index, s.window, s.points[:0])
+	s.points = known.Points
 	for _, archived := range known.Archives {
-		if archived.Revision != e.revision {
-			e.points, err = e.q.points(m, e.window, e.points[:0])
+		if archived.Revision != s.revision {
+			s.points, err = s.q.points(m, s.window, s.points[:0])
 			return true, err
 		}
 	}
