@@ -37,8 +37,8 @@ func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
 }
 
 // job is the archiving of a period, as far as it is known beforehand.
-func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiving {
-	job := archiving{runs: rs, ctx: ctx, run: run, period: p, name: archive.Name(p), window: p.Window(rs.zone).Rows()}
+func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiveJob {
+	job := archiveJob{runs: rs, ctx: ctx, run: run, period: p, name: archive.Name(p), window: p.Window(rs.zone).Rows()}
 	if last, archived := rs.store.Archived(p); archived {
 		job.expected = &last
 	}
@@ -49,7 +49,7 @@ func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiving {
 }
 
 // archiving writes one archive file as the union of all that is known of its period.
-type archiving struct {
+type archiveJob struct {
 	runs     *Runs
 	ctx      context.Context
 	run      *Run
@@ -66,15 +66,15 @@ type archiving struct {
 // takeIn records the rows of a file that stands in the way and is not known to be
 // ours, so that they are judged as if meters had sent them. A row that is refused
 // stops the run: nothing is overwritten that is not safe elsewhere.
-func (a *archiving) takeIn() error {
+func (a *archiveJob) takeIn() error {
 	if a.expected != nil {
 		return nil
 	}
 	if err := a.runs.checkManifest(a.name); err != nil {
 		return err
 	}
-	restorer := restorer{runs: a.runs, run: a.run}
-	err := restorer.rowByRow(a.ctx, a.name)
+	restorer := restorer{runs: a.runs, ctx: a.ctx, run: a.run}
+	err := restorer.rowByRow(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (a *archiving) takeIn() error {
 }
 
 // write puts the archive in its place, and its manifest beside it.
-func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) {
+func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error) {
 	defer a.close()
 	sources, err := a.sources("writing ")
 	if err != nil {
@@ -121,7 +121,7 @@ func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) 
 
 // reserve keeps free on the disk what the journal needs: an archive must not take
 // the last of it.
-func (a *archiving) reserve(bytes int) error {
+func (a *archiveJob) reserve(bytes int) error {
 	if free, known := a.runs.archive.Free(); !known || free >= a.runs.diskFreeMin+uint64(bytes) {
 		return nil
 	}
@@ -131,14 +131,14 @@ func (a *archiving) reserve(bytes int) error {
 
 // intend writes down which file is about to take the place of the old one: were
 // the run cut off right after, the next one knows it for ours.
-func (a *archiving) intend(written archive.Written) error {
+func (a *archiveJob) intend(written archive.Written) error {
 	if mutant.ReplacedUnannounced {
 		return nil
 	}
 	return a.hold.write(a.ctx, func(b []byte) []byte { return store.AppendIntent(b, a.period, written.SHA256) })
 }
 
-func (a *archiving) explain(err error) error {
+func (a *archiveJob) explain(err error) error {
 	var conflict *archive.ConflictError
 	var row *archive.RowError
 	switch {
@@ -154,12 +154,12 @@ func (a *archiving) explain(err error) error {
 // sources are what is known of the period, to be merged: of a month, its file and
 // memory, each meter being in one of them; of a day, the month's file and memory
 // likewise, and the day's file, which may hold less than they do.
-func (a *archiving) sources(doing string) ([]archive.Source, error) {
+func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
 	order := a.runs.store.SortedByID()
-	a.run.progress.begin(doing+a.name, len(order))
+	a.run.progress.begin(doing+a.name, len(order), 0)
 	memory := &memorySource{a: a, order: order}
 	var file, month archive.Source
 	var err error
@@ -186,7 +186,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 
 // checkLeft refuses to replace a plain file beside a compressed one, unless it is one
 // that a run was cut off in replacing.
-func (a *archiving) checkLeft() error {
+func (a *archiveJob) checkLeft() error {
 	sum, there, err := a.runs.archive.Left(a.name)
 	if err != nil || !there {
 		return err
@@ -202,7 +202,7 @@ func (a *archiving) checkLeft() error {
 }
 
 // verified opens a file that is to be merged.
-func (a *archiving) verified(p meter.Period, last store.Archive) (archive.Source, error) {
+func (a *archiveJob) verified(p meter.Period, last store.Archive) (archive.Source, error) {
 	file, err := a.runs.archive.ReadOwn(a.ctx, archive.Name(p), append(a.runs.store.Intents(p), last.SHA256)...)
 	if err != nil {
 		return nil, a.explain(err)
@@ -214,7 +214,7 @@ func (a *archiving) verified(p meter.Period, last store.Archive) (archive.Source
 	return file, err
 }
 
-func (a *archiving) close() {
+func (a *archiveJob) close() {
 	for _, c := range a.opened {
 		_ = c.Close() // files that were only read
 	}
@@ -223,7 +223,7 @@ func (a *archiving) close() {
 
 // memorySource is what the store holds of the period.
 type memorySource struct {
-	a      *archiving
+	a      *archiveJob
 	order  []store.Index // of the meters that are left
 	points []meter.Point
 }

@@ -75,7 +75,7 @@ func (rs *Runs) closeMonth(ctx context.Context, run *Run, month meter.Month) err
 	if err := books.flush(); err != nil {
 		return err
 	}
-	run.progress.begin("closing "+month.String(), 0)
+	run.progress.begin("closing "+month.String(), 0, 0)
 	resume, err := rs.writer.PauseSnapshots(ctx)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (rs *Runs) preview(ctx context.Context, run *Run, p meter.Period) error {
 
 // preview writes the archive nowhere. A file in its way, whose rows a run would
 // record first, is merged unjudged; that takes one which is as we write it.
-func (a *archiving) preview() error {
+func (a *archiveJob) preview() error {
 	defer a.close()
 	sources, err := a.sources("counting for ")
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *archiving) preview() error {
 }
 
 // foreign opens a file in the way that is not known to be ours.
-func (a *archiving) foreign() ([]archive.Source, error) {
+func (a *archiveJob) foreign() ([]archive.Source, error) {
 	if err := a.runs.checkManifest(a.name); err != nil {
 		return nil, err
 	}

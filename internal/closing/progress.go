@@ -29,12 +29,9 @@ type phase struct {
 	rows, meters, bytes atomic.Int64
 }
 
-func (p *progress) begin(name string, metersTotal int) {
-	p.at.Store(&phase{name: name, began: p.now(), metersTotal: int64(metersTotal)})
-}
-
-func (p *progress) beginBytes(name string, bytesTotal int64) {
-	p.at.Store(&phase{name: name, began: p.now(), bytesTotal: bytesTotal})
+// begin begins a phase. A total of 0 is not known.
+func (p *progress) begin(name string, metersTotal int, bytesTotal int64) {
+	p.at.Store(&phase{name: name, began: p.now(), metersTotal: int64(metersTotal), bytesTotal: bytesTotal})
 }
 
 // did counts what was done since, and tells the log when it is time.

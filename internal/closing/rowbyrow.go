@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"io"
 
@@ -9,54 +8,59 @@ import (
 	"meterledger/internal/store"
 )
 
-// rowByRow takes the rows of a file, of ours or of others, as if meters had sent them.
-func (r *restorer) rowByRow(ctx context.Context, name string) error {
+// rowByRow takes the rows of a file in any form, as if meters had sent them.
+func (r *restorer) rowByRow(name string) error {
 	text, err := r.runs.archive.OpenText(name)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
-	r.run.progress.beginBytes("reading "+name, text.Size())
+	r.run.progress.begin("reading "+name, 0, text.Size())
 	in, err := meter.NewCSVReader(text, r.runs.zone)
-	if errors.Is(err, meter.ErrRowSyntax) || errors.Is(err, meter.ErrRowTooLong) {
-		r.refuse(name, 0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
+	if refusal := refusalOf(err); refusal != nil {
+		r.refuse(name, 0, refusal)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	bulk := r.bulk(ctx)
+	rows := r.runs.restore(r.ctx, func(i store.Index, recorded bool) {
+		r.rows++
+		if recorded {
+			r.touch(i)
+		}
+	})
 	for told := int64(0); ; {
 		row, err := in.Next()
 		if read := text.BytesRead(); read > told {
 			r.did(read - told)
 			told = read
 		}
-		var broken *meter.Error
-		switch {
-		case errors.Is(err, io.EOF):
-			return r.flush(name, bulk)
-		case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
-			err = bulk.Refuse(in.Row(), meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
-		case errors.As(err, &broken):
-			err = bulk.Refuse(in.Row(), err)
-		case err == nil:
-			err = bulk.Add(in.Row(), row)
+		if errors.Is(err, io.EOF) {
+			return r.flush(name, rows)
 		}
-		if err = errors.Join(err, meter.Stopped(ctx)); err != nil {
+		if refusal := refusalOf(err); refusal != nil {
+			err = rows.Refuse(in.Row(), refusal)
+		} else if err == nil {
+			err = rows.Add(in.Row(), row)
+		}
+		if err = errors.Join(err, meter.Stopped(r.ctx)); err != nil {
 			return err
 		}
 	}
 }
 
-// bulk takes rows also while reception is shut down, and notes the meters.
-func (r *restorer) bulk(ctx context.Context) Rows {
-	return r.runs.restore(ctx, func(i store.Index, recorded bool) {
-		r.rows++
-		if recorded {
-			r.touch(i)
-		}
-	})
+// refusalOf returns what is wrong with a row that cannot be taken, and nil if err says
+// nothing about a row.
+func refusalOf(err error) *meter.Error {
+	var refusal *meter.Error
+	switch {
+	case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
+		refusal = meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err)
+	default:
+		errors.As(err, &refusal)
+	}
+	return refusal
 }
 
 func (r *restorer) flush(name string, rows Rows) error {

@@ -248,7 +248,7 @@ func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run
 	run := &Run{Kind: kind, Subject: subject, StartedAt: rs.now(), done: make(chan struct{})}
 	run.progress.now, run.progress.told = rs.now, time.Now()
 	run.progress.log = rs.log.With("type", kind, "period", subject)
-	run.progress.begin("starting", 0)
+	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
 		err := work(ctx, run)
