@@ -36,7 +36,7 @@ func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
 	return err
 }
 
-// job is the archiving of a period, as far as it is known beforehand.
+// job returns the archiving of a period, with what the store knows of its files.
 func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiveJob {
 	job := archiveJob{runs: rs, ctx: ctx, run: run, period: p, name: archive.Name(p), window: p.Window(rs.zone).Rows()}
 	if last, archived := rs.store.Archived(p); archived {
@@ -48,7 +48,7 @@ func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiveJob {
 	return job
 }
 
-// archiving writes one archive file as the union of all that is known of its period.
+// archiveJob writes one archive file as the union of all that is known of its period.
 type archiveJob struct {
 	runs     *Runs
 	ctx      context.Context
@@ -63,9 +63,9 @@ type archiveJob struct {
 	opened []io.Closer
 }
 
-// takeIn records the rows of a file that stands in the way and is not known to be
-// ours, so that they are judged as if meters had sent them. A row that is refused
-// stops the run: nothing is overwritten that is not safe elsewhere.
+// takeIn records the rows of a file that has the archive's name and that no run wrote, so
+// that they are judged as if meters had sent them. A row that is refused stops the run:
+// nothing is overwritten that is not safe elsewhere.
 func (a *archiveJob) takeIn() error {
 	if a.expected != nil {
 		return nil
@@ -129,8 +129,8 @@ func (a *archiveJob) reserve(bytes int) error {
 		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.runs.diskFreeMin>>20)
 }
 
-// intend writes down which file is about to take the place of the old one: were
-// the run cut off right after, the next one knows it for ours.
+// intend writes down which file is about to take the place of the old one: if the run is
+// cut off right after, the next one knows that a run wrote it.
 func (a *archiveJob) intend(written archive.Written) error {
 	if mutant.ReplacedUnannounced {
 		return nil

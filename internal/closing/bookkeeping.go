@@ -61,14 +61,14 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 	return summary
 }
 
-// issue makes a meter's bill, and its next one if that opens elsewhere from now on.
-// What the store would keep of it anyway is not written down.
+// issue makes a meter's bill, and its next one if that now opens with another register.
+// It writes down nothing that the store derives from the summary.
 func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 	before, own, after, next := b.runs.store.BillsAround(i, b.month)
 	figures := store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
-	said := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
+	derived := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
 	figures.Start = billing.Opening(before.End, before.Revision > 0, summary.First)
-	if !said || figures.Start != summary.First {
+	if !derived || figures.Start != summary.First {
 		b.bills = append(b.bills, store.BillOf{Month: b.month, Meter: i, Figures: figures})
 	}
 	if after.Revision > 0 && after.Start != figures.End {

@@ -9,9 +9,9 @@ import (
 )
 
 // closeMonths closes a month, and those that late readings came for since they were
-// closed. They are taken in order of time, so that a bill opens where a late
-// reading has closed the one before. A late month whose archive is in the way must
-// not keep this one open: it is tried again by the next run.
+// closed. They are taken in order of time, so that a bill opens with the register that
+// a late reading closed the bill before with. If a late month fails, this one must not
+// stay open: the next run tries the late one again.
 func (rs *Runs) closeMonths(ctx context.Context, run *Run, month meter.Month) error {
 	for _, due := range rs.dueMonths(month) {
 		switch err := rs.closeMonth(ctx, run, due); {
@@ -36,8 +36,8 @@ func (rs *Runs) dueMonths(month meter.Month) []meter.Month {
 
 // closeMonth moves a month from memory to its archive:
 //
-//  1. a file that is there already and not ours becomes the archive as it stands,
-//     where nothing else is known of the month; else its rows are recorded
+//  1. a file that is there already and that no run wrote becomes the archive unchanged,
+//     if nothing else is known of the month; otherwise its rows are recorded
 //  2. a hold keeps readings of the month out from here on; those that were accepted
 //     before are in memory
 //  3. the archive is written beside the old one, with what that held and what

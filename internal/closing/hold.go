@@ -58,7 +58,7 @@ func (h *hold) free() {
 		return
 	}
 	if _, err := h.runs.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1); err != nil {
-		h.runs.log.Error("what a run held back stays so until the next start", "error", err)
+		h.runs.log.Error("the hold of a run could not be lifted; the next start lifts it", "error", err)
 	}
 }
 

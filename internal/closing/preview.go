@@ -28,8 +28,8 @@ func (rs *Runs) preview(ctx context.Context, run *Run, p meter.Period) error {
 	return nil
 }
 
-// preview writes the archive nowhere. A file in its way, whose rows a run would
-// record first, is merged unjudged; that takes one which is as we write it.
+// preview counts the rows and writes nothing. A file that no run wrote, whose rows a run
+// would record first, is merged unjudged; it must be in this program's form.
 func (a *archiveJob) preview() error {
 	defer a.close()
 	sources, err := a.sources("counting for ")
@@ -57,7 +57,7 @@ func (a *archiveJob) preview() error {
 	return nil
 }
 
-// foreign opens a file in the way that is not known to be ours.
+// foreign opens a file that has the archive's name and that no run wrote.
 func (a *archiveJob) foreign() ([]archive.Source, error) {
 	if err := a.runs.checkManifest(a.name); err != nil {
 		return nil, err

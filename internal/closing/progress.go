@@ -9,8 +9,8 @@ import (
 // reportEvery is how often a long run says in the log how far it is.
 const reportEvery = 5 * time.Second
 
-// progress is written by the run and read by whoever asks for the status. A phase
-// is measured in meters where those are counted, else in bytes.
+// progress is written by the run and read by Status. A phase is measured in meters if
+// those are counted, and otherwise in bytes.
 type progress struct {
 	now func() time.Time
 	log *slog.Logger // of the run; it says from time to time how far that is
@@ -23,7 +23,7 @@ type progress struct {
 type phase struct {
 	name        string
 	began       time.Time
-	metersTotal int64 // 0 where meters are not what is counted
+	metersTotal int64 // 0 if meters are not what is counted
 	bytesTotal  int64
 
 	rows, meters, bytes atomic.Int64

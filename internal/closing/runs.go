@@ -17,7 +17,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Writer is what a run needs of whoever writes the journal.
+// Writer is what a run needs of the room that writes the journal.
 type Writer interface {
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
@@ -38,7 +38,7 @@ type Rows interface {
 // Options says what runs work on.
 type Options struct {
 	Writer  Writer
-	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is told of every row with a verdict
+	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is called with every row that has a verdict
 	Store   *store.Store
 	Archive *archive.Folder
 	Zone    *meter.Zone
@@ -63,13 +63,14 @@ type Runs struct {
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
+	group sync.WaitGroup // of the current run
+
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
 	current *Run
-	last    map[Kind]*Run // the last run of each kind, Daily and Monthly
-	ended   bool
-	group   sync.WaitGroup
 	cancel  context.CancelFunc // of the current run
+	last    map[Kind]*Run      // the last run of each kind, Daily and Monthly
+	ended   bool
 }
 
 // Open makes runs possible. It lifts the hold of a run that was cut off with the
@@ -101,42 +102,6 @@ func (rs *Runs) Close() {
 	rs.group.Wait()
 }
 
-// Kind is what a run does.
-type Kind string
-
-// The kinds of run.
-const (
-	Daily   Kind = "daily"
-	Monthly Kind = "monthly"
-	Both    Kind = "both"
-	Restore Kind = "restore"
-)
-
-// ArchiveInfo describes an archive file.
-type ArchiveInfo struct {
-	Period meter.Period
-	File   string
-	Rows   uint64
-	SHA256 [32]byte
-}
-
-// Run is a run of maintenance, finished or not.
-type Run struct {
-	Kind       Kind
-	Subject    string // the period, or both of them, or all
-	StartedAt  time.Time
-	FinishedAt time.Time
-	Err        error
-	Archives   []ArchiveInfo
-
-	done     chan struct{}
-	rows     uint64 // written or read; touched by the run alone
-	progress progress
-}
-
-// Done is closed when the run has ended. Its results may be read from then on.
-func (r *Run) Done() <-chan struct{} { return r.done }
-
 // remember takes the newest archives for the last runs that there were before the
 // program was started. How long they took is not known any more.
 func (rs *Runs) remember() {
@@ -152,86 +117,6 @@ func (rs *Runs) remember() {
 			}
 		}
 	}
-}
-
-// Request asks for a run.
-type Request struct {
-	Kind   Kind        // Daily, Monthly or Both
-	Day    meter.Day   // to archive, for Daily and Both
-	Month  meter.Month // to close, for Monthly and Both
-	DryRun bool        // says what would be written, and writes nothing
-}
-
-// periods are what is asked for, in the order in which it is done.
-func (q Request) periods() (all []meter.Period) {
-	if q.Kind != Monthly {
-		all = append(all, q.Day.Period())
-	}
-	if q.Kind != Daily {
-		all = append(all, q.Month.Period())
-	}
-	return all
-}
-
-// check refuses what cannot be archived on a day.
-func (q Request) check(today meter.Day) error {
-	for _, p := range q.periods() {
-		field, present := "date", today.Period()
-		if p.IsMonth() {
-			field, present = "month", today.CalendarMonth().Period()
-		}
-		switch order := p.Compare(present); {
-		case !p.IsMonth() && order > 0:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not begun yet", p)
-		case p.CalendarMonth().Year < meter.EarliestYear:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "must not be before the year %d", meter.EarliestYear)
-		case p.IsMonth() && order >= 0:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not ended yet", p)
-		}
-	}
-	return nil
-}
-
-// Start begins a run, which goes on whatever becomes of the caller. While another is
-// under way it is refused.
-func (rs *Runs) Start(q Request) (*Run, error) {
-	if err := q.check(rs.zone.Today(rs.now())); err != nil {
-		return nil, err
-	}
-	periods := q.periods()
-	subject := periods[0].String()
-	if len(periods) > 1 {
-		subject += " and " + periods[1].String()
-	}
-	return rs.start(q.Kind, subject, func(ctx context.Context, run *Run) error {
-		for _, p := range periods {
-			var err error
-			switch {
-			case q.DryRun:
-				err = rs.preview(ctx, run, p)
-			case p.IsMonth():
-				err = rs.step(run, Monthly, p, func() error { return rs.closeMonths(ctx, run, p.CalendarMonth()) })
-			default:
-				err = rs.step(run, Daily, p, func() error { return rs.archiveDay(ctx, run, p.FirstDay()) })
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// step does a run's daily or monthly part, and remembers what came of it.
-func (rs *Runs) step(run *Run, kind Kind, p meter.Period, work func() error) error {
-	part := &Run{Kind: kind, Subject: p.String(), StartedAt: rs.now()}
-	before := len(run.Archives)
-	part.Err = work()
-	part.FinishedAt, part.Archives = rs.now(), run.Archives[before:]
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.last[kind] = part
-	return part.Err
 }
 
 func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run) error) (*Run, error) {

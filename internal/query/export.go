@@ -11,14 +11,23 @@ import (
 )
 
 // Export hands each meter's readings within a window of one calendar month to each,
-// in the order of the archives: from memory, from the month's archive where it is
-// closed, or from both. No lock is held meanwhile. Readings that come while it runs
-// may be among them or not; those that were there before it are, whatever is archived
-// meanwhile. It stops at the first error of each.
+// in the order of the archives: from memory, from the month's archive if it is closed, or
+// from both. It holds no lock meanwhile. Readings that come while it runs may be among
+// them or not; those that were there before it are, whatever is archived meanwhile. It
+// stops at the first error of each.
 func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
+	err := q.export(ctx, w, each)
+	var row *archive.RowError
+	if errors.As(err, &row) {
+		return archive.Refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
+	}
+	return err
+}
+
+func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
 	month, file, err := q.openMonth(ctx, w)
 	if err != nil {
-		return q.unreadable(err)
+		return err
 	}
 	var source archive.Source
 	if file != nil {
@@ -34,7 +43,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 			return nil
 		}
 		if err != nil {
-			return q.unreadable(err)
+			return err
 		}
 		if err := each(rows.Meter, rows.Points); err != nil {
 			return err
@@ -43,7 +52,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 }
 
 // openMonth opens the archive of the closed month that a window lies in; the file is
-// nil where there is none.
+// nil if there is none.
 func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.ClosedMonth, file *archive.OwnReader, err error) {
 	for {
 		months, closed := q.store.Closed(w)
@@ -59,14 +68,6 @@ func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 			_ = file.Close() // it was only read
 		}
 	}
-}
-
-func (q *Reader) unreadable(err error) error {
-	var row *archive.RowError
-	if errors.As(err, &row) {
-		return archive.Refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
-	}
-	return err
 }
 
 // memorySource is what memory holds of a window, beside an archive or without one.
@@ -98,7 +99,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 }
 
 // read reads a meter's readings. If the month was closed since the export began,
-// they left memory for an archive that is not read beside.
+// they left memory for an archive that the export does not read.
 func (s *memorySource) read(m store.Meter) (whole bool, err error) {
 	known := s.q.store.Read(m.Index, s.window, s.points[:0])
 	s.points = known.Points
