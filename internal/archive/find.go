@@ -132,8 +132,7 @@ func rowBefore(file *File, id meter.ID) (int64, error) {
 	return start, err
 }
 
-// rowFrom returns the first row that starts at or after an offset, and where it
-// starts; at the end of the file the row is empty.
+// rowFrom returns the first row that starts at or after an offset, and its own offset; at the end of the file the row is empty.
 func rowFrom(file io.ReaderAt, offset int64, buffer []byte) (start int64, row []byte, err error) {
 	n, err := file.ReadAt(buffer, offset-1)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -46,7 +46,7 @@ func PeriodOf(name string) (meter.Period, bool) {
 	return p, ok && name == Name(p)
 }
 
-// Folder is where the archives are.
+// Folder is the folder of the archives.
 type Folder struct {
 	fs   vfs.FS
 	path string
@@ -68,7 +68,7 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 }
 
 // Files returns the names of the CSV files in the folder, months before days and
-// each in order of time. Names that are neither are left out, however they came.
+// each in order of time. Other names are left out.
 func (f *Folder) Files() ([]string, error) {
 	names, err := f.fs.List(f.path)
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *Folder) Free() (bytes uint64, known bool) {
 	return usage.AvailBytes, err == nil
 }
 
-// Path returns where a file is that is written now.
+// Path returns the path at which Write puts a file.
 func (f *Folder) Path(name string) string {
 	if f.Compress {
 		return f.compressed(name)

@@ -103,7 +103,7 @@ var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 type frameIndex struct {
 	file io.ReaderAt
 	n    int   // of frames
-	from int64 // where the skippable frame begins
+	from int64 // offset of the skippable frame
 }
 
 var (
@@ -130,7 +130,7 @@ func readIndex(file *File) (*frameIndex, error) {
 	return &frameIndex{file: file, n: int(n), from: from}, nil
 }
 
-// entry returns where a frame begins, and the meter of its first row.
+// entry returns the offset of a frame, and the meter of its first row.
 func (x *frameIndex) entry(n int) (offset int64, id []byte, err error) {
 	var entry [entryBytes]byte
 	if _, err := x.file.ReadAt(entry[:], x.from+skippableBytes+int64(n)*entryBytes); err != nil {

@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +16,12 @@ import (
 // archiveDay writes what is known of a day: what its file held, what the archive
 // of its month holds if that is closed, and what is in memory. Memory keeps its
 // readings.
-func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
-	job := rs.job(ctx, run, day.Period())
+func (t task) archiveDay(day meter.Day) error {
+	job := t.job(day.Period())
 	if err := job.takeIn(); err != nil {
 		return err
 	}
-	h, err := rs.take(ctx, store.NoWindow)
+	h, err := t.take(store.NoWindow)
 	if err != nil {
 		return err
 	}
@@ -32,17 +31,17 @@ func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendDay(b, day, written) })
+	_, err = h.end(store.AppendDay(h.begin(), day, written))
 	return err
 }
 
 // job returns the archiving of a period, with what the store knows of its files.
-func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiveJob {
-	job := archiveJob{runs: rs, ctx: ctx, run: run, period: p, name: archive.Name(p), window: p.Window(rs.zone).Rows()}
-	if last, archived := rs.store.Archived(p); archived {
+func (t task) job(p meter.Period) archiveJob {
+	job := archiveJob{task: t, period: p, name: archive.Name(p), window: p.Window(t.zone).Rows()}
+	if last, archived := t.store.Archived(p); archived {
 		job.expected = &last
 	}
-	if month, closed := rs.store.Month(job.window.From); closed && !p.IsMonth() {
+	if month, closed := t.store.Month(job.window.From); closed && !p.IsMonth() {
 		job.month = &month
 	}
 	return job
@@ -50,9 +49,7 @@ func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiveJob {
 
 // archiveJob writes one archive file as the union of all that is known of its period.
 type archiveJob struct {
-	runs     *Runs
-	ctx      context.Context
-	run      *Run
+	task
 	period   meter.Period
 	name     string
 	window   meter.Window
@@ -70,10 +67,10 @@ func (a *archiveJob) takeIn() error {
 	if a.expected != nil {
 		return nil
 	}
-	if err := a.runs.checkManifest(a.name); err != nil {
+	if err := a.checkManifest(a.name); err != nil {
 		return err
 	}
-	restorer := restorer{runs: a.runs, ctx: a.ctx, run: a.run}
+	restorer := restorer{task: a.task}
 	err := restorer.rowByRow(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
@@ -96,8 +93,8 @@ func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error)
 	if err != nil {
 		return store.Archive{}, err
 	}
-	pace := a.runs.writer.Pace(a.ctx)
-	written, err := a.runs.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
+	pace := a.writer.Pace(a.ctx)
+	written, err := a.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
@@ -111,22 +108,22 @@ func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error)
 	if err != nil {
 		return store.Archive{}, a.explain(err)
 	}
-	at := a.runs.now()
-	if err := a.runs.archive.WriteManifest(a.runs.archive.NewManifest(a.runs.archive.Path(a.name), written, a.runs.version, at)); err != nil {
+	at := a.now()
+	if err := a.archive.WriteManifest(a.archive.NewManifest(a.archive.Path(a.name), written, a.version, at)); err != nil {
 		return store.Archive{}, err
 	}
-	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.runs.archive.Path(a.name), written.Rows, written.SHA256})
+	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.archive.Path(a.name), written.Rows, written.SHA256})
 	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}, nil
 }
 
 // reserve keeps free on the disk what the journal needs: an archive must not take
 // the last of it.
 func (a *archiveJob) reserve(bytes int) error {
-	if free, known := a.runs.archive.Free(); !known || free >= a.runs.diskFreeMin+uint64(bytes) {
+	if free, known := a.archive.Free(); !known || free >= a.diskFreeMin+uint64(bytes) {
 		return nil
 	}
 	return meter.Unavailable(meter.CodeOverloaded, time.Minute,
-		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.runs.diskFreeMin>>20)
+		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.diskFreeMin>>20)
 }
 
 // intend writes down which file is about to take the place of the old one: if the run is
@@ -135,7 +132,7 @@ func (a *archiveJob) intend(written archive.Written) error {
 	if mutant.ReplacedUnannounced {
 		return nil
 	}
-	return a.hold.write(a.ctx, func(b []byte) []byte { return store.AppendIntent(b, a.period, written.SHA256) })
+	return a.hold.write(store.AppendIntent(a.hold.begin(), a.period, written.SHA256))
 }
 
 func (a *archiveJob) explain(err error) error {
@@ -144,7 +141,7 @@ func (a *archiveJob) explain(err error) error {
 	switch {
 	case errors.As(err, &conflict):
 		return archive.Refused("%s was not written: meter %s has %v kWh and %v kWh for %s; put one of them right first",
-			a.name, conflict.Meter, conflict.A, conflict.B, a.runs.zone.Stamp(conflict.Slot))
+			a.name, conflict.Meter, conflict.A, conflict.B, a.zone.Stamp(conflict.Slot))
 	case errors.As(err, &row):
 		return archive.Refused("%s was not written: row %d of %s cannot be read: %v", a.name, row.Row, row.File, row.Err)
 	}
@@ -158,7 +155,7 @@ func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
-	order := a.runs.store.SortedByID()
+	order := a.store.SortedByID()
 	a.run.progress.begin(doing+a.name, len(order), 0)
 	memory := &memorySource{a: a, order: order}
 	var file, month archive.Source
@@ -187,11 +184,11 @@ func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
 // checkLeft refuses to replace a plain file beside a compressed one, unless it is one
 // that a run was cut off in replacing.
 func (a *archiveJob) checkLeft() error {
-	sum, there, err := a.runs.archive.Left(a.name)
+	sum, there, err := a.archive.Left(a.name)
 	if err != nil || !there {
 		return err
 	}
-	known := a.runs.store.Intents(a.period)
+	known := a.store.Intents(a.period)
 	if a.expected != nil {
 		known = append(known, a.expected.SHA256)
 	}
@@ -203,7 +200,7 @@ func (a *archiveJob) checkLeft() error {
 
 // verified opens a file that is to be merged.
 func (a *archiveJob) verified(p meter.Period, last store.Archive) (archive.Source, error) {
-	file, err := a.runs.archive.ReadOwn(a.ctx, archive.Name(p), append(a.runs.store.Intents(p), last.SHA256)...)
+	file, err := a.archive.ReadOwn(a.ctx, archive.Name(p), append(a.store.Intents(p), last.SHA256)...)
 	if err != nil {
 		return nil, a.explain(err)
 	}
@@ -236,9 +233,9 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		i := s.order[0]
 		s.order = s.order[1:]
 		s.a.run.progress.did(1, 0, 0)
-		known := s.a.runs.store.Read(i, s.a.window, s.points[:0])
+		known := s.a.store.Read(i, s.a.window, s.points[:0])
 		if s.points = known.Points; len(s.points) > 0 {
-			return archive.Rows{Meter: s.a.runs.store.Account(i).ID, Points: s.points, IsWhole: len(known.Archives) == 0}, nil
+			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: len(known.Archives) == 0}, nil
 		}
 	}
 	return archive.Rows{}, io.EOF

@@ -1,8 +1,6 @@
 package closing
 
 import (
-	"context"
-
 	"meterledger/internal/archive"
 	"meterledger/internal/billing"
 	"meterledger/internal/meter"
@@ -18,7 +16,6 @@ const partMax = 4096
 type bookkeeping struct {
 	runs      *Runs
 	hold      *hold
-	ctx       context.Context
 	month     meter.Month
 	window    meter.Window // with the first register of the month after
 	summaries []store.SummaryOf
@@ -80,13 +77,12 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 // flush hands over what has gathered.
 func (b *bookkeeping) flush() error {
 	if len(b.summaries) > 0 {
-		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendSummaries(to, b.month, b.summaries) }); err != nil {
+		if err := b.hold.write(store.AppendSummaries(b.hold.begin(), b.month, b.summaries)); err != nil {
 			return err
 		}
 	}
 	if len(b.bills) > 0 {
-		at := b.runs.now()
-		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendBills(to, b.month, at, b.bills) }); err != nil {
+		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), b.bills)); err != nil {
 			return err
 		}
 	}

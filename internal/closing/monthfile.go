@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"io"
 	"slices"
@@ -16,9 +15,7 @@ import (
 // its rows never come into memory. On the way they are checked against what is known of
 // their meters, and the daily files of the month are compared with them.
 type monthFile struct {
-	runs *Runs
-	ctx  context.Context
-	run  *Run
+	task
 
 	month  meter.Month
 	window meter.Window
@@ -29,20 +26,20 @@ type monthFile struct {
 }
 
 // adoptUnasked adopts a file that is in the place of a month that is about to be archived.
-func (rs *Runs) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (adopted bool, err error) {
+func (t task) adoptUnasked(month meter.Month) (adopted bool, err error) {
 	name := archive.Name(month.Period())
-	path, _, err := rs.archive.Stat(name)
+	path, _, err := t.archive.Stat(name)
 	if errors.Is(err, archive.ErrMissing) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	if err := rs.checkManifest(name); err != nil {
+	if err := t.checkManifest(name); err != nil {
 		return false, err
 	}
-	f := monthFile{runs: rs, ctx: ctx, run: run, month: month, window: rs.zone.MonthWindow(month)}
+	f := monthFile{task: t, month: month, window: t.zone.MonthWindow(month)}
 	if adopted, err = f.adopt(); adopted {
-		run.Archives = append(run.Archives, ArchiveInfo{month.Period(), path, f.written.Rows, f.written.SHA256})
+		t.run.Archives = append(t.run.Archives, ArchiveInfo{month.Period(), path, f.written.Rows, f.written.SHA256})
 	}
 	return adopted, err
 }
@@ -52,28 +49,28 @@ func (rs *Runs) adoptUnasked(ctx context.Context, run *Run, month meter.Month) (
 // are known after it, and memory must hold nothing of the month. If adopt returns false,
 // nothing has changed.
 func (f *monthFile) adopt() (adopted bool, err error) {
-	h, err := f.runs.take(f.ctx, f.window.Rows())
+	h, err := f.take(f.window.Rows())
 	if err != nil {
 		return false, err
 	}
 	defer h.free()
-	if f.runs.store.HasReadings(f.window.Rows()) {
+	if f.store.HasReadings(f.window.Rows()) {
 		return false, nil
 	}
-	books := bookkeeping{runs: f.runs, hold: h, ctx: f.ctx, month: f.month, window: f.window}
+	books := bookkeeping{runs: f.Runs, hold: h, month: f.month, window: f.window}
 	if fits, err := f.walk(books.add); !fits || err != nil {
 		return false, err
 	}
 	if err := books.flush(); err != nil {
 		return false, err
 	}
-	return f.close(h)
+	return f.commit(h)
 }
 
 // walk reads the file, and reports whether every row of it can be believed.
 func (f *monthFile) walk(each func(archive.Rows) error) (fits bool, err error) {
 	name := archive.Name(f.month.Period())
-	reader, err := f.runs.archive.Read(name)
+	reader, err := f.archive.Read(name)
 	if err != nil {
 		return false, ignoreForeign(err)
 	}
@@ -92,7 +89,7 @@ func (f *monthFile) walk(each func(archive.Rows) error) (fits bool, err error) {
 		if err != nil {
 			return false, ignoreForeign(err)
 		}
-		m, registered := f.runs.store.Lookup(rows.Meter)
+		m, registered := f.store.Lookup(rows.Meter)
 		if !registered || !f.believes(m.Index, rows.Points) {
 			return false, nil
 		}
@@ -129,38 +126,36 @@ func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
 	if !slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) {
 		return false
 	}
-	next, known := f.runs.store.At(i, f.window.To)
+	next, known := f.store.At(i, f.window.To)
 	return !known || last.Register.Cmp(next) <= 0
 }
 
-// close closes the month with the file.
-func (f *monthFile) close(h *hold) (closed bool, err error) {
+// commit closes the month with the file.
+func (f *monthFile) commit(h *hold) (adopted bool, err error) {
 	name := archive.Name(f.month.Period())
-	if err := f.runs.archive.Sync(name); err != nil { // the program that put it there may not have
+	if err := f.archive.Sync(name); err != nil { // the program that put it there may not have
 		return false, err
 	}
-	at := f.runs.now()
-	manifest, err := f.runs.archive.Manifest(name)
+	at := f.now()
+	manifest, err := f.archive.Manifest(name)
 	if err == nil && manifest.Describes(f.written.Rows, f.written.SHA256) {
 		at = manifest.WrittenAt
 	} else if err := f.writeManifest(name, at); err != nil {
 		return false, err
 	}
-	verdict, err := h.end(f.ctx, func(b []byte) []byte {
-		return store.AppendAdopt(b, store.MonthArchive{
-			Month: f.month, Window: f.window, Revision: 1,
-			Archive: store.Archive{Rows: f.written.Rows, SHA256: f.written.SHA256, WrittenAt: at},
-		})
-	})
+	verdict, err := h.end(store.AppendAdopt(h.begin(), store.MonthArchive{
+		Month: f.month, Window: f.window, Revision: 1,
+		Archive: store.Archive{Rows: f.written.Rows, SHA256: f.written.SHA256, WrittenAt: at},
+	}))
 	return verdict.Outcome == store.Accepted && err == nil, err
 }
 
 func (f *monthFile) writeManifest(name string, at time.Time) error {
-	path, _, err := f.runs.archive.Stat(name)
+	path, _, err := f.archive.Stat(name)
 	if err != nil {
 		return err
 	}
-	return f.runs.archive.WriteManifest(f.runs.archive.NewManifest(path, f.written, f.runs.version, at))
+	return f.archive.WriteManifest(f.archive.NewManifest(path, f.written, f.version, at))
 }
 
 // checkManifest refuses a file of which only a manifest is known, and another file than

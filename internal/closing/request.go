@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"time"
 
 	"meterledger/internal/meter"
@@ -92,16 +91,16 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 	if len(periods) > 1 {
 		subject += " and " + periods[1].String()
 	}
-	return rs.start(q.Kind, subject, func(ctx context.Context, run *Run) error {
+	return rs.start(q.Kind, subject, func(t task) error {
 		for _, p := range periods {
 			var err error
 			switch {
 			case q.DryRun:
-				err = rs.preview(ctx, run, p)
+				err = t.preview(p)
 			case p.IsMonth():
-				err = rs.step(run, Monthly, p, func() error { return rs.closeMonths(ctx, run, p.CalendarMonth()) })
+				err = t.step(Monthly, p, func() error { return t.closeMonths(p.CalendarMonth()) })
 			default:
-				err = rs.step(run, Daily, p, func() error { return rs.archiveDay(ctx, run, p.FirstDay()) })
+				err = t.step(Daily, p, func() error { return t.archiveDay(p.FirstDay()) })
 			}
 			if err != nil {
 				return err
@@ -112,13 +111,13 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 }
 
 // step does a run's daily or monthly part, and remembers its result.
-func (rs *Runs) step(run *Run, kind Kind, p meter.Period, work func() error) error {
-	part := &Run{Kind: kind, Subject: p.String(), StartedAt: rs.now()}
-	before := len(run.Archives)
+func (t task) step(kind Kind, p meter.Period, work func() error) error {
+	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
+	before := len(t.run.Archives)
 	part.Err = work()
-	part.FinishedAt, part.Archives = rs.now(), run.Archives[before:]
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.last[kind] = part
+	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last[kind] = part
 	return part.Err
 }

@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,9 +30,9 @@ type RefusedRow struct {
 // also while reception is shut down. Rows that break a rule are refused one by
 // one. It goes on if the caller goes away, and returns when it is done.
 func (rs *Runs) RestoreArchives() (Restored, error) {
-	r := &restorer{runs: rs}
-	run, err := rs.start(Restore, "all", func(ctx context.Context, run *Run) error {
-		r.ctx, r.run = ctx, run
+	var r restorer
+	run, err := rs.start(Restore, "all", func(t task) error {
+		r.task = t
 		return r.all()
 	})
 	if err != nil {
@@ -44,9 +43,7 @@ func (rs *Runs) RestoreArchives() (Restored, error) {
 }
 
 type restorer struct {
-	runs     *Runs
-	ctx      context.Context
-	run      *Run
+	task
 	restored Restored
 	seen     []bool // by meter: it is counted
 	rows     int    // of the file that progress does not know of yet
@@ -57,7 +54,7 @@ type restorer struct {
 // newest first, since a bill ends with the first register of the month after, and
 // at last what has a name of its own.
 func (r *restorer) all() error {
-	found, err := r.runs.findFiles()
+	found, err := r.findFiles()
 	if err != nil {
 		return err
 	}
@@ -86,14 +83,14 @@ func (r *restorer) all() error {
 // one such month at a time.
 func (r *restorer) month(month meter.Month, days []meter.Day) error {
 	name := archive.Name(month.Period())
-	written, isClosed := r.runs.store.Archived(month.Period())
+	written, isClosed := r.store.Archived(month.Period())
 	if !isClosed {
 		if ok, err := r.fitsManifest(name); !ok || err != nil {
 			return errors.Join(err, r.restoreDays(days, nil))
 		}
 	}
-	isOver := month.Before(r.runs.zone.Today(r.runs.now()).CalendarMonth())
-	file := monthFile{runs: r.runs, ctx: r.ctx, run: r.run, month: month, window: r.runs.zone.MonthWindow(month)}
+	isOver := month.Before(r.zone.Today(r.now()).CalendarMonth())
+	file := monthFile{task: r.task, month: month, window: r.zone.MonthWindow(month)}
 	if isClosed || isOver {
 		file.days = r.openDays(days)
 		defer closeDays(file.days)
@@ -116,23 +113,23 @@ func (r *restorer) month(month meter.Month, days []meter.Day) error {
 	case isArchive:
 		return r.restoreDays(days, file.days)
 	}
-	closes := isOver && !isClosed && !r.runs.store.HasReadings(file.window.Rows())
+	closes := isOver && !isClosed && !r.store.HasReadings(file.window.Rows())
 	refused := r.restored.Refused
 	err = r.rowByRow(name)
 	closes = closes && r.restored.Refused == refused
 	if err = errors.Join(err, r.restoreDays(days, nil)); err != nil || !closes {
 		return err
 	}
-	return r.runs.closeMonth(r.ctx, r.run, month)
+	return r.closeMonth(month)
 }
 
 // openDays opens the daily files that can be compared with their month's.
 func (r *restorer) openDays(days []meter.Day) (opened []*dayFile) {
 	for _, day := range days {
-		if r.runs.checkManifest(archive.Name(day.Period())) != nil {
+		if r.checkManifest(archive.Name(day.Period())) != nil {
 			continue
 		}
-		if d, ok := r.runs.openDay(day); ok {
+		if d, ok := r.openDay(day); ok {
 			opened = append(opened, d)
 		}
 	}
@@ -178,7 +175,7 @@ func (r *restorer) day(day meter.Day) error {
 	if r.restored.Refused > refused {
 		return nil
 	}
-	d, ok := r.runs.openDay(day)
+	d, ok := r.openDay(day)
 	if !ok {
 		return nil
 	}
@@ -194,27 +191,25 @@ func (r *restorer) day(day meter.Day) error {
 
 // record writes down that a day is archived, unless that is known.
 func (r *restorer) record(day meter.Day, rows uint64, sum [32]byte) error {
-	if _, known := r.runs.store.Archived(day.Period()); known {
+	if _, known := r.store.Archived(day.Period()); known {
 		return nil
 	}
-	at := r.runs.now()
-	if manifest, err := r.runs.archive.Manifest(archive.Name(day.Period())); err == nil {
+	at := r.now()
+	if manifest, err := r.archive.Manifest(archive.Name(day.Period())); err == nil {
 		at = manifest.WrittenAt
 	}
-	h, err := r.runs.take(r.ctx, store.NoWindow)
+	h, err := r.take(store.NoWindow)
 	if err != nil {
 		return err
 	}
 	defer h.free()
-	_, err = h.end(r.ctx, func(b []byte) []byte {
-		return store.AppendDay(b, day, store.Archive{Rows: rows, SHA256: sum, WrittenAt: at})
-	})
+	_, err = h.end(store.AppendDay(h.begin(), day, store.Archive{Rows: rows, SHA256: sum, WrittenAt: at}))
 	return err
 }
 
 // fitsManifest refuses a file as a whole if it is not the one that its manifest describes.
 func (r *restorer) fitsManifest(name string) (bool, error) {
-	err := r.runs.checkManifest(name)
+	err := r.checkManifest(name)
 	var conflict *meter.Error
 	if errors.As(err, &conflict) {
 		r.refuse(name, 0, err)

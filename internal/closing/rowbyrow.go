@@ -10,13 +10,13 @@ import (
 
 // rowByRow takes the rows of a file in any form, as if meters had sent them.
 func (r *restorer) rowByRow(name string) error {
-	text, err := r.runs.archive.OpenText(name)
+	text, err := r.archive.OpenText(name)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
 	r.run.progress.begin("reading "+name, 0, text.Size())
-	in, err := meter.NewCSVReader(text, r.runs.zone)
+	in, err := meter.NewCSVReader(text, r.zone)
 	if refusal := refusalOf(err); refusal != nil {
 		r.refuse(name, 0, refusal)
 		return nil
@@ -24,7 +24,7 @@ func (r *restorer) rowByRow(name string) error {
 	if err != nil {
 		return err
 	}
-	rows := r.runs.restore(r.ctx, func(i store.Index, recorded bool) {
+	rows := r.restore(r.ctx, func(i store.Index, recorded bool) {
 		r.rows++
 		if recorded {
 			r.touch(i)

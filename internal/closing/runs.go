@@ -119,7 +119,15 @@ func (rs *Runs) remember() {
 	}
 }
 
-func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run) error) (*Run, error) {
+// task is what a run works with.
+type task struct {
+	*Runs
+
+	ctx context.Context // done when the run must end
+	run *Run
+}
+
+func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	switch {
@@ -136,7 +144,7 @@ func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := work(ctx, run)
+		err := work(task{rs, ctx, run})
 		cancel()
 		rs.finish(run, err)
 	})

@@ -35,7 +35,7 @@ func ParseReading[T ~string | ~[]byte](field string, s T) (KWh, error) {
 	return k, nil
 }
 
-// Point is a register on the grid, its meter being known from where it stands.
+// Point is a register on the grid, of a meter that is known from the context.
 type Point struct {
 	Slot     Slot
 	Register KWh
@@ -53,8 +53,8 @@ const interpolatedDecimals = 3
 
 // Interpolate returns the register at a slot on the straight line from one reading
 // to a later one, between which the slot lies. It is rounded down to as many
-// decimals as the two readings have, at least 3, and fewer only where the limit of
-// 18 digits asks for it. So it is a register that a meter could have sent, never
+// decimals as the two readings have, at least 3, and fewer only if the limit of
+// 18 digits requires it. So it is a register that a meter could have sent, never
 // past a neighbour, and never less than that of an earlier slot on the same line.
 func Interpolate(from, to Point, at Slot) KWh {
 	decimals := int32(max(from.Register.scale, to.Register.scale, interpolatedDecimals))
@@ -62,8 +62,8 @@ func Interpolate(from, to Point, at Slot) KWh {
 	part, _ := rise.QuoRem(decimal.NewFromInt(int64(to.Slot)-int64(from.Slot)), decimals)
 	exact := from.Register.Decimal().Add(part)
 	for ; decimals >= 0; decimals-- {
-		// Fewer decimals than the earlier reading has are only left where the number
-		// before the point is longer: what is rounded down to is not below that reading.
+		// Fewer decimals than the earlier reading has remain only if the integer part is
+		// longer: the rounded register is not below that reading.
 		if register, err := ParseKWh(exact.Truncate(decimals).String()); err == nil {
 			return register
 		}

@@ -137,7 +137,7 @@ func (z *Zone) MonthWindow(m Month) Window {
 func (z *Zone) MonthOf(s Slot) Month { return z.DayOf(s).CalendarMonth() }
 
 // instants are those at which a clock shows one date and time, the earliest first:
-// none where the clock jumps over it, two where it is put back.
+// none if the clock jumps over it, two if it is put back.
 type instants struct {
 	at    [2]time.Time
 	count int

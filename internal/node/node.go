@@ -20,7 +20,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Options says where a node lives and what it lives by.
+// Options says what a node works with.
 type Options struct {
 	FS         vfs.FS
 	DataDir    string
@@ -28,8 +28,8 @@ type Options struct {
 	Zone       *meter.Zone
 	Now        func() time.Time
 	Log        *slog.Logger
-	Holder     string                // who this is, for a second program that wants the same folder
-	Progress   func(ledger.Progress) // called while the state is brought back; nil for nobody
+	Holder     string                // the name of this program, for the error of a second one that wants a folder
+	Progress   func(ledger.Progress) // called while the state is brought back; may be nil
 
 	SnapshotBytes int64         // see ledger.Options
 	SnapshotEvery time.Duration // see ledger.Options
@@ -37,7 +37,7 @@ type Options struct {
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
 	DiskFreeMin uint64
-	// ArchiveCompress has archives written as zstd. They are read in either form.
+	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Version is the program's, for the manifests of archives.
 	Version string
@@ -95,7 +95,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// restore takes rows that a run puts back.
+// restore returns the bulk that takes rows which a run puts back.
 func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bool)) closing.Rows {
 	bulk := n.Restore(ctx)
 	bulk.Tell(func(_ int, i store.Index, r ledger.Result) { each(i, r.Err == nil && !r.Duplicate) })
@@ -103,7 +103,7 @@ func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bo
 }
 
 // Close waits for what was accepted and for a run that is under way, takes a last
-// snapshot and gives the folders up. Nothing may be sent to the node any more.
+// snapshot and gives the folders up. The node must not be used any more.
 func (n *Node) Close() error {
 	n.Runs.Close()
 	return errors.Join(n.Ledger.Close(), n.unlock())
