@@ -81,8 +81,7 @@ func (p *stampParser) stamp() (local time.Time, offset time.Duration, hasOffset 
 	second := 0
 	if p.next(":") {
 		second = p.after(":", 2)
-		nonZero := p.fraction()
-		if nonZero {
+		if p.fraction() {
 			second = 1 // any second but 0 lies off the grid
 		}
 	}

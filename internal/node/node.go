@@ -56,15 +56,15 @@ type Node struct {
 // error if a folder is in use, damaged, or of another time zone, and when ctx is done
 // before the state is back.
 func Open(ctx context.Context, o Options) (*Node, error) {
-	locks, err := lockFolders(o)
-	if err != nil {
-		return nil, err
+	var n Node
+	err := n.lockFolders(o)
+	if err == nil {
+		err = n.open(ctx, o)
 	}
-	n := &Node{locks: locks}
-	if err := n.open(ctx, o); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, n.unlock())
 	}
-	return n, nil
+	return &n, nil
 }
 
 func (n *Node) open(ctx context.Context, o Options) (err error) {
@@ -110,27 +110,24 @@ func (n *Node) Close() error {
 }
 
 // lockFolders takes the data folder and the archive for this node alone.
-func lockFolders(o Options) (locks []*durable.Lock, err error) {
+func (n *Node) lockFolders(o Options) error {
 	for _, folder := range []struct{ path, setting string }{
 		{o.DataDir, "-data-dir or DATA_DIR"}, {o.ArchiveDir, "-archive-dir or ARCHIVE_DIR"},
 	} {
 		if err := durable.MakeFolder(o.FS, folder.path); err != nil {
-			return nil, errors.Join(err, release(locks))
+			return err
 		}
 		lock, err := durable.LockFolder(o.FS, folder.path, o.Holder)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%w: stop that program or choose another folder with %s", err, folder.setting), release(locks))
+			return fmt.Errorf("%w: stop that program or choose another folder with %s", err, folder.setting)
 		}
-		locks = append(locks, lock)
+		n.locks = append(n.locks, lock)
 	}
-	return locks, nil
+	return nil
 }
 
-func (n *Node) unlock() error { return release(n.locks) }
-
-func release(locks []*durable.Lock) error {
-	var err error
-	for _, lock := range locks {
+func (n *Node) unlock() (err error) {
+	for _, lock := range n.locks {
 		err = errors.Join(err, lock.Release())
 	}
 	return err
