@@ -89,12 +89,12 @@ func (a *archiveJob) takeIn() error {
 // write puts the archive in its place, and its manifest beside it.
 func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error) {
 	defer a.close()
-	sources, err := a.sources("writing ")
+	source, err := a.source("writing ")
 	if err != nil {
 		return store.Archive{}, err
 	}
 	pace := a.writer.Pace(a.ctx)
-	written, err := a.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
+	written, err := a.archive.Write(a.name, source, archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
@@ -148,10 +148,10 @@ func (a *archiveJob) explain(err error) error {
 	return err
 }
 
-// sources are what is known of the period, to be merged: of a month, its file and
-// memory, each meter being in one of them; of a day, the month's file and memory
-// likewise, and the day's file, which may hold less than they do.
-func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
+// source joins what is known of the period: of a month, its file and memory, each meter
+// being in one of them; of a day, the month's file and memory likewise, and the day's
+// file, which may hold less than they do.
+func (a *archiveJob) source(doing string) (archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
 		}
 	}
 	if a.period.IsMonth() {
-		return []archive.Source{archive.WithMemory(file, memory)}, nil
+		return archive.WithMemory(file, memory), nil
 	}
 	if a.month != nil {
 		if month, err = a.verified(a.month.Month.Period(), a.month.Archive); err != nil {
@@ -174,11 +174,11 @@ func (a *archiveJob) sources(doing string) ([]archive.Source, error) {
 		}
 		month = archive.Within(a.window, month)
 	}
-	sources := []archive.Source{archive.WithMemory(month, memory)}
-	if file != nil {
-		sources = append(sources, file)
+	known := archive.WithMemory(month, memory)
+	if file == nil {
+		return known, nil
 	}
-	return sources, nil
+	return archive.Merge(known, file), nil
 }
 
 // checkLeft refuses to replace a plain file beside a compressed one, unless it is one

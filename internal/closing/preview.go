@@ -2,7 +2,6 @@ package closing
 
 import (
 	"errors"
-	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -31,7 +30,7 @@ func (t task) preview(p meter.Period) error {
 // would record first, is merged unjudged; it must be in this program's form.
 func (a *archiveJob) count() error {
 	defer a.close()
-	sources, err := a.sources("counting for ")
+	source, err := a.source("counting for ")
 	if err != nil {
 		return err
 	}
@@ -40,9 +39,11 @@ func (a *archiveJob) count() error {
 		if err != nil {
 			return err
 		}
-		sources = slices.Concat(sources, foreign)
+		if foreign != nil {
+			source = archive.Merge(source, foreign)
+		}
 	}
-	written, err := a.archive.Preview(archive.Merge(sources...), func(rows archive.Rows) error {
+	written, err := a.archive.Preview(source, func(rows archive.Rows) error {
 		if _, registered := a.store.Lookup(rows.Meter); !registered {
 			return archive.Refused("%s would not be written: the file that is there has rows of meter %s, which is not registered", a.name, rows.Meter)
 		}
@@ -56,8 +57,9 @@ func (a *archiveJob) count() error {
 	return nil
 }
 
-// foreign opens a file that has the archive's name and that no run wrote.
-func (a *archiveJob) foreign() ([]archive.Source, error) {
+// foreign opens a file that has the archive's name and that no run wrote. If there is
+// none, it returns nil.
+func (a *archiveJob) foreign() (archive.Source, error) {
 	if err := a.checkManifest(a.name); err != nil {
 		return nil, err
 	}
@@ -69,5 +71,5 @@ func (a *archiveJob) foreign() ([]archive.Source, error) {
 		return nil, a.explain(err)
 	}
 	a.opened = append(a.opened, reader)
-	return []archive.Source{reader}, nil
+	return reader, nil
 }
