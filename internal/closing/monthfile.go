@@ -158,8 +158,8 @@ func (f *monthFile) writeManifest(name string, at time.Time) error {
 	return f.archive.WriteManifest(f.archive.NewManifest(path, f.written, f.version, at))
 }
 
-// checkManifest refuses a file of which only a manifest is known, and another file than
-// this one. A file that a run announced before it was cut off is known.
+// checkManifest refuses a file that is not the one its manifest describes. It is for files
+// that the journal does not know; one that a run announced before it was cut off passes.
 func (rs *Runs) checkManifest(name string) error {
 	manifest, err := rs.archive.Manifest(name)
 	switch {
@@ -183,8 +183,8 @@ func (rs *Runs) checkManifest(name string) error {
 	return err
 }
 
-// dayFile is a daily archive that is compared with its month's, meter by meter: if
-// the month has all of it, there is nothing in it to restore.
+// dayFile is a daily archive that is compared with its month's, meter by meter: if the
+// month has all of its rows, none of them has to be restored.
 type dayFile struct {
 	day    meter.Day
 	reader *archive.Reader

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// reportEvery is how often a long run says in the log how far it is.
+// reportEvery is how often a long run reports its progress in the log.
 const reportEvery = 5 * time.Second
 
 // progress is written by the run and read by Status. A phase is measured in meters if
 // those are counted, and otherwise in bytes.
 type progress struct {
 	now func() time.Time
-	log *slog.Logger // of the run; it says from time to time how far that is
+	log *slog.Logger // of the run; did reports to it from time to time
 	at  atomic.Pointer[phase]
 
-	told time.Time // in the log; touched by the run alone
+	told time.Time // when did reported last; touched by the run alone
 }
 
 // phase is a part of a run.

@@ -28,7 +28,7 @@ type ArchiveInfo struct {
 // Run is a run of maintenance, finished or not.
 type Run struct {
 	Kind       Kind
-	Subject    string // the period, or both of them, or all
+	Subject    string // the period, both periods, or "all"
 	StartedAt  time.Time
 	FinishedAt time.Time
 	Err        error
@@ -50,7 +50,7 @@ type Request struct {
 	DryRun bool        // says what would be written, and writes nothing
 }
 
-// periods are what is asked for, in the order in which it is done.
+// periods returns the periods of the request in the order in which they are done.
 func (q Request) periods() (all []meter.Period) {
 	if q.Kind != Monthly {
 		all = append(all, q.Day.Period())
@@ -61,7 +61,7 @@ func (q Request) periods() (all []meter.Period) {
 	return all
 }
 
-// check refuses what cannot be archived on a day.
+// check refuses a period that cannot be archived yet, or is too early.
 func (q Request) check(today meter.Day) error {
 	for _, p := range q.periods() {
 		field, present := "date", today.Period()

@@ -12,7 +12,7 @@ import (
 
 // Restored is what came of putting archives back.
 type Restored struct {
-	Meters     int // that readings were added for
+	Meters     int // for which readings were added
 	Readings   int // added
 	Duplicates int // already there
 	Refused    int
@@ -49,10 +49,9 @@ type restorer struct {
 	rows     int    // of the file that progress does not know of yet
 }
 
-// all restores in an order in which nothing has to come into memory that a month's
-// file holds: first the days of which there is no month, then the months, the
-// newest first, since a bill ends with the first register of the month after, and
-// at last what has a name of its own.
+// all restores in an order that keeps out of memory what a month's file holds: first the
+// days whose month has no file, then the months, the newest first, since a bill ends with
+// the first register of the month after, and at last the files with names of their own.
 func (r *restorer) all() error {
 	found, err := r.findFiles()
 	if err != nil {
@@ -218,7 +217,7 @@ func (r *restorer) fitsManifest(name string) (bool, error) {
 	return err == nil, err
 }
 
-// touch counts a meter that readings were added for.
+// touch counts a meter for which readings were added.
 func (r *restorer) touch(i store.Index) {
 	if missing := int(i) + 1 - len(r.seen); missing > 0 {
 		r.seen = append(r.seen, make([]bool, missing)...)
@@ -234,7 +233,7 @@ func (r *restorer) refuse(file string, row int, err error) {
 	r.list(file, row, err)
 }
 
-// list notes a refused row while there is room in the list.
+// list notes a refused row until the list is full.
 func (r *restorer) list(file string, row int, err error) {
 	if len(r.restored.List) < meter.RefusalsMax {
 		r.restored.List = append(r.restored.List, RefusedRow{file, row, err})

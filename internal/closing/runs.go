@@ -1,8 +1,8 @@
 // Package closing joins memory and archive: it archives days, closes months, brings
-// archives back, and tells how far it is.
+// archives back, and reports its progress.
 //
 // One run goes on at a time. Whatever a run writes down names the hold that it took, so
-// a run that was cut off, or overtaken by another one, changes nothing any more.
+// a run that was cut off, or overtaken by another one, cannot change anything any more.
 package closing
 
 import (
@@ -21,10 +21,11 @@ import (
 type Writer interface {
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
-	// PauseSnapshots waits until none is being taken, and lets none begin until resume.
+	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
+	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
-	// Pace returns what makes a run give way to readings that come in: it is called
-	// between small parts of the work.
+	// Pace returns a function that makes a run give way to readings that come in. The run
+	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
 }
 
@@ -73,7 +74,7 @@ type Runs struct {
 	ended   bool
 }
 
-// Open makes runs possible. It lifts the hold of a run that was cut off with the
+// Open returns the maintenance of a ledger, with no run under way. It lifts the hold of a run that was cut off with the
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
@@ -102,8 +103,8 @@ func (rs *Runs) Close() {
 	rs.group.Wait()
 }
 
-// remember takes the newest archives for the last runs that there were before the
-// program was started. How long they took is not known any more.
+// remember makes the newest archives the last runs before this start. How long they took
+// is not known any more.
 func (rs *Runs) remember() {
 	for _, listing := range rs.listings() {
 		kind := Daily

@@ -70,13 +70,13 @@ func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 	}
 }
 
-// memorySource is what memory holds of a window, beside an archive or without one.
+// memorySource is the part of a window that is in memory.
 type memorySource struct {
 	q        *Reader
 	ctx      context.Context
 	window   meter.Window
 	order    []store.Index // of the meters that are left
-	revision uint32        // of the archive that is read beside, 0 if none is
+	revision uint32        // of the archive that the export reads too, or 0
 	points   []meter.Point
 }
 

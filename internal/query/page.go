@@ -8,9 +8,9 @@ import (
 	"meterledger/internal/store"
 )
 
-// Page is a part of a series: buckets that lie side by side.
+// Page is a part of a series: adjacent buckets.
 type Page struct {
-	Next *meter.Slot // where the next page begins, or nil
+	Next *meter.Slot // the first edge of the next page, or nil
 
 	edges       []meter.Slot // of the buckets, in the order that was asked for
 	descending  bool

@@ -12,7 +12,7 @@ import (
 )
 
 // Readings returns a meter's readings within a window, wherever they are, in order
-// of time and a month at a time: what it takes in memory does not grow with the
+// of time and a month at a time: the memory it takes does not grow with the
 // window. Each part is valid until the next. After an error there is no more.
 func (q *Reader) Readings(id meter.ID, w meter.Window) (iter.Seq2[[]meter.Point, error], error) {
 	m, err := q.find(id)
@@ -71,8 +71,9 @@ func known(near store.Near) (k store.Known) {
 	return k
 }
 
-// complete adds to what memory knows of a window the rows of the archives that may hold
-// more of it, in order of time. It looks again if a month was archived again meanwhile.
+// complete adds to the readings of a window that look finds in memory those in the
+// archives that may hold more, in order of time. If an archive does not hold what was
+// written because its month was archived again in between, complete looks again.
 func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.Known) ([]meter.Point, error) {
 	for {
 		held := look()
@@ -127,8 +128,7 @@ func Archived(s *store.Store, folder *archive.Folder, m store.Meter, month store
 	return written, nil
 }
 
-// isRewritten reports whether a month was archived again since its summary was read,
-// so that what its archive holds has to be looked at anew.
+// isRewritten reports whether a month was archived again since its summary was read.
 func (q *Reader) isRewritten(month store.MonthSummary) bool {
 	now, closed := q.store.Month(month.Window.From)
 	return closed && now.Revision != month.Revision

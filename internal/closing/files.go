@@ -7,15 +7,15 @@ import (
 	"meterledger/internal/meter"
 )
 
-// foundFiles are the files of the archive folder.
-type foundFiles struct {
+// archiveFiles are the files of the archive folder.
+type archiveFiles struct {
 	months []meter.Month               // the newest first
 	days   map[meter.Month][]meter.Day // in order of time
 	others []string                    // copies under names of their own
 }
 
-func (rs *Runs) findFiles() (foundFiles, error) {
-	found := foundFiles{days: make(map[meter.Month][]meter.Day)}
+func (rs *Runs) findFiles() (archiveFiles, error) {
+	found := archiveFiles{days: make(map[meter.Month][]meter.Day)}
 	names, err := rs.archive.Files()
 	for _, name := range names {
 		switch period, ok := archive.PeriodOf(name); {
@@ -31,8 +31,8 @@ func (rs *Runs) findFiles() (foundFiles, error) {
 	return found, err
 }
 
-// loneDays are the days of which there is no month, in order of time.
-func (f foundFiles) loneDays() (lone []meter.Day) {
+// loneDays are the days whose month has no file, in order of time.
+func (f archiveFiles) loneDays() (lone []meter.Day) {
 	for month, days := range f.days {
 		if !slices.Contains(f.months, month) {
 			lone = append(lone, days...)
@@ -42,8 +42,8 @@ func (f foundFiles) loneDays() (lone []meter.Day) {
 	return lone
 }
 
-// hintAtArchives tells the operator of archives that the journal knows nothing of, as
-// after the loss of a data folder.
+// hintAtArchives tells the operator of archives that the journal does not know, as after
+// the loss of a data folder.
 func (rs *Runs) hintAtArchives() {
 	found, err := rs.findFiles()
 	unknown := slices.DeleteFunc(found.months, func(m meter.Month) bool {
