@@ -348,10 +348,10 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 // steps lets a file be written.
 func steps() archive.Writing {
 	return archive.Writing{
-		Each:   func(archive.Rows) error { return nil },
-		Room:   func(int) error { return nil },
-		Pace:   func() {},
-		Intend: func(archive.Written) error { return nil },
+		Each:    func(archive.Rows) error { return nil },
+		Reserve: func(int) error { return nil },
+		Pace:    func() {},
+		Intend:  func(archive.Written) error { return nil },
 	}
 }
 

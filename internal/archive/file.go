@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"strings"
@@ -21,19 +22,20 @@ type File struct {
 	name         string // without the ending of its form
 	size         int64
 	isCompressed bool
+
+	hash hash.Hash // of the bytes that Read returned
+	read int64     // how many these are
 }
 
-// ErrMissing says that there is no such file.
-var ErrMissing = errors.New("there is no such archive")
-
-// places returns where a file is looked for. A run puts one form beside the other before
+// places returns where to look for a file. A run puts one form beside the other before
 // it removes that: a plain file that is replaced between the first look and the second
 // is found, compressed, by the third.
 func (f *Folder) places(name string) [3]string {
 	return [...]string{f.compressed(name), f.plain(name), f.compressed(name)}
 }
 
-// Open opens a file of the folder in the form that is there.
+// Open opens a file of the folder in the form that is there. If there is none, the error
+// is ErrMissing.
 func (f *Folder) Open(name string) (*File, error) {
 	for _, path := range f.places(name) {
 		file, err := f.openAt(path, name)
@@ -56,11 +58,31 @@ func (f *Folder) openAt(path, name string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
 	}
-	return &File{file, name, stat.Size(), strings.HasSuffix(path, compressedSuffix)}, nil
+	return &File{File: file, name: name, size: stat.Size(), isCompressed: strings.HasSuffix(path, compressedSuffix)}, nil
 }
 
-// Stat returns where a file is and how many bytes it has. A missing one would be at the
-// path that is returned with the error.
+// Read reads on, and hashes and counts what was read.
+func (f *File) Read(b []byte) (int, error) {
+	if f.hash == nil {
+		f.hash = sha256.New()
+	}
+	n, err := f.File.Read(b)
+	f.hash.Write(b[:n]) // never fails
+	f.read += int64(n)
+	return n, err
+}
+
+// readSHA256 reads the whole file and returns its hash.
+func (f *File) readSHA256() (sum [32]byte, err error) {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f.File); err != nil {
+		return sum, fmt.Errorf("reading archive %s: %w", f.name, err)
+	}
+	return [32]byte(hash.Sum(nil)), nil
+}
+
+// Stat returns the path of a file and its size in bytes. If there is none, it returns the
+// path of the plain form, and the error is ErrMissing.
 func (f *Folder) Stat(name string) (path string, size int64, err error) {
 	for _, path := range f.places(name) {
 		stat, err := f.fs.Stat(path)
@@ -74,25 +96,17 @@ func (f *Folder) Stat(name string) (path string, size int64, err error) {
 	return f.plain(name), 0, fmt.Errorf("looking for archive %s: %w", name, ErrMissing)
 }
 
-// SHA256 returns the hash of a file as it is.
+// SHA256 reads a file and returns its hash.
 func (f *Folder) SHA256(name string) (sum [32]byte, err error) {
 	file, err := f.Open(name)
 	if err != nil {
 		return sum, err
 	}
 	defer file.Close()
-	return file.sha256()
+	return file.readSHA256()
 }
 
-func (f *File) sha256() (sum [32]byte, err error) {
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f.File); err != nil {
-		return sum, fmt.Errorf("reading archive %s: %w", f.name, err)
-	}
-	return [32]byte(hash.Sum(nil)), nil
-}
-
-// Sync makes a file that others wrote survive a power cut.
+// Sync makes a file survive a power cut that another program wrote.
 func (f *Folder) Sync(name string) error {
 	file, err := f.Open(name)
 	if err != nil {
@@ -108,15 +122,10 @@ func (f *Folder) Sync(name string) error {
 // stead, and whether there is one: a run that was cut off while it changed the form
 // leaves it, or somebody put it there.
 func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
-	read, err := f.Open(name)
-	if errors.Is(err, ErrMissing) {
+	if _, err := f.fs.Stat(f.compressed(name)); errors.Is(err, os.ErrNotExist) {
 		return sum, false, nil
-	}
-	if err != nil {
-		return sum, false, err
-	}
-	if err := read.Close(); err != nil || !read.isCompressed {
-		return sum, false, err
+	} else if err != nil {
+		return sum, false, fmt.Errorf("looking for archive %s: %w", name, err)
 	}
 	left, err := f.openAt(f.plain(name), name)
 	if errors.Is(err, ErrMissing) {
@@ -126,40 +135,42 @@ func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
 		return sum, true, err
 	}
 	defer left.Close()
-	sum, err = left.sha256()
+	sum, err = left.readSHA256()
 	return sum, true, err
 }
 
-// OpenText opens the text of a file, and returns how many bytes the file has. Tapped
-// hands on what is read of the file itself.
-func (f *Folder) OpenText(name string, tapped func(io.Reader) io.Reader) (text io.ReadCloser, size int64, err error) {
-	file, err := f.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	text, err = file.decode(tapped(file))
-	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
-	}
-	return &textFile{text, file}, file.size, nil
+// Text is the text of a file that is open.
+type Text struct {
+	file    *File
+	decoded io.ReadCloser
 }
 
-// decode returns the text that the bytes of the file are.
-func (f *File) decode(bytes io.Reader) (io.ReadCloser, error) {
-	if !f.isCompressed {
-		return io.NopCloser(bytes), nil
-	}
-	decoder, err := zstd.NewReader(bytes, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+// OpenText opens the text of a file.
+func (f *Folder) OpenText(name string) (*Text, error) {
+	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return decoder.IOReadCloser(), nil
+	if !file.isCompressed {
+		return &Text{file, io.NopCloser(file)}, nil
+	}
+	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
+	}
+	return &Text{file, decoder.IOReadCloser()}, nil
 }
 
-// textFile closes the file with its text.
-type textFile struct {
-	io.ReadCloser
-	file *File
-}
+func (t *Text) Read(b []byte) (int, error) { return t.decoded.Read(b) }
 
-func (t *textFile) Close() error { return errors.Join(t.ReadCloser.Close(), t.file.Close()) }
+// BytesRead returns how many bytes of the file were read.
+func (t *Text) BytesRead() int64 { return t.file.read }
+
+// Size returns how many bytes the file has.
+func (t *Text) Size() int64 { return t.file.size }
+
+// SHA256 returns the hash of the file. It is only known once all of it was read.
+func (t *Text) SHA256() [32]byte { return [32]byte(t.file.hash.Sum(nil)) }
+
+// Close closes the file.
+func (t *Text) Close() error { return errors.Join(t.decoded.Close(), t.file.Close()) }

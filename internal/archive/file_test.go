@@ -56,7 +56,7 @@ func TestAFileIsReadInTheFormThatWasOpenedWhateverTakesItsPlace(t *testing.T) {
 				return collect(t, r)
 			},
 			"the text": func(f *archive.Folder) readings {
-				text, _, err := f.OpenText(name, func(r io.Reader) io.Reader { return r })
+				text, err := f.OpenText(name)
 				if err != nil {
 					t.Error(err)
 					return nil

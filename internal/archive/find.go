@@ -72,8 +72,44 @@ func (f *finder) row(line []byte) (beyond bool, err error) {
 	return false, nil
 }
 
-// rowBefore returns the offset of a row that is not behind the first row of a
-// meter, and hardly more than searchBytes before it.
+// compressed finds a meter's rows by the index: from the last frame that begins
+// before the meter, as many as hold rows of it.
+func (f *finder) compressed(file *File) ([]meter.Point, error) {
+	index, err := readIndex(file)
+	if err != nil {
+		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+	}
+	first, err := index.before(f.id)
+	if err != nil {
+		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+	}
+	decoder, err := frameDecoder()
+	if err != nil {
+		return nil, err
+	}
+	var frame, text []byte
+	for n := first; n < index.n; n++ {
+		if frame, err = index.frame(n, frame); err == nil {
+			text, err = decoder.DecodeAll(frame, text[:0])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading frame %d of archive %s: %w", n, f.name, err)
+		}
+		lines := text
+		if n == 0 {
+			lines = bytes.TrimPrefix(text, []byte(meter.RowHeader+"\n"))
+		}
+		for line := range bytes.Lines(lines) {
+			if beyond, err := f.row(bytes.TrimSuffix(line, []byte{'\n'})); beyond || err != nil {
+				return f.points, err
+			}
+		}
+	}
+	return f.points, nil
+}
+
+// rowBefore returns the offset of a row that is not after the first row of a meter,
+// and hardly more than searchBytes before it.
 func rowBefore(file *File, id meter.ID) (int64, error) {
 	var failure error
 	header := int64(len(meter.RowHeader) + 1)
@@ -96,8 +132,7 @@ func rowBefore(file *File, id meter.ID) (int64, error) {
 	return start, err
 }
 
-// rowFrom returns the first row that starts at or after an offset, and where it
-// starts; at the end of the file the row is empty.
+// rowFrom returns the first row that starts at or after an offset, and its own offset; at the end of the file the row is empty.
 func rowFrom(file io.ReaderAt, offset int64, buffer []byte) (start int64, row []byte, err error) {
 	n, err := file.ReadAt(buffer, offset-1)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -25,8 +25,8 @@ const (
 	dailyPrefix   = "daily_"
 	monthlyPrefix = "monthly_"
 	suffix        = ".csv"
-	// compressedSuffix follows the name of a file that is compressed. Who asks for a
-	// file gives the name without it and gets the one that is there.
+	// compressedSuffix follows the name of a compressed file. Callers give the name
+	// without it and get the file that is there.
 	compressedSuffix = ".zst"
 )
 
@@ -46,7 +46,7 @@ func PeriodOf(name string) (meter.Period, bool) {
 	return p, ok && name == Name(p)
 }
 
-// Folder is where the archives are.
+// Folder is the folder of the archives.
 type Folder struct {
 	fs   vfs.FS
 	path string
@@ -56,7 +56,7 @@ type Folder struct {
 	Compress bool
 }
 
-// OpenFolder returns the folder of archives at path, and creates it where it is
+// OpenFolder returns the folder of archives at path, and creates it if it is
 // missing. What a crash left of an archive that was being written is removed.
 func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
@@ -68,7 +68,7 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 }
 
 // Files returns the names of the CSV files in the folder, months before days and
-// each in order of time. Names that are neither are left out, however they came.
+// each in order of time. Other names are left out.
 func (f *Folder) Files() ([]string, error) {
 	names, err := f.fs.List(f.path)
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *Folder) Free() (bytes uint64, known bool) {
 	return usage.AvailBytes, err == nil
 }
 
-// Path returns where a file is that is written now.
+// Path returns the path at which Write puts a file.
 func (f *Folder) Path(name string) string {
 	if f.Compress {
 		return f.compressed(name)

@@ -19,8 +19,8 @@ const (
 	manifestBytesMax = 64 << 10
 )
 
-// Manifest stands beside an archive and says what that holds, for whoever has the
-// folder and nothing else: monthly_2026-10.json beside monthly_2026-10.csv.
+// Manifest stands beside an archive and says what that holds, for a reader who
+// has the folder and nothing else: monthly_2026-10.json beside monthly_2026-10.csv.
 type Manifest struct {
 	Period    meter.Period `json:"period"` // YYYY-MM-DD or YYYY-MM
 	File      string       `json:"file"`
@@ -70,7 +70,7 @@ func (f *Folder) WriteManifest(m Manifest) error {
 	})
 }
 
-// Manifest reads the manifest of a file. Where there is none the error is ErrMissing.
+// Manifest reads the manifest of a file. If there is none the error is ErrMissing.
 func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	b, err := durable.ReadFile(f.fs, f.manifestPath(name), manifestBytesMax)
 	if errors.Is(err, os.ErrNotExist) {
@@ -80,15 +80,12 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 		return m, fmt.Errorf("reading the manifest of %s: %w", name, err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return Manifest{}, fmt.Errorf("the manifest of %s %w: %v", name, ErrNoManifest, err)
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: %v", name, ErrBadManifest, err)
 	}
 	if m.File != name && m.File != name+compressedSuffix {
-		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrNoManifest, m.File)
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrBadManifest, m.File)
 	}
 	return m, nil
 }
-
-// ErrNoManifest says that what stands in a manifest's place is none.
-var ErrNoManifest = errors.New("is damaged")
 
 func (f *Folder) manifestPath(name string) string { return f.plain(stem(name) + manifestSuffix) }

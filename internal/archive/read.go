@@ -2,57 +2,34 @@ package archive
 
 import (
 	"bufio"
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
+	"slices"
 
 	"meterledger/internal/meter"
 )
 
-// RowError says that a row of an archive is not as this package writes it.
-type RowError struct {
-	File string
-	Row  uint64 // from 1, the header not counted; 0 for the header
-	Err  error
-}
-
-func (e *RowError) Error() string {
-	return fmt.Sprintf("archive %s, row %d: %v", e.File, e.Row, e.Err)
-}
-
-func (e *RowError) Unwrap() error { return e.Err }
-
 // Reader is a Source that reads a file which this package wrote.
 type Reader struct {
-	name   string
-	file   *File
-	tap    *tap
+	*Text
 	in     *bufio.Reader
-	text   io.Closer
 	values meter.RowParser
 	row    uint64
 	rows   Rows
-	ahead  meter.Point // the first row of the meter after rows
-	next   meter.ID    // that meter
+	next   meter.ID    // the meter after rows
+	ahead  meter.Point // its first row
 	ended  bool        // there is no row ahead
 }
 
 // Read opens a file of the folder to be read as a Source.
 func (f *Folder) Read(name string) (*Reader, error) {
-	file, err := f.Open(name)
+	text, err := f.OpenText(name)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{
-		name: name, file: file, tap: &tap{from: file, sum: sha256.New()}, values: meter.NewRowParser(f.zone),
-	}
-	text, err := file.decode(r.tap)
-	if err != nil {
-		return nil, errors.Join(r.fail(err), file.Close())
-	}
-	r.in, r.text = bufio.NewReaderSize(text, bufferBytes), text
+	r := &Reader{Text: text, in: bufio.NewReaderSize(text, bufferBytes), values: meter.NewRowParser(f.zone)}
 	line, err := r.in.ReadSlice('\n')
 	if err != nil || string(line) != meter.RowHeader+"\n" {
 		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", meter.RowHeader)), r.Close())
@@ -116,30 +93,38 @@ func (r *Reader) scan() error {
 	return nil
 }
 
-func (r *Reader) fail(err error) error { return &RowError{r.name, r.row, err} }
+func (r *Reader) fail(err error) error { return &RowError{r.file.name, r.row, err} }
 
-// BytesRead returns how many bytes of the file were read.
-func (r *Reader) BytesRead() int64 { return r.tap.bytes }
+// OwnReader is a Source that reads a file whose hash must be one of those that the ledger
+// wrote down: a file that somebody changed is neither merged nor handed out as a whole.
+type OwnReader struct {
+	*Reader
 
-// Size returns how many bytes the file has.
-func (r *Reader) Size() int64 { return r.file.size }
-
-// SHA256 returns the hash of the file. It is only known once Next has said io.EOF.
-func (r *Reader) SHA256() [32]byte { return [32]byte(r.tap.sum.Sum(nil)) }
-
-// Close closes the file.
-func (r *Reader) Close() error { return errors.Join(r.text.Close(), r.file.Close()) }
-
-// tap hashes and counts what is read of a file.
-type tap struct {
-	from  io.Reader
-	sum   hash.Hash
-	bytes int64
+	ctx  context.Context
+	sums [][32]byte
 }
 
-func (t *tap) Read(b []byte) (int, error) {
-	n, err := t.from.Read(b)
-	t.sum.Write(b[:n]) // never fails
-	t.bytes += int64(n)
-	return n, err
+// ReadOwn opens a file that has one of the hashes given. Its Next fails with
+// meter.ErrStopped once ctx is done, and at the end if the hash is another one.
+func (f *Folder) ReadOwn(ctx context.Context, name string, sums ...[32]byte) (*OwnReader, error) {
+	reader, err := f.Read(name)
+	if errors.Is(err, ErrMissing) {
+		return nil, Missing(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &OwnReader{reader, ctx, sums}, nil
+}
+
+// Next returns the rows of the next meter.
+func (r *OwnReader) Next() (Rows, error) {
+	if err := meter.Stopped(r.ctx); err != nil {
+		return Rows{}, err
+	}
+	rows, err := r.Reader.Next()
+	if errors.Is(err, io.EOF) && !slices.Contains(r.sums, r.SHA256()) {
+		return Rows{}, Changed(r.file.name)
+	}
+	return rows, err
 }

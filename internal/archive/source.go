@@ -2,7 +2,6 @@ package archive
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"meterledger/internal/meter"
@@ -12,6 +11,9 @@ import (
 type Rows struct {
 	Meter  meter.ID
 	Points []meter.Point
+
+	// IsWhole says of rows in memory that the archive has none which are not among them.
+	IsWhole bool
 }
 
 // Source hands out rows meter by meter, in the byte order of their ids, and
@@ -20,85 +22,95 @@ type Source interface {
 	Next() (Rows, error)
 }
 
-// ConflictError says that two sources hold different registers for one reading.
-type ConflictError struct {
-	Meter meter.ID
-	Slot  meter.Slot
-	A, B  meter.KWh
+// Merge returns the union of sources. Two registers for one reading are a ConflictError.
+func Merge(sources ...Source) Source {
+	merged := Source(&pairSource{}) // of nothing
+	for _, source := range sources {
+		merged = pair(merged, source, (&union{}).of)
+	}
+	return merged
 }
 
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("meter %s has two registers for one time: %v and %v kWh", e.Meter, e.A, e.B)
-}
-
-// Merge returns the union of sources.
-func Merge(sources ...Source) Source { return &merge{sources: sources} }
-
-type merge struct {
-	sources []Source
-	heads   []Rows // by source; no points where the source has ended
-	spare   []meter.Point
-	merged  []meter.Point
-}
-
-func (m *merge) Next() (Rows, error) {
-	if m.heads == nil {
-		m.heads = make([]Rows, len(m.sources))
-		for i := range m.sources {
-			if err := m.advance(i); err != nil {
-				return Rows{}, err
+// WithMemory joins a month's file, which may be nil, with the part of the month that is in
+// memory. A meter's rows are in memory or in the file: if memory's are whole, they are
+// taken. Otherwise what memory holds of the meter comes after its rows in the file.
+func WithMemory(file, memory Source) Source {
+	if file == nil {
+		return memory
+	}
+	return pair(file, memory, func(archived, held Rows) (Rows, error) {
+		if held.IsWhole {
+			return held, nil
+		}
+		last := archived.Points[len(archived.Points)-1].Slot
+		for _, p := range held.Points {
+			if p.Slot > last {
+				archived.Points = append(archived.Points, p)
 			}
 		}
+		return archived, nil
+	})
+}
+
+// pairSource takes two sources together, meter by meter.
+type pairSource struct {
+	a, b cursor
+	both func(a, b Rows) (Rows, error) // makes one of the rows of a meter that both have
+}
+
+func pair(a, b Source, both func(a, b Rows) (Rows, error)) *pairSource {
+	return &pairSource{cursor{source: a, isTaken: true}, cursor{source: b, isTaken: true}, both}
+}
+
+func (p *pairSource) Next() (Rows, error) {
+	if err := p.a.advance(); err != nil {
+		return Rows{}, err
 	}
-	first := m.first()
-	if first == "" {
+	if err := p.b.advance(); err != nil {
+		return Rows{}, err
+	}
+	a, b := p.a.head.Meter, p.b.head.Meter
+	switch {
+	case a == "" && b == "":
 		return Rows{}, io.EOF
+	case b == "" || a != "" && a < b:
+		return p.a.take(), nil
+	case a == "" || b < a:
+		return p.b.take(), nil
+	default:
+		return p.both(p.a.take(), p.b.take())
 	}
-	rows := Rows{Meter: first}
-	m.merged = m.merged[:0]
-	for i := range m.heads {
-		if m.heads[i].Meter != first {
-			continue
-		}
-		if err := m.union(first, m.heads[i].Points); err != nil {
-			return Rows{}, err
-		}
-		if err := m.advance(i); err != nil {
-			return Rows{}, err
-		}
-	}
-	rows.Points = m.merged
-	return rows, nil
 }
 
-// first returns the least meter id that any source holds next, or "".
-func (m *merge) first() (least meter.ID) {
-	for _, head := range m.heads {
-		if head.Meter != "" && (least == "" || head.Meter < least) {
-			least = head.Meter
-		}
-	}
-	return least
+// cursor looks one meter ahead in a source.
+type cursor struct {
+	source  Source
+	head    Rows // no meter after the last
+	isTaken bool // head was handed out
 }
 
-func (m *merge) advance(i int) error {
-	rows, err := m.sources[i].Next()
-	if errors.Is(err, io.EOF) {
-		rows = Rows{}
-	} else if err != nil {
-		return err
-	}
-	m.heads[i] = rows
-	return nil
-}
-
-// union adds points to what is merged already.
-func (m *merge) union(id meter.ID, points []meter.Point) error {
-	if len(m.merged) == 0 {
-		m.merged = append(m.merged, points...)
+// advance reads the next head if the present one was taken.
+func (c *cursor) advance() (err error) {
+	if !c.isTaken {
 		return nil
 	}
-	a, b, out := m.merged, points, m.spare[:0]
+	if c.head, err = c.source.Next(); errors.Is(err, io.EOF) {
+		c.head, err = Rows{}, nil
+	}
+	c.isTaken = false
+	return err
+}
+
+func (c *cursor) take() Rows {
+	c.isTaken = true
+	return c.head
+}
+
+// union joins the points of two rows in a buffer of its own.
+type union struct{ points []meter.Point }
+
+func (u *union) of(first, second Rows) (Rows, error) {
+	a, b, out := first.Points, second.Points, u.points[:0]
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0].Slot < b[0].Slot:
@@ -106,12 +118,37 @@ func (m *merge) union(id meter.ID, points []meter.Point) error {
 		case a[0].Slot > b[0].Slot:
 			out, b = append(out, b[0]), b[1:]
 		case a[0].Register != b[0].Register:
-			return &ConflictError{id, a[0].Slot, a[0].Register, b[0].Register}
+			return Rows{}, &ConflictError{first.Meter, a[0].Slot, a[0].Register, b[0].Register}
 		default:
 			out, a, b = append(out, a[0]), a[1:], b[1:]
 		}
 	}
-	out = append(append(out, a...), b...)
-	m.merged, m.spare = out, m.merged
-	return nil
+	u.points = append(append(out, a...), b...)
+	return Rows{Meter: first.Meter, Points: u.points}, nil
+}
+
+// Within returns the part of a Source that lies in a window.
+func Within(w meter.Window, source Source) Source { return &windowSource{source, w} }
+
+type windowSource struct {
+	source Source
+	window meter.Window
+}
+
+func (s *windowSource) Next() (Rows, error) {
+	for {
+		rows, err := s.source.Next()
+		if err != nil {
+			return Rows{}, err
+		}
+		kept := rows.Points[:0]
+		for _, p := range rows.Points {
+			if s.window.Contains(p.Slot) {
+				kept = append(kept, p)
+			}
+		}
+		if rows.Points = kept; len(kept) > 0 {
+			return rows, nil
+		}
+	}
 }

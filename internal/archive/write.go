@@ -14,13 +14,38 @@ import (
 
 const bufferBytes = 1 << 20
 
+// Written says what a file holds.
+type Written struct {
+	Rows        uint64
+	Meters      uint64
+	First, Last meter.Slot // the earliest and the latest of all rows; 0 if there are none
+	Bytes       int64
+	SHA256      [32]byte // of the file on the disk, compressed or not
+
+	crc uint32 // CRC32C of it
+}
+
+// Add counts one meter's rows.
+func (w *Written) Add(rows Rows) {
+	if len(rows.Points) == 0 {
+		return
+	}
+	first, last := rows.Points[0].Slot, rows.Points[len(rows.Points)-1].Slot
+	if w.Rows == 0 || first < w.First {
+		w.First = first
+	}
+	w.Last = max(w.Last, last)
+	w.Rows += uint64(len(rows.Points))
+	w.Meters++
+}
+
 // Writing is how a caller takes part while a file is written. An error of any of
 // them leaves the old file in its place and nothing of the new one.
 type Writing struct {
 	// Each is called with each meter's rows, in the order of the file.
 	Each func(Rows) error
-	// Room is called before so many bytes go to the disk.
-	Room func(bytes int) error
+	// Reserve is called before so many bytes go to the disk.
+	Reserve func(bytes int) error
 	// Pace is called between parts of the new file's reading back, and may wait.
 	Pace func()
 	// Intend is called when the new file is on the disk, has been read back, and is
@@ -33,7 +58,7 @@ type Writing struct {
 func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
 	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
-		written, err = f.write(&roomy{file, steps.Room}, source, steps.Each)
+		written, err = f.write(&reservingWriter{file, steps.Reserve}, source, steps.Each)
 		return err
 	}, func(temporary string) error {
 		if err := f.verify(temporary, written, steps.Pace); err != nil {
@@ -56,20 +81,46 @@ func (f *Folder) Preview(source Source, each func(Rows) error) (Written, error) 
 }
 
 func (f *Folder) write(to io.Writer, source Source, each func(Rows) error) (Written, error) {
-	behind, err := startBehind(to, f.Compress)
+	out, err := startWriter(to, f.Compress)
 	if err != nil {
 		return Written{}, err
 	}
-	lines := meter.NewRowWriter(f.zone)
-	written, err := writeRows(behind, &lines, source, each)
-	if behind.end(); behind.err != nil {
-		err = behind.err
+	written, err := f.writeRows(out, source, each)
+	if failed := out.end(); failed != nil {
+		err = failed
 	}
 	if err != nil {
 		return Written{}, err
 	}
-	written.Bytes, written.SHA256, written.crc = behind.bytes, behind.sum, behind.crc
+	written.Bytes, written.SHA256, written.crc = out.bytes, out.sum, out.crc
 	return written, nil
+}
+
+func (f *Folder) writeRows(out *asyncWriter, source Source, each func(Rows) error) (written Written, err error) {
+	lines := meter.NewRowWriter(f.zone)
+	buffer := append(out.buffer(), meter.RowHeader+"\n"...)
+	for {
+		rows, err := source.Next()
+		if errors.Is(err, io.EOF) {
+			return written, out.put(buffer)
+		}
+		if err != nil {
+			return Written{}, err
+		}
+		for _, p := range rows.Points {
+			if cap(buffer)-len(buffer) < meter.WrittenRowBytesMax {
+				if err := out.put(buffer); err != nil {
+					return Written{}, err
+				}
+				buffer = out.buffer()
+			}
+			buffer = lines.Append(buffer, rows.Meter, p)
+		}
+		written.Add(rows)
+		if err := each(rows); err != nil {
+			return Written{}, err
+		}
+	}
 }
 
 // verify reads a file back. A checksum tells as well as a hash whether the disk has
@@ -81,7 +132,7 @@ func (f *Folder) verify(path string, written Written, pace func()) error {
 	}
 	defer file.Close()
 	crc := crc32.New(castagnoli)
-	size, err := io.CopyBuffer(crc, &paced{file, pace}, make([]byte, bufferBytes))
+	size, err := io.CopyBuffer(crc, &pacedReader{file, pace}, make([]byte, bufferBytes))
 	if err != nil {
 		return fmt.Errorf("reading back what was written: %w", err)
 	}
@@ -91,27 +142,27 @@ func (f *Folder) verify(path string, written Written, pace func()) error {
 	return nil
 }
 
-// paced calls pace before it reads on. It hides what else a file can do, so that
-// the buffer is used.
-type paced struct {
+// pacedReader calls pace before it reads on. It hides what else a file can do, so that
+// io.CopyBuffer uses its buffer.
+type pacedReader struct {
 	from io.Reader
 	pace func()
 }
 
-func (p *paced) Read(b []byte) (int, error) {
+func (p *pacedReader) Read(b []byte) (int, error) {
 	p.pace()
 	return p.from.Read(b)
 }
 
-// roomy asks for room before it writes.
-type roomy struct {
-	to   io.Writer
-	room func(bytes int) error
+// reservingWriter asks for space on the disk before it writes.
+type reservingWriter struct {
+	to      io.Writer
+	reserve func(bytes int) error
 }
 
-func (r *roomy) Write(b []byte) (int, error) {
-	if err := r.room(len(b)); err != nil {
+func (w *reservingWriter) Write(b []byte) (int, error) {
+	if err := w.reserve(len(b)); err != nil {
 		return 0, err
 	}
-	return r.to.Write(b)
+	return w.to.Write(b)
 }

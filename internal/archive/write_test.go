@@ -63,7 +63,7 @@ func TestADiskWithoutRoomEndsTheWritingAndLeavesNothing(t *testing.T) {
 	full := errors.New("no room")
 	writing := steps()
 	left := 4 << 20
-	writing.Room = func(bytes int) error {
+	writing.Reserve = func(bytes int) error {
 		if left -= bytes; left < 0 {
 			return full
 		}

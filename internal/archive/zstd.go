@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"sort"
@@ -15,9 +14,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// A compressed archive is zstd frames of whole lines, one behind another, which any
-// reader of zstd takes for the CSV. In a skippable frame, which readers pass over,
-// an index follows:
+// A compressed archive is a sequence of zstd frames of whole lines, which any reader of
+// zstd takes for the CSV. A skippable frame, which readers pass over, follows with an
+// index:
 //
 //	+-------------+---------------+-----------------------+--------------+------------+
 //	| 5D 2A 4D 18 | length uint32 | an entry for each     | n of entries | "MLINDEX1" |
@@ -40,26 +39,26 @@ const (
 	frameBytesMax  = 2 * frameBytes // of a frame, however badly it compresses
 )
 
-// frames makes the frames and the index of one file. A nil one leaves everything as
-// it is.
-type frames struct {
+// frameEncoder makes the frames and the index of one file. A nil one leaves everything
+// as it is.
+type frameEncoder struct {
 	encoder *zstd.Encoder
 	frame   []byte
 	entries []byte
 	offset  uint64
 }
 
-// newFrames also says how much text makes a frame.
-func newFrames(compress bool) (f *frames, textBytes int, err error) {
+// newFrameEncoder also returns how much text makes a frame.
+func newFrameEncoder(compress bool) (f *frameEncoder, textBytes int, err error) {
 	if !compress {
 		return nil, bufferBytes, nil
 	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	return &frames{encoder: encoder}, frameBytes, err
+	return &frameEncoder{encoder: encoder}, frameBytes, err
 }
 
 // encode returns some lines as a frame, valid until the next call.
-func (f *frames) encode(lines []byte) []byte {
+func (f *frameEncoder) encode(lines []byte) []byte {
 	if f == nil || len(lines) == 0 {
 		return lines
 	}
@@ -84,7 +83,7 @@ func entrySum(n int, entry *[entryBytes]byte) uint32 {
 }
 
 // index returns what follows the frames.
-func (f *frames) index() []byte {
+func (f *frameEncoder) index() []byte {
 	if f == nil {
 		return nil
 	}
@@ -100,75 +99,39 @@ var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameBytesMax))
 })
 
-// compressed finds a meter's rows by the index: from the last frame that begins
-// before the meter, as many as hold rows of it.
-func (f *finder) compressed(file *File) ([]meter.Point, error) {
-	index, err := readIndex(file, file.size)
-	if err != nil {
-		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
-	}
-	decoder, err := frameDecoder()
-	if err != nil {
-		return nil, err
-	}
-	first, err := index.before(f.id)
-	if err != nil {
-		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
-	}
-	var frame, text []byte
-	for n := first; n < index.n; n++ {
-		if frame, err = index.frame(n, frame); err == nil {
-			text, err = decoder.DecodeAll(frame, text[:0])
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading frame %d of archive %s: %w", n, f.name, err)
-		}
-		lines := text
-		if n == 0 {
-			lines = bytes.TrimPrefix(text, []byte(meter.RowHeader+"\n"))
-		}
-		for line := range bytes.Lines(lines) {
-			if beyond, err := f.row(bytes.TrimSuffix(line, []byte{'\n'})); beyond || err != nil {
-				return f.points, err
-			}
-		}
-	}
-	return f.points, nil
-}
-
-// index is the end of a compressed file.
-type index struct {
+// frameIndex is the end of a compressed file.
+type frameIndex struct {
 	file io.ReaderAt
 	n    int   // of frames
-	from int64 // where the skippable frame begins
+	from int64 // offset of the skippable frame
 }
 
 var (
-	errNoIndex = errors.New("it has no index behind its frames")
+	errNoIndex = errors.New("it has no index after its frames")
 	errIndex   = errors.New("its index is damaged")
 )
 
-func readIndex(file io.ReaderAt, size int64) (*index, error) {
+func readIndex(file *File) (*frameIndex, error) {
 	footer := make([]byte, footerBytes)
-	if size < int64(footerBytes) {
+	if file.size < int64(footerBytes) {
 		return nil, errNoIndex
 	}
-	if _, err := file.ReadAt(footer, size-int64(footerBytes)); err != nil {
+	if _, err := file.ReadAt(footer, file.size-int64(footerBytes)); err != nil {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint64(footer)
-	if string(footer[8:]) != indexMagic || n > uint64(size)/entryBytes {
+	if string(footer[8:]) != indexMagic || n > uint64(file.size)/entryBytes {
 		return nil, errNoIndex
 	}
-	from := size - int64(footerBytes) - int64(n)*entryBytes - skippableBytes
+	from := file.size - int64(footerBytes) - int64(n)*entryBytes - skippableBytes
 	if from < 0 {
 		return nil, errNoIndex
 	}
-	return &index{file: file, n: int(n), from: from}, nil
+	return &frameIndex{file: file, n: int(n), from: from}, nil
 }
 
-// entry returns where a frame begins, and the meter of its first row.
-func (x *index) entry(n int) (offset int64, id []byte, err error) {
+// entry returns the offset of a frame, and the meter of its first row.
+func (x *frameIndex) entry(n int) (offset int64, id []byte, err error) {
 	var entry [entryBytes]byte
 	if _, err := x.file.ReadAt(entry[:], x.from+skippableBytes+int64(n)*entryBytes); err != nil {
 		return 0, nil, err
@@ -180,7 +143,7 @@ func (x *index) entry(n int) (offset int64, id []byte, err error) {
 }
 
 // before returns the last frame that begins before a meter, or the first.
-func (x *index) before(id meter.ID) (n int, err error) {
+func (x *frameIndex) before(id meter.ID) (n int, err error) {
 	var failure error
 	place := sort.Search(x.n, func(n int) bool {
 		_, first, err := x.entry(n)
@@ -190,8 +153,8 @@ func (x *index) before(id meter.ID) (n int, err error) {
 	return max(place-1, 0), failure
 }
 
-// frame reads a frame as it stands.
-func (x *index) frame(n int, buffer []byte) ([]byte, error) {
+// frame reads a frame, compressed, into buffer.
+func (x *frameIndex) frame(n int, buffer []byte) ([]byte, error) {
 	offset, _, err := x.entry(n)
 	end := x.from
 	if err == nil && n+1 < x.n {

@@ -2,12 +2,12 @@
 // goes in decides what comes out. What it has decided is written down when a month is
 // closed, and not worked out again.
 //
-// A bill opens where the one before it closed, however the readings between them
-// came or failed to come, so that consecutive bills always add up to the
+// A bill opens with the register that closed the one before it, whether or not the
+// readings between them came, so that consecutive bills always add up to the
 // register's advance. The first bill of a meter opens with its first reading.
 //
 // A month that is closed again with late readings revises its bill, and the one
-// after it if that opens elsewhere from then on. A bill tells what it said before.
+// after it if that now opens with another register. A bill keeps what it said before.
 package billing
 
 import (

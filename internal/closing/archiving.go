@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +16,12 @@ import (
 // archiveDay writes what is known of a day: what its file held, what the archive
 // of its month holds if that is closed, and what is in memory. Memory keeps its
 // readings.
-func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
-	job := rs.job(ctx, run, day.Period())
+func (t task) archiveDay(day meter.Day) error {
+	job := t.job(day.Period())
 	if err := job.takeIn(); err != nil {
 		return err
 	}
-	h, err := rs.take(ctx, store.NoWindow)
+	h, err := t.take(store.NoWindow)
 	if err != nil {
 		return err
 	}
@@ -32,27 +31,25 @@ func (rs *Runs) archiveDay(ctx context.Context, run *Run, day meter.Day) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendDay(b, day, written) })
+	_, err = h.end(store.AppendDay(h.begin(), day, written))
 	return err
 }
 
-// job is the archiving of a period, as far as it is known beforehand.
-func (rs *Runs) job(ctx context.Context, run *Run, p meter.Period) archiving {
-	job := archiving{runs: rs, ctx: ctx, run: run, period: p, name: archive.Name(p), window: p.Window(rs.zone).Rows()}
-	if last, archived := rs.store.Archived(p); archived {
+// job returns the archiving of a period, with what the store knows of its files.
+func (t task) job(p meter.Period) archiveJob {
+	job := archiveJob{task: t, period: p, name: archive.Name(p), window: p.Window(t.zone).Rows()}
+	if last, archived := t.store.Archived(p); archived {
 		job.expected = &last
 	}
-	if month, closed := rs.store.Month(job.window.From); closed && !p.IsMonth() {
+	if month, closed := t.store.Month(job.window.From); closed && !p.IsMonth() {
 		job.month = &month
 	}
 	return job
 }
 
-// archiving writes one archive file as the union of all that is known of its period.
-type archiving struct {
-	runs     *Runs
-	ctx      context.Context
-	run      *Run
+// archiveJob writes one archive file as the union of all that is known of its period.
+type archiveJob struct {
+	task
 	period   meter.Period
 	name     string
 	window   meter.Window
@@ -63,18 +60,18 @@ type archiving struct {
 	opened []io.Closer
 }
 
-// takeIn records the rows of a file that stands in the way and is not known to be
-// ours, so that they are judged as if meters had sent them. A row that is refused
-// stops the run: nothing is overwritten that is not safe elsewhere.
-func (a *archiving) takeIn() error {
+// takeIn records the rows of a file that has the archive's name and that no run wrote, so
+// that they are judged as if meters had sent them. A row that is refused stops the run:
+// nothing is overwritten that is not safe elsewhere.
+func (a *archiveJob) takeIn() error {
 	if a.expected != nil {
 		return nil
 	}
-	if err := a.runs.checkManifest(a.name); err != nil {
+	if err := a.checkManifest(a.name); err != nil {
 		return err
 	}
-	restorer := restorer{runs: a.runs, run: a.run}
-	err := restorer.rowByRow(a.ctx, a.name)
+	restorer := restorer{task: a.task}
+	err := restorer.rowByRow(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}
@@ -90,77 +87,77 @@ func (a *archiving) takeIn() error {
 }
 
 // write puts the archive in its place, and its manifest beside it.
-func (a *archiving) write(each func(archive.Rows) error) (store.Archive, error) {
+func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error) {
 	defer a.close()
-	sources, err := a.sources("writing ")
+	source, err := a.source("writing ")
 	if err != nil {
 		return store.Archive{}, err
 	}
-	pace := a.runs.writer.Pace(a.ctx)
-	written, err := a.runs.archive.Write(a.name, archive.Merge(sources...), archive.Writing{
+	pace := a.writer.Pace(a.ctx)
+	written, err := a.archive.Write(a.name, source, archive.Writing{
 		Each: func(rows archive.Rows) error {
 			a.run.rows += uint64(len(rows.Points))
 			a.run.progress.did(0, len(rows.Points), 0)
 			pace()
 			return each(rows)
 		},
-		Room:   a.room,
-		Pace:   pace,
-		Intend: a.intend,
+		Reserve: a.reserve,
+		Pace:    pace,
+		Intend:  a.intend,
 	})
 	if err != nil {
 		return store.Archive{}, a.explain(err)
 	}
-	at := a.runs.now()
-	if err := a.runs.archive.WriteManifest(a.runs.archive.NewManifest(a.runs.archive.Path(a.name), written, a.runs.version, at)); err != nil {
+	at := a.now()
+	if err := a.archive.WriteManifest(a.archive.NewManifest(a.archive.Path(a.name), written, a.version, at)); err != nil {
 		return store.Archive{}, err
 	}
-	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.runs.archive.Path(a.name), written.Rows, written.SHA256})
+	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.archive.Path(a.name), written.Rows, written.SHA256})
 	return store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at}, nil
 }
 
-// room keeps free on the disk what the journal needs: an archive must not take
+// reserve keeps free on the disk what the journal needs: an archive must not take
 // the last of it.
-func (a *archiving) room(bytes int) error {
-	if free, known := a.runs.archive.Free(); !known || free >= a.runs.diskFreeMin+uint64(bytes) {
+func (a *archiveJob) reserve(bytes int) error {
+	if free, known := a.archive.Free(); !known || free >= a.diskFreeMin+uint64(bytes) {
 		return nil
 	}
 	return meter.Unavailable(meter.CodeOverloaded, time.Minute,
-		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.runs.diskFreeMin>>20)
+		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.diskFreeMin>>20)
 }
 
-// intend writes down which file is about to take the place of the old one: were
-// the run cut off right after, the next one knows it for ours.
-func (a *archiving) intend(written archive.Written) error {
+// intend writes down which file is about to take the place of the old one: if the run is
+// cut off right after, the next one knows that a run wrote it.
+func (a *archiveJob) intend(written archive.Written) error {
 	if mutant.ReplacedUnannounced {
 		return nil
 	}
-	return a.hold.write(a.ctx, func(b []byte) []byte { return store.AppendIntent(b, a.period, written.SHA256) })
+	return a.hold.write(store.AppendIntent(a.hold.begin(), a.period, written.SHA256))
 }
 
-func (a *archiving) explain(err error) error {
+func (a *archiveJob) explain(err error) error {
 	var conflict *archive.ConflictError
 	var row *archive.RowError
 	switch {
 	case errors.As(err, &conflict):
 		return archive.Refused("%s was not written: meter %s has %v kWh and %v kWh for %s; put one of them right first",
-			a.name, conflict.Meter, conflict.A, conflict.B, a.runs.zone.Stamp(conflict.Slot))
+			a.name, conflict.Meter, conflict.A, conflict.B, a.zone.Stamp(conflict.Slot))
 	case errors.As(err, &row):
 		return archive.Refused("%s was not written: row %d of %s cannot be read: %v", a.name, row.Row, row.File, row.Err)
 	}
 	return err
 }
 
-// sources are what is known of the period, to be merged: of a month, its file and
-// memory, each meter being in one of them; of a day, the month's file and memory
-// likewise, and the day's file, which may hold less than they do.
-func (a *archiving) sources(doing string) ([]archive.Source, error) {
+// source joins what is known of the period: of a month, its file and memory, each meter
+// being in one of them; of a day, the month's file and memory likewise, and the day's
+// file, which may hold less than they do.
+func (a *archiveJob) source(doing string) (archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
-	order := a.runs.store.SortedByID()
-	a.run.progress.begin(doing+a.name, len(order))
-	memory := memory{a: a, order: order}
+	order := a.store.SortedByID()
+	a.run.progress.begin(doing+a.name, len(order), 0)
+	memory := &memorySource{a: a, order: order}
 	var file, month archive.Source
 	var err error
 	if a.expected != nil {
@@ -169,7 +166,7 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		}
 	}
 	if a.period.IsMonth() {
-		return []archive.Source{archive.Divide(file, memory.next)}, nil
+		return archive.WithMemory(file, memory), nil
 	}
 	if a.month != nil {
 		if month, err = a.verified(a.month.Month.Period(), a.month.Archive); err != nil {
@@ -177,21 +174,21 @@ func (a *archiving) sources(doing string) ([]archive.Source, error) {
 		}
 		month = archive.Within(a.window, month)
 	}
-	sources := []archive.Source{archive.Divide(month, memory.next)}
-	if file != nil {
-		sources = append(sources, file)
+	known := archive.WithMemory(month, memory)
+	if file == nil {
+		return known, nil
 	}
-	return sources, nil
+	return archive.Merge(known, file), nil
 }
 
 // checkLeft refuses to replace a plain file beside a compressed one, unless it is one
 // that a run was cut off in replacing.
-func (a *archiving) checkLeft() error {
-	sum, there, err := a.runs.archive.Left(a.name)
+func (a *archiveJob) checkLeft() error {
+	sum, there, err := a.archive.Left(a.name)
 	if err != nil || !there {
 		return err
 	}
-	known := a.runs.store.Intents(a.period)
+	known := a.store.Intents(a.period)
 	if a.expected != nil {
 		known = append(known, a.expected.SHA256)
 	}
@@ -202,45 +199,44 @@ func (a *archiving) checkLeft() error {
 }
 
 // verified opens a file that is to be merged.
-func (a *archiving) verified(p meter.Period, last store.Archive) (archive.Source, error) {
-	file, err := a.runs.archive.ReadKnown(a.ctx, archive.Name(p), append(a.runs.store.Intents(p), last.SHA256)...)
+func (a *archiveJob) verified(p meter.Period, last store.Archive) (archive.Source, error) {
+	file, err := a.archive.ReadOwn(a.ctx, archive.Name(p), append(a.store.Intents(p), last.SHA256)...)
 	if err != nil {
 		return nil, a.explain(err)
 	}
 	a.opened = append(a.opened, file)
 	if p == a.period { // it will be written again
-		err = a.room(int(file.Size()))
+		err = a.reserve(int(file.Size()))
 	}
 	return file, err
 }
 
-func (a *archiving) close() {
+func (a *archiveJob) close() {
 	for _, c := range a.opened {
 		_ = c.Close() // files that were only read
 	}
 	a.opened = nil
 }
 
-// memory is what the store holds of the period.
-type memory struct {
-	a      *archiving
-	order  []store.Index
+// memorySource is what the store holds of the period.
+type memorySource struct {
+	a      *archiveJob
+	order  []store.Index // of the meters that are left
 	points []meter.Point
 }
 
-func (m *memory) next() (archive.Part, error) {
-	for len(m.order) > 0 {
-		if err := meter.Stopped(m.a.ctx); err != nil {
-			return archive.Part{}, err
+func (s *memorySource) Next() (archive.Rows, error) {
+	for len(s.order) > 0 {
+		if err := meter.Stopped(s.a.ctx); err != nil {
+			return archive.Rows{}, err
 		}
-		i := m.order[0]
-		m.order = m.order[1:]
-		m.a.run.progress.did(1, 0, 0)
-		known := m.a.runs.store.Read(i, m.a.window, m.points[:0])
-		if m.points = known.Points; len(m.points) > 0 {
-			rows := archive.Rows{Meter: m.a.runs.store.Account(i).ID, Points: m.points}
-			return archive.Part{Rows: rows, Whole: len(known.Archives) == 0}, nil
+		i := s.order[0]
+		s.order = s.order[1:]
+		s.a.run.progress.did(1, 0, 0)
+		known := s.a.store.Read(i, s.a.window, s.points[:0])
+		if s.points = known.Points; len(s.points) > 0 {
+			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: len(known.Archives) == 0}, nil
 		}
 	}
-	return archive.Part{}, io.EOF
+	return archive.Rows{}, io.EOF
 }

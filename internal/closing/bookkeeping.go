@@ -1,8 +1,6 @@
 package closing
 
 import (
-	"context"
-
 	"meterledger/internal/archive"
 	"meterledger/internal/billing"
 	"meterledger/internal/meter"
@@ -18,7 +16,6 @@ const partMax = 4096
 type bookkeeping struct {
 	runs      *Runs
 	hold      *hold
-	ctx       context.Context
 	month     meter.Month
 	window    meter.Window // with the first register of the month after
 	summaries []store.SummaryOf
@@ -61,14 +58,14 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 	return summary
 }
 
-// issue makes a meter's bill, and its next one if that opens elsewhere from now on.
-// What the store would keep of it anyway is not written down.
+// issue makes a meter's bill, and its next one if that now opens with another register.
+// It writes down nothing that the store derives from the summary.
 func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 	before, own, after, next := b.runs.store.BillsAround(i, b.month)
 	figures := store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
-	said := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
+	derived := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
 	figures.Start = billing.Opening(before.End, before.Revision > 0, summary.First)
-	if !said || figures.Start != summary.First {
+	if !derived || figures.Start != summary.First {
 		b.bills = append(b.bills, store.BillOf{Month: b.month, Meter: i, Figures: figures})
 	}
 	if after.Revision > 0 && after.Start != figures.End {
@@ -80,13 +77,12 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 // flush hands over what has gathered.
 func (b *bookkeeping) flush() error {
 	if len(b.summaries) > 0 {
-		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendSummaries(to, b.month, b.summaries) }); err != nil {
+		if err := b.hold.write(store.AppendSummaries(b.hold.begin(), b.month, b.summaries)); err != nil {
 			return err
 		}
 	}
 	if len(b.bills) > 0 {
-		at := b.runs.now()
-		if err := b.hold.write(b.ctx, func(to []byte) []byte { return store.AppendBills(to, b.month, at, b.bills) }); err != nil {
+		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), b.bills)); err != nil {
 			return err
 		}
 	}

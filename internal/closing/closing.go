@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -9,19 +8,19 @@ import (
 )
 
 // closeMonths closes a month, and those that late readings came for since they were
-// closed. They are taken in order of time, so that a bill opens where a late
-// reading has closed the one before. A late month whose archive is in the way must
-// not keep this one open: it is tried again by the next run.
-func (rs *Runs) closeMonths(ctx context.Context, run *Run, month meter.Month) error {
-	for _, due := range rs.dueMonths(month) {
-		switch err := rs.closeMonth(ctx, run, due); {
+// closed. They are taken in order of time, so that a bill opens with the register that
+// a late reading closed the bill before with. If a late month fails, this one must not
+// stay open: the next run tries the late one again.
+func (t task) closeMonths(month meter.Month) error {
+	for _, due := range t.dueMonths(month) {
+		switch err := t.closeMonth(due); {
 		case err != nil && due == month:
 			return err
 		case err != nil:
-			rs.log.Error("late readings were not archived; the next monthly run tries again", "period", due, "error", err)
+			t.log.Error("late readings were not archived; the next monthly run tries again", "period", due, "error", err)
 		}
 	}
-	return meter.Stopped(ctx)
+	return meter.Stopped(t.ctx)
 }
 
 // dueMonths are a month and the late ones, in order of time.
@@ -36,8 +35,8 @@ func (rs *Runs) dueMonths(month meter.Month) []meter.Month {
 
 // closeMonth moves a month from memory to its archive:
 //
-//  1. a file that is there already and not ours becomes the archive as it stands,
-//     where nothing else is known of the month; else its rows are recorded
+//  1. a file that is there already and that no run wrote becomes the archive unchanged,
+//     if nothing else is known of the month; otherwise its rows are recorded
 //  2. a hold keeps readings of the month out from here on; those that were accepted
 //     before are in memory
 //  3. the archive is written beside the old one, with what that held and what
@@ -51,36 +50,36 @@ func (rs *Runs) dueMonths(month meter.Month) []meter.Month {
 //
 // A crash before 7 leaves the month in memory; the next start lifts the hold, and doing
 // it all again mends it.
-func (rs *Runs) closeMonth(ctx context.Context, run *Run, month meter.Month) error {
-	job := rs.job(ctx, run, month.Period())
+func (t task) closeMonth(month meter.Month) error {
+	job := t.job(month.Period())
 	if job.expected == nil {
-		if adopted, err := rs.adoptUnasked(ctx, run, month); adopted || err != nil {
+		if adopted, err := t.adoptUnasked(month); adopted || err != nil {
 			return err
 		}
 	}
 	if err := job.takeIn(); err != nil {
 		return err
 	}
-	h, err := rs.take(ctx, job.window)
+	h, err := t.take(job.window)
 	if err != nil {
 		return err
 	}
 	defer h.free()
 	job.hold = h
-	closing := store.MonthArchive{Month: month, Window: rs.zone.MonthWindow(month), Revision: rs.store.Revision(month) + 1}
-	books := bookkeeping{runs: rs, hold: h, ctx: ctx, month: month, window: closing.Window}
+	closing := store.MonthArchive{Month: month, Window: t.zone.MonthWindow(month), Revision: t.store.Revision(month) + 1}
+	books := bookkeeping{runs: t.Runs, hold: h, month: month, window: closing.Window}
 	if closing.Archive, err = job.write(books.add); err != nil {
 		return err
 	}
 	if err := books.flush(); err != nil {
 		return err
 	}
-	run.progress.begin("closing "+month.String(), 0)
-	resume, err := rs.writer.PauseSnapshots(ctx)
+	t.run.progress.begin("closing "+month.String(), 0, 0)
+	resume, err := t.writer.PauseSnapshots(t.ctx)
 	if err != nil {
 		return err
 	}
 	defer resume()
-	_, err = h.end(ctx, func(b []byte) []byte { return store.AppendClose(b, closing) })
+	_, err = h.end(store.AppendClose(h.begin(), closing))
 	return err
 }

@@ -11,40 +11,43 @@ import (
 // hold is the right of one run to archive. What the run writes down has no effect
 // without it.
 type hold struct {
-	runs  *Runs
+	task
 	id    store.HoldID
 	ended bool
 }
 
 // take takes the right to archive, and holds the readings of a window back. When it
 // returns, every reading that was accepted in it is in the store.
-func (rs *Runs) take(ctx context.Context, w meter.Window) (*hold, error) {
-	rs.mu.Lock()
-	rs.holds++
-	h := &hold{runs: rs, id: store.HoldID{Term: store.Term, Incarnation: rs.incarnation, Number: rs.holds}}
-	rs.mu.Unlock()
-	verdict, err := rs.writer.Ask(ctx, store.AppendHold(nil, store.Hold{ID: h.id, Window: w}), 1)
+func (t task) take(w meter.Window) (*hold, error) {
+	t.mu.Lock()
+	t.holds++
+	h := &hold{task: t, id: store.HoldID{Term: store.Term, Incarnation: t.incarnation, Number: t.holds}}
+	t.mu.Unlock()
+	verdict, err := t.writer.Ask(t.ctx, store.AppendHold(nil, store.Hold{ID: h.id, Window: w}), 1)
 	if err == nil && verdict.Outcome != store.Accepted {
 		err = errOver
 	}
 	return h, err
 }
 
-// write writes an entry under the hold, which is only refused when the hold is gone.
-func (h *hold) write(ctx context.Context, entry func([]byte) []byte) error {
-	_, err := h.ask(ctx, entry(store.AppendUnder(nil, h.id)), 1)
+// begin begins an entry under the hold, for write or end.
+func (h *hold) begin() []byte { return store.AppendUnder(nil, h.id) }
+
+// write writes an entry, which is only refused if the hold is gone.
+func (h *hold) write(entry []byte) error {
+	_, err := h.ask(entry, 1)
 	return err
 }
 
 // end writes the last entry under the hold, and lifts it in the same commit.
-func (h *hold) end(ctx context.Context, entry func([]byte) []byte) (store.Verdict, error) {
-	verdict, err := h.ask(ctx, store.AppendFree(entry(store.AppendUnder(nil, h.id)), h.id), 2)
+func (h *hold) end(entry []byte) (store.Verdict, error) {
+	verdict, err := h.ask(store.AppendFree(entry, h.id), 2)
 	h.ended = err == nil
 	return verdict, err
 }
 
-func (h *hold) ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
-	verdict, err := h.runs.writer.Ask(ctx, payload, entries)
+func (h *hold) ask(payload []byte, entries int) (store.Verdict, error) {
+	verdict, err := h.writer.Ask(h.ctx, payload, entries)
 	if err == nil && verdict.Outcome == store.Over {
 		err = errOver
 	}
@@ -57,8 +60,8 @@ func (h *hold) free() {
 	if h.ended {
 		return
 	}
-	if _, err := h.runs.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1); err != nil {
-		h.runs.log.Error("what a run held back stays so until the next start", "error", err)
+	if _, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1); err != nil {
+		h.log.Error("the hold of a run could not be lifted; the next start lifts it", "error", err)
 	}
 }
 

@@ -1,9 +1,7 @@
 package closing
 
 import (
-	"context"
 	"errors"
-	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -11,28 +9,28 @@ import (
 
 // preview lists what a run would write for a period. Nothing is recorded, held back or
 // written.
-func (rs *Runs) preview(ctx context.Context, run *Run, p meter.Period) error {
+func (t task) preview(p meter.Period) error {
 	due := []meter.Period{p}
 	if p.IsMonth() {
 		due = due[:0]
-		for _, month := range rs.dueMonths(p.CalendarMonth()) {
+		for _, month := range t.dueMonths(p.CalendarMonth()) {
 			due = append(due, month.Period())
 		}
 	}
 	for _, p := range due {
-		job := rs.job(ctx, run, p)
-		if err := job.preview(); err != nil {
+		job := t.job(p)
+		if err := job.count(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// preview writes the archive nowhere. A file in its way, whose rows a run would
-// record first, is merged unjudged; that takes one which is as we write it.
-func (a *archiving) preview() error {
+// count counts the rows and writes nothing. A file that no run wrote, whose rows a run
+// would record first, is merged unjudged; it must be in this program's form.
+func (a *archiveJob) count() error {
 	defer a.close()
-	sources, err := a.sources("counting for ")
+	source, err := a.source("counting for ")
 	if err != nil {
 		return err
 	}
@@ -41,10 +39,12 @@ func (a *archiving) preview() error {
 		if err != nil {
 			return err
 		}
-		sources = slices.Concat(sources, foreign)
+		if foreign != nil {
+			source = archive.Merge(source, foreign)
+		}
 	}
-	written, err := a.runs.archive.Preview(archive.Merge(sources...), func(rows archive.Rows) error {
-		if _, registered := a.runs.store.Lookup(rows.Meter); !registered {
+	written, err := a.archive.Preview(source, func(rows archive.Rows) error {
+		if _, registered := a.store.Lookup(rows.Meter); !registered {
 			return archive.Refused("%s would not be written: the file that is there has rows of meter %s, which is not registered", a.name, rows.Meter)
 		}
 		a.run.progress.did(0, len(rows.Points), 0)
@@ -53,16 +53,17 @@ func (a *archiving) preview() error {
 	if err != nil {
 		return a.explain(err)
 	}
-	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.runs.archive.Path(a.name), written.Rows, written.SHA256})
+	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.archive.Path(a.name), written.Rows, written.SHA256})
 	return nil
 }
 
-// foreign opens a file in the way that is not known to be ours.
-func (a *archiving) foreign() ([]archive.Source, error) {
-	if err := a.runs.checkManifest(a.name); err != nil {
+// foreign opens a file that has the archive's name and that no run wrote. If there is
+// none, it returns nil.
+func (a *archiveJob) foreign() (archive.Source, error) {
+	if err := a.checkManifest(a.name); err != nil {
 		return nil, err
 	}
-	reader, err := a.runs.archive.Read(a.name)
+	reader, err := a.archive.Read(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil, nil
 	}
@@ -70,5 +71,5 @@ func (a *archiving) foreign() ([]archive.Source, error) {
 		return nil, a.explain(err)
 	}
 	a.opened = append(a.opened, reader)
-	return []archive.Source{reader}, nil
+	return reader, nil
 }

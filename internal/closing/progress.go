@@ -6,35 +6,32 @@ import (
 	"time"
 )
 
-// reportEvery is how often a long run says in the log how far it is.
+// reportEvery is how often a long run reports its progress in the log.
 const reportEvery = 5 * time.Second
 
-// progress is written by the run and read by whoever asks for the status. A phase
-// is measured in meters where those are counted, else in bytes.
+// progress is written by the run and read by Status. A phase is measured in meters if
+// those are counted, and otherwise in bytes.
 type progress struct {
 	now func() time.Time
-	log *slog.Logger // of the run; it says from time to time how far that is
+	log *slog.Logger // of the run; did reports to it from time to time
 	at  atomic.Pointer[phase]
 
-	told time.Time // in the log; touched by the run alone
+	told time.Time // when did reported last; touched by the run alone
 }
 
 // phase is a part of a run.
 type phase struct {
 	name        string
 	began       time.Time
-	metersTotal int64 // 0 where meters are not what is counted
+	metersTotal int64 // 0 if meters are not what is counted
 	bytesTotal  int64
 
 	rows, meters, bytes atomic.Int64
 }
 
-func (p *progress) begin(name string, metersTotal int) {
-	p.at.Store(&phase{name: name, began: p.now(), metersTotal: int64(metersTotal)})
-}
-
-func (p *progress) beginBytes(name string, bytesTotal int64) {
-	p.at.Store(&phase{name: name, began: p.now(), bytesTotal: bytesTotal})
+// begin begins a phase. A total of 0 is not known.
+func (p *progress) begin(name string, metersTotal int, bytesTotal int64) {
+	p.at.Store(&phase{name: name, began: p.now(), metersTotal: int64(metersTotal), bytesTotal: bytesTotal})
 }
 
 // did counts what was done since, and tells the log when it is time.

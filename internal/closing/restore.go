@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,11 +12,11 @@ import (
 
 // Restored is what came of putting archives back.
 type Restored struct {
-	Meters     int // that readings were added for
+	Meters     int // for which readings were added
 	Readings   int // added
 	Duplicates int // already there
 	Refused    int
-	List       []RefusedRow // the first of the refused
+	List       []RefusedRow // the first meter.RefusalsMax of the refused
 }
 
 // RefusedRow is a row of an archive file that was not taken, and why.
@@ -29,10 +28,13 @@ type RefusedRow struct {
 
 // RestoreArchives reads the CSV files of the archive folder and adds what the store lacks,
 // also while reception is shut down. Rows that break a rule are refused one by
-// one. It goes on whatever becomes of the caller, and returns when it is done.
+// one. It goes on if the caller goes away, and returns when it is done.
 func (rs *Runs) RestoreArchives() (Restored, error) {
-	r := &restorer{runs: rs}
-	run, err := rs.start(Restore, "all", r.all)
+	var r restorer
+	run, err := rs.start(Restore, "all", func(t task) error {
+		r.task = t
+		return r.all()
+	})
 	if err != nil {
 		return Restored{}, err
 	}
@@ -41,157 +43,92 @@ func (rs *Runs) RestoreArchives() (Restored, error) {
 }
 
 type restorer struct {
-	runs     *Runs
-	run      *Run
+	task
 	restored Restored
 	seen     []bool // by meter: it is counted
 	rows     int    // of the file that progress does not know of yet
 }
 
-// foundFiles are the files of the archive folder.
-type foundFiles struct {
-	months []meter.Month               // the newest first
-	days   map[meter.Month][]meter.Day // in order of time
-	others []string                    // copies under names of their own
-}
-
-// all restores in an order in which nothing has to come into memory that a month's
-// file holds: first the days of which there is no month, then the months, the
-// newest first, since a bill ends with the first register of the month after, and
-// at last what has a name of its own.
-func (r *restorer) all(ctx context.Context, run *Run) error {
-	r.run = run
-	found, err := r.runs.findFiles()
+// all restores in an order that keeps out of memory what a month's file holds: first the
+// days whose month has no file, then the months, the newest first, since a bill ends with
+// the first register of the month after, and at last the files with names of their own.
+func (r *restorer) all() error {
+	found, err := r.findFiles()
 	if err != nil {
 		return err
 	}
-	for _, day := range found.lone() {
-		if err := r.day(ctx, day); err != nil {
+	for _, day := range found.loneDays() {
+		if err := r.day(day); err != nil {
 			return err
 		}
 	}
 	for _, month := range found.months {
-		if err := r.month(ctx, month, found.days[month]); err != nil {
+		if err := r.month(month, found.days[month]); err != nil {
 			return fmt.Errorf("restoring %s: %w", archive.Name(month.Period()), err)
 		}
 	}
 	for _, name := range found.others {
-		if err := r.rowByRow(ctx, name); err != nil {
+		if err := r.rowByRow(name); err != nil {
 			return fmt.Errorf("restoring %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// lone are the days of which there is no month, in order of time.
-func (f foundFiles) lone() (lone []meter.Day) {
-	for month, days := range f.days {
-		if !slices.Contains(f.months, month) {
-			lone = append(lone, days...)
-		}
-	}
-	slices.SortFunc(lone, meter.Day.Compare)
-	return lone
-}
-
-func (rs *Runs) findFiles() (foundFiles, error) {
-	found := foundFiles{days: make(map[meter.Month][]meter.Day)}
-	names, err := rs.archive.Files()
-	for _, name := range names {
-		switch period, ok := archive.PeriodOf(name); {
-		case !ok:
-			found.others = append(found.others, name)
-		case period.IsMonth():
-			found.months = append(found.months, period.CalendarMonth())
-		default:
-			found.days[period.CalendarMonth()] = append(found.days[period.CalendarMonth()], period.FirstDay())
-		}
-	}
-	slices.SortFunc(found.months, func(a, b meter.Month) int { return b.Compare(a) })
-	return found, err
-}
-
-// month restores a month's file and the daily files of that month.
-func (r *restorer) month(ctx context.Context, month meter.Month, days []meter.Day) error {
+// month restores a month's file and the daily files of that month. A closed month's file
+// is compared with what was written. That of another month that is over is adopted. The
+// rows of a file with which neither succeeds are taken one by one, and then the month is
+// closed if it was not, nothing else was known of it and no row was refused: memory holds
+// one such month at a time.
+func (r *restorer) month(month meter.Month, days []meter.Day) error {
 	name := archive.Name(month.Period())
-	if closed, ok := r.closed(month); ok {
-		return r.closedMonth(ctx, closed, days)
-	}
-	if ok, err := r.fitsManifest(name); !ok || err != nil {
-		return errors.Join(err, r.daysOneByOne(ctx, days, nil))
-	}
-	if month.Before(r.runs.zone.Today(r.runs.now()).CalendarMonth()) {
-		adoption := adoption{runs: r.runs, ctx: ctx, run: r.run, month: month, days: r.openDays(days), each: r.touch}
-		defer closeDays(adoption.days)
-		adopted, err := adoption.try()
-		if err != nil {
-			return err
+	written, isClosed := r.store.Archived(month.Period())
+	if !isClosed {
+		if ok, err := r.fitsManifest(name); !ok || err != nil {
+			return errors.Join(err, r.restoreDays(days, nil))
 		}
-		if adopted {
-			r.restored.Readings += int(adoption.written.Rows)
-			return r.daysOneByOne(ctx, days, adoption.days)
+	}
+	isOver := month.Before(r.zone.Today(r.now()).CalendarMonth())
+	file := monthFile{task: r.task, month: month, window: r.zone.MonthWindow(month)}
+	if isClosed || isOver {
+		file.days = r.openDays(days)
+		defer closeDays(file.days)
+	}
+	var isArchive bool
+	var err error
+	switch {
+	case isClosed:
+		_, err = file.walk(func(archive.Rows) error { return nil })
+		isArchive = file.written.SHA256 == written.SHA256
+	case isOver:
+		file.each = r.touch
+		if isArchive, err = file.adopt(); isArchive {
+			r.restored.Readings += int(file.written.Rows)
 		}
-		return r.foreignMonth(ctx, month, days)
 	}
-	return errors.Join(r.rowByRow(ctx, name), r.daysOneByOne(ctx, days, nil))
-}
-
-func (r *restorer) closed(month meter.Month) (store.MonthArchive, bool) {
-	months := r.runs.store.Months()
-	place, found := slices.BinarySearchFunc(months, month, func(m store.MonthArchive, month meter.Month) int { return m.Month.Compare(month) })
-	if !found {
-		return store.MonthArchive{}, false
-	}
-	return months[place], true
-}
-
-// closedMonth compares the files of a month that is closed. Its own is where queries
-// look for it, unless it is not what was written.
-func (r *restorer) closedMonth(ctx context.Context, month store.MonthArchive, days []meter.Day) error {
-	name := archive.Name(month.Month.Period())
-	walk := adoption{runs: r.runs, ctx: ctx, run: r.run, month: month.Month, window: month.Window, days: r.openDays(days)}
-	defer closeDays(walk.days)
-	reader, err := r.runs.archive.Read(name)
-	if err == nil {
-		defer reader.Close()
-		walk.reader = reader
-		r.run.progress.beginBytes("reading "+name, reader.Size())
-		_, err = walk.walk(func(archive.Rows) error { return nil })
-	}
-	if err := walk.passOver(err); err != nil {
+	switch {
+	case err != nil:
 		return err
+	case isArchive:
+		return r.restoreDays(days, file.days)
 	}
-	if walk.written.SHA256 != month.SHA256 {
-		return errors.Join(r.rowByRow(ctx, name), r.daysOneByOne(ctx, days, nil))
-	}
-	return r.daysOneByOne(ctx, days, walk.days)
-}
-
-// foreignMonth takes the rows of files that others wrote, and closes the month where
-// nothing else was known of it and nothing was refused: memory holds one such
-// month at a time.
-func (r *restorer) foreignMonth(ctx context.Context, month meter.Month, days []meter.Day) error {
-	name := archive.Name(month.Period())
-	whole := !r.runs.store.HasReadings(r.runs.zone.MonthWindow(month).Rows())
+	closes := isOver && !isClosed && !r.store.HasReadings(file.window.Rows())
 	refused := r.restored.Refused
-	if err := r.rowByRow(ctx, name); err != nil {
+	err = r.rowByRow(name)
+	closes = closes && r.restored.Refused == refused
+	if err = errors.Join(err, r.restoreDays(days, nil)); err != nil || !closes {
 		return err
 	}
-	whole = whole && r.restored.Refused == refused
-	if err := r.daysOneByOne(ctx, days, nil); err != nil || !whole {
-		return err
-	}
-	return r.runs.closeMonth(ctx, r.run, month)
+	return r.closeMonth(month)
 }
 
 // openDays opens the daily files that can be compared with their month's.
 func (r *restorer) openDays(days []meter.Day) (opened []*dayFile) {
 	for _, day := range days {
-		name := archive.Name(day.Period())
-		if r.runs.checkManifest(name) != nil {
+		if r.checkManifest(archive.Name(day.Period())) != nil {
 			continue
 		}
-		if d, ok := r.runs.openDay(name, day); ok {
+		if d, ok := r.openDay(day); ok {
 			opened = append(opened, d)
 		}
 	}
@@ -204,84 +141,74 @@ func closeDays(days []*dayFile) {
 	}
 }
 
-// daysOneByOne restores daily files, but for those that their month was found to have.
-func (r *restorer) daysOneByOne(ctx context.Context, days []meter.Day, compared []*dayFile) error {
+// restoreDays restores daily files, except those that their month was found to have.
+func (r *restorer) restoreDays(days []meter.Day, compared []*dayFile) error {
 	for _, day := range days {
 		place := slices.IndexFunc(compared, func(d *dayFile) bool { return d.day == day && d.isContained() })
 		if place < 0 {
-			if err := r.day(ctx, day); err != nil {
+			if err := r.day(day); err != nil {
 				return err
 			}
 			continue
 		}
 		d := compared[place]
 		r.restored.Duplicates += int(d.rows)
-		if err := r.know(ctx, day, archive.Written{Rows: d.rows, SHA256: d.reader.SHA256()}); err != nil {
+		if err := r.record(day, d.rows, d.reader.SHA256()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// day restores a daily file, row by row.
-func (r *restorer) day(ctx context.Context, day meter.Day) error {
+// day restores a daily file, row by row. If all of it was taken and the file is in this
+// program's form, the day counts as archived.
+func (r *restorer) day(day meter.Day) error {
 	name := archive.Name(day.Period())
 	if ok, err := r.fitsManifest(name); !ok || err != nil {
 		return err
 	}
 	refused := r.restored.Refused
-	if err := r.rowByRow(ctx, name); err != nil {
+	if err := r.rowByRow(name); err != nil {
 		return fmt.Errorf("restoring %s: %w", name, err)
 	}
 	if r.restored.Refused > refused {
 		return nil
 	}
-	written, ours := r.runs.reread(name, day)
-	if !ours {
-		return nil
-	}
-	return r.know(ctx, day, written)
-}
-
-// reread returns what a daily file holds, and false where it is not as we write it.
-func (rs *Runs) reread(name string, day meter.Day) (written archive.Written, ours bool) {
-	d, ok := rs.openDay(name, day)
+	d, ok := r.openDay(day)
 	if !ok {
-		return written, false
+		return nil
 	}
 	defer closeDays([]*dayFile{d})
 	for ; !d.ended; d.advance() {
-		written.Add(d.head)
+		d.rows += uint64(len(d.head.Points))
 	}
-	written.SHA256 = d.reader.SHA256()
-	return written, !d.lacks
-}
-
-// know writes down that a day is archived, unless that is known.
-func (r *restorer) know(ctx context.Context, day meter.Day, written archive.Written) error {
-	days := r.runs.store.Days()
-	_, known := slices.BinarySearchFunc(days, day, func(d store.DayArchive, day meter.Day) int { return d.Day.Compare(day) })
-	if known {
+	if d.lacks {
 		return nil
 	}
-	at := r.runs.now()
-	if manifest, err := r.runs.archive.Manifest(archive.Name(day.Period())); err == nil {
+	return r.record(day, d.rows, d.reader.SHA256())
+}
+
+// record writes down that a day is archived, unless that is known.
+func (r *restorer) record(day meter.Day, rows uint64, sum [32]byte) error {
+	if _, known := r.store.Archived(day.Period()); known {
+		return nil
+	}
+	at := r.now()
+	if manifest, err := r.archive.Manifest(archive.Name(day.Period())); err == nil {
 		at = manifest.WrittenAt
 	}
-	h, err := r.runs.take(ctx, store.NoWindow)
+	h, err := r.take(store.NoWindow)
 	if err != nil {
 		return err
 	}
 	defer h.free()
-	_, err = h.end(ctx, func(b []byte) []byte {
-		return store.AppendDay(b, day, store.Archive{Rows: written.Rows, SHA256: written.SHA256, WrittenAt: at})
-	})
+	_, err = h.end(store.AppendDay(h.begin(), day, store.Archive{Rows: rows, SHA256: sum, WrittenAt: at}))
 	return err
 }
 
-// fitsManifest refuses a file as a whole that is not what its manifest says.
+// fitsManifest refuses a file as a whole if it is not the one that its manifest describes.
 func (r *restorer) fitsManifest(name string) (bool, error) {
-	err := r.runs.checkManifest(name)
+	err := r.checkManifest(name)
 	var conflict *meter.Error
 	if errors.As(err, &conflict) {
 		r.refuse(name, 0, err)
@@ -290,7 +217,7 @@ func (r *restorer) fitsManifest(name string) (bool, error) {
 	return err == nil, err
 }
 
-// touch counts a meter that readings were added for.
+// touch counts a meter for which readings were added.
 func (r *restorer) touch(i store.Index) {
 	if missing := int(i) + 1 - len(r.seen); missing > 0 {
 		r.seen = append(r.seen, make([]bool, missing)...)
@@ -306,27 +233,9 @@ func (r *restorer) refuse(file string, row int, err error) {
 	r.list(file, row, err)
 }
 
-// list notes a refused row while there is room in the list.
+// list notes a refused row until the list is full.
 func (r *restorer) list(file string, row int, err error) {
 	if len(r.restored.List) < meter.RefusalsMax {
 		r.restored.List = append(r.restored.List, RefusedRow{file, row, err})
 	}
-}
-
-// hintAtArchives tells the operator of archives that the journal knows nothing of, as
-// after the loss of a data folder.
-func (rs *Runs) hintAtArchives() {
-	found, err := rs.findFiles()
-	known := rs.store.Months()
-	unknown := slices.DeleteFunc(found.months, func(m meter.Month) bool {
-		return slices.ContainsFunc(known, func(k store.MonthArchive) bool { return k.Month == m })
-	})
-	if err != nil || len(unknown) == 0 {
-		return
-	}
-	meters, _ := rs.store.Counts()
-	rs.log.Warn("there are archives of months that the data folder knows nothing of; nothing is overwritten: "+
-		"register their meters, then POST /restore_data brings the months and their bills back",
-		"months", len(unknown), "oldest", slices.MinFunc(unknown, meter.Month.Compare), "newest", slices.MaxFunc(unknown, meter.Month.Compare),
-		"meters_registered", meters)
 }

@@ -1,7 +1,6 @@
 package closing
 
 import (
-	"context"
 	"errors"
 	"io"
 
@@ -9,50 +8,59 @@ import (
 	"meterledger/internal/store"
 )
 
-// rowByRow takes the rows of a file, of ours or of others, as if meters had sent them.
-func (r *restorer) rowByRow(ctx context.Context, name string) error {
-	text, size, err := r.runs.archive.OpenText(name, func(file io.Reader) io.Reader { return &watched{file, r} })
+// rowByRow takes the rows of a file in any form, as if meters had sent them.
+func (r *restorer) rowByRow(name string) error {
+	text, err := r.archive.OpenText(name)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
-	r.run.progress.beginBytes("reading "+name, size)
-	in, err := meter.NewCSVReader(text, r.runs.zone)
-	if errors.Is(err, meter.ErrRowSyntax) || errors.Is(err, meter.ErrRowTooLong) {
-		r.refuse(name, 0, meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
+	r.run.progress.begin("reading "+name, 0, text.Size())
+	in, err := meter.NewCSVReader(text, r.zone)
+	if refusal := refusalOf(err); refusal != nil {
+		r.refuse(name, 0, refusal)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	bulk := r.bulk(ctx)
-	for {
-		row, err := in.Next()
-		var broken *meter.Error
-		switch {
-		case errors.Is(err, io.EOF):
-			return r.flush(name, bulk)
-		case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
-			err = bulk.Refuse(in.Row(), meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err))
-		case errors.As(err, &broken):
-			err = bulk.Refuse(in.Row(), err)
-		case err == nil:
-			err = bulk.Add(in.Row(), row)
-		}
-		if err = errors.Join(err, meter.Stopped(ctx)); err != nil {
-			return err
-		}
-	}
-}
-
-// bulk takes rows also while reception is shut down, and notes the meters.
-func (r *restorer) bulk(ctx context.Context) Rows {
-	return r.runs.restore(ctx, func(i store.Index, recorded bool) {
+	rows := r.restore(r.ctx, func(i store.Index, recorded bool) {
 		r.rows++
 		if recorded {
 			r.touch(i)
 		}
 	})
+	for told := int64(0); ; {
+		row, err := in.Next()
+		if read := text.BytesRead(); read > told {
+			r.did(read - told)
+			told = read
+		}
+		if errors.Is(err, io.EOF) {
+			return r.flush(name, rows)
+		}
+		if refusal := refusalOf(err); refusal != nil {
+			err = rows.Refuse(in.Row(), refusal)
+		} else if err == nil {
+			err = rows.Add(in.Row(), row)
+		}
+		if err = errors.Join(err, meter.Stopped(r.ctx)); err != nil {
+			return err
+		}
+	}
+}
+
+// refusalOf returns what is wrong with a row that cannot be taken, and nil if err says
+// nothing about a row.
+func refusalOf(err error) *meter.Error {
+	var refusal *meter.Error
+	switch {
+	case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
+		refusal = meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err)
+	default:
+		errors.As(err, &refusal)
+	}
+	return refusal
 }
 
 func (r *restorer) flush(name string, rows Rows) error {
@@ -68,20 +76,8 @@ func (r *restorer) flush(name string, rows Rows) error {
 }
 
 // did counts the rows that were decided since, and bytes of the file that were read.
-func (r *restorer) did(bytes int) {
+func (r *restorer) did(bytes int64) {
 	r.run.rows += uint64(r.rows)
-	r.run.progress.did(0, r.rows, int64(bytes))
+	r.run.progress.did(0, r.rows, bytes)
 	r.rows = 0
-}
-
-// watched is the file that is being read, and counts that.
-type watched struct {
-	io.Reader
-	r *restorer
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	w.r.did(n)
-	return n, err
 }

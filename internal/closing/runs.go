@@ -1,8 +1,8 @@
 // Package closing joins memory and archive: it archives days, closes months, brings
-// archives back, and tells how far it is.
+// archives back, and reports its progress.
 //
 // One run goes on at a time. Whatever a run writes down names the hold that it took, so
-// a run that was cut off, or overtaken by another one, changes nothing any more.
+// a run that was cut off, or overtaken by another one, cannot change anything any more.
 package closing
 
 import (
@@ -17,14 +17,15 @@ import (
 	"meterledger/internal/store"
 )
 
-// Writer is what a run needs of whoever writes the journal.
+// Writer is what a run needs of the room that writes the journal.
 type Writer interface {
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
-	// PauseSnapshots waits until none is being taken, and lets none begin until resume.
+	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
+	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
-	// Pace returns what makes a run give way to readings that come in: it is called
-	// between small parts of the work.
+	// Pace returns a function that makes a run give way to readings that come in. The run
+	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
 }
 
@@ -38,7 +39,7 @@ type Rows interface {
 // Options says what runs work on.
 type Options struct {
 	Writer  Writer
-	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is told of every row with a verdict
+	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is called with every row that has a verdict
 	Store   *store.Store
 	Archive *archive.Folder
 	Zone    *meter.Zone
@@ -63,16 +64,17 @@ type Runs struct {
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
+	group sync.WaitGroup // of the current run
+
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
 	current *Run
-	last    map[Kind]*Run // the last run of each kind, Daily and Monthly
-	ended   bool
-	group   sync.WaitGroup
 	cancel  context.CancelFunc // of the current run
+	last    map[Kind]*Run      // the last run of each kind, Daily and Monthly
+	ended   bool
 }
 
-// Open makes runs possible. It lifts the hold of a run that was cut off with the
+// Open returns the maintenance of a ledger, with no run under way. It lifts the hold of a run that was cut off with the
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
@@ -101,44 +103,8 @@ func (rs *Runs) Close() {
 	rs.group.Wait()
 }
 
-// Kind is what a run does.
-type Kind string
-
-// The kinds of run.
-const (
-	Daily   Kind = "daily"
-	Monthly Kind = "monthly"
-	Both    Kind = "both"
-	Restore Kind = "restore"
-)
-
-// ArchiveInfo describes an archive file.
-type ArchiveInfo struct {
-	Period meter.Period
-	File   string
-	Rows   uint64
-	SHA256 [32]byte
-}
-
-// Run is a run of maintenance, finished or not.
-type Run struct {
-	Kind       Kind
-	Subject    string // the period, or both of them, or all
-	StartedAt  time.Time
-	FinishedAt time.Time
-	Err        error
-	Archives   []ArchiveInfo
-
-	done     chan struct{}
-	rows     uint64 // written or read; touched by the run alone
-	progress progress
-}
-
-// Done is closed when the run has ended. Its results may be read from then on.
-func (r *Run) Done() <-chan struct{} { return r.done }
-
-// remember takes the newest archives for the last runs that there were before the
-// program was started. How long they took is not known any more.
+// remember makes the newest archives the last runs before this start. How long they took
+// is not known any more.
 func (rs *Runs) remember() {
 	for _, listing := range rs.listings() {
 		kind := Daily
@@ -154,87 +120,15 @@ func (rs *Runs) remember() {
 	}
 }
 
-// Request asks for a run.
-type Request struct {
-	Kind   Kind        // Daily, Monthly or Both
-	Day    meter.Day   // to archive, for Daily and Both
-	Month  meter.Month // to close, for Monthly and Both
-	DryRun bool        // says what would be written, and writes nothing
+// task is what a run works with.
+type task struct {
+	*Runs
+
+	ctx context.Context // done when the run must end
+	run *Run
 }
 
-// periods are what is asked for, in the order in which it is done.
-func (q Request) periods() (all []meter.Period) {
-	if q.Kind != Monthly {
-		all = append(all, q.Day.Period())
-	}
-	if q.Kind != Daily {
-		all = append(all, q.Month.Period())
-	}
-	return all
-}
-
-// check refuses what cannot be archived on a day.
-func (q Request) check(today meter.Day) error {
-	for _, p := range q.periods() {
-		field, present := "date", today.Period()
-		if p.IsMonth() {
-			field, present = "month", today.CalendarMonth().Period()
-		}
-		switch order := p.Compare(present); {
-		case !p.IsMonth() && order > 0:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not begun yet", p)
-		case p.CalendarMonth().Year < meter.EarliestYear:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "must not be before the year %d", meter.EarliestYear)
-		case p.IsMonth() && order >= 0:
-			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not ended yet", p)
-		}
-	}
-	return nil
-}
-
-// Start begins a run, which goes on whatever becomes of the caller. While another is
-// under way it is refused.
-func (rs *Runs) Start(q Request) (*Run, error) {
-	if err := q.check(rs.zone.Today(rs.now())); err != nil {
-		return nil, err
-	}
-	periods := q.periods()
-	subject := periods[0].String()
-	if len(periods) > 1 {
-		subject += " and " + periods[1].String()
-	}
-	return rs.start(q.Kind, subject, func(ctx context.Context, run *Run) error {
-		for _, p := range periods {
-			var err error
-			switch {
-			case q.DryRun:
-				err = rs.preview(ctx, run, p)
-			case p.IsMonth():
-				err = rs.step(run, Monthly, p, func() error { return rs.closeMonths(ctx, run, p.CalendarMonth()) })
-			default:
-				err = rs.step(run, Daily, p, func() error { return rs.archiveDay(ctx, run, p.FirstDay()) })
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// step does a run's daily or monthly part, and remembers what came of it.
-func (rs *Runs) step(run *Run, kind Kind, p meter.Period, work func() error) error {
-	part := &Run{Kind: kind, Subject: p.String(), StartedAt: rs.now()}
-	before := len(run.Archives)
-	part.Err = work()
-	part.FinishedAt, part.Archives = rs.now(), run.Archives[before:]
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.last[kind] = part
-	return part.Err
-}
-
-func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run) error) (*Run, error) {
+func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	switch {
@@ -248,10 +142,10 @@ func (rs *Runs) start(kind Kind, subject string, work func(context.Context, *Run
 	run := &Run{Kind: kind, Subject: subject, StartedAt: rs.now(), done: make(chan struct{})}
 	run.progress.now, run.progress.told = rs.now, time.Now()
 	run.progress.log = rs.log.With("type", kind, "period", subject)
-	run.progress.begin("starting", 0)
+	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := work(ctx, run)
+		err := work(task{rs, ctx, run})
 		cancel()
 		rs.finish(run, err)
 	})

@@ -43,7 +43,7 @@ func (rs *Runs) Status() Status {
 	return status
 }
 
-// LateMonths returns the closed months that readings came for since. The next
+// LateMonths returns the closed months for which readings came since. The next
 // monthly run archives them again.
 func (rs *Runs) LateMonths() []meter.Month { return rs.store.LateMonths() }
 

@@ -17,8 +17,8 @@ import (
 // Category is the name under which writes are counted by the file system.
 const Category vfs.DiskWriteCategory = "meterledger"
 
-// writebackBytes is after how much of a file the disk is set to work. A file of
-// many GB that met the disk at its end would hold up the journal's fsyncs.
+// writebackBytes is how much of a file is written before the disk is asked to store it. If
+// a file of many GB reached the disk only at its end, the journal's fsyncs would wait.
 const writebackBytes = 4 << 20
 
 // temporarySuffix marks a file that is being written. One that is found at
@@ -41,7 +41,7 @@ func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 }
 
 // ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the
-// path of the new content, which is safe beside the old. Where it returns an error
+// path of the new content, which is safe beside the old. If it returns an error
 // the old file stays.
 func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
 	temporary := path + temporarySuffix

@@ -8,9 +8,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// MakeFolder creates a folder and its parents where there are none, and makes
-// each name survive a power cut in the folder that holds it. That is done for a
-// folder that is there too: the process that made it may have been killed before.
+// MakeFolder creates a folder and those of its parents that are missing, and makes
+// each name survive a power cut in the folder that holds it. It also does so for a
+// folder that is there: the process that made it may have been killed before.
 func MakeFolder(fs vfs.FS, path string) error {
 	parent := fs.PathDir(path)
 	if found, err := fs.Stat(path); err == nil {
@@ -20,7 +20,7 @@ func MakeFolder(fs vfs.FS, path string) error {
 		if err := SyncFolder(fs, parent); !errors.Is(err, os.ErrPermission) {
 			return err
 		}
-		return nil // a folder in one that we may not even open is not of our making
+		return nil // this program did not make a folder in one that it may not even open
 	}
 	if parent != path && parent != "." {
 		if err := MakeFolder(fs, parent); err != nil {

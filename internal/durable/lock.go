@@ -22,7 +22,7 @@ const (
 // process ends, however it ends.
 type Lock struct{ closer io.Closer }
 
-// LockFolder takes the lock on a folder and writes down who holds it. Where it is
+// LockFolder takes the lock on a folder and writes down who holds it. If it is
 // taken already, the error names the holder.
 func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
 	closer, err := fs.Lock(fs.PathJoin(folder, lockName))

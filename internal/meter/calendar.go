@@ -13,7 +13,7 @@ const stampBytes = len(stampLayout)
 // either follows from the other by arithmetic. It is for one goroutine.
 type Calendar struct {
 	zone   *Zone
-	steady Window          // in which the zone's offset does not change and no timestamp has one
+	steady Window          // in which the zone's offset does not change and no timestamp shows it
 	ahead  Slot            // how far the clock is ahead of the zone's standard time in it
 	day    calendarDay     // the one that was turned to last
 	read   [64]calendarDay // those that were read, by dayHash: two months, as a backlog has them
@@ -33,7 +33,7 @@ type calendarDay struct {
 }
 
 // ParseSlot reads a timestamp as Zone.ParseSlot does, which is asked if the day is new
-// or the timestamp is written in another way than Append has it.
+// or the timestamp is not in the form of Text.
 func (c *Calendar) ParseSlot(field string, s []byte) (Slot, error) {
 	if len(s) == stampBytes && (s[10] == 'T' || s[10] == ' ') {
 		date, rest, clock := binary.LittleEndian.Uint64(s), uint64(binary.LittleEndian.Uint16(s[8:])), binary.LittleEndian.Uint64(s[11:])
@@ -60,16 +60,6 @@ func dayHash(date, rest uint64) uint64 {
 func clockPlace(clock uint64) uint64 {
 	tens, ones, halves := clock&0xf, clock>>8&0xf, clock>>24&1 // of the minutes' tens, 0 or 3
 	return (20*tens + 2*ones + halves) % 64
-}
-
-// Append adds the timestamp of a slot to b. Some of b's capacity behind that may be
-// written to.
-func (c *Calendar) Append(b []byte, slot Slot) []byte {
-	t, ok := c.Text(slot)
-	if !ok {
-		t = c.TurnTo(slot)
-	}
-	return t.append(b)
 }
 
 // Text returns the timestamp of a slot in the remembered day, and false for all other

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// readBytes is how much of a text is read together.
+// readBytes is how much of a text is read at once.
 const readBytes = 256 << 10
 
-// CSVReader reads rows of meter_id,timestamp,reading that others wrote: in any
+// CSVReader reads rows of meter_id,timestamp,reading from outside: in any
 // order, quoted or not, with blanks around the values, with \r\n, with a byte
 // order mark, with or without a last line break.
 //
@@ -31,11 +31,15 @@ type CSVReader struct {
 
 // NewCSVReader reads the header.
 func NewCSVReader(r io.Reader, zone *Zone) (*CSVReader, error) {
-	c := newCSVReader(r, zone)
-	if mark, _ := c.lines.in.Peek(3); string(mark) == "\ufeff" {
-		_, _ = c.lines.in.Discard(len(mark)) // cannot fail: they were peeked at
+	lines := &csvLines{in: bufio.NewReaderSize(r, readBytes)}
+	in := csv.NewReader(lines)
+	in.ReuseRecord = true
+	in.TrimLeadingSpace = true // a quote may follow a blank
+	c := &CSVReader{lines: lines, csv: in, zone: zone, rows: NewRowParser(zone)}
+	if mark, _ := lines.in.Peek(3); string(mark) == "\ufeff" {
+		_, _ = lines.in.Discard(len(mark)) // cannot fail: they were peeked at
 	}
-	header, err := c.csv.Read()
+	header, err := in.Read()
 	var syntax *csv.ParseError
 	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &syntax) {
 		return nil, err
@@ -47,21 +51,12 @@ func NewCSVReader(r io.Reader, zone *Zone) (*CSVReader, error) {
 	return c, nil
 }
 
-func newCSVReader(r io.Reader, zone *Zone) *CSVReader {
-	lines := &csvLines{in: bufio.NewReaderSize(r, readBytes)}
-	in := csv.NewReader(lines)
-	in.ReuseRecord = true
-	in.TrimLeadingSpace = true // a quote may follow a blank
-	return &CSVReader{lines: lines, csv: in, zone: zone, rows: NewRowParser(zone)}
-}
-
 // Row returns the number of the row that was read last, from 1, the header not counted.
 func (c *CSVReader) Row() int { return c.row }
 
 // Next returns the next row, which is valid until the next call. A value that
 // breaks a rule is a *Error, and the next row can still be read. So can it
-// after ErrRowSyntax and ErrRowTooLong, for whoever wants to go on. After the last row
-// the error is io.EOF.
+// after ErrRowSyntax and ErrRowTooLong. After the last row the error is io.EOF.
 func (c *CSVReader) Next() (Row, error) {
 	if id, timestamp, reading, ok := SplitRow(c.lines.next()); ok {
 		if row, err := c.rows.Row(id, timestamp, reading); err == nil {
@@ -105,7 +100,7 @@ func trim(record []string) {
 type csvLines struct {
 	in     *bufio.Reader
 	ahead  []byte // what was read and not handed out yet: at most a line
-	err    error  // what came behind ahead
+	err    error  // what came after ahead
 	handed int    // bytes of the row so far
 	skip   bool   // to the end of the line
 }

@@ -11,8 +11,8 @@ import (
 // turns a kind into a status.
 type Kind uint8
 
-// The kinds of error. KindInternal is the zero value: an error that nobody
-// classified is ours, not the caller's.
+// The kinds of error. KindInternal is the zero value: an error without a kind is a fault
+// of the program, not of the caller.
 const (
 	KindInternal Kind = iota
 	KindInvalid
@@ -56,13 +56,13 @@ const (
 )
 
 // Error is an error that a caller is told. Detail is one plain sentence and
-// never holds a path or anything else of our insides.
+// never holds a path or another detail of the inside.
 type Error struct {
 	Kind       Kind
 	Code       Code
 	Field      string        // the parameter at fault, or empty
 	Detail     string        // one plain sentence
-	RetryAfter time.Duration // with KindUnavailable and KindTooMany: when to come back
+	RetryAfter time.Duration // with KindUnavailable and KindTooMany: how long to wait
 }
 
 func (e *Error) Error() string { return e.Detail }
@@ -87,7 +87,7 @@ func NotFound(code Code, format string, args ...any) *Error {
 	return Errorf(KindNotFound, code, format, args...)
 }
 
-// Unavailable says not now, and when to try again.
+// Unavailable says that something cannot be done now, and after how long to try again.
 func Unavailable(code Code, retryAfter time.Duration, format string, args ...any) *Error {
 	return &Error{Kind: KindUnavailable, Code: code, Detail: fmt.Sprintf(format, args...), RetryAfter: retryAfter}
 }
@@ -97,7 +97,7 @@ func UnknownMeter(id ID) *Error {
 	return NotFound(CodeMeterNotFound, "meter %s is not registered", id)
 }
 
-// CodeOf returns the code of err, or CodeInternal where err carries none.
+// CodeOf returns the code of err, or CodeInternal if err has none.
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
@@ -106,7 +106,7 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// ErrStopped ends what takes long when the program is to end.
+// ErrStopped ends long work when the program stops.
 var ErrStopped = errors.New("the program is being stopped; this can be repeated after a restart")
 
 // Stopped returns ErrStopped once ctx is done.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"math/bits"
+	"strconv"
 
 	"github.com/shopspring/decimal"
 )
@@ -63,7 +64,7 @@ func ParseKWh[T ~string | ~[]byte](s T) (KWh, error) {
 		return KWh{}, errTooManyDigits
 	case end == 0 && len(s) > 0 && s[0] == '-':
 		return KWh{}, errNegative
-	case point == end-1: // no digits, or none behind the point
+	case point == end-1: // no digits, or none after the point
 		return KWh{}, errNotDecimal
 	case end == len(s):
 		return newKWh(int64(coefficient), decimals)
@@ -89,34 +90,17 @@ func leadingZeros[T ~string | ~[]byte](s T) (zeros int) {
 	return zeros
 }
 
-// parseExponent reads what may follow the digits: nothing, or e and at most
-// two digits with an optional sign. More could not fit into a reading anyway.
+// parseExponent reads e and a number with an optional sign. One above 100 is returned as
+// 100, which no reading has either.
 func parseExponent[T ~string | ~[]byte](s T) (int, error) {
-	if len(s) == 0 {
-		return 0, nil
-	}
 	if s[0] != 'e' && s[0] != 'E' {
 		return 0, errNotDecimal
 	}
-	s = s[1:]
-	negative := false
-	if len(s) > 0 && (s[0] == '+' || s[0] == '-') {
-		negative, s = s[0] == '-', s[1:]
-	}
-	if len(s) == 0 {
+	exponent, err := strconv.Atoi(string(s[1:]))
+	if errors.Is(err, strconv.ErrSyntax) {
 		return 0, errNotDecimal
 	}
-	exponent := 0
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, errNotDecimal
-		}
-		exponent = min(exponent*10+int(s[i]-'0'), 100)
-	}
-	if negative {
-		exponent = -exponent
-	}
-	return exponent, nil
+	return max(-100, min(exponent, 100)), nil
 }
 
 func newKWh(coefficient int64, scale int) (KWh, error) {

@@ -107,13 +107,13 @@ func dayOf(t time.Time) Day {
 	return Day{year, month, day}
 }
 
-// AddDays returns the day n days after d, or before it where n is negative.
+// AddDays returns the day n days after d, or before it if n is negative.
 func (d Day) AddDays(n int) Day { return dayOf(d.utc().AddDate(0, 0, n)) }
 
 // Before reports whether d is an earlier day than other.
 func (d Day) Before(other Day) bool { return d.Compare(other) < 0 }
 
-// Compare orders days by time: negative where d is earlier than other.
+// Compare orders days by time: negative if d is earlier than other.
 func (d Day) Compare(other Day) int { return d.utc().Compare(other.utc()) }
 
 // CalendarMonth returns the month that d lies in.
@@ -144,7 +144,7 @@ func ParseMonth(s string) (Month, bool) {
 // FirstDay returns the first day of m.
 func (m Month) FirstDay() Day { return Day{m.Year, m.Month, 1} }
 
-// Add returns the month n months after m, or before it where n is negative.
+// Add returns the month n months after m, or before it if n is negative.
 func (m Month) Add(n int) Month {
 	t := time.Date(m.Year, m.Month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 	return Month{t.Year(), t.Month()}
@@ -153,7 +153,7 @@ func (m Month) Add(n int) Month {
 // Before reports whether m is an earlier month than other.
 func (m Month) Before(other Month) bool { return m.Compare(other) < 0 }
 
-// Compare orders months by time: negative where m is earlier than other.
+// Compare orders months by time: negative if m is earlier than other.
 func (m Month) Compare(other Month) int {
 	return (m.Year-other.Year)*12 + int(m.Month) - int(other.Month)
 }

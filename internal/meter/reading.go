@@ -1,6 +1,23 @@
+// Package meter is the language of the system: meters and their accounts,
+// register readings in exact kWh, the half-hour grid they lie on, the days
+// and months that people ask for, the rows that readings are written in, and the
+// kinds of error a caller can be told.
+//
+// It imports nothing else of this module. Every other package meets the rest
+// through these types, so a register value is never a bare number and an
+// instant on the grid is never a bare integer.
+//
+// A reading is what the dial of a meter shows: the energy in kWh that has gone
+// through it since it was made. Consumption is always the difference of two
+// registers, never a sum over intervals; so nothing drifts, and days add up to
+// months by construction.
 package meter
 
-import "time"
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
 
 // Reading is what a meter's register showed at a point on the half-hour grid.
 type Reading struct {
@@ -18,7 +35,7 @@ func ParseReading[T ~string | ~[]byte](field string, s T) (KWh, error) {
 	return k, nil
 }
 
-// Point is a register on the grid, its meter being known from where it stands.
+// Point is a register on the grid, of a meter that is known from the context.
 type Point struct {
 	Slot     Slot
 	Register KWh
@@ -29,3 +46,27 @@ const FutureMax = 5 * time.Minute
 
 // BySlot compares a point's slot, for a search among points in order of time.
 func BySlot(p Point, slot Slot) int { return int(int64(p.Slot) - int64(slot)) }
+
+// interpolatedDecimals is how many digits after the point an interpolated register
+// may always have: a watt hour, which is what most meters show.
+const interpolatedDecimals = 3
+
+// Interpolate returns the register at a slot on the straight line from one reading
+// to a later one, between which the slot lies. It is rounded down to as many
+// decimals as the two readings have, at least 3, and fewer only if the limit of
+// 18 digits requires it. So it is a register that a meter could have sent, never
+// past a neighbour, and never less than that of an earlier slot on the same line.
+func Interpolate(from, to Point, at Slot) KWh {
+	decimals := int32(max(from.Register.scale, to.Register.scale, interpolatedDecimals))
+	rise := to.Register.Sub(from.Register).Mul(decimal.NewFromInt(int64(at) - int64(from.Slot)))
+	part, _ := rise.QuoRem(decimal.NewFromInt(int64(to.Slot)-int64(from.Slot)), decimals)
+	exact := from.Register.Decimal().Add(part)
+	for ; decimals >= 0; decimals-- {
+		// Fewer decimals than the earlier reading has remain only if the integer part is
+		// longer: the rounded register is not below that reading.
+		if register, err := ParseKWh(exact.Truncate(decimals).String()); err == nil {
+			return register
+		}
+	}
+	panic("BUG: a register between two others is outside the limits")
+}

@@ -13,20 +13,20 @@ const (
 	// WrittenRowBytesMax is more than a RowWriter writes for a row: an id, a timestamp with
 	// an offset, 18 digits and a point.
 	WrittenRowBytesMax = 128
-	// RowBytesMax is the most that a row of others may have, far above any that is right.
+	// RowBytesMax is the most bytes that a row from outside may have, far more than a
+	// valid one has.
 	RowBytesMax = 64 << 10
 )
 
-// Why a text cannot be read on.
 var (
-	// ErrRowSyntax says that a text is not of the right shape, from some row on.
+	// ErrRowSyntax says that a row does not have the form of a CSV row of three values.
 	ErrRowSyntax = errors.New("cannot be parsed")
 	// ErrRowTooLong says that a row has more than RowBytesMax.
 	ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes", RowBytesMax)
 )
 
-// Row is a Reading as it is read off a long list: its meter is named by bytes
-// that are only lent, and whoever keeps the row copies them.
+// Row is a Reading as it is read off a long list: the bytes that name its meter belong
+// to the list, and a caller that keeps the row copies them.
 type Row struct {
 	Meter    []byte
 	Slot     Slot
@@ -35,6 +35,21 @@ type Row struct {
 
 // Row returns r as a Row.
 func (r Reading) Row() Row { return Row{[]byte(r.Meter), r.Slot, r.Register} }
+
+// RefusalsMax is how many refused rows of one sender are listed; all are counted.
+const RefusalsMax = 1000
+
+// Refusal is a row that was not taken, and why.
+type Refusal struct {
+	Row int
+	Err error
+}
+
+// Tally is what became of many rows.
+type Tally struct {
+	Accepted, Duplicates, Refused int
+	Refusals                      []Refusal // the first of them, in order of the rows
+}
 
 // ParseRow checks the three values of a row.
 func ParseRow(zone *Zone, id, timestamp, reading string) (Reading, error) {
@@ -50,8 +65,8 @@ func ParseRow(zone *Zone, id, timestamp, reading string) (Reading, error) {
 	return r, err
 }
 
-// RowParser reads long lists of rows as ParseRow does, without allocating if they are
-// written as nearly all are. It is for one goroutine.
+// RowParser reads long lists of rows as ParseRow does. It does not allocate if they are
+// in the usual form. It is for one goroutine.
 type RowParser struct{ calendar Calendar }
 
 // NewRowParser returns a parser of rows whose times are a zone's.
@@ -93,7 +108,7 @@ type RowWriter struct{ calendar Calendar }
 // NewRowWriter returns a writer of rows whose times are a zone's.
 func NewRowWriter(zone *Zone) RowWriter { return RowWriter{NewCalendar(zone)} }
 
-// Append adds a row to b. Some of b's capacity behind that may be written to.
+// Append adds a row to b. It may overwrite some of b's capacity after that.
 func (w *RowWriter) Append(b []byte, id ID, p Point) []byte {
 	b = slices.Grow(b, WrittenRowBytesMax)
 	row := b[len(b):][:WrittenRowBytesMax]

@@ -8,32 +8,32 @@ import (
 	"strings"
 )
 
-// textRoom is how many bytes are written for a Text, whatever its length.
-const textRoom = 32
+// textBytes is how many bytes Put may write, whatever the length of the text.
+const textBytes = 32
 
-// Text is a short text held by value, of at most 31 bytes. They stand in words, the first
-// one lowest, and the length in the highest byte of the last: so to make it, to keep it
-// and to write it are a few moves each, and no call.
+// Text is a short text held by value, of at most 31 bytes. The bytes lie in four words, the
+// first one lowest, with the length in the highest byte of the last word: to make, keep or
+// write a Text takes a few moves and no call.
 type Text struct{ first, second, third, last uint64 }
 
-// lengthShift is where the length stands in the last word.
+// lengthShift is the position of the length in the last word, in bits.
 const lengthShift = 56
 
 // NewText returns s, which has at most 31 bytes, as a Text.
 func NewText[T ~string | ~[]byte](s T) Text {
-	var room [textRoom]byte
-	room[textRoom-1] = byte(len(s))
-	if copy(room[:textRoom-1], s) < len(s) {
+	var padded [textBytes]byte
+	padded[textBytes-1] = byte(len(s))
+	if copy(padded[:textBytes-1], s) < len(s) {
 		panic("BUG: a text is too long: " + string(s))
 	}
-	word := func(i int) uint64 { return binary.LittleEndian.Uint64(room[8*i:]) }
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(padded[8*i:]) }
 	return Text{word(0), word(1), word(2), word(3)}
 }
 
-// Put writes the text at the beginning of b and returns its length. The first 32 bytes
-// of b, which it must have, may all be written to.
+// Put writes the text at the beginning of b and returns its length. b must have at least
+// 32 bytes; Put may overwrite them all.
 func (t Text) Put(b []byte) int {
-	_ = b[textRoom-1]
+	_ = b[textBytes-1]
 	binary.LittleEndian.PutUint64(b[0:], t.first)
 	binary.LittleEndian.PutUint64(b[8:], t.second)
 	binary.LittleEndian.PutUint64(b[16:], t.third)
@@ -46,14 +46,14 @@ func (t Text) Put(b []byte) int {
 // append adds the text to b.
 func (t Text) append(b []byte) []byte {
 	end := len(b)
-	b = slices.Grow(b, textRoom)
-	return b[:end+t.Put(b[end:end+textRoom])]
+	b = slices.Grow(b, textBytes)
+	return b[:end+t.Put(b[end:end+textBytes])]
 }
 
 func (k KWh) String() string { return string(k.Append(nil)) }
 
-// Append writes k in plain decimal notation, without trailing zeros. Some of b's
-// capacity behind that may be written to.
+// Append writes k in plain decimal notation, without trailing zeros. It may
+// overwrite some of b's capacity after that.
 func (k KWh) Append(b []byte) []byte { return k.Text().append(b) }
 
 // Text returns k in plain decimal notation, without trailing zeros.
@@ -85,12 +85,12 @@ func (k KWh) longText() Text {
 	return NewText(text[at:])
 }
 
-// milliMax is one more than the most thousandths that are written three digits at a time.
+// milliMax is the least number of thousandths that MilliText cannot write.
 const milliMax = 1_000_000_000
 
-// Milli returns k in thousandths, and false if that is not exact or they are too
-// many to be written by MilliText. Nearly all registers are such: a meter shows watt
-// hours, and starts again before it comes to a million kWh.
+// Milli returns k in thousandths, and false if that is not exact or too large
+// for MilliText. Nearly all registers are neither: a meter shows watt hours, and starts
+// again before it comes to a million kWh.
 func (k KWh) Milli() (uint64, bool) {
 	if k.scale > 3 || k.coefficient >= milliMax {
 		return 0, false
@@ -122,8 +122,8 @@ func MilliText(milli uint64) Text {
 	}
 }
 
-// triplet is a three-digit number: its text, the first digit lowest, its length in front
-// of a point, and its length behind one with the point.
+// triplet is a three-digit number: its text, the first digit lowest, its length as an
+// integer part, and its length as a fraction with the point.
 type triplet uint32
 
 func (t triplet) text() uint64     { return uint64(t & 0xffffff) }

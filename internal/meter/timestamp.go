@@ -1,8 +1,6 @@
 package meter
 
-import (
-	"time"
-)
+import "time"
 
 // EarliestYear is the first year of which readings are taken. No smart meter is
 // older, and a device whose clock was reset reports 1970.
@@ -50,7 +48,7 @@ func (z *Zone) ParseSlot(field, s string) (Slot, error) {
 	return slot, nil
 }
 
-// Stamp writes a slot as the callers see it: local YYYY-MM-DDTHH:MM:SS. Where
+// Stamp writes a slot as the callers see it: local YYYY-MM-DDTHH:MM:SS. If
 // the clock shows that time twice, the offset follows, so that every stamp
 // names one instant and can be read back.
 func (z *Zone) Stamp(s Slot) string { return z.StampTime(z.Time(s)) }
@@ -67,22 +65,11 @@ func (z *Zone) StampTime(t time.Time) string {
 // ambiguous reports whether the clock shows t's local time at another instant too.
 func (z *Zone) ambiguous(t time.Time) bool {
 	_, offset := t.Zone()
-	start, end := t.ZoneBounds()
-	if !start.IsZero() {
-		_, before := start.Add(-time.Second).Zone()
-		if t.Sub(start) < time.Duration(before-offset)*time.Second {
-			return true
-		}
-	}
-	if !end.IsZero() {
-		_, after := end.Zone()
-		return end.Sub(t) <= time.Duration(offset-after)*time.Second
-	}
-	return false
+	return z.instants(t.UTC().Add(time.Duration(offset)*time.Second)).count > 1
 }
 
 // stampParser reads a timestamp from left to right. Once it has failed it
-// stays failed, so that only the end needs to look.
+// stays failed, so that failed needs to be looked at only at the end.
 type stampParser struct {
 	rest   string
 	failed bool
@@ -94,8 +81,7 @@ func (p *stampParser) stamp() (local time.Time, offset time.Duration, hasOffset 
 	second := 0
 	if p.next(":") {
 		second = p.after(":", 2)
-		nonZero := p.fraction()
-		if nonZero {
+		if p.fraction() {
 			second = 1 // any second but 0 lies off the grid
 		}
 	}

@@ -5,6 +5,49 @@ import (
 	"time"
 )
 
+// SlotsPerDay is the number of half hours in a day of standard time.
+const SlotsPerDay = 48
+
+const slotSeconds = 30 * 60
+
+// Slot is a point on the half-hour grid: the number of half hours since
+// 1970-01-01T00:00 in the standard time of a Zone. Only a Zone turns instants
+// into slots and back.
+type Slot uint32
+
+// Page returns the day of standard time that s lies in, counted from
+// 1970-01-01, and the slot's place in that day (0 to 47).
+func (s Slot) Page() (day uint32, index int) {
+	return uint32(s) / SlotsPerDay, int(uint32(s) % SlotsPerDay)
+}
+
+// Window is a span of time from one register reading to another. Both ends
+// belong to it: the consumption between them is the later register less the
+// earlier. A Window with To before From is empty.
+type Window struct {
+	From, To Slot
+}
+
+// Contains reports whether s is one of the window's grid points.
+func (w Window) Contains(s Slot) bool { return w.From <= s && s <= w.To }
+
+// Points returns how many grid points the window has, its ends included.
+func (w Window) Points() int {
+	if w.To < w.From {
+		return 0
+	}
+	return int(w.To-w.From) + 1
+}
+
+// Rows returns the part of the window whose rows belong to an archive of it: all but
+// the last register, with which the next window begins.
+func (w Window) Rows() Window { return Window{w.From, w.To - 1} }
+
+// Until returns the part of the window that is not after last.
+func (w Window) Until(last Slot) Window {
+	return Window{w.From, min(w.To, last)}
+}
+
 // Zone is the time zone whose clock the callers read. Windows (days, weeks,
 // months) follow that clock, daylight saving included; the half-hour grid lies
 // on the zone's standard time and so never jumps.
@@ -20,11 +63,8 @@ const offsetYear = 2025
 
 // LoadZone finds a zone by its IANA name, such as Asia/Singapore.
 func LoadZone(name string) (*Zone, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("%q is not an IANA time zone such as Asia/Singapore", name)
-	}
 	location, err := time.LoadLocation(name)
-	if err != nil {
+	if err != nil || name == "" || name == "Local" {
 		return nil, fmt.Errorf("%q is not an IANA time zone such as Asia/Singapore", name)
 	}
 	z := &Zone{location: location}
@@ -42,7 +82,7 @@ func (z *Zone) Location() *time.Location { return z.location }
 
 func (z *Zone) String() string { return z.location.String() }
 
-// SlotOf returns the slot of an instant, and false where the instant lies off
+// SlotOf returns the slot of an instant, and false if the instant lies off
 // the half-hour grid or before 1970.
 func (z *Zone) SlotOf(t time.Time) (Slot, bool) {
 	seconds := t.Unix() + z.standard
@@ -97,7 +137,7 @@ func (z *Zone) MonthWindow(m Month) Window {
 func (z *Zone) MonthOf(s Slot) Month { return z.DayOf(s).CalendarMonth() }
 
 // instants are those at which a clock shows one date and time, the earliest first:
-// none where the clock jumps over it, two where it is put back.
+// none if the clock jumps over it, two if it is put back.
 type instants struct {
 	at    [2]time.Time
 	count int

@@ -103,7 +103,7 @@ func (m *machine) eachFileRow(rt *rapid.T, note func(meter.Reading)) {
 		if _, both, err := folder.Left(name); both || err != nil {
 			rt.Fatalf("%s is there in two forms, %v", name, err)
 		}
-		file, _, err := folder.OpenText(name, func(r io.Reader) io.Reader { return r })
+		file, err := folder.OpenText(name)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Options says where a node lives and what it lives by.
+// Options says what a node works with.
 type Options struct {
 	FS         vfs.FS
 	DataDir    string
@@ -28,8 +28,8 @@ type Options struct {
 	Zone       *meter.Zone
 	Now        func() time.Time
 	Log        *slog.Logger
-	Holder     string                // who this is, for a second program that wants the same folder
-	Progress   func(ledger.Progress) // called while the state is brought back; nil for nobody
+	Holder     string                // the name of this program, for the error of a second one that wants a folder
+	Progress   func(ledger.Progress) // called while the state is brought back; may be nil
 
 	SnapshotBytes int64         // see ledger.Options
 	SnapshotEvery time.Duration // see ledger.Options
@@ -37,7 +37,7 @@ type Options struct {
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
 	DiskFreeMin uint64
-	// ArchiveCompress has archives written as zstd. They are read in either form.
+	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Version is the program's, for the manifests of archives.
 	Version string
@@ -56,15 +56,15 @@ type Node struct {
 // error if a folder is in use, damaged, or of another time zone, and when ctx is done
 // before the state is back.
 func Open(ctx context.Context, o Options) (*Node, error) {
-	locks, err := lockFolders(o)
-	if err != nil {
-		return nil, err
+	var n Node
+	err := n.lockFolders(o)
+	if err == nil {
+		err = n.open(ctx, o)
 	}
-	n := &Node{locks: locks}
-	if err := n.open(ctx, o); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, n.unlock())
 	}
-	return n, nil
+	return &n, nil
 }
 
 func (n *Node) open(ctx context.Context, o Options) (err error) {
@@ -95,7 +95,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// restore takes rows that a run puts back.
+// restore returns the bulk that takes rows which a run puts back.
 func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bool)) closing.Rows {
 	bulk := n.Restore(ctx)
 	bulk.Tell(func(_ int, i store.Index, r ledger.Result) { each(i, r.Err == nil && !r.Duplicate) })
@@ -103,34 +103,31 @@ func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bo
 }
 
 // Close waits for what was accepted and for a run that is under way, takes a last
-// snapshot and gives the folders up. Nothing may be sent to the node any more.
+// snapshot and gives the folders up. The node must not be used any more.
 func (n *Node) Close() error {
 	n.Runs.Close()
 	return errors.Join(n.Ledger.Close(), n.unlock())
 }
 
 // lockFolders takes the data folder and the archive for this node alone.
-func lockFolders(o Options) (locks []*durable.Lock, err error) {
+func (n *Node) lockFolders(o Options) error {
 	for _, folder := range []struct{ path, setting string }{
 		{o.DataDir, "-data-dir or DATA_DIR"}, {o.ArchiveDir, "-archive-dir or ARCHIVE_DIR"},
 	} {
 		if err := durable.MakeFolder(o.FS, folder.path); err != nil {
-			return nil, errors.Join(err, release(locks))
+			return err
 		}
 		lock, err := durable.LockFolder(o.FS, folder.path, o.Holder)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%w: stop that program or choose another folder with %s", err, folder.setting), release(locks))
+			return fmt.Errorf("%w: stop that program or choose another folder with %s", err, folder.setting)
 		}
-		locks = append(locks, lock)
+		n.locks = append(n.locks, lock)
 	}
-	return locks, nil
+	return nil
 }
 
-func (n *Node) unlock() error { return release(n.locks) }
-
-func release(locks []*durable.Lock) error {
-	var err error
-	for _, lock := range locks {
+func (n *Node) unlock() (err error) {
+	for _, lock := range n.locks {
 		err = errors.Join(err, lock.Release())
 	}
 	return err

@@ -11,14 +11,23 @@ import (
 )
 
 // Export hands each meter's readings within a window of one calendar month to each,
-// in the order of the archives: from memory, from the month's archive where it is
-// closed, or from both. No lock is held meanwhile. Readings that come while it runs
-// may be among them or not; those that were there before it are, whatever is archived
-// meanwhile. It stops at the first error of each.
+// in the order of the archives: from memory, from the month's archive if it is closed, or
+// from both. It holds no lock meanwhile. Readings that come while it runs may be among
+// them or not; those that were there before it are, whatever is archived meanwhile. It
+// stops at the first error of each.
 func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
+	err := q.export(ctx, w, each)
+	var row *archive.RowError
+	if errors.As(err, &row) {
+		return archive.Refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
+	}
+	return err
+}
+
+func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
 	month, file, err := q.openMonth(ctx, w)
 	if err != nil {
-		return q.unreadable(err)
+		return err
 	}
 	var source archive.Source
 	if file != nil {
@@ -26,8 +35,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 		source = archive.Within(w, file)
 	}
 	if file == nil || month.Late {
-		exported := &exported{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision}
-		source = archive.Divide(source, exported.next)
+		source = archive.WithMemory(source, &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision})
 	}
 	for {
 		rows, err := source.Next()
@@ -35,7 +43,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 			return nil
 		}
 		if err != nil {
-			return q.unreadable(err)
+			return err
 		}
 		if err := each(rows.Meter, rows.Points); err != nil {
 			return err
@@ -44,15 +52,15 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 }
 
 // openMonth opens the archive of the closed month that a window lies in; the file is
-// nil where there is none.
-func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.ClosedMonth, file *archive.Known, err error) {
+// nil if there is none.
+func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.ClosedMonth, file *archive.OwnReader, err error) {
 	for {
 		months, closed := q.store.Closed(w)
 		if !closed || len(months) != 1 {
 			return store.ClosedMonth{}, nil, nil
 		}
 		month = months[0]
-		file, err = q.archive.ReadKnown(ctx, archive.Name(month.Month.Period()), append(q.store.Intents(month.Month.Period()), month.SHA256)...)
+		file, err = q.archive.ReadOwn(ctx, archive.Name(month.Month.Period()), append(q.store.Intents(month.Month.Period()), month.SHA256)...)
 		if now, _ := q.store.Month(w.From); now.Revision == month.Revision {
 			return month, file, err
 		}
@@ -62,50 +70,42 @@ func (q *Reader) openMonth(ctx context.Context, w meter.Window) (month store.Clo
 	}
 }
 
-func (q *Reader) unreadable(err error) error {
-	var row *archive.RowError
-	if errors.As(err, &row) {
-		return archive.Refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
-	}
-	return err
-}
-
-// exported is what memory holds of a window, beside which an archive is read, or none.
-type exported struct {
+// memorySource is the part of a window that is in memory.
+type memorySource struct {
 	q        *Reader
 	ctx      context.Context
 	window   meter.Window
-	order    []store.Index
-	revision uint32 // of the archive that is read beside, 0 where none is
+	order    []store.Index // of the meters that are left
+	revision uint32        // of the archive that the export reads too, or 0
 	points   []meter.Point
 }
 
-func (e *exported) next() (archive.Part, error) {
-	for len(e.order) > 0 {
-		if err := e.ctx.Err(); err != nil {
-			return archive.Part{}, err
+func (s *memorySource) Next() (archive.Rows, error) {
+	for len(s.order) > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return archive.Rows{}, err
 		}
-		m := store.Meter{Index: e.order[0], ID: e.q.store.Account(e.order[0]).ID}
-		e.order = e.order[1:]
-		whole, err := e.read(m)
+		m := store.Meter{Index: s.order[0], ID: s.q.store.Account(s.order[0]).ID}
+		s.order = s.order[1:]
+		whole, err := s.read(m)
 		if err != nil {
-			return archive.Part{}, err
+			return archive.Rows{}, err
 		}
-		if len(e.points) > 0 {
-			return archive.Part{Rows: archive.Rows{Meter: m.ID, Points: e.points}, Whole: whole}, nil
+		if len(s.points) > 0 {
+			return archive.Rows{Meter: m.ID, Points: s.points, IsWhole: whole}, nil
 		}
 	}
-	return archive.Part{}, io.EOF
+	return archive.Rows{}, io.EOF
 }
 
 // read reads a meter's readings. If the month was closed since the export began,
-// they left memory for an archive that is not read beside.
-func (e *exported) read(m store.Meter) (whole bool, err error) {
-	known := e.q.store.Read(m.Index, e.window, e.points[:0])
-	e.points = known.Points
+// they left memory for an archive that the export does not read.
+func (s *memorySource) read(m store.Meter) (whole bool, err error) {
+	known := s.q.store.Read(m.Index, s.window, s.points[:0])
+	s.points = known.Points
 	for _, archived := range known.Archives {
-		if archived.Revision != e.revision {
-			e.points, err = e.q.points(m, e.window, e.points[:0])
+		if archived.Revision != s.revision {
+			s.points, err = s.q.points(m, s.window, s.points[:0])
 			return true, err
 		}
 	}

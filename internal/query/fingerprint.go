@@ -8,17 +8,17 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Fingerprint names what an answer about a meter's past is made of: two answers to the
-// same question that have the same state are the same.
+// Fingerprint is a hash of what an answer about a meter's past is made of: two answers to
+// the same question that have the same fingerprint are the same.
 type Fingerprint [sha256.Size]byte
 
-// ClosedFingerprint returns the state of a window all of whose months are closed, and
-// false for any other. It is made of the archives as they were written and of what
+// ClosedFingerprint returns the fingerprint of a window all of whose months are closed,
+// and false for any other. It is made of the archives as they were written and of what
 // memory holds of the window, which is its last register and the late readings; no
 // archive is read for it. With around it covers the readings next to the window too.
 //
-// Whoever answers with it has to ask for it first: what comes in between makes the
-// state older than the answer, never newer.
+// A caller must ask for it before the answer: what comes in between makes the
+// fingerprint older than the answer, never newer.
 func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fingerprint, bool, error) {
 	m, err := q.find(id)
 	if err != nil {
@@ -58,9 +58,9 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fi
 	return Fingerprint(sum.Sum(nil)), true, nil
 }
 
-// ClosedMonthFingerprint returns the state of all meters' readings of a window that lies
-// within one closed month, and false where it does not or where readings came since
-// the month was closed.
+// ClosedMonthFingerprint returns the fingerprint of all meters' readings of a window that
+// lies within one closed month, and false if it does not or if readings came since the
+// month was closed.
 func (q *Reader) ClosedMonthFingerprint(w meter.Window) (Fingerprint, bool) {
 	months, closed := q.store.Closed(w)
 	if !closed || len(months) != 1 || months[0].Late {

@@ -3,6 +3,7 @@ package query
 import (
 	"errors"
 	"iter"
+	"math"
 	"slices"
 
 	"meterledger/internal/archive"
@@ -11,7 +12,7 @@ import (
 )
 
 // Readings returns a meter's readings within a window, wherever they are, in order
-// of time and a month at a time: what it takes in memory does not grow with the
+// of time and a month at a time: the memory it takes does not grow with the
 // window. Each part is valid until the next. After an error there is no more.
 func (q *Reader) Readings(id meter.ID, w meter.Window) (iter.Seq2[[]meter.Point, error], error) {
 	m, err := q.find(id)
@@ -39,10 +40,45 @@ func (q *Reader) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, 
 // points appends a meter's readings within a window to an empty buffer, in order of
 // time. They are as they were at one moment within each month.
 func (q *Reader) points(m store.Meter, w meter.Window, buffer []meter.Point) ([]meter.Point, error) {
+	return q.complete(m, w, func() store.Known { return q.store.Read(m.Index, w, buffer) })
+}
+
+// before returns the latest reading of a meter before a slot, wherever it is, or nil.
+func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
+	points, err := q.complete(m, meter.Window{To: slot - 1}, func() store.Known { return known(q.store.Before(m.Index, slot)) })
+	if err != nil || len(points) == 0 {
+		return nil, err
+	}
+	return &points[len(points)-1], nil
+}
+
+// after returns the first reading of a meter after a slot, wherever it is, or nil.
+func (q *Reader) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
+	points, err := q.complete(m, meter.Window{From: slot + 1, To: math.MaxUint32}, func() store.Known { return known(q.store.After(m.Index, slot)) })
+	if err != nil || len(points) == 0 {
+		return nil, err
+	}
+	return &points[0], nil
+}
+
+func known(near store.Near) (k store.Known) {
+	if near.Found {
+		k.Points = append(k.Points, near.Point)
+	}
+	if near.Archive != nil {
+		k.Archives = append(k.Archives, *near.Archive)
+	}
+	return k
+}
+
+// complete adds to the readings of a window that look finds in memory those in the
+// archives that may hold more, in order of time. If an archive does not hold what was
+// written because its month was archived again in between, complete looks again.
+func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.Known) ([]meter.Point, error) {
 	for {
-		held := q.store.Read(m.Index, w, buffer)
+		held := look()
 		points, err := q.withArchived(m, w, held)
-		if err == nil || !slices.ContainsFunc(held.Archives, q.rewritten) {
+		if err == nil || !slices.ContainsFunc(held.Archives, q.isRewritten) {
 			return points, err
 		}
 	}
@@ -54,7 +90,7 @@ func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.Known) (
 	}
 	points := held.Points
 	for _, month := range held.Archives {
-		rows, err := q.archivedRows(m, month)
+		rows, err := Archived(q.store, q.archive, m, month)
 		if err != nil {
 			return nil, err
 		}
@@ -66,61 +102,6 @@ func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.Known) (
 	}
 	slices.SortFunc(points, func(a, b meter.Point) int { return meter.BySlot(a, b.Slot) })
 	return points, nil
-}
-
-// before returns the latest reading of a meter before a slot, wherever it is, or nil.
-func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	return q.nearest(m, slot, q.store.Before, func(rows []meter.Point) []meter.Point {
-		place, _ := slices.BinarySearchFunc(rows, slot, meter.BySlot)
-		return rows[max(place, 1)-1 : place]
-	})
-}
-
-// after returns the first reading of a meter after a slot, wherever it is, or nil.
-func (q *Reader) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	return q.nearest(m, slot, q.store.After, func(rows []meter.Point) []meter.Point {
-		place, _ := slices.BinarySearchFunc(rows, slot+1, meter.BySlot)
-		return rows[place:min(place+1, len(rows))]
-	})
-}
-
-// nearest asks memory for the reading that is nearest to a slot on one side, and
-// the archive of the month that the slot lies in, where pick takes one of the rows.
-func (q *Reader) nearest(
-	m store.Meter, slot meter.Slot,
-	inMemory func(store.Index, meter.Slot) store.Near, pick func([]meter.Point) []meter.Point,
-) (*meter.Point, error) {
-	for {
-		near := inMemory(m.Index, slot)
-		var candidates []meter.Point
-		if near.Found {
-			candidates = append(candidates, near.Point)
-		}
-		if near.Archive != nil {
-			rows, err := q.archivedRows(m, *near.Archive)
-			if err != nil && q.rewritten(*near.Archive) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			candidates = append(candidates, pick(rows)...)
-		}
-		return nearestOf(candidates, slot), nil
-	}
-}
-
-// nearestOf returns the point that is nearest to a slot, all being on one side of it.
-func nearestOf(points []meter.Point, slot meter.Slot) *meter.Point {
-	if len(points) == 0 {
-		return nil
-	}
-	nearest := slices.MinFunc(points, func(a, b meter.Point) int { return distance(a, slot) - distance(b, slot) })
-	return &nearest
-}
-
-func distance(p meter.Point, slot meter.Slot) int {
-	return max(meter.BySlot(p, slot), -meter.BySlot(p, slot))
 }
 
 // Archived returns a meter's rows in the archive of a closed month, and makes sure that
@@ -147,13 +128,8 @@ func Archived(s *store.Store, folder *archive.Folder, m store.Meter, month store
 	return written, nil
 }
 
-func (q *Reader) archivedRows(m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
-	return Archived(q.store, q.archive, m, month)
-}
-
-// rewritten reports whether a month was archived again since its summary was read,
-// so that what its archive holds has to be looked at anew.
-func (q *Reader) rewritten(month store.MonthSummary) bool {
+// isRewritten reports whether a month was archived again since its summary was read.
+func (q *Reader) isRewritten(month store.MonthSummary) bool {
 	now, closed := q.store.Month(month.Window.From)
 	return closed && now.Revision != month.Revision
 }

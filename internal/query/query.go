@@ -13,22 +13,22 @@ import (
 	"meterledger/internal/store"
 )
 
-// Reader answers questions. Any number may be asked at once.
+// Reader answers questions. It may be used by many goroutines at once.
 type Reader struct {
 	store   *store.Store
 	archive *archive.Folder
 	zone    *meter.Zone
 	now     func() time.Time
-	asked   func() // counts a question
+	asked   func() // called at each question about a meter
 }
 
-// New returns a reader of what a store and an archive folder hold. Asked is called at
-// each question.
+// New returns a reader of what a store and an archive folder hold. It calls asked at
+// each question about a meter.
 func New(s *store.Store, folder *archive.Folder, zone *meter.Zone, now func() time.Time, asked func()) *Reader {
 	return &Reader{s, folder, zone, now, asked}
 }
 
-// find finds a meter that somebody asks for.
+// find finds a meter by its id.
 func (q *Reader) find(id meter.ID) (store.Meter, error) {
 	q.asked()
 	m, ok := q.store.Lookup(id)
@@ -38,16 +38,7 @@ func (q *Reader) find(id meter.ID) (store.Meter, error) {
 	return m, nil
 }
 
-// Account returns what was registered for a meter.
-func (q *Reader) Account(id meter.ID) (meter.Account, error) {
-	m, err := q.find(id)
-	if err != nil {
-		return meter.Account{}, err
-	}
-	return q.store.Account(m.Index), nil
-}
-
-// horizon is the last slot of which there can be a reading: the present, or the
+// horizon is the last slot that can have a reading: the present, or the
 // meter's latest one if its clock is ahead.
 func (q *Reader) horizon(i store.Index) meter.Slot {
 	return max(q.zone.Floor(q.now()), q.store.Latest(i).Slot)

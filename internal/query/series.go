@@ -1,8 +1,6 @@
 package query
 
 import (
-	"iter"
-
 	"meterledger/internal/meter"
 )
 
@@ -12,18 +10,8 @@ type SeriesQuery struct {
 	Interval   Interval
 	Descending bool
 	Estimate   bool        // interpolate registers that are missing at the ends of buckets
-	At         *meter.Slot // where the page begins: the Next of the page before, or nil
+	At         *meter.Slot // the first edge of the page: the Next of the page before, or nil
 	PageSize   int
-}
-
-// Page is a part of a series: buckets that lie side by side.
-type Page struct {
-	Next *meter.Slot // where the next page begins, or nil
-
-	edges       []meter.Slot // of the buckets, in the order that was asked for
-	descending  bool
-	first, last bool // whether the first and the last bucket are clipped
-	registers   registers
 }
 
 // Series returns a page of a meter's buckets. The series ends at the present.
@@ -41,8 +29,8 @@ func (q *Reader) Series(id meter.ID, ask SeriesQuery) (Page, error) {
 	return page, err
 }
 
-// cut cuts a window at the boundaries of intervals, from where the page begins, as
-// far as the page goes.
+// cut cuts a window at the boundaries of intervals, from the page's first edge until the
+// page is full.
 func (q SeriesQuery) cut(zone *meter.Zone, w meter.Window) Page {
 	page := Page{descending: q.Descending}
 	at, end := w.From, w.To
@@ -102,53 +90,46 @@ func (q SeriesQuery) around(zone *meter.Zone, edge meter.Slot) meter.Window {
 	return q.Interval.around(zone, edge)
 }
 
-// Release gives back what the page took up. Its buckets are not to be looked at any
-// more.
-func (p *Page) Release() {
-	if cap(p.registers.points) == bufferMax { // as it was made
-		points := p.registers.points[:0]
-		p.registers.points = nil
-		buffers.Put(&points)
+// Interval is the length of a series' buckets.
+type Interval string
+
+// The intervals of a series. All but the first follow the zone's clock.
+const (
+	HalfHour Interval = "30min"
+	Hour     Interval = "hour"
+	Day      Interval = "day"
+	Week     Interval = "week" // from Monday, as ISO 8601 has it
+	Month    Interval = "month"
+)
+
+// around returns the interval that begins at a slot or in which it lies. Its end
+// is the beginning of the next one.
+func (i Interval) around(zone *meter.Zone, s meter.Slot) meter.Window {
+	switch i {
+	case HalfHour:
+		return meter.Window{From: s, To: s + 1}
+	case Hour:
+		return hourAround(zone, s)
+	case Day:
+		return zone.DayWindow(zone.DayOf(s))
+	case Week:
+		return zone.WeekWindow(zone.DayOf(s))
+	case Month:
+		return zone.MonthWindow(zone.MonthOf(s))
+	default:
+		panic("BUG: interval " + string(i) + " is not known")
 	}
 }
 
-// Count returns how many buckets the page has.
-func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
-
-// Run returns the readings of a page that is a plain run of half hours: ascending, none
-// clipped, and each received. It returns none for any other page.
-func (p *Page) Run() []meter.Point {
-	n := p.Count()
-	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 {
-		return nil
+// hourAround also works if a clock is changed by half an hour: an hour may then have
+// one half hour, never three.
+func hourAround(zone *meter.Zone, s meter.Slot) meter.Window {
+	onTheHour := func(s meter.Slot) bool { return zone.Time(s).Minute() == 0 }
+	if !onTheHour(s) && onTheHour(s-1) {
+		s--
 	}
-	return p.registers.points // which lie between the edges, so there is one at each
-}
-
-// Buckets returns the page's buckets in the order that was asked for. Each is valid
-// until the next.
-func (p *Page) Buckets() iter.Seq[*Bucket] {
-	return func(yield func(*Bucket) bool) {
-		if p.Count() == 0 {
-			return
-		}
-		var b Bucket
-		near, far := &b.Start, &b.End
-		if p.descending {
-			near, far = far, near
-		}
-		before := p.registers.at(p.edges[0], far)
-		for i, slot := range p.edges[1:] {
-			*near = *far
-			after := p.registers.at(slot, far)
-			b.Window = meter.Window{From: min(p.edges[i], slot), To: max(p.edges[i], slot)}
-			b.Clipped = i == 0 && p.first || i == p.Count()-1 && p.last
-			b.Complete = b.Start.Source == Received && b.End.Source == Received &&
-				max(after-before, before-after) == int(b.Window.To-b.Window.From)
-			if !yield(&b) {
-				return
-			}
-			before = after
-		}
+	if onTheHour(s) && !onTheHour(s+1) {
+		return meter.Window{From: s, To: s + 2}
 	}
+	return meter.Window{From: s, To: s + 1}
 }

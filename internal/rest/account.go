@@ -109,10 +109,10 @@ func (a *app) gaps(w http.ResponseWriter, r *http.Request, q *gapsRequest) error
 	}
 	answer := api.Gaps{
 		MeterID: q.Meter, Month: q.Month.String(), Readings: gaps.Readings, ExpectedReadings: gaps.Expected,
-		Missing: gaps.Expected - gaps.Readings, Complete: gaps.Expected == gaps.Readings, Gaps: make([]api.Gap, 0, len(gaps.Runs)),
+		Missing: gaps.Expected - gaps.Readings, Complete: gaps.Expected == gaps.Readings, Gaps: make([]api.Gap, 0, len(gaps.Missing)),
 	}
-	for _, run := range gaps.Runs {
-		answer.Gaps = append(answer.Gaps, api.Gap{First: a.zone.Stamp(run.From), Last: a.zone.Stamp(run.To), Count: run.Points()})
+	for _, missing := range gaps.Missing {
+		answer.Gaps = append(answer.Gaps, api.Gap{First: a.zone.Stamp(missing.From), Last: a.zone.Stamp(missing.To), Count: missing.Points()})
 	}
 	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil

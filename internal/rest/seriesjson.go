@@ -56,7 +56,7 @@ func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval qu
 
 // buckets writes all buckets of a page. It returns false if the caller has gone.
 func (p *pageWriter) buckets(page *query.Page) bool {
-	if points := page.Run(); points != nil {
+	if points := page.Contiguous(); points != nil {
 		return p.run(points)
 	}
 	var from, to edge

@@ -7,6 +7,15 @@ import (
 	"meterledger/internal/store"
 )
 
+// Account returns what was registered for a meter.
+func (q *Reader) Account(id meter.ID) (meter.Account, error) {
+	m, err := q.find(id)
+	if err != nil {
+		return meter.Account{}, err
+	}
+	return q.store.Account(m.Index), nil
+}
+
 // MetersQuery asks for a page of the meters, in the order of their registration.
 type MetersQuery struct {
 	SilentFor time.Duration // only meters whose latest reading is at least so old, or that have none; 0 is all

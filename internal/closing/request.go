@@ -1,0 +1,123 @@
+package closing
+
+import (
+	"time"
+
+	"meterledger/internal/meter"
+)
+
+// Kind is what a run does.
+type Kind string
+
+// The kinds of run.
+const (
+	Daily   Kind = "daily"
+	Monthly Kind = "monthly"
+	Both    Kind = "both"
+	Restore Kind = "restore"
+)
+
+// ArchiveInfo describes an archive file.
+type ArchiveInfo struct {
+	Period meter.Period
+	File   string
+	Rows   uint64
+	SHA256 [32]byte
+}
+
+// Run is a run of maintenance, finished or not.
+type Run struct {
+	Kind       Kind
+	Subject    string // the period, both periods, or "all"
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Err        error
+	Archives   []ArchiveInfo
+
+	done     chan struct{}
+	rows     uint64 // written or read; touched by the run alone
+	progress progress
+}
+
+// Done is closed when the run has ended. Its results may be read from then on.
+func (r *Run) Done() <-chan struct{} { return r.done }
+
+// Request asks for a run.
+type Request struct {
+	Kind   Kind        // Daily, Monthly or Both
+	Day    meter.Day   // to archive, for Daily and Both
+	Month  meter.Month // to close, for Monthly and Both
+	DryRun bool        // says what would be written, and writes nothing
+}
+
+// periods returns the periods of the request in the order in which they are done.
+func (q Request) periods() (all []meter.Period) {
+	if q.Kind != Monthly {
+		all = append(all, q.Day.Period())
+	}
+	if q.Kind != Daily {
+		all = append(all, q.Month.Period())
+	}
+	return all
+}
+
+// check refuses a period that cannot be archived yet, or is too early.
+func (q Request) check(today meter.Day) error {
+	for _, p := range q.periods() {
+		field, present := "date", today.Period()
+		if p.IsMonth() {
+			field, present = "month", today.CalendarMonth().Period()
+		}
+		switch order := p.Compare(present); {
+		case !p.IsMonth() && order > 0:
+			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not begun yet", p)
+		case p.CalendarMonth().Year < meter.EarliestYear:
+			return meter.Invalid(meter.CodeInvalidParameter, field, "must not be before the year %d", meter.EarliestYear)
+		case p.IsMonth() && order >= 0:
+			return meter.Invalid(meter.CodeInvalidParameter, field, "%s has not ended yet", p)
+		}
+	}
+	return nil
+}
+
+// Start begins a run, which goes on if the caller goes away. It is refused while another
+// run is under way.
+func (rs *Runs) Start(q Request) (*Run, error) {
+	if err := q.check(rs.zone.Today(rs.now())); err != nil {
+		return nil, err
+	}
+	periods := q.periods()
+	subject := periods[0].String()
+	if len(periods) > 1 {
+		subject += " and " + periods[1].String()
+	}
+	return rs.start(q.Kind, subject, func(t task) error {
+		for _, p := range periods {
+			var err error
+			switch {
+			case q.DryRun:
+				err = t.preview(p)
+			case p.IsMonth():
+				err = t.step(Monthly, p, func() error { return t.closeMonths(p.CalendarMonth()) })
+			default:
+				err = t.step(Daily, p, func() error { return t.archiveDay(p.FirstDay()) })
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// step does a run's daily or monthly part, and remembers its result.
+func (t task) step(kind Kind, p meter.Period, work func() error) error {
+	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
+	before := len(t.run.Archives)
+	part.Err = work()
+	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last[kind] = part
+	return part.Err
+}
