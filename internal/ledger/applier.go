@@ -56,7 +56,7 @@ func (a *applier) position() chain.Position {
 }
 
 // freeze freezes the state between two batches, and says where it stands.
-func (a *applier) freeze() (*store.Frozen, chain.Position) {
+func (a *applier) freeze() (*store.FrozenState, chain.Position) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.store.Freeze(), a.end

@@ -34,7 +34,7 @@ type batch struct {
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, behind them
 	places   []int           // by taken: its place in readings
-	judged   []store.Judged
+	judged   []store.PlacedVerdict
 	archived map[archivedMonth]*archivedRows
 
 	unlisted                      bool // nobody will read the refusals: they are only counted

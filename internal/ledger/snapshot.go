@@ -126,7 +126,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 	return s.cut(ctx)
 }
 
-func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.Position) (size int64, err error) {
+func (s *snapshotter) write(ctx context.Context, frozen *store.FrozenState, at chain.Position) (size int64, err error) {
 	defer frozen.Thaw()
 	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {

@@ -48,7 +48,7 @@ func (q *Reader) points(m store.Meter, w meter.Window, buffer []meter.Point) ([]
 	}
 }
 
-func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.Known) ([]meter.Point, error) {
+func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.MeterRows) ([]meter.Point, error) {
 	if len(held.Archives) == 0 {
 		return held.Points, nil
 	}
@@ -88,7 +88,7 @@ func (q *Reader) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
 // the archive of the month that the slot lies in, where pick takes one of the rows.
 func (q *Reader) nearest(
 	m store.Meter, slot meter.Slot,
-	inMemory func(store.Index, meter.Slot) store.Near, pick func([]meter.Point) []meter.Point,
+	inMemory func(store.Index, meter.Slot) store.Neighbour, pick func([]meter.Point) []meter.Point,
 ) (*meter.Point, error) {
 	for {
 		near := inMemory(m.Index, slot)

@@ -18,8 +18,8 @@ type ice struct {
 
 func (i ice) covers(part age) bool { return i.holds && part < i.age }
 
-// Frozen is the state of a store at one moment, whatever becomes of the store.
-type Frozen struct {
+// FrozenState is the state of a store at one moment, whatever becomes of the store.
+type FrozenState struct {
 	store *Store // the one that was frozen
 
 	state
@@ -28,14 +28,14 @@ type Frozen struct {
 // Freeze returns the state of this moment. It copies no readings, only where they
 // stand; what is changed afterwards is copied then, a chunk at a time. It must not
 // run beside Apply, and Thaw must be called before the next Freeze.
-func (s *Store) Freeze() *Frozen {
+func (s *Store) Freeze() *FrozenState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.grid.ice.holds {
 		panic("BUG: a store was frozen twice")
 	}
 	s.grid.ice = ice{s.grid.ice.age + 1, true}
-	return &Frozen{s, s.share()}
+	return &FrozenState{s, s.share()}
 }
 
 // share returns the present state, which holds as long as nothing is applied or
@@ -56,7 +56,7 @@ func (s *Store) share() state {
 }
 
 // Thaw gives a frozen state up.
-func (f *Frozen) Thaw() {
+func (f *FrozenState) Thaw() {
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
 	f.store.grid.ice.holds = false

@@ -6,8 +6,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Judged is a verdict on one of many readings.
-type Judged struct {
+// PlacedVerdict is a verdict on one of many readings.
+type PlacedVerdict struct {
 	Place int // among those that were asked about
 	Verdict
 }
@@ -51,12 +51,12 @@ func (s *Store) follower(last Index, id []byte) (Index, bool) {
 // JudgeMany judges readings as Judge does, under one read lock. It appends to judged
 // those that would not be accepted, in their order. None is judged beside
 // another: all of them against the state as it is.
-func (s *Store) JudgeMany(readings []Reading, restored bool, judged []Judged) []Judged {
+func (s *Store) JudgeMany(readings []Reading, restored bool, judged []PlacedVerdict) []PlacedVerdict {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for place := range readings {
 		if v := s.judge(readings[place], restored); v.Outcome != Accepted {
-			judged = append(judged, Judged{place, v})
+			judged = append(judged, PlacedVerdict{place, v})
 		}
 	}
 	return judged

@@ -2,19 +2,19 @@ package store
 
 import "meterledger/internal/meter"
 
-// Known is what the store knows of a meter within a window: the readings in
+// MeterRows is what the store knows of a meter within a window: the readings in
 // memory, and the closed months whose archives hold the others.
-type Known struct {
+type MeterRows struct {
 	Points   []meter.Point  // in order of time
 	Archives []MonthSummary // in order of time
 }
 
 // Read returns a meter's readings in memory within a window, appended to buffer,
 // and the archives that may hold more of them, both of the same moment.
-func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Known {
+func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) MeterRows {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	known := Known{Points: s.grid.appendPoints(buffer, i, w)}
+	known := MeterRows{Points: s.grid.appendPoints(buffer, i, w)}
 	for _, m := range s.months {
 		if m.holds(i, w) {
 			summary, _ := m.summary(i)
@@ -55,15 +55,15 @@ func (s *Store) Latest(i Index) meter.Point {
 	return s.latest.at(i)
 }
 
-// Near is the reading of a meter that is nearest to a slot on one side of it.
-type Near struct {
+// Neighbour is the reading of a meter that is nearest to a slot on one side of it.
+type Neighbour struct {
 	Point   meter.Point   // as far as memory knows
 	Found   bool          // there is one
 	Archive *MonthSummary // a closed month whose archive may hold a nearer one, or nil
 }
 
 // Before looks for the latest reading of a meter before a slot.
-func (s *Store) Before(i Index, slot meter.Slot) (near Near) {
+func (s *Store) Before(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.earlier(i, slot)
@@ -72,7 +72,7 @@ func (s *Store) Before(i Index, slot meter.Slot) (near Near) {
 }
 
 // After looks for the first reading of a meter after a slot.
-func (s *Store) After(i Index, slot meter.Slot) (near Near) {
+func (s *Store) After(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.later(i, slot)

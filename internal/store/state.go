@@ -59,7 +59,7 @@ func readEnd(r *stateReader, _ uint8) {
 }
 
 // Encode hands out the state record by record. A record is only valid during the call.
-func (f *Frozen) Encode(emit func(record []byte) error) error {
+func (f *FrozenState) Encode(emit func(record []byte) error) error {
 	e := &stateEncoder{emit: emit}
 	for _, r := range records {
 		e.write(r, &f.state)
