@@ -98,12 +98,12 @@ func (j *Journal) checkWhole(known identity) error {
 	return nil
 }
 
-// traces returns the highest sequence of any batch whose header stands whole in
-// the log files, however damaged the bytes around it are; 0 if there is none.
+// traces returns the highest sequence of any batch whose header is whole in the log
+// files, however damaged the bytes around it are; 0 if there is none.
 //
-// A batch is written only after the one before it was fsynced. So if batch n shows,
-// the journal must have batch n-1, or Pebble has dropped what follows some damage as
-// if a power cut had torn it.
+// A batch is written only after the one before it was fsynced. So if there is a trace of
+// batch n and the journal lacks batch n-1, Pebble has taken damage for the torn end that
+// a power cut leaves, and dropped what follows it.
 func (j *Journal) traces() (highest uint64, err error) {
 	names, err := j.fs.List(j.folder)
 	if err != nil {

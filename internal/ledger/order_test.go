@@ -133,7 +133,7 @@ func handsOutOneChain(t *testing.T, o orderBench) {
 	wait := o.sending(orderBatches)
 	at := o.start
 	for b, ok := o.next(); ok; b, ok = o.next() {
-		if at = at.Behind(chain.Encode(nil, at, b.payload)); b.end != at {
+		if at = at.After(chain.Encode(nil, at, b.payload)); b.end != at {
 			t.Fatalf("batch %d ends at %v, not at %v", at.Sequence, b.end, at)
 		}
 	}

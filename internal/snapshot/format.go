@@ -112,7 +112,7 @@ func (w *writer) record(payload []byte) error {
 	return err
 }
 
-// reader reads what a writer wrote, and knows how far it is.
+// reader reads what a writer wrote.
 type reader struct {
 	r       io.Reader
 	records uint64
@@ -155,7 +155,7 @@ func (r *reader) record() ([]byte, error) {
 		return payload, nil
 	}
 	if _, err := io.ReadFull(r.r, frame[:1]); err == nil {
-		return nil, errors.New("it goes on behind its end")
+		return nil, errors.New("it goes on after its end")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}
