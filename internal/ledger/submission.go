@@ -80,6 +80,7 @@ func (s *submission) refuse(row int, err error) {
 	}
 }
 
+// refuseUnknown makes no error if nobody would read it.
 func (s *submission) refuseUnknown(row int, id []byte) {
 	if s.unlisted {
 		s.refused++

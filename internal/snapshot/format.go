@@ -80,19 +80,14 @@ type writer struct {
 }
 
 func (w *writer) all(p chain.Position, encode func(emit func(record []byte) error) error) error {
-	if err := w.header(p); err != nil {
+	w.bytes += headerBytes
+	if _, err := w.w.Write(encodePosition(p)); err != nil {
 		return err
 	}
 	if err := encode(w.record); err != nil {
 		return err
 	}
 	return w.record(nil)
-}
-
-func (w *writer) header(p chain.Position) error {
-	w.bytes += headerBytes
-	_, err := w.w.Write(encodePosition(p))
-	return err
 }
 
 // record writes a record; one without payload ends the snapshot.

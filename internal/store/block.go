@@ -44,14 +44,11 @@ func (b *block) isWide() bool      { return b.head&wideFlag != 0 }
 func (b *block) setScale(scale uint8) {
 	b.head = b.head&^(0xff<<scaleShift) | uint64(scale)<<scaleShift
 }
-func (b *block) present() presentSlots { return presentSlots(b.mask()) }
 
-// presentSlots iterates over the set bits of a mask, in order.
-type presentSlots uint64
-
-func (p presentSlots) all(yield func(slot int) bool) {
-	for ; p != 0; p &= p - 1 {
-		if !yield(bits.TrailingZeros64(uint64(p))) {
+// slots yields the slots that have a register, in order.
+func (b *block) slots(yield func(slot int) bool) {
+	for rest := b.mask(); rest != 0; rest &= rest - 1 {
+		if !yield(bits.TrailingZeros64(rest)) {
 			return
 		}
 	}
@@ -116,7 +113,7 @@ func (b *block) rescale(scale uint8) bool {
 		return false
 	}
 	var scaled [meter.SlotsPerDay]uint16
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		value, ok := b.atScale(b.base+int64(b.offsets[slot]), scale)
 		if !ok || value-base > math.MaxUint16 {
 			return false
@@ -140,12 +137,12 @@ func (b *block) atScale(value int64, scale uint8) (int64, bool) {
 // rebase lowers the base, if the offsets still fit.
 func (b *block) rebase(base int64) bool {
 	rise := b.base - base
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		if int64(b.offsets[slot])+rise > math.MaxUint16 {
 			return false
 		}
 	}
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		b.offsets[slot] += uint16(rise)
 	}
 	b.base = base

@@ -117,8 +117,7 @@ func (c *chunk) decode(b *block, d *decoder) {
 	}
 	d.uint64() // the head
 	var w wideBlock
-	w.decode(d)
-	w.check(d, b.present())
+	w.decode(d, b)
 	c.wide = append(c.wide, w)
 	b.base = int64(len(c.wide) - 1)
 }
@@ -143,15 +142,13 @@ func (b *block) check(d *decoder) {
 	}
 }
 
-func (w *wideBlock) decode(d *decoder) {
+// decode reads the registers of a block, and refuses those that the store could not have.
+func (w *wideBlock) decode(d *decoder, b *block) {
 	for i := range w.coefficients {
 		w.coefficients[i] = int64(d.uint64())
 	}
 	copy(w.scales[:], d.take(len(w.scales)))
-}
-
-func (w *wideBlock) check(d *decoder, present presentSlots) {
-	for slot := range present.all {
+	for slot := range b.slots {
 		if _, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot]); !ok {
 			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", w.coefficients[slot], w.scales[slot]))
 			return

@@ -138,7 +138,7 @@ func (c *chunk) set(b *block, place int, register meter.KWh) {
 
 func (c *chunk) widen(b *block) {
 	var w wideBlock
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		w.set(slot, b.narrow(slot))
 	}
 	c.wide = append(c.wide, w)

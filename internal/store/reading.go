@@ -76,9 +76,13 @@ func (r *batchReader) pack(restored bool) {
 	var buffer [togetherReadings]Reading
 	for left := p.n; left > 0 && r.err == nil; {
 		readings := buffer[:min(left, togetherReadings)]
-		if err := r.s.decodePack(p, readings, distances); err != nil {
+		err := p.decode(readings, distances)
+		if err == nil {
+			err = r.s.registered(readings)
+		}
+		if err != nil {
 			r.fail(err)
-			break
+			return
 		}
 		r.s.touch(readings)
 		for i := range readings {
@@ -90,10 +94,7 @@ func (r *batchReader) pack(restored bool) {
 	}
 }
 
-func (s *Store) decodePack(p pack, readings []Reading, distances []byte) error {
-	if err := p.decode(readings, distances); err != nil {
-		return err
-	}
+func (s *Store) registered(readings []Reading) error {
 	for i := range readings {
 		if int(readings[i].Meter) >= len(s.accounts) {
 			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
