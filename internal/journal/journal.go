@@ -50,16 +50,16 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for journal %s: %w", folder, err)
 	}
-	known, err := identify(fs, folder, found.Exists)
+	id, last, err := identify(fs, folder, found.Exists)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: known.id, fault: newFault(log)}
+	j := &Journal{fs: fs, folder: folder, id: id, fault: newFault(log)}
 	if found.Exists {
 		if err := j.open(true); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(j.checkWhole(known), j.closeLog()); err != nil {
+		if err := errors.Join(j.checkWhole(last), j.closeLog()); err != nil {
 			return nil, err
 		}
 	}

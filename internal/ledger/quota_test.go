@@ -119,7 +119,7 @@ func TestRoomIsNeverTakenTwiceAndAllComesBack(t *testing.T) {
 	})
 }
 
-// TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota: whoever waits must not hold
+// TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota: a sender that waits must not hold
 // what others need.
 func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 	zone, err := meter.LoadZone("Asia/Singapore")
