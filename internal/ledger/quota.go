@@ -47,7 +47,7 @@ type quota struct {
 
 type waiter struct {
 	bytes, bytesMax int
-	granted         chan struct{}
+	granted         chan struct{} // closed once bytes were taken for it
 }
 
 var errOverloaded = meter.Unavailable(meter.CodeOverloaded, time.Second,

@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Entries and records are written with the same words. Numbers are in big-endian
+// Entries and records are written in the same way. Numbers are in big-endian
 // order; texts are a 16-bit length and their bytes; times are Unix seconds as int64.
 //
 //	point    slot uint32 | scale uint8 | coefficient uint64

@@ -32,7 +32,7 @@ func (s *Store) Freeze() *FrozenState {
 	return &FrozenState{s, s.share()}
 }
 
-// Thaw gives a frozen state up.
+// Thaw ends the use of a frozen state.
 func (f *FrozenState) Thaw() {
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
