@@ -19,7 +19,7 @@ func TestReadersGetInWhileALargeBatchIsApplied(t *testing.T) {
 			}
 			return b
 		},
-		"as a run": func(b []byte, readings []Reading) []byte { return AppendReadings(b, readings, false) },
+		"as a pack": func(b []byte, readings []Reading) []byte { return AppendReadings(b, readings, false) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tenMeters(t)
