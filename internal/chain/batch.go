@@ -40,8 +40,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Encode writes the batch behind a position into a buffer, over what that holds, and
-// returns the buffer, grown if need be.
+// Encode writes the batch that follows a position into a buffer, over what the buffer
+// holds, and returns it, grown if need be.
 func Encode(buffer []byte, p Position, payload []byte) []byte {
 	b := append(buffer[:0], magic...)
 	b = append(b, p.Journal[:]...)
@@ -82,8 +82,8 @@ func Decode(b []byte, journal ID, sequence uint64) (previous Hash, payload []byt
 	return Hash(b[previousAt:payloadAt]), b[payloadAt:], nil
 }
 
-// HighestIn returns the highest sequence of any batch of a journal whose header stands
-// whole in b, however damaged the bytes around it are; 0 if there is none.
+// HighestIn returns the highest sequence of any batch of a journal whose header is whole
+// in b, however damaged the bytes around it are; 0 if there is none.
 func HighestIn(b []byte, journal ID) (sequence uint64) {
 	sign := append([]byte(magic), journal[:]...)
 	for {

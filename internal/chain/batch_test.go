@@ -88,10 +88,10 @@ func TestAPositionBehindABatchIsWhereTheNextFollows(t *testing.T) {
 	at := Position{Journal: ours}
 	for n := range uint64(3) {
 		batch := Encode(nil, at, []byte{byte(n)})
-		if behind := at.Behind(batch); behind != (Position{ours, n + 1, HashOf(batch)}) {
-			t.Errorf("behind batch %d is %v", n+1, behind)
+		if after := at.After(batch); after != (Position{ours, n + 1, HashOf(batch)}) {
+			t.Errorf("after batch %d is %v", n+1, after)
 		}
-		at = at.Behind(batch)
+		at = at.After(batch)
 	}
 }
 

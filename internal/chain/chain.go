@@ -1,9 +1,9 @@
-// Package chain is the language of the journal: batches, each of which names the one
-// before it by its hash, and positions among them. Whoever holds a position can tell
-// of the next batch that it is the right one, wherever it comes from: a batch that was
-// lost, doubled, moved or altered does not follow.
+// Package chain is the format of the journal: batches, each of which names the one
+// before it by its hash, and positions among them. From a position, a reader can check
+// that a batch is the next one, wherever it comes from: a batch that was lost, doubled,
+// moved or altered does not follow.
 //
-// What a batch holds is the caller's business: the chain sees bytes.
+// The chain sees what a batch holds as bytes.
 package chain
 
 import (
@@ -22,15 +22,15 @@ type Hash [sha256.Size]byte
 // HashOf returns the hash of a whole batch.
 func HashOf(batch []byte) Hash { return sha256.Sum256(batch) }
 
-// Position is a place in the history of a journal: behind a batch.
+// Position is a place in the history of a journal: the end of a batch.
 type Position struct {
 	Journal  ID
 	Sequence uint64 // of the batch; 0 is the beginning
 	Hash     Hash   // of the batch; zero at the beginning
 }
 
-// Behind returns the position behind the next batch.
-func (p Position) Behind(batch []byte) Position {
+// After returns the position after the next batch.
+func (p Position) After(batch []byte) Position {
 	return Position{Journal: p.Journal, Sequence: p.Sequence + 1, Hash: HashOf(batch)}
 }
 

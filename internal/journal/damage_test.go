@@ -205,7 +205,7 @@ func wantNoSilentLoss(t *testing.T, damaged vfs.FS, what string, want []string) 
 		}
 	}()
 	j, err := journal.Open(damaged, folder, quiet)
-	if err != nil { // refused, and whoever starts the program again is refused again
+	if err != nil { // refused, and every later start is refused too
 		if j, err := journal.Open(damaged, folder, quiet); err == nil {
 			if _, payloads, err := replay(j, 1); err == nil && len(payloads) < len(want) {
 				t.Fatalf("%s: refused once, then %d of %d acknowledged batches are left, and no error", what, len(payloads), len(want))

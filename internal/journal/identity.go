@@ -30,8 +30,8 @@ const (
 // damage in its list of tables for tables that never existed; either way batches
 // would vanish without an error.
 type identity struct {
-	id   chain.ID
-	last uint64
+	ID   string `json:"id"`
+	Last uint64 `json:"last"`
 }
 
 // Exists reports whether a folder holds a journal, or what is left of one.
@@ -40,52 +40,46 @@ func Exists(fs vfs.FS, folder string) bool {
 	return err == nil
 }
 
-type identityJSON struct {
-	ID   string `json:"id"`
-	Last uint64 `json:"last"`
-}
-
-// identify reads a journal's identity, or gives a new journal one.
-func identify(fs vfs.FS, folder string, exists bool) (known identity, err error) {
+// identify reads a journal's id and newest batch, or gives a new journal an id.
+func identify(fs vfs.FS, folder string, exists bool) (id chain.ID, last uint64, err error) {
 	b, err := durable.ReadFile(fs, identityPath(fs, folder), identitySizeMax)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !exists:
-		_, _ = rand.Read(known.id[:]) // never fails
-		return known, known.write(fs, folder)
+		_, _ = rand.Read(id[:]) // never fails
+		return id, 0, writeIdentity(fs, folder, id, 0)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return known, err
+		return id, 0, err
 	}
-	var found identityJSON
-	if json.Unmarshal(b, &found) != nil || len(found.ID) != hex.EncodedLen(len(known.id)) {
-		return known, errIdentity(folder)
+	var found identity
+	if json.Unmarshal(b, &found) != nil || len(found.ID) != hex.EncodedLen(len(id)) {
+		return id, 0, errIdentity(folder)
 	}
-	if _, err := hex.Decode(known.id[:], []byte(found.ID)); err != nil {
-		return known, errIdentity(folder)
+	if _, err := hex.Decode(id[:], []byte(found.ID)); err != nil {
+		return id, 0, errIdentity(folder)
 	}
-	known.last = found.Last
-	return known, nil
+	return id, found.Last, nil
 }
 
 func errIdentity(folder string) error {
 	return &chain.CorruptionError{Place: folder, Err: fmt.Errorf("its file %s is missing or cannot be read", identityName)}
 }
 
-func (i identity) write(fs vfs.FS, folder string) error {
+func writeIdentity(fs vfs.FS, folder string, id chain.ID, last uint64) error {
 	return durable.WriteFile(fs, identityPath(fs, folder), func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(identityJSON{hex.EncodeToString(i.id[:]), i.last})
+		return json.NewEncoder(w).Encode(identity{hex.EncodeToString(id[:]), last})
 	})
 }
 
 func identityPath(fs vfs.FS, folder string) string { return fs.PathJoin(folder, identityName) }
 
 // noteLast writes down which batch is the newest.
-func (j *Journal) noteLast() error { return identity{j.id, j.Last()}.write(j.fs, j.folder) }
+func (j *Journal) noteLast() error { return writeIdentity(j.fs, j.folder, j.id, j.Last()) }
 
 // checkWhole makes sure that the journal does not end before a batch that is known to
-// have been on disk.
-func (j *Journal) checkWhole(known identity) error {
-	if j.Last() < known.last {
-		return j.damaged(j.Last()+1, fmt.Errorf("it ends with batch %d, but batch %d was on disk before", j.Last(), known.last))
+// have been on disk; last is one.
+func (j *Journal) checkWhole(last uint64) error {
+	if j.Last() < last {
+		return j.damaged(j.Last()+1, fmt.Errorf("it ends with batch %d, but batch %d was on disk before", j.Last(), last))
 	}
 	traced, err := j.traces()
 	if err != nil {
@@ -98,12 +92,12 @@ func (j *Journal) checkWhole(known identity) error {
 	return nil
 }
 
-// traces returns the highest sequence of any batch whose header stands whole in
-// the log files, however damaged the bytes around it are; 0 if there is none.
+// traces returns the highest sequence of any batch whose header is whole in the log
+// files, however damaged the bytes around it are; 0 if there is none.
 //
-// A batch is written only after the one before it was fsynced. So if batch n shows,
-// the journal must have batch n-1, or Pebble has dropped what follows some damage as
-// if a power cut had torn it.
+// A batch is written only after the one before it was fsynced. So if there is a trace of
+// batch n and the journal lacks batch n-1, Pebble has taken damage for the torn end that
+// a power cut leaves, and dropped what follows it.
 func (j *Journal) traces() (highest uint64, err error) {
 	names, err := j.fs.List(j.folder)
 	if err != nil {

@@ -1,12 +1,11 @@
 // Package journal is the durable log of what the system has accepted: batches
 // in the order they were committed, each of them on disk before Append returns.
 //
-// The log proper is Pebble's: the key is a batch's sequence, the value the
-// batch. Pebble frames, checksums, mends the torn tail that a power cut leaves
-// and cuts old files; this package adds what a log must prove about itself. Each
-// batch is a link of a chain (package chain), so a batch that was lost, doubled,
-// moved or altered is found when the log is read, and reading it stops with an
-// error that names the place.
+// Pebble keeps the log: the key is a batch's sequence, the value the batch. Pebble
+// frames, checksums, mends the torn tail that a power cut leaves and drops old files;
+// this package adds what a log must prove about itself. Each batch is a link of a chain
+// (package chain), so a batch that was lost, doubled, moved or altered is found when
+// the log is read, and reading stops with an error that names the place.
 package journal
 
 import (
@@ -24,20 +23,20 @@ import (
 	"meterledger/internal/mutant"
 )
 
-// synced has a write return once it is on the disk.
+// synced makes a write return once it is on the disk.
 var synced = &pebble.WriteOptions{Sync: !mutant.AnsweredBeforeFsync}
 
 // Journal is an open log. One goroutine at a time may use it, except that Truncate
 // and Shrink may run beside Append.
 type Journal struct {
-	fs      vfs.FS
-	folder  string
-	id      chain.ID
-	db      *pebble.DB
-	end     chain.Position // behind the newest batch
-	last    atomic.Uint64  // end.Sequence, for Truncate
-	buffer  []byte         // holds a batch while it is written
-	failing *failing
+	fs     vfs.FS
+	folder string
+	id     chain.ID
+	db     *pebble.DB
+	end    chain.Position // of the newest batch
+	last   atomic.Uint64  // end.Sequence, for Truncate
+	buffer []byte         // holds a batch while it is written
+	fault  *fault
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -51,16 +50,16 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for journal %s: %w", folder, err)
 	}
-	known, err := identify(fs, folder, found.Exists)
+	id, last, err := identify(fs, folder, found.Exists)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: known.id, failing: newFailing(log)}
+	j := &Journal{fs: fs, folder: folder, id: id, fault: newFault(log)}
 	if found.Exists {
 		if err := j.open(true); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(j.checkWhole(known), j.closeLog()); err != nil {
+		if err := errors.Join(j.checkWhole(last), j.closeLog()); err != nil {
 			return nil, err
 		}
 	}
@@ -74,7 +73,7 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 }
 
 func (j *Journal) open(readOnly bool) error {
-	err := j.failing.guard(func() (err error) {
+	err := j.fault.guard(func() (err error) {
 		j.db, err = pebble.Open(j.folder, j.options(readOnly))
 		return err
 	})
@@ -93,7 +92,7 @@ func (j *Journal) open(readOnly bool) error {
 // Last returns the sequence of the newest batch, 0 if there is none.
 func (j *Journal) Last() uint64 { return j.last.Load() }
 
-// End returns the position behind the newest batch.
+// End returns the position after the newest batch.
 func (j *Journal) End() chain.Position { return j.end }
 
 func (j *Journal) setEnd(p chain.Position) {
@@ -113,26 +112,26 @@ func (j *Journal) Append(payload []byte) (end chain.Position, err error) {
 	}
 	j.buffer = chain.Encode(j.buffer, j.end, payload)
 	sequence := j.end.Sequence + 1
-	err = j.failing.guard(func() error { return j.db.Set(key(sequence), j.buffer, synced) })
+	err = j.fault.guard(func() error { return j.db.Set(key(sequence), j.buffer, synced) })
 	if err != nil {
-		j.failing.tell(err)
+		j.fault.tell(err)
 		return j.end, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
 	}
-	j.setEnd(j.end.Behind(j.buffer))
+	j.setEnd(j.end.After(j.buffer))
 	return j.end, nil
 }
 
 // Truncate drops the batches before the given sequence, but never the newest
-// one, which the next has to follow. What they said must be safe elsewhere. After
-// an error the journal cannot be trusted to take more.
+// one, which the next has to follow. The caller must have their content safe elsewhere.
+// An error is final, as that of Append.
 func (j *Journal) Truncate(before uint64) (err error) {
 	if err := j.Failure(); err != nil {
 		return err
 	}
 	before = min(before, j.Last())
-	err = j.failing.guard(func() error { return j.db.DeleteRange(key(0), key(before), pebble.Sync) })
+	err = j.fault.guard(func() error { return j.db.DeleteRange(key(0), key(before), pebble.Sync) })
 	if err != nil {
-		j.failing.tell(err)
+		j.fault.tell(err)
 		return fmt.Errorf("cutting journal %s before batch %d: %w", j.folder, before, err)
 	}
 	return nil
@@ -143,19 +142,19 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 	if err := j.Failure(); err != nil {
 		return err
 	}
-	err := j.failing.guard(func() error { return j.db.Compact(ctx, key(0), key(before), false) })
+	err := j.fault.guard(func() error { return j.db.Compact(ctx, key(0), key(before), false) })
 	if err != nil {
 		return fmt.Errorf("shrinking journal %s: %w", j.folder, err)
 	}
 	return nil
 }
 
-// Failed is closed when nothing can be written any more. That may be long after the
-// write that failed: Pebble also works in the background.
-func (j *Journal) Failed() <-chan struct{} { return j.failing.done }
+// Failed is closed when nothing can be written any more. That may happen between two
+// calls: Pebble also works in the background.
+func (j *Journal) Failed() <-chan struct{} { return j.fault.done }
 
 // Failure says why, once Failed is closed.
-func (j *Journal) Failure() error { return j.failing.failure() }
+func (j *Journal) Failure() error { return j.fault.failure() }
 
 // Close ends the use of the journal. Everything that was appended is on disk already.
 func (j *Journal) Close() error {
@@ -165,7 +164,7 @@ func (j *Journal) Close() error {
 	return errors.Join(j.noteLast(), j.closeLog())
 }
 
-func (j *Journal) closeLog() error { return j.failing.guard(func() error { return j.db.Close() }) }
+func (j *Journal) closeLog() error { return j.fault.guard(func() error { return j.db.Close() }) }
 
 // damaged says where the journal cannot be trusted, and why; nil if err is nil.
 func (j *Journal) damaged(sequence uint64, err error) error {

@@ -19,15 +19,15 @@ const memTableBytes = 32 << 20
 
 func (j *Journal) options(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 pebbleFS{j.fs, j.failing},
+		FS:                 pebbleFS{j.fs, j.fault},
 		ReadOnly:           readOnly,
-		Logger:             pebbleLog{j.failing},
+		Logger:             pebbleLog{j.fault},
 		MemTableSize:       memTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		DisableTableStats:  true, // they serve compactions that a log never needs
 		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
 			// The reader of the damage gets it as an error; by default Pebble would end the process.
-			j.failing.log.Error("journal is damaged", "file", info.Path, "error", info.Details)
+			j.fault.log.Error("journal is damaged", "file", info.Path, "error", info.Details)
 		}},
 	}
 	for i := range o.Levels {
@@ -36,18 +36,18 @@ func (j *Journal) options(readOnly bool) *pebble.Options {
 	return o
 }
 
-// failing makes the first failed write final: nothing is written after it.
-type failing struct {
+// fault makes the first failed write final: nothing is written after it.
+type fault struct {
 	log  *slog.Logger
 	once sync.Once
 	done chan struct{} // closed once err is set
 	err  error
 }
 
-func newFailing(log *slog.Logger) *failing { return &failing{log: log, done: make(chan struct{})} }
+func newFault(log *slog.Logger) *fault { return &fault{log: log, done: make(chan struct{})} }
 
 // tell makes the first error final.
-func (f *failing) tell(err error) {
+func (f *fault) tell(err error) {
 	f.once.Do(func() {
 		f.log.Error("the journal cannot go on", "error", err)
 		f.err = err
@@ -58,13 +58,13 @@ func (f *failing) tell(err error) {
 // end records an error and blocks for good: its caller is inside Pebble, and holds
 // locks in the middle of a change. Few goroutines end like this, and the program ends
 // as soon as it hears of it.
-func (f *failing) end(err error) {
+func (f *fault) end(err error) {
 	f.tell(err)
 	select {}
 }
 
 // failure returns why nothing is written any more, or nil.
-func (f *failing) failure() error {
+func (f *fault) failure() error {
 	select {
 	case <-f.done:
 		return f.err
@@ -74,7 +74,7 @@ func (f *failing) failure() error {
 }
 
 // guard calls Pebble, and returns even if Pebble cannot.
-func (f *failing) guard(call func() error) error {
+func (f *fault) guard(call func() error) error {
 	answer := make(chan error, 1)
 	go func() { answer <- call() }()
 	select {
@@ -86,7 +86,7 @@ func (f *failing) guard(call func() error) error {
 }
 
 // pebbleLog passes on what Pebble logs. Its everyday news is for debugging.
-type pebbleLog struct{ *failing }
+type pebbleLog struct{ *fault }
 
 func (p pebbleLog) Infof(format string, args ...any) {
 	p.log.Debug("journal", "pebble", fmt.Sprintf(format, args...))
@@ -108,7 +108,7 @@ const markerPrefix = "marker."
 // some of them without end, and panic over others while it holds locks.
 type pebbleFS struct {
 	vfs.FS
-	*failing
+	*fault
 }
 
 // Create makes a file. Before it makes a marker that points at another file, it makes

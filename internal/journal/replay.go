@@ -36,7 +36,7 @@ func (j *Journal) Replay(from uint64, apply func(sequence uint64, payload []byte
 		if err != nil {
 			return err
 		}
-		at = at.Behind(batch)
+		at = at.After(batch)
 		return apply(sequence, payload)
 	})
 	if err != nil {
@@ -119,7 +119,7 @@ func (j *Journal) First() (sequence uint64, err error) {
 }
 
 // GoesOnFrom returns nil if a position lies in this journal's history and every
-// batch behind it is there, or else a *chain.CorruptionError.
+// batch after it is there, or else a *chain.CorruptionError.
 func (j *Journal) GoesOnFrom(p chain.Position) error {
 	if p.Journal != j.id {
 		return j.damaged(p.Sequence, fmt.Errorf("it is not the journal of batch %x", p.Hash[:4]))

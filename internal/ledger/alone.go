@@ -8,7 +8,7 @@ import (
 )
 
 // aloneBatchBytesMax is about as much as one bulk sender can have under way. With 256 KiB
-// and an fsync of 30 ms a bulk brought in 1.2 million rows/s instead of 1.7.
+// and an fsync of 30 ms a bulk brought in 1.2 million rows/s, with this 1.7 million.
 const aloneBatchBytesMax = 1 << 20
 
 // alone is the order of a node without others: what is written to the journal on this
@@ -31,15 +31,12 @@ func (a *alone) batchBytesMax() int { return aloneBatchBytesMax }
 
 // send returns when the batch is on disk, and the one before it is applied.
 func (a *alone) send(g *gathered) error {
-	end := a.journal.End()
-	if g.entries > 0 {
-		started := time.Now()
-		var err error
-		if end, err = a.journal.Append(g.payload); err != nil {
-			return err
-		}
-		a.metrics.appended(time.Since(started), g.entries)
+	started := time.Now()
+	end, err := a.journal.Append(g.payload)
+	if err != nil {
+		return err
 	}
+	a.metrics.appended(time.Since(started), g.entries)
 	b := <-a.free
 	*b, *g = *g, *b
 	g.reset()

@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// applier follows an order: it makes what that hands out part of the state, and answers
+// applier follows an order: it applies the batches that the order hands out, and answers
 // the commits that this node has sent.
 type applier struct {
 	store    *store.Store
@@ -19,7 +19,7 @@ type applier struct {
 	entries  atomic.Uint64   // applied so far
 
 	mu  sync.Mutex     // held while a batch is applied
-	end chain.Position // behind which the store stands; guarded by mu
+	end chain.Position // of the last batch that was applied; guarded by mu
 }
 
 func (a *applier) applyAll(o order) {
@@ -48,15 +48,15 @@ func (a *applier) apply(b ordered) {
 	a.growth.add(len(b.payload))
 }
 
-// position returns behind which batch the state stands.
+// position returns the end of the last batch that was applied.
 func (a *applier) position() chain.Position {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.end
 }
 
-// freeze freezes the state between two batches, and says where it stands.
-func (a *applier) freeze() (*store.Frozen, chain.Position) {
+// freeze freezes the state between two batches, and returns its position.
+func (a *applier) freeze() (*store.FrozenState, chain.Position) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.store.Freeze(), a.end

@@ -9,49 +9,48 @@ import (
 	"meterledger/internal/store"
 )
 
-const (
-	// batchesMax is how many batches of one sender are under way at once: rows are
-	// parsed and judged while those before them are written and applied.
-	batchesMax = 192
-)
+// submissionsMax is how many submissions of one sender are under way at once: rows are
+// parsed and judged while those before them are written and applied.
+const submissionsMax = 192
 
 // Bulk takes the rows of one sender, in order, as fast as they can be made durable,
 // and slows the sender down to that. While many single readings or questions come in
-// it is about half as fast. It needs the same memory for any number of
-// rows. Which of two refused rows of one meter is named in the other's refusal can
-// depend on how far the rows before them had come; what is refused cannot.
+// it is about half as fast. It needs the same memory for any number of rows. Which
+// rows are refused does not depend on timing; which of two refused rows of one meter is
+// named in the other's refusal can.
 type Bulk struct {
-	l        *Ledger
-	ctx      context.Context
-	settings batch // what each batch begins as
-	pacer    pacer
+	l       *Ledger
+	ctx     context.Context
+	restore bool                                   // an operator puts readings back
+	each    func(row int, i store.Index, r Result) // see Tell
+	pacer   pacer
 
 	rows    []meter.Row // that wait to be looked up
 	numbers []int       // by row
 	ids     []byte      // of the rows' meters
 	unknown []int
 	last    store.Index // the meter of the row before rows
-	filling *batch
-	sent    []*batch // the oldest first
-	spare   []*batch // to be filled again
+	filling *submission
+	sent    []*submission // the oldest first
+	spare   []*submission // to be filled again
 	tally   meter.Tally
 }
 
 // Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
 func (l *Ledger) Bulk(ctx context.Context) *Bulk {
-	return &Bulk{l: l, ctx: ctx, settings: batch{patience: bulky}, pacer: pacer{ctx: ctx, pace: bulkPace, rush: &l.rush}}
+	return &Bulk{l: l, ctx: ctx, pacer: pacer{ctx: ctx, pace: bulkPace, rush: &l.rush}}
 }
 
 // Restore is Bulk for an operator who puts readings back, also while reception is shut
 // down.
 func (l *Ledger) Restore(ctx context.Context) *Bulk {
 	b := l.Bulk(ctx)
-	b.settings.restore = true
+	b.restore = true
 	return b
 }
 
-// Tell has each called with what became of every row whose meter is known.
-func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.settings.each = each }
+// Tell sets what is called with the result of every row whose meter is known.
+func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.each = each }
 
 // Add takes a row, whose number is the caller's. An error ends the Bulk: it says
 // nothing of the row, and rows before it may or may not have been recorded.
@@ -79,30 +78,30 @@ func (b *Bulk) Flush() (meter.Tally, error) {
 			return b.tally, err
 		}
 	}
-	for _, batch := range b.spare {
-		b.l.batches.put(batch)
+	for _, s := range b.spare {
+		b.l.bulks.Put(s)
 	}
 	b.spare = nil
 	return b.tally, nil
 }
 
-// next returns the batch that is being filled.
-func (b *Bulk) next() *batch {
+// next returns the submission that is being filled.
+func (b *Bulk) next() *submission {
 	if b.filling == nil {
 		if last := len(b.spare) - 1; last >= 0 {
 			b.filling, b.spare = b.spare[last], b.spare[:last]
 		} else {
-			b.filling = b.l.batches.get()
+			b.filling = b.l.bulks.Get().(*submission)
 		}
-		b.filling.reset(b.l, b.settings.patience)
-		b.filling.restore, b.filling.each = b.settings.restore, b.settings.each
+		b.filling.reset(b.l, bulky)
+		b.filling.restore, b.filling.each = b.restore, b.each
 		b.filling.unlisted = len(b.tally.Refusals) == meter.RefusalsMax
 	}
 	return b.filling
 }
 
 func (b *Bulk) sendFull() error {
-	if len(b.rows) < batchRows && (b.filling == nil || len(b.filling.refusals) < batchRows) {
+	if len(b.rows) < submissionRows && (b.filling == nil || len(b.filling.refusals) < submissionRows) {
 		return nil
 	}
 	return b.send()
@@ -112,35 +111,35 @@ func (b *Bulk) send() error {
 	if len(b.rows) == 0 && b.filling == nil {
 		return nil
 	}
-	for len(b.sent) == batchesMax || len(b.sent) > 0 && b.sent[0].answered() {
+	for len(b.sent) == submissionsMax || len(b.sent) > 0 && b.sent[0].answered() {
 		if err := b.settleOldest(); err != nil {
 			return err
 		}
 	}
 	b.pacer.step()
-	batch := b.next()
-	b.locate(batch)
-	if err := batch.send(b.ctx); err != nil {
+	s := b.next()
+	b.locate(s)
+	if err := s.send(b.ctx); err != nil {
 		return err
 	}
-	b.sent, b.filling = append(b.sent, batch), nil
+	b.sent, b.filling = append(b.sent, s), nil
 	return nil
 }
 
-// locate moves the rows into a batch.
-func (b *Bulk) locate(batch *batch) {
-	batch.readings, b.unknown = b.l.store.Locate(b.rows, b.last, batch.readings, b.unknown[:0])
-	if n := len(batch.readings); n > 0 {
-		b.last = batch.readings[n-1].Meter
+// locate moves the rows into a submission.
+func (b *Bulk) locate(s *submission) {
+	s.readings, b.unknown = b.l.store.Locate(b.rows, b.last, s.readings, b.unknown[:0])
+	if n := len(s.readings); n > 0 {
+		b.last = s.readings[n-1].Meter
 	}
 	unknown := b.unknown
 	for place, number := range b.numbers {
 		if len(unknown) > 0 && unknown[0] == place {
 			unknown = unknown[1:]
-			batch.refuseUnknown(number, b.rows[place].Meter)
+			s.refuseUnknown(number, b.rows[place].Meter)
 			continue
 		}
-		batch.rows = append(batch.rows, number)
+		s.rows = append(s.rows, number)
 	}
 	b.rows, b.numbers, b.ids = b.rows[:0], b.numbers[:0], b.ids[:0]
 }

@@ -23,24 +23,24 @@ type commit struct {
 	verdicts []store.Verdict // one an entry, once done
 	err      error           // instead of verdicts
 	done     chan struct{}   // gets one message
-	bytes    int             // of the room that was taken for it
+	bytes    int             // of the quota, taken for it
 }
 
 // committer brings commits into the journal and the store, by one goroutine each: while
-// a batch is made durable, the one before it is applied and answered. Nothing is
-// applied that is not durable, and everything in the order of the journal.
+// a batch is made durable, the one before it is applied and answered. Only what is
+// durable is applied, in the order of the journal.
 type committer struct {
 	order order
-	room  room
+	quota quota
 	space *space
 	queue chan *commit
-	carry *commit // taken from the queue and too much for the last batch: the first of the next; touched by sendAll alone
+	carry *commit // taken from the queue and too much for the last batch: the first of the next; used by sendAll alone
 	quit  chan struct{}
 	ended sync.WaitGroup
 	applier
 }
 
-// newCommitter makes a committer that goes on from where the store stands, a position.
+// newCommitter makes a committer that goes on from the store's position.
 func newCommitter(o order, s *store.Store, at chain.Position, space *space, growth *growth) *committer {
 	c := &committer{
 		order: o, space: space,
@@ -56,7 +56,7 @@ func (c *committer) start() {
 	c.ended.Go(func() { c.applyAll(c.order) })
 }
 
-// enqueue queues a commit, if there is room or will be. No lock may be held that
+// enqueue queues a commit once the quota allows it. The caller must not hold a lock that
 // anyone in the queue needs.
 func (c *committer) enqueue(ctx context.Context, k *commit, p patience) error {
 	if err := c.reserve(ctx, k, len(k.payload), p); err != nil {
@@ -66,11 +66,11 @@ func (c *committer) enqueue(ctx context.Context, k *commit, p patience) error {
 	return nil
 }
 
-// reserve takes room for a commit of at most so many bytes of payload. It must be
-// pushed, or released, afterwards.
+// reserve takes the quota of a commit of at most so many bytes of payload. The caller must
+// push or release the commit afterwards.
 func (c *committer) reserve(ctx context.Context, k *commit, payloadBytes int, p patience) error {
 	k.bytes = requestBytes + payloadBytes
-	err := c.room.take(ctx, k.bytes, p, c.order.failed())
+	err := c.quota.take(ctx, k.bytes, p, c.order.failed())
 	select {
 	case <-c.order.failed():
 		return c.order.failure()
@@ -79,10 +79,9 @@ func (c *committer) reserve(ctx context.Context, k *commit, payloadBytes int, p 
 	}
 }
 
-func (c *committer) release(k *commit) { c.room.give(k.bytes) }
+func (c *committer) release(k *commit) { c.quota.give(k.bytes) }
 
-// push queues a commit that room was taken for. It does not wait, so that locks may
-// be held.
+// push queues a commit that was reserved. It does not wait, so the caller may hold locks.
 func (c *committer) push(k *commit) {
 	if len(k.payload) > commitBytesMax {
 		panic(fmt.Sprintf("BUG: a commit of %d bytes", len(k.payload)))
@@ -104,7 +103,7 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 }
 
 func (c *committer) answer(k *commit) {
-	c.room.give(k.bytes)
+	c.quota.give(k.bytes)
 	k.done <- struct{}{}
 }
 

@@ -40,8 +40,8 @@ func narrowCommitter(t *testing.T, bytesMax int, queued ...*commit) *narrowOrder
 	}
 	c.start()
 	c.stop()
-	if c.room.taken != 0 || len(c.queue) > 0 {
-		t.Errorf("%d commits are left in the queue, %d bytes of room are taken", len(c.queue), c.room.taken)
+	if c.quota.taken != 0 || len(c.queue) > 0 {
+		t.Errorf("%d commits are left in the queue, %d bytes of room are taken", len(c.queue), c.quota.taken)
 	}
 	return o
 }
@@ -80,7 +80,7 @@ func TestACommitThatNoOrderTakesIsABug(t *testing.T) {
 
 func TestTheLargestCommitsFit(t *testing.T) {
 	const pointsMax = 31*48 + 2 // of a month, with the hour of daylight saving that comes twice
-	if bytes := archivesMax*store.RecallBytes(pointsMax) + batchRows*store.ReadingBytesMax; bytes > commitBytesMax {
+	if bytes := archivesMax*store.RecallBytes(pointsMax) + submissionRows*store.ReadingBytesMax; bytes > commitBytesMax {
 		t.Errorf("the readings of a commit can take %d bytes", bytes)
 	}
 }

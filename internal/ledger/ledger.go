@@ -1,3 +1,12 @@
+// Package ledger is the one writer of the system.
+//
+// A reading goes the same way whoever sends it: it is checked, queued at one
+// committer, written to the journal together with whatever else has gathered
+// there, fsynced once, applied to the store, and only then answered. So a caller
+// who was told yes can be told nothing else later, and one fsync serves
+// thousands of readings.
+//
+// Package query reads the state, and package closing archives it.
 package ledger
 
 import (
@@ -5,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +26,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Options says where a ledger lives and what it lives by.
+// Options says where a ledger lives and what it works with.
 type Options struct {
 	FS       vfs.FS
 	DataDir  string // which the caller has locked
@@ -29,9 +39,9 @@ type Options struct {
 	// reading of that month has to be judged beside.
 	LateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
-	// SnapshotBytes is after how many bytes of journal a snapshot is taken; 0 is never.
+	// SnapshotBytes is the number of bytes of journal after which a snapshot is taken; 0 is never.
 	SnapshotBytes int64
-	// SnapshotEvery is after how much time one is taken if anything was written; 0 is never.
+	// SnapshotEvery is the time after which one is taken if anything was written; 0 is never.
 	SnapshotEvery time.Duration
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken.
@@ -49,8 +59,8 @@ type Ledger struct {
 
 	committer *committer
 	metrics   *metrics
-	singles   batchPool     // of single readings, which are all alike
-	batches   batchPool     // of those of a Bulk
+	singles   sync.Pool     // submissions of single readings, which are all of one size
+	bulks     sync.Pool     // submissions of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
 	snapshots snapshotter
@@ -65,6 +75,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		metrics: newMetrics(),
+		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
 	if err := l.open(ctx, o); err != nil {
@@ -104,7 +115,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.snapshots.growth.size.Store(r.size)
 	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
 	l.committer.start()
-	if err := l.begin(ctx); err != nil {
+	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()
 		return errors.Join(err, l.journal.Close())
 	}
@@ -112,8 +123,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// begin has entries judged by the newest rules.
-func (l *Ledger) begin(ctx context.Context) error {
+// raiseLevel makes the newest rules judge all further entries.
+func (l *Ledger) raiseLevel(ctx context.Context) error {
 	if l.store.Level() == store.LevelNewest {
 		return nil
 	}
@@ -153,14 +164,14 @@ func (l *Ledger) Close() error {
 	return l.journal.Close()
 }
 
-// Store returns the state, for those who read it.
+// Store returns the state, for readers.
 func (l *Ledger) Store() *store.Store { return l.store }
 
-// Asked counts a question, beside which a Bulk gives way.
+// Asked counts a question, to which a Bulk gives way.
 func (l *Ledger) Asked() { l.asked.Add(1) }
 
-// Ask writes one or more entries that are no readings as one commit, whatever room there
-// is, and returns the verdict on the first.
+// Ask writes one or more entries that are no readings as one commit, waits for space in
+// the queue if need be, and returns the verdict on the first.
 func (l *Ledger) Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
 	return l.put(ctx, &commit{payload: payload, entries: entries}, steady)
 }

@@ -10,7 +10,7 @@ import "meterledger/internal/chain"
 //
 // What may be believed after a crash: everything that next has handed out is there, in
 // that order and with nothing in between. What was sent and not handed out may be there
-// behind it, whole, or not at all. Nothing else is there. So nothing that was answered
+// after it, whole, or not at all. Nothing else is there. So nothing that was answered
 // is lost, and a caller without an answer knows nothing.
 type order interface {
 	// batchBytesMax is how large a batch of several commits may be. A single commit of
@@ -40,7 +40,7 @@ type order interface {
 
 // gathered is commits that go through the journal together.
 type gathered struct {
-	payload []byte // of the commits, one behind the other
+	payload []byte // of the commits, one after the other
 	entries int
 	commits []*commit
 }

@@ -19,11 +19,11 @@ import (
 	"meterledger/internal/store"
 )
 
-// orderBench is an order under test and what can befall it.
-type orderBench struct {
+// orderHarness is an order under test and what can befall it.
+type orderHarness struct {
 	order
 	start chain.Position // where it goes on from
-	// history returns the batches that a restart finds behind start after a crash at this
+	// history returns the batches that a restart finds past start after a crash at this
 	// moment that keeps as little as it may.
 	history func() (payloads [][]byte)
 	// fail makes everything that would become durable from now on fail.
@@ -31,8 +31,8 @@ type orderBench struct {
 }
 
 // testOrder is what any implementation of order must do. open makes a new one.
-func testOrder(t *testing.T, open func(t *testing.T) orderBench) {
-	for name, test := range map[string]func(*testing.T, orderBench){
+func testOrder(t *testing.T, open func(t *testing.T) orderHarness) {
+	for name, test := range map[string]func(*testing.T, orderHarness){
 		"commits come back in the order in which they were sent, once each, at their place": comeBackInOrder,
 		"what is handed out survives a crash":                                               handsOutWhatIsDurable,
 		"what is handed out is one chain":                                                   handsOutOneChain,
@@ -51,7 +51,7 @@ func registering(n int) *commit {
 }
 
 // sendAll sends so many batches of one to three commits each, and stops.
-func (o orderBench) sendAll(batches int) (sent []*commit, err error) {
+func (o orderHarness) sendAll(batches int) (sent []*commit, err error) {
 	defer o.stop()
 	g := &gathered{}
 	for n := range batches {
@@ -73,7 +73,7 @@ func (o orderBench) sendAll(batches int) (sent []*commit, err error) {
 }
 
 // sending is sendAll beside the test; wait waits for its end.
-func (o orderBench) sending(batches int) (wait func() ([]*commit, error)) {
+func (o orderHarness) sending(batches int) (wait func() ([]*commit, error)) {
 	var sent []*commit
 	var err error
 	ended := make(chan struct{})
@@ -89,7 +89,7 @@ func (o orderBench) sending(batches int) (wait func() ([]*commit, error)) {
 
 const orderBatches = 20
 
-func comeBackInOrder(t *testing.T, o orderBench) {
+func comeBackInOrder(t *testing.T, o orderHarness) {
 	wait := o.sending(orderBatches)
 	s := store.New()
 	var got []*commit
@@ -111,7 +111,7 @@ func comeBackInOrder(t *testing.T, o orderBench) {
 	}
 }
 
-func handsOutWhatIsDurable(t *testing.T, o orderBench) {
+func handsOutWhatIsDurable(t *testing.T, o orderHarness) {
 	wait := o.sending(orderBatches)
 	var handed [][]byte
 	for b, ok := o.next(); ok; b, ok = o.next() {
@@ -129,11 +129,11 @@ func handsOutWhatIsDurable(t *testing.T, o orderBench) {
 	}
 }
 
-func handsOutOneChain(t *testing.T, o orderBench) {
+func handsOutOneChain(t *testing.T, o orderHarness) {
 	wait := o.sending(orderBatches)
 	at := o.start
 	for b, ok := o.next(); ok; b, ok = o.next() {
-		if at = at.Behind(chain.Encode(nil, at, b.payload)); b.end != at {
+		if at = at.After(chain.Encode(nil, at, b.payload)); b.end != at {
 			t.Fatalf("batch %d ends at %v, not at %v", at.Sequence, b.end, at)
 		}
 	}
@@ -142,7 +142,7 @@ func handsOutOneChain(t *testing.T, o orderBench) {
 	}
 }
 
-func failsForGood(t *testing.T, o orderBench) {
+func failsForGood(t *testing.T, o orderHarness) {
 	const before = 5
 	handed := make(chan bool, before) // a batch, or the end
 	go func() {
@@ -178,7 +178,7 @@ func failsForGood(t *testing.T, o orderBench) {
 	}
 }
 
-func drainsWhenStopped(t *testing.T, o orderBench) {
+func drainsWhenStopped(t *testing.T, o orderHarness) {
 	sent, err := o.sendAll(1) // and nobody asks for it yet
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func drainsWhenStopped(t *testing.T, o orderBench) {
 	}
 }
 
-func takesTheLargestCommit(t *testing.T, o orderBench) {
+func takesTheLargestCommit(t *testing.T, o orderHarness) {
 	payload := store.AppendReception(nil, true)
 	k := &commit{}
 	for len(k.payload)+len(payload) <= commitBytesMax {
@@ -215,8 +215,8 @@ func takesTheLargestCommit(t *testing.T, o orderBench) {
 	}
 }
 
-// openAlone opens a journal in memory behind an order.
-func openAlone(t *testing.T) orderBench {
+// openAlone opens a journal in memory, and an order on it.
+func openAlone(t *testing.T) orderHarness {
 	quiet := slog.New(slog.DiscardHandler)
 	disk := vfs.NewCrashableMem()
 	var broken atomic.Bool
@@ -234,7 +234,7 @@ func openAlone(t *testing.T) orderBench {
 	}
 	t.Cleanup(func() { _ = j.Close() })
 	start := j.End()
-	return orderBench{
+	return orderHarness{
 		order: newAlone(j, newMetrics()), start: start, fail: func() { broken.Store(true) },
 		history: func() (payloads [][]byte) {
 			found, err := journal.Open(faulttest.PowerCut(disk), "journal", quiet)

@@ -12,22 +12,22 @@ import (
 type pace struct{ work, pause time.Duration }
 
 var (
-	// archivingPace leaves nine tenths of the machine to reception: nobody waits for
-	// an archive as a meter waits for its answer.
+	// archivingPace leaves nine tenths of the machine to reception: a meter waits for its
+	// answer, nobody waits for an archive.
 	archivingPace = pace{2 * time.Millisecond, 18 * time.Millisecond}
-	// bulkPace interrupts a Bulk after each of its batches. While its goroutines are always
-	// ready neither Go nor the kernel looks in time after a household that asks.
+	// bulkPace interrupts a Bulk after each of its submissions. While its goroutines are
+	// always ready, neither Go nor the kernel runs a household's request in time.
 	bulkPace = pace{100 * time.Microsecond, 100 * time.Microsecond}
 )
 
 const (
-	// rushLook is how often is looked at what comes in, and rushMin how much of it in a
-	// second is worth giving way to: below, all have room.
+	// rushLook is how often the count is looked at, and rushMin how many a second are
+	// worth giving way to: below, the machine can do both.
 	rushLook = 50 * time.Millisecond
 	rushMin  = 500
 )
 
-// rush tells whether much of something comes in. It may be asked by many at once.
+// rush tells whether much of something comes in. Any number of goroutines may ask it.
 type rush struct {
 	count *atomic.Uint64 // of what came in so far
 
@@ -59,8 +59,8 @@ type pacer struct {
 	working time.Time // since
 }
 
-// Pace returns what makes a run of maintenance give way to readings that come in. It is
-// called between small parts of the work.
+// Pace returns a function that makes a run of maintenance give way to readings that come
+// in. The run calls it between small parts of its work.
 func (l *Ledger) Pace(ctx context.Context) (step func()) {
 	p := &pacer{ctx: ctx, pace: archivingPace, rush: &rush{count: &l.committer.entries}}
 	return p.step

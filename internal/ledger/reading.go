@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Result is what became of one reading.
+// Result is what the system did with one reading.
 type Result struct {
 	Duplicate bool  // it was recorded before; nothing changed
 	Err       error // it was refused
@@ -18,24 +18,24 @@ type Result struct {
 // Record takes one reading. A nil error means that it is on disk.
 func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
 	l.asked.Add(1)
-	b := l.singles.get()
-	b.reset(l, impatient)
+	s := l.singles.Get().(*submission)
+	s.reset(l, impatient)
 	if m, known := l.store.Lookup(r.Meter); known {
-		b.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
+		s.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
 	} else {
-		b.refuse(1, meter.UnknownMeter(r.Meter))
+		s.refuse(1, meter.UnknownMeter(r.Meter))
 	}
-	if err := b.send(ctx); err != nil {
+	if err := s.send(ctx); err != nil {
 		return Result{}, err
 	}
-	if err := b.settle(); err != nil {
+	if err := s.settle(); err != nil {
 		return Result{}, err
 	}
-	result := Result{Duplicate: b.duplicates > 0}
-	if b.refused > 0 {
-		result.Err = b.refusals[0].Err
+	result := Result{Duplicate: s.duplicates > 0}
+	if s.refused > 0 {
+		result.Err = s.refusals[0].Err
 	}
-	l.singles.put(b)
+	l.singles.Put(s)
 	return result, result.Err
 }
 

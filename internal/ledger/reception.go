@@ -15,16 +15,12 @@ func (l *Ledger) Receiving() bool {
 // Shutdown ends the reception of readings and registrations, until Resume, also
 // over restarts. When it returns nil, nothing is accepted any more.
 func (l *Ledger) Shutdown(ctx context.Context) error {
-	return l.switchReception(ctx, false, &meter.Error{
-		Kind: meter.KindInvalid, Code: meter.CodeAlreadyShutDown, Detail: "reception is shut down already",
-	})
+	return l.switchReception(ctx, false, meter.Errorf(meter.KindInvalid, meter.CodeAlreadyShutDown, "reception is shut down already"))
 }
 
 // Resume begins reception again.
 func (l *Ledger) Resume(ctx context.Context) error {
-	return l.switchReception(ctx, true, &meter.Error{
-		Kind: meter.KindInvalid, Code: meter.CodeAlreadyReceiving, Detail: "readings are being received already",
-	})
+	return l.switchReception(ctx, true, meter.Errorf(meter.KindInvalid, meter.CodeAlreadyReceiving, "readings are being received already"))
 }
 
 func (l *Ledger) switchReception(ctx context.Context, on bool, already error) error {

@@ -14,7 +14,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// Progress is how far the way back to the state of before has come.
+// Progress is how far a recovery has come.
 type Progress struct {
 	Phase       string // what is being read
 	Done, Total int64  // bytes of a snapshot, batches of the journal
@@ -24,8 +24,7 @@ func (p Progress) String() string {
 	return fmt.Sprintf("%s, %d of %d (%d %%)", p.Phase, p.Done, p.Total, 100*p.Done/max(p.Total, 1))
 }
 
-// recovery brings the state back: the newest good snapshot, then what the journal
-// says since.
+// recovery brings the state back: the newest good snapshot, then the journal from there.
 type recovery struct {
 	ctx       context.Context
 	journal   *journal.Journal
@@ -35,12 +34,12 @@ type recovery struct {
 	reported  time.Time      // in the log
 
 	store    *store.Store
-	from     uint64 // batch of the snapshot; 0 where there is none
+	from     uint64 // batch of the snapshot; 0 if there is none
 	size     int64  // of the snapshot in bytes
-	replayed int64  // bytes of journal behind it
+	replayed int64  // bytes of journal after it
 }
 
-// reportEvery is how often a long recovery says in the log how far it is.
+// reportEvery is how often a long recovery logs its progress.
 const reportEvery = 5 * time.Second
 
 func (r *recovery) run() error {
@@ -58,8 +57,8 @@ func (r *recovery) run() error {
 	return nil
 }
 
-// readSnapshot takes the newest snapshot that is good. One that is damaged is
-// passed over: the journal is only cut behind the one before it.
+// readSnapshot reads the newest good snapshot. It passes over a damaged one: the journal
+// still holds what follows the snapshot before.
 func (r *recovery) readSnapshot() error {
 	sequences, err := r.snapshots.Sequences()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // snapshotter takes snapshots: when the journal has grown by so many bytes since
 // the last one, and by no less than that one's size, so that what is written for
-// restarts stays in proportion; when so much time has passed; and at the end.
+// restarts stays in proportion; when so much time has passed; and on Close.
 type snapshotter struct {
 	l      *Ledger
 	folder *snapshot.Folder
@@ -54,31 +54,25 @@ func (s *snapshotter) run(ctx context.Context) {
 	}
 }
 
-// stop ends the goroutine and gives up what it has begun.
+// stop ends the goroutine, and a snapshot that it has begun.
 func (s *snapshotter) stop() {
 	s.quit()
 	s.ended.Wait()
 }
 
-// pause waits until no snapshot is being taken, and lets none begin until resume is
-// called. What a snapshot shares is copied before it is changed, and a month that
-// does not begin with a day of standard time changes much at once.
-func (s *snapshotter) pause(ctx context.Context) (resume func(), err error) {
+// PauseSnapshots waits until no snapshot is being taken, and lets none begin until
+// resume is called. What a snapshot shares is copied before it is changed, and a month
+// that does not begin with a day of standard time changes much at once.
+func (l *Ledger) PauseSnapshots(ctx context.Context) (resume func(), err error) {
 	const again = 5 * time.Millisecond
-	for !s.mu.TryLock() {
+	for !l.snapshots.mu.TryLock() {
 		select {
 		case <-ctx.Done():
 			return nil, meter.Stopped(ctx)
 		case <-time.After(again):
 		}
 	}
-	return s.mu.Unlock, nil
-}
-
-// PauseSnapshots waits until no snapshot is being taken, and lets none begin until
-// resume is called.
-func (l *Ledger) PauseSnapshots(ctx context.Context) (resume func(), err error) {
-	return l.snapshots.pause(ctx)
+	return l.snapshots.mu.Unlock, nil
 }
 
 // Snapshot writes down the state of this moment, unless that was done already.
@@ -86,16 +80,16 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 	return l.snapshots.take(ctx)
 }
 
-// take writes a snapshot beside reception:
+// take writes a snapshot while reception goes on:
 //
 //  1. the committer freezes the state between two batches, which takes milliseconds
 //  2. the snapshot is written under a temporary name, fsynced and renamed
-//  3. it is read back; where it is not what was written it is removed
+//  3. it is read back; if it is not what was written it is removed
 //  4. all but the newest two snapshots are removed
-//  5. the journal is cut behind the older of the two
+//  5. the batches up to the older of the two are dropped from the journal
 //
-// A crash before 3 leaves the snapshots of before, and the journal from the older
-// of them on.
+// A crash before 3 leaves the earlier snapshots, and the journal from the older of them
+// on.
 func (s *snapshotter) take(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +120,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 	return s.cut(ctx)
 }
 
-func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.Position) (size int64, err error) {
+func (s *snapshotter) write(ctx context.Context, frozen *store.FrozenState, at chain.Position) (size int64, err error) {
 	defer frozen.Thaw()
 	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {
@@ -138,7 +132,7 @@ func (s *snapshotter) write(ctx context.Context, frozen *store.Frozen, at chain.
 	})
 }
 
-// cut drops what the journal says of before the older of two good snapshots.
+// cut drops the batches that the older of two good snapshots covers.
 func (s *snapshotter) cut(ctx context.Context) error {
 	if len(s.good) < 2 {
 		return nil
@@ -155,7 +149,7 @@ type growth struct {
 	due     chan struct{} // gets a message
 	limit   int64         // bytes of journal; 0 is none
 	size    atomic.Int64  // of the newest snapshot: the journal must have grown by as much too
-	unsaved int64         // bytes since a snapshot was due last; touched by the applier alone
+	unsaved int64         // bytes since a snapshot was last due; used by the applier alone
 }
 
 // add counts what the journal has grown by.

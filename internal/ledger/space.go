@@ -9,8 +9,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// errDiskFull is the answer to readings and registrations while the disk is
-// nearly full. What is written of maintenance and of snapshots must still fit.
+// errDiskFull is the answer to readings and registrations while the disk is nearly full.
+// The reserve is for snapshots and for the journal entries of maintenance.
 var errDiskFull = meter.Unavailable(meter.CodeOverloaded, 10*time.Second,
 	"the disk is nearly full: readings and registrations are taken again as soon as there is space")
 
@@ -20,17 +20,17 @@ type space struct {
 	folder string
 	min    uint64 // bytes that must stay free
 	log    *slog.Logger
-	wasLow bool // touched by the committer alone
+	wasLow bool // used by the committer alone
 }
 
 // low reports whether less than the minimum would stay free after some more bytes
-// were written. Where the file system cannot tell, there is always enough.
+// were written. If the file system cannot tell, there is always enough.
 func (s *space) low(more uint64) bool {
 	usage, err := s.fs.GetDiskUsage(s.folder)
 	return err == nil && usage.AvailBytes < s.min+more
 }
 
-// refuses is low, and tells the operator when that changes.
+// refuses is low, and logs when that changes.
 func (s *space) refuses(more uint64) bool {
 	low := s.low(more)
 	switch {
@@ -43,7 +43,7 @@ func (s *space) refuses(more uint64) bool {
 	return low
 }
 
-// Ready returns nil where readings and registrations are taken, or why they are not.
+// Ready returns nil if readings and registrations are taken, or why they are not.
 func (l *Ledger) Ready() error {
 	if !l.Receiving() {
 		return errNotReceiving

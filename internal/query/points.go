@@ -40,12 +40,12 @@ func (q *Reader) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, 
 // points appends a meter's readings within a window to an empty buffer, in order of
 // time. They are as they were at one moment within each month.
 func (q *Reader) points(m store.Meter, w meter.Window, buffer []meter.Point) ([]meter.Point, error) {
-	return q.complete(m, w, func() store.Known { return q.store.Read(m.Index, w, buffer) })
+	return q.complete(m, w, func() store.MeterRows { return q.store.Read(m.Index, w, buffer) })
 }
 
 // before returns the latest reading of a meter before a slot, wherever it is, or nil.
 func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	points, err := q.complete(m, meter.Window{To: slot - 1}, func() store.Known { return known(q.store.Before(m.Index, slot)) })
+	points, err := q.complete(m, meter.Window{To: slot - 1}, func() store.MeterRows { return known(q.store.Before(m.Index, slot)) })
 	if err != nil || len(points) == 0 {
 		return nil, err
 	}
@@ -54,14 +54,14 @@ func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
 
 // after returns the first reading of a meter after a slot, wherever it is, or nil.
 func (q *Reader) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	points, err := q.complete(m, meter.Window{From: slot + 1, To: math.MaxUint32}, func() store.Known { return known(q.store.After(m.Index, slot)) })
+	points, err := q.complete(m, meter.Window{From: slot + 1, To: math.MaxUint32}, func() store.MeterRows { return known(q.store.After(m.Index, slot)) })
 	if err != nil || len(points) == 0 {
 		return nil, err
 	}
 	return &points[0], nil
 }
 
-func known(near store.Near) (k store.Known) {
+func known(near store.Neighbour) (k store.MeterRows) {
 	if near.Found {
 		k.Points = append(k.Points, near.Point)
 	}
@@ -74,7 +74,7 @@ func known(near store.Near) (k store.Known) {
 // complete adds to the readings of a window that look finds in memory those in the
 // archives that may hold more, in order of time. If an archive does not hold what was
 // written because its month was archived again in between, complete looks again.
-func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.Known) ([]meter.Point, error) {
+func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.MeterRows) ([]meter.Point, error) {
 	for {
 		held := look()
 		points, err := q.withArchived(m, w, held)
@@ -84,7 +84,7 @@ func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.Known
 	}
 }
 
-func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.Known) ([]meter.Point, error) {
+func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.MeterRows) ([]meter.Point, error) {
 	if len(held.Archives) == 0 {
 		return held.Points, nil
 	}

@@ -1,10 +1,9 @@
 // Package snapshot keeps files of the whole state at a position of the journal,
 // so that a restart need not replay all history.
 //
-// What a state is made of is not its business: a snapshot is records of bytes. It
-// promises that a snapshot is whole and unaltered or is refused: every record
-// carries its number and a checksum, the file ends with a mark, and a snapshot
-// counts only once it was read back.
+// The package sees a snapshot as records of bytes. It refuses a snapshot that is not
+// whole and unaltered: every record carries its number and a checksum, the file ends
+// with a mark, and a snapshot counts only once it was read back.
 package snapshot
 
 import (
@@ -35,8 +34,8 @@ type Folder struct {
 	path string
 }
 
-// OpenFolder opens a folder of snapshots, made if it is missing. What a crash
-// left of one that was being written is removed.
+// OpenFolder opens a folder of snapshots, and makes it if it is missing. It removes a
+// snapshot that a crash left half written.
 func OpenFolder(fs vfs.FS, path string) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return nil, err
@@ -49,7 +48,7 @@ func (f *Folder) Path(sequence uint64) string {
 	return f.fs.PathJoin(f.path, fmt.Sprintf("%020d%s", sequence, suffix))
 }
 
-// Sequences returns which snapshots there are, newest first, whatever they are worth.
+// Sequences returns which snapshots there are, newest first. They may be damaged.
 func (f *Folder) Sequences() ([]uint64, error) {
 	names, err := f.fs.List(f.path)
 	if err != nil {

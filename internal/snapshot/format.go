@@ -80,19 +80,14 @@ type writer struct {
 }
 
 func (w *writer) all(p chain.Position, encode func(emit func(record []byte) error) error) error {
-	if err := w.header(p); err != nil {
+	w.bytes += headerBytes
+	if _, err := w.w.Write(encodePosition(p)); err != nil {
 		return err
 	}
 	if err := encode(w.record); err != nil {
 		return err
 	}
 	return w.record(nil)
-}
-
-func (w *writer) header(p chain.Position) error {
-	w.bytes += headerBytes
-	_, err := w.w.Write(encodePosition(p))
-	return err
 }
 
 // record writes a record; one without payload ends the snapshot.
@@ -112,7 +107,7 @@ func (w *writer) record(payload []byte) error {
 	return err
 }
 
-// reader reads what a writer wrote, and knows how far it is.
+// reader reads what a writer wrote.
 type reader struct {
 	r       io.Reader
 	records uint64
@@ -155,7 +150,7 @@ func (r *reader) record() ([]byte, error) {
 		return payload, nil
 	}
 	if _, err := io.ReadFull(r.r, frame[:1]); err == nil {
-		return nil, errors.New("it goes on behind its end")
+		return nil, errors.New("it goes on after its end")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}

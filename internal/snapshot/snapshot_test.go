@@ -91,7 +91,7 @@ func TestTheNewestComeFirstAndOnlyThoseAreKeptThatShall(t *testing.T) {
 		t.Errorf("kept are %v, %v", all, err)
 	}
 	if names, _ := fs.List("data/snapshots"); slices.Contains(names, "00000000000000000007.snapshot.tmp") {
-		t.Error("what a crash left behind is still there")
+		t.Error("what a crash left is still there")
 	}
 }
 

@@ -1,8 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"slices"
-	"strings"
+	"sync/atomic"
 
 	"meterledger/internal/meter"
 )
@@ -10,7 +11,7 @@ import (
 // Index is a meter's place in the order of registration, from 0.
 type Index uint32
 
-// Meter is a registered meter that was found once.
+// Meter is a registered meter.
 type Meter struct {
 	Index
 	ID meter.ID
@@ -32,8 +33,6 @@ func appendAccount(b []byte, a meter.Account) []byte {
 	b = appendText(b, a.OwnerName)
 	return appendText(b, a.Address)
 }
-
-func decodeAccount(d *decoder) fact { return d.account() }
 
 func (d *decoder) account() *accountFact {
 	return &accountFact{RegisteredAt: d.time(), ID: meter.ID(d.text()), OwnerName: d.text(), Address: d.text()}
@@ -60,7 +59,7 @@ func (s *Store) register(a meter.Account) bool {
 	return true
 }
 
-// Lookup finds a registered meter.
+// Lookup finds a registered meter by its id.
 func (s *Store) Lookup(id meter.ID) (Meter, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -85,25 +84,55 @@ func (s *Store) SortedByID() []Index {
 	for i := range order {
 		order[i] = Index(i)
 	}
-	slices.SortFunc(order, func(a, b Index) int {
-		return strings.Compare(string(accounts[a].ID), string(accounts[b].ID))
-	})
+	slices.SortFunc(order, func(a, b Index) int { return cmp.Compare(accounts[a].ID, accounts[b].ID) })
 	return order
+}
+
+// Locate looks up the meters of rows under one read lock, last being the meter of the
+// row before them, if there was one. It appends to located the rows whose meters are
+// registered, and to unknown the places of the others.
+//
+// Senders keep to their order from one time to the next, so the meter that followed
+// the last one before is tried first: its id is compared, while a look into the map
+// would cost three misses of the cache.
+func (s *Store) Locate(rows []meter.Row, last Index, located []Reading, unknown []int) ([]Reading, []int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for place := range rows {
+		row := &rows[place]
+		i, ok := s.follower(last, row.Meter)
+		if !ok {
+			if i, ok = s.byID[meter.ID(row.Meter)]; !ok {
+				unknown = append(unknown, place)
+				continue
+			}
+			atomic.StoreUint32(&s.followers[last], uint32(i))
+		}
+		located = append(located, Reading{i, row.Slot, row.Register})
+		last = i
+	}
+	return located, unknown
+}
+
+// follower returns the meter that came after last when it was located last, and whether
+// it has this id.
+func (s *Store) follower(last Index, id []byte) (Index, bool) {
+	if int(last) >= len(s.followers) {
+		return 0, false // there are no meters
+	}
+	i := Index(atomic.LoadUint32(&s.followers[last]))
+	return i, string(s.accounts[i].ID) == string(id)
 }
 
 // encodeAccounts writes
 //
 //	accounts  02 | version | n uint32 | n × account
 func encodeAccounts(e *stateEncoder, s *state) {
-	e.list(2, len(s.accounts), noHead, func(b []byte, i int) []byte { return appendAccount(b, s.accounts[i]) })
+	encodeList(e, s.accounts, noHead, appendAccount)
 }
 
-func readAccounts(r *stateReader, _ uint8) {
-	for range r.uint32() {
-		account := r.account()
-		if r.err != nil {
-			return
-		}
-		r.s.register(meter.Account(*account))
+func decodeAccounts(d *StateDecoder) {
+	for range d.items {
+		d.s.register(meter.Account(*d.account()))
 	}
 }

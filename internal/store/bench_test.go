@@ -22,7 +22,7 @@ func BenchmarkApply(b *testing.B) {
 			}
 			return batch
 		}},
-		{"as a run", func(batch []byte, readings []Reading) []byte { return AppendReadings(batch, readings, false) }},
+		{"as a pack", func(batch []byte, readings []Reading) []byte { return AppendReadings(batch, readings, false) }},
 	} {
 		b.Run(form.name, func(b *testing.B) {
 			s := filled(b, benchMeters, 1)

@@ -2,14 +2,15 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"meterledger/internal/meter"
 )
 
-// A bill is a fact: its figures are written down when it is issued, and whatever rules
-// come later do not change them. A bill that says what its month's summary says is not
-// written a second time.
+// A bill is a fact: its figures are written down when it is issued, and later rules do
+// not change them. A bill that says what its month's summary says is not written a
+// second time.
 //
 //	bills  20 | month | issued at | n uint32 | n × (month that the bill is for | meter uint32 | figures)
 //
@@ -40,7 +41,7 @@ type BillOf struct {
 func (s Summary) figures() Figures { return Figures{s.Count, s.First, s.Last} }
 
 // bill returns a meter's bill, and false if it has no readings in the month.
-func (r *registers) bill(i Index) (Bill, bool) {
+func (r *meterRecords) bill(i Index) (Bill, bool) {
 	if b := r.bills.at(i); b != nil {
 		return *b, true
 	}
@@ -64,7 +65,7 @@ func (b Bill) revised(f Figures, at time.Time) Bill {
 }
 
 // setBill keeps a bill, if its summary does not say the same.
-func (r *registers) setBill(i Index, b Bill, ice ice) {
+func (r *meterRecords) setBill(i Index, b Bill, ice ice) {
 	if summary, _ := r.summary(i); b.Revision > 1 || b.Figures != summary.figures() {
 		r.bills.set(i, &b, ice)
 	} else if r.bills.at(i) != nil {
@@ -72,14 +73,14 @@ func (r *registers) setBill(i Index, b Bill, ice ice) {
 	}
 }
 
-// revisedBill is a bill that changes when an earlier month is closed.
-type revisedBill struct {
+// monthBill is the bill of one meter's month.
+type monthBill struct {
 	month meter.Month
 	meter Index
 	bill  Bill
 }
 
-type bills struct {
+type billsFact struct {
 	month meter.Month
 	at    time.Time
 	part  []BillOf
@@ -103,13 +104,10 @@ func appendFigures(b []byte, f Figures) []byte {
 	return appendPoint(appendPoint(b, f.Start), f.End)
 }
 
-func decodeBills(d *decoder) fact {
-	b := bills{month: d.month(), at: d.time()}
-	for range d.uint32() {
+func (d *decoder) bills() billsFact {
+	b := billsFact{month: d.month(), at: d.time()}
+	for range d.items {
 		b.part = append(b.part, BillOf{d.month(), d.meter(), d.figures()})
-		if d.err != nil {
-			break
-		}
 	}
 	return b
 }
@@ -118,33 +116,33 @@ func (d *decoder) figures() Figures {
 	return Figures{Readings: d.uint16(), Start: d.point(), End: d.point()}
 }
 
-func (part bills) effect(s *Store) Verdict {
-	pending := s.pendingMonth(part.month)
-	for _, of := range part.part {
+func (f billsFact) effect(s *Store) Verdict {
+	pending := s.pendingMonth(f.month)
+	for _, of := range f.part {
 		var before Bill
 		if m := s.closedMonth(of.Month); m != nil {
 			before, _ = m.bill(of.Meter)
 		}
-		bill := before.revised(of.Figures, part.at)
-		if of.Month == part.month {
+		bill := before.revised(of.Figures, f.at)
+		if of.Month == f.month {
 			pending.bills.set(of.Meter, &bill, s.grid.ice)
 		} else {
-			pending.revised = append(pending.revised, revisedBill{of.Month, of.Meter, bill})
+			pending.revised = append(pending.revised, monthBill{of.Month, of.Meter, bill})
 		}
 	}
 	return Verdict{Outcome: Accepted}
 }
 
-// issue gives the bills of a month that is about to be closed to what it will keep:
-// those of before, unless they were issued anew. The later months' change too.
+// issue completes the pending bills of a month that is about to be closed: a bill that
+// is not issued anew stays as it is. It also changes those of later months.
 func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 	if s.level < LevelHolds {
 		s.issueByRule(m, pending, closing)
 		return
 	}
-	for _, of := range m.bills.list() {
-		if pending.bills.at(of.Index) == nil {
-			pending.bills.set(of.Index, of.value, s.grid.ice)
+	for i, bill := range m.bills.all {
+		if pending.bills.at(i) == nil {
+			pending.bills.set(i, bill, s.grid.ice)
 		}
 	}
 	for _, r := range pending.revised {
@@ -167,9 +165,9 @@ func (s *Store) Bill(i Index, name meter.Month) (Bill, MonthArchive, bool) {
 	return bill, m.MonthArchive, ok
 }
 
-// BillsAround returns a meter's bills that a closing of a month has to do with: the
-// nearest before it, its own, and the nearest behind it. Revision is 0 for one that
-// there is not.
+// BillsAround returns the meter's bills that a closing of a month can change or depends
+// on: the nearest before it, its own, and the nearest after it. Revision is 0 for a bill
+// that does not exist.
 func (s *Store) BillsAround(i Index, name meter.Month) (before, own, after Bill, afterMonth meter.Month) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -197,20 +195,24 @@ func (s *Store) BillsAround(i Index, name meter.Month) (before, own, after Bill,
 //	bill: figures | revision uint32 | revised at, unless it is 1 | previous figures, unless it is 1
 func encodeBills(e *stateEncoder, s *state) {
 	for _, m := range s.months {
-		all := m.bills.list()
-		e.list(15, len(all), monthHead(m.Month), func(b []byte, i int) []byte {
-			return appendBill(binary.BigEndian.AppendUint32(b, uint32(all[i].Index)), *all[i].value)
-		})
+		encodeList(e, m.billList(m.Month), monthHead(m.Month), appendMeterBill)
 	}
 }
 
-func appendBill(b []byte, bill Bill) []byte {
-	b = appendFigures(b, bill.Figures)
-	b = binary.BigEndian.AppendUint32(b, bill.Revision)
-	if bill.Revision == 1 {
+func (r *meterRecords) billList(name meter.Month) (all []monthBill) {
+	for i, bill := range r.bills.all {
+		all = append(all, monthBill{name, i, *bill})
+	}
+	return all
+}
+
+func appendMeterBill(b []byte, of monthBill) []byte {
+	b = appendFigures(binary.BigEndian.AppendUint32(b, uint32(of.meter)), of.bill.Figures)
+	b = binary.BigEndian.AppendUint32(b, of.bill.Revision)
+	if of.bill.Revision == 1 {
 		return b
 	}
-	return appendFigures(appendTime(b, bill.RevisedAt), *bill.Previous)
+	return appendFigures(appendTime(b, of.bill.RevisedAt), *of.bill.Previous)
 }
 
 func (d *decoder) bill() *Bill {
@@ -223,43 +225,31 @@ func (d *decoder) bill() *Bill {
 	return b
 }
 
-func readBills(r *stateReader, _ uint8) {
-	m := r.closedMonth()
-	for range r.uint32() {
-		i, bill := r.meter(), r.bill()
-		if r.err != nil {
-			return
-		}
-		m.bills.set(i, bill, ice{})
+func decodeBills(d *StateDecoder) {
+	m := d.closedMonth()
+	for range d.items {
+		m.bills.set(d.meter(), d.bill(), ice{})
 	}
 }
 
 func encodePendingBills(e *stateEncoder, s *state) {
 	for _, name := range pendingMonths(s) {
 		pending := s.pending[name]
-		all := append([]revisedBill(nil), pending.revised...)
-		for _, own := range pending.bills.list() {
-			all = append(all, revisedBill{name, own.Index, *own.value})
-		}
-		e.list(16, len(all), monthHead(name), func(b []byte, i int) []byte {
-			b = binary.BigEndian.AppendUint32(appendMonth(b, all[i].month), uint32(all[i].meter))
-			return appendBill(b, all[i].bill)
+		all := slices.Concat(pending.revised, pending.billList(name))
+		encodeList(e, all, monthHead(name), func(b []byte, of monthBill) []byte {
+			return appendMeterBill(appendMonth(b, of.month), of)
 		})
 	}
 }
 
-func readPendingBills(r *stateReader, _ uint8) {
-	name := r.month()
-	pending := r.s.pendingMonth(name)
-	for range r.uint32() {
-		month, i, bill := r.month(), r.meter(), r.bill()
-		switch {
-		case r.err != nil:
-			return
-		case month == name:
+func decodePendingBills(d *StateDecoder) {
+	name := d.month()
+	pending := d.s.pendingMonth(name)
+	for range d.items {
+		if month, i, bill := d.month(), d.meter(), d.bill(); month == name {
 			pending.bills.set(i, bill, ice{})
-		default:
-			pending.revised = append(pending.revised, revisedBill{month, i, *bill})
+		} else {
+			pending.revised = append(pending.revised, monthBill{month, i, *bill})
 		}
 	}
 }

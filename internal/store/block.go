@@ -18,7 +18,7 @@ import (
 // In the narrow form a register is (base + offset) × 10^-scale kWh. That holds a
 // home's day at a resolution of 1 Wh up to 65 kWh. A day that does not fit moves
 // to the wide form without losing a digit: base is then the place of a wide
-// block in the chunk, and the rest is unused but for the mask.
+// block in the chunk, and of the rest only the mask is used.
 type block struct {
 	head    uint64
 	base    int64
@@ -44,14 +44,11 @@ func (b *block) isWide() bool      { return b.head&wideFlag != 0 }
 func (b *block) setScale(scale uint8) {
 	b.head = b.head&^(0xff<<scaleShift) | uint64(scale)<<scaleShift
 }
-func (b *block) present() presentSlots { return presentSlots(b.mask()) }
 
-// presentSlots iterates over the set bits of a mask, in order.
-type presentSlots uint64
-
-func (p presentSlots) all(yield func(slot int) bool) {
-	for ; p != 0; p &= p - 1 {
-		if !yield(bits.TrailingZeros64(uint64(p))) {
+// slots yields the slots that have a register, in order.
+func (b *block) slots(yield func(slot int) bool) {
+	for rest := b.mask(); rest != 0; rest &= rest - 1 {
+		if !yield(bits.TrailingZeros64(rest)) {
 			return
 		}
 	}
@@ -68,8 +65,8 @@ func (b *block) narrow(slot int) meter.KWh {
 	return register
 }
 
-// appendNarrow adds the wanted registers of a narrow block to points. A month of a
-// meter is read so, and a quarter of the time would be calls of narrow.
+// appendNarrow adds the wanted registers of a narrow block to points. It repeats narrow
+// because calls of it would be a quarter of the time that reading a meter's month takes.
 func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint64) []meter.Point {
 	base, scale := b.base, b.scale()
 	for ; wanted != 0; wanted &= wanted - 1 { // which drops the lowest bit
@@ -83,8 +80,8 @@ func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint
 	return points
 }
 
-// setNarrow puts a register into a narrow block, and reports false where it does
-// not fit. The registers that are there already keep their values either way.
+// setNarrow puts a register into a narrow block, and reports false if it does
+// not fit. The other registers keep their values either way.
 func (b *block) setNarrow(slot int, register meter.KWh) bool {
 	_, scale := register.Parts()
 	if b.mask() == 0 {
@@ -109,14 +106,14 @@ func (b *block) setNarrow(slot int, register meter.KWh) bool {
 	return true
 }
 
-// rescale writes all registers with more decimals, where they still fit.
+// rescale writes all registers with more decimals, if they still fit.
 func (b *block) rescale(scale uint8) bool {
 	base, ok := b.atScale(b.base, scale)
 	if !ok {
 		return false
 	}
 	var scaled [meter.SlotsPerDay]uint16
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		value, ok := b.atScale(b.base+int64(b.offsets[slot]), scale)
 		if !ok || value-base > math.MaxUint16 {
 			return false
@@ -137,15 +134,15 @@ func (b *block) atScale(value int64, scale uint8) (int64, bool) {
 	return register.AtScale(scale)
 }
 
-// rebase lowers the base, where the offsets still fit.
+// rebase lowers the base, if the offsets still fit.
 func (b *block) rebase(base int64) bool {
 	rise := b.base - base
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		if int64(b.offsets[slot])+rise > math.MaxUint16 {
 			return false
 		}
 	}
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		b.offsets[slot] += uint16(rise)
 	}
 	b.base = base

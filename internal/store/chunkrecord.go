@@ -35,7 +35,7 @@ func encodeGrid(e *stateEncoder, s *state) {
 }
 
 func (e *stateEncoder) chunk(day uint32, first Index, c *chunk) {
-	b := binary.BigEndian.AppendUint32(e.begin(11), day)
+	b := binary.BigEndian.AppendUint32(e.begin(), day)
 	b = binary.BigEndian.AppendUint32(b, uint32(first))
 	used := len(b)
 	b = append(b, make([]byte, chunkMeters/8)...)
@@ -79,30 +79,30 @@ func (b *block) appendWide(to []byte, w *wideBlock) []byte {
 	return append(to, w.scales[:]...)
 }
 
-func readChunk(r *stateReader, _ uint8) {
-	day, first := r.uint32(), Index(r.uint32())
-	used := r.take(chunkMeters / 8)
-	if r.err != nil || first%chunkMeters != 0 || day > dayMax {
-		r.fail(fmt.Errorf("a chunk of meter %d on day %d", first, day))
+func decodeChunk(d *StateDecoder) {
+	day, first := d.uint32(), Index(d.uint32())
+	used := d.take(chunkMeters / 8)
+	if d.err != nil || first%chunkMeters != 0 || day > dayMax {
+		d.fail(fmt.Errorf("a chunk of meter %d on day %d", first, day))
 		return
 	}
-	c := r.s.grid.page(day).chunk(first)
+	c := d.s.grid.page(day).chunk(first)
 	c.melt(ice{})
 	for i := range Index(chunkMeters) {
 		if used[i/8]&(0x80>>(i%8)) == 0 {
 			continue
 		}
-		if int(first+i) >= len(r.s.accounts) {
-			r.fail(fmt.Errorf("meter %d is not registered", first+i))
+		if int(first+i) >= len(d.s.accounts) {
+			d.fail(fmt.Errorf("meter %d is not registered", first+i))
 		}
 		b := &c.blocks[i]
-		c.decode(b, &r.decoder)
-		if r.err != nil {
+		c.decode(b, &d.decoder)
+		if d.err != nil {
 			return
 		}
 		c.readings += uint32(bits.OnesCount64(b.mask()))
 	}
-	r.s.readings += uint64(c.readings)
+	d.s.readings += uint64(c.readings)
 }
 
 func (c *chunk) decode(b *block, d *decoder) {
@@ -117,8 +117,7 @@ func (c *chunk) decode(b *block, d *decoder) {
 	}
 	d.uint64() // the head
 	var w wideBlock
-	w.decode(d)
-	w.check(d, b.present())
+	w.decode(d, b)
 	c.wide = append(c.wide, w)
 	b.base = int64(len(c.wide) - 1)
 }
@@ -143,15 +142,13 @@ func (b *block) check(d *decoder) {
 	}
 }
 
-func (w *wideBlock) decode(d *decoder) {
+// decode reads the registers of a block, and refuses those that the store could not have.
+func (w *wideBlock) decode(d *decoder, b *block) {
 	for i := range w.coefficients {
 		w.coefficients[i] = int64(d.uint64())
 	}
 	copy(w.scales[:], d.take(len(w.scales)))
-}
-
-func (w *wideBlock) check(d *decoder, present presentSlots) {
-	for slot := range present.all {
+	for slot := range b.slots {
 		if _, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot]); !ok {
 			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", w.coefficients[slot], w.scales[slot]))
 			return

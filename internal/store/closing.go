@@ -3,14 +3,15 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"meterledger/internal/meter"
 )
 
 // What a closing will keep of a month goes through the journal first, part by part: a
-// summary of each meter, and the bills that are issued with it, see AppendBills. None
-// of it means anything until the closing itself, and it goes with the hold.
+// summary of each meter, and the bills that are issued with it, see AppendBills. It has
+// no effect until the closing itself, and is dropped with the hold.
 //
 //	summaries  05 | month | n uint32 | n × (meter uint32 | summary)
 //	close      06 | month | revision uint32 | window from, to uint32 | archive
@@ -18,25 +19,27 @@ import (
 //
 //	summary: count uint16 | first point | last point
 
-// registers are what a closed month keeps of each meter.
-type registers struct {
+// meterRecords are what a closed month keeps of each meter.
+type meterRecords struct {
 	summaries column[Summary] // Count is 0 for a meter without readings
-	bills     column[*Bill]   // only those that say something else than the summary
+	bills     column[*Bill]   // only those that differ from the summary
 }
 
 // newMonth is what the next closing of a month will keep.
 type newMonth struct {
-	registers
+	meterRecords
 
-	revised []revisedBill // of later months
+	revised []monthBill // of later months
 }
 
-func (r *registers) summary(i Index) (Summary, bool) {
+func (r *meterRecords) summary(i Index) (Summary, bool) {
 	summary := r.summaries.at(i)
 	return summary, summary.Count > 0
 }
 
-func (r *registers) share() registers { return registers{r.summaries.share(), r.bills.share()} }
+func (r *meterRecords) share() meterRecords {
+	return meterRecords{slices.Clone(r.summaries), slices.Clone(r.bills)}
+}
 
 // SummaryOf is the summary of one meter.
 type SummaryOf struct {
@@ -44,7 +47,7 @@ type SummaryOf struct {
 	Summary
 }
 
-type summaries struct {
+type summariesFact struct {
 	month meter.Month
 	part  []SummaryOf
 }
@@ -66,13 +69,10 @@ func appendSummary(b []byte, s Summary) []byte {
 	return appendPoint(appendPoint(b, s.First), s.Last)
 }
 
-func decodeSummaries(d *decoder) fact {
-	s := summaries{month: d.month()}
-	for range d.uint32() {
+func (d *decoder) summaries() summariesFact {
+	s := summariesFact{month: d.month()}
+	for range d.items {
 		s.part = append(s.part, SummaryOf{d.meter(), d.summary()})
-		if d.err != nil {
-			break
-		}
 	}
 	return s
 }
@@ -81,13 +81,13 @@ func (d *decoder) summary() Summary {
 	return Summary{Count: d.uint16(), First: d.point(), Last: d.point()}
 }
 
-func (part summaries) effect(s *Store) Verdict {
-	if len(part.part) == 0 {
-		delete(s.pending, part.month)
+func (f summariesFact) effect(s *Store) Verdict {
+	if len(f.part) == 0 {
+		delete(s.pending, f.month)
 		return Verdict{Outcome: Accepted}
 	}
-	pending := s.pendingMonth(part.month)
-	for _, of := range part.part {
+	pending := s.pendingMonth(f.month)
+	for _, of := range f.part {
 		pending.summaries.set(of.Meter, of.Summary, s.grid.ice)
 	}
 	return Verdict{Outcome: Accepted}
@@ -102,15 +102,8 @@ func (s *Store) pendingMonth(m meter.Month) *newMonth {
 	return pending
 }
 
-// takePending returns what a closing of a month keeps, and forgets that it was pending.
-func (s *Store) takePending(m meter.Month) *newMonth {
-	pending := s.pendingMonth(m)
-	delete(s.pending, m)
-	return pending
-}
-
-// closing makes the archive the place of a month's readings and clears them from memory.
-// Each meter's latest reading stays known.
+// closing records that a month's readings are in its archive, and clears them from
+// memory. Each meter's latest reading stays known.
 type closing struct{ MonthArchive }
 
 // AppendClose adds the closing of a month to a batch: its archive is on disk.
@@ -125,7 +118,7 @@ func appendMonthArchive(b []byte, m MonthArchive) []byte {
 	return appendArchive(b, m.Archive)
 }
 
-func decodeClosing(d *decoder) fact { return closing{d.monthArchive()} }
+func (d *decoder) closing() closing { return closing{d.monthArchive()} }
 
 func (d *decoder) monthArchive() MonthArchive {
 	return MonthArchive{Month: d.month(), Revision: d.uint32(), Window: d.window(), Archive: d.archive()}
@@ -134,7 +127,7 @@ func (d *decoder) monthArchive() MonthArchive {
 func (c closing) effect(s *Store) Verdict {
 	m := s.closedMonth(c.Month)
 	if again := m != nil && c.Revision == m.Revision && c.SHA256 == m.SHA256; again {
-		s.takePending(c.Month)
+		delete(s.pending, c.Month)
 		s.settleIntents(c.Month.Period())
 		return Verdict{Outcome: Accepted}
 	}
@@ -144,34 +137,35 @@ func (c closing) effect(s *Store) Verdict {
 	if !s.holdsBack(c.Window.Rows()) || c.Revision != m.Revision+1 {
 		return Verdict{Outcome: Over}
 	}
-	pending := s.takePending(c.Month)
+	pending := s.pendingMonth(c.Month)
+	delete(s.pending, c.Month)
 	s.settleIntents(c.Month.Period())
 	s.issue(m, pending, c.MonthArchive)
-	*m = month{MonthArchive: c.MonthArchive, registers: pending.registers}
+	*m = month{MonthArchive: c.MonthArchive, meterRecords: pending.meterRecords}
 	s.setMonth(m)
 	s.readings -= s.grid.clear(m.Window.Rows())
 	return Verdict{Outcome: Accepted}
 }
 
-// adoption makes a file that was there before the archive of a month. It fits if the
-// month is not closed, memory holds nothing of it, and the registers rise from what
-// comes before it and to what comes after. The rows themselves never were in memory.
+// adoption makes a file that this program did not write the archive of a month. It fits
+// if the month is not closed, memory holds nothing of it, and the registers rise from
+// what comes before it and to what comes after. The rows themselves never were in memory.
 type adoption struct{ MonthArchive }
 
-// AppendAdopt adds to a batch that a file which was there before is the archive of a
-// month of which nothing is known. Its summaries stand before it, as before a closing.
+// AppendAdopt adds the adoption of a file to a batch, for a month of which nothing is
+// known. The month's summaries come before it, as before a closing.
 func AppendAdopt(b []byte, m MonthArchive) []byte {
 	return appendMonthArchive(append(b, byte(kindAdopt)), m)
 }
 
-func decodeAdoption(d *decoder) fact { return adoption{d.monthArchive()} }
+func (d *decoder) adoption() adoption { return adoption{d.monthArchive()} }
 
 func (a adoption) effect(s *Store) Verdict {
 	if !s.holdsBack(a.Window.Rows()) {
 		return Verdict{Outcome: Over}
 	}
 	pending := s.pendingMonth(a.Month)
-	m := &month{MonthArchive: a.MonthArchive, registers: pending.registers}
+	m := &month{MonthArchive: a.MonthArchive, meterRecords: pending.meterRecords}
 	verdict := s.fits(m)
 	if verdict.Outcome == Accepted || s.level < LevelHolds {
 		delete(s.pending, a.Month)
@@ -185,7 +179,7 @@ func (a adoption) effect(s *Store) Verdict {
 		}
 	}
 	s.issue(&month{}, pending, a.MonthArchive)
-	m.registers = pending.registers
+	m.meterRecords = pending.meterRecords
 	s.setMonth(m)
 	return verdict
 }
@@ -215,7 +209,7 @@ func (s *Store) setMonth(m *month) {
 func compareMonth(m *month, name meter.Month) int { return m.Month.Compare(name) }
 
 // rises reports whether a part of a meter's readings fits between those before and
-// behind it.
+// after it.
 func (s *Store) rises(i Index, part Summary) bool {
 	earlier, hasEarlier := s.earlier(i, part.First.Slot)
 	later, hasLater := s.later(i, part.Last.Slot)
@@ -227,28 +221,28 @@ func (s *Store) rises(i Index, part Summary) bool {
 //
 //	month  06 | version 2 | month | revision uint32 | window from, to uint32 | archive | late uint8
 //
-// Version 1 had n uint32 | n × recalled uint64 | n uint32 | n × (closing number uint32 | time) behind it.
+// Version 1 ended with n uint32 | n × recalled uint64 | n uint32 | n × (closing number uint32 | time).
 func encodeMonths(e *stateEncoder, s *state) {
 	for _, m := range s.months {
-		e.put(appendFlag(appendMonthArchive(e.begin(6), m.MonthArchive), m.late))
+		e.put(appendFlag(appendMonthArchive(e.begin(), m.MonthArchive), m.late))
 	}
 }
 
-func readMonth(r *stateReader, version uint8) {
-	m := &month{MonthArchive: r.monthArchive(), late: r.flag()}
-	if version == 1 {
-		m.recalled = r.words(nil)
-		r.closings(m)
+func decodeMonth(d *StateDecoder) {
+	m := &month{MonthArchive: d.monthArchive(), late: d.flag()}
+	if d.version == 1 {
+		m.recalled = d.appendWords(nil)
+		d.closings(m)
 	}
-	r.s.setMonth(m)
+	d.s.setMonth(m)
 }
 
-// closedMonth reads the name of a month that must be closed.
-func (r *stateReader) closedMonth() *month {
-	name := r.month()
-	m := r.s.closedMonth(name)
+// closedMonth reads the name of a closed month.
+func (d *StateDecoder) closedMonth() *month {
+	name := d.month()
+	m := d.s.closedMonth(name)
 	if m == nil {
-		r.fail(fmt.Errorf("a record of %s, which is not closed", name))
+		d.fail(fmt.Errorf("a record of %s, which is not closed", name))
 	}
 	return m
 }
@@ -260,33 +254,26 @@ func (r *stateReader) closedMonth() *month {
 //	pending    09 | as summaries
 func encodeSummaries(e *stateEncoder, s *state) {
 	for _, m := range s.months {
-		encodeColumn(e, m.summaries, 7, monthHead(m.Month), appendSummary)
+		encodeColumn(e, m.summaries, monthHead(m.Month), appendSummary)
 	}
 }
 
-func readSummaries(r *stateReader, _ uint8) {
-	if m := r.closedMonth(); m != nil {
-		readColumn(r, &m.summaries, r.summary)
+func decodeSummaries(d *StateDecoder) {
+	if m := d.closedMonth(); m != nil {
+		decodeColumn(d, &m.summaries, d.summary)
 	}
 }
 
 func encodePendingSummaries(e *stateEncoder, s *state) {
 	for _, name := range pendingMonths(s) {
-		encodeColumn(e, s.pending[name].summaries, 9, monthHead(name), appendSummary)
+		encodeColumn(e, s.pending[name].summaries, monthHead(name), appendSummary)
 	}
 }
 
-func readPendingSummaries(r *stateReader, _ uint8) {
-	readColumn(r, &r.s.pendingMonth(r.month()).summaries, r.summary)
+func decodePendingSummaries(d *StateDecoder) {
+	decodeColumn(d, &d.s.pendingMonth(d.month()).summaries, d.summary)
 }
-
-func monthHead(m meter.Month) head { return func(b []byte, _ int) []byte { return appendMonth(b, m) } }
 
 func pendingMonths(s *state) []meter.Month {
-	var names []meter.Month
-	for name := range s.pending {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, meter.Month.Compare)
-	return names
+	return slices.SortedFunc(maps.Keys(s.pending), meter.Month.Compare)
 }

@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Entries and records are written with the same words. Numbers are in big-endian
+// Entries and records are written in the same way. Numbers are in big-endian
 // order; texts are a 16-bit length and their bytes; times are Unix seconds as int64.
 //
 //	point    slot uint32 | scale uint8 | coefficient uint64
@@ -96,6 +96,16 @@ func (d *decoder) uint64() uint64  { return binary.BigEndian.Uint64(d.take(8)) }
 func (d *decoder) text() string    { return string(d.take(int(d.uint16()))) }
 func (d *decoder) time() time.Time { return time.Unix(int64(d.uint64()), 0) }
 
+// items yields once for each item of a list, whose length comes first, until one cannot
+// be read.
+func (d *decoder) items(yield func() bool) {
+	for range d.uint32() {
+		if !yield() || d.err != nil {
+			return
+		}
+	}
+}
+
 func (d *decoder) point() meter.Point {
 	slot, scale, coefficient := meter.Slot(d.uint32()), d.uint8(), int64(d.uint64())
 	register, ok := meter.KWhFromParts(coefficient, scale)
@@ -122,11 +132,21 @@ func (d *decoder) archive() Archive {
 	return Archive{Rows: d.uint64(), SHA256: [32]byte(d.take(32)), WrittenAt: d.time()}
 }
 
+func (d *decoder) period() meter.Period {
+	text := d.text()
+	p, ok := meter.ParsePeriod(text)
+	if !ok {
+		d.fail(fmt.Errorf("%q is no period", text))
+	}
+	return p
+}
+
 // meter reads the index of a registered meter.
 func (d *decoder) meter() Index {
 	i := Index(d.uint32())
-	if d.err == nil && int(i) >= len(d.s.accounts) {
+	if int(i) >= len(d.s.accounts) {
 		d.fail(fmt.Errorf("meter %d is not registered", i))
+		return 0
 	}
 	return i
 }

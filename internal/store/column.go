@@ -1,7 +1,5 @@
 package store
 
-import "slices"
-
 // segmentMeters is how many meters share a segment of a column.
 const segmentMeters = 1024
 
@@ -11,7 +9,7 @@ type segment[T comparable] struct {
 	all [segmentMeters]T
 }
 
-// column is a value of each meter: segments by meter, nil where all values are
+// column is a value of each meter: segments by meter, nil if all values are
 // zero. A frozen state shares its segments.
 type column[T comparable] []*segment[T]
 
@@ -39,30 +37,20 @@ func (c *column[T]) set(i Index, value T, ice ice) {
 	(*s).all[i%segmentMeters] = value
 }
 
-// valueOf is a meter's value of a column.
-type valueOf[T comparable] struct {
-	Index
-	value T
-}
-
-// list returns the values that are not zero.
-func (c column[T]) list() (all []valueOf[T]) {
+// all yields the values that are not zero.
+func (c column[T]) all(yield func(Index, T) bool) {
 	var zero T
 	for place, s := range c {
 		if s == nil {
 			continue
 		}
 		for n, value := range s.all {
-			if value != zero {
-				all = append(all, valueOf[T]{Index(place*segmentMeters + n), value})
+			if value != zero && !yield(Index(place*segmentMeters+n), value) {
+				return
 			}
 		}
 	}
-	return all
 }
-
-// share returns the column as it is now, as long as ice covers it.
-func (c column[T]) share() column[T] { return slices.Clone(c) }
 
 // indexSet is a set of meters, one bit each.
 type indexSet []uint64

@@ -19,8 +19,6 @@ func AppendDay(b []byte, d meter.Day, a Archive) []byte {
 	return appendArchive(appendDay(append(b, byte(kindDay)), d), a)
 }
 
-func decodeDay(d *decoder) fact { return d.dayArchive() }
-
 func (d *decoder) dayArchive() DayArchive { return DayArchive{d.day(), d.archive()} }
 
 func (a DayArchive) effect(s *Store) Verdict {
@@ -48,8 +46,8 @@ func (s *Store) Days() []DayArchive {
 //	day  04 | version | day | archive
 func encodeDays(e *stateEncoder, s *state) {
 	for _, d := range s.days {
-		e.put(appendArchive(appendDay(e.begin(4), d.Day), d.Archive))
+		e.put(appendArchive(appendDay(e.begin(), d.Day), d.Archive))
 	}
 }
 
-func readDay(r *stateReader, _ uint8) { r.s.days = append(r.s.days, r.dayArchive()) }
+func decodeDay(d *StateDecoder) { d.s.days = append(d.s.days, d.dayArchive()) }

@@ -1,6 +1,13 @@
 package store
 
-import "meterledger/internal/meter"
+import (
+	"slices"
+
+	"meterledger/internal/meter"
+)
+
+// A new kind of fact is a file of its own and lines in this one: its fields of the
+// state, its kind of entry and its records.
 
 // state is all that the facts of the journal add up to. A frozen state is a copy of
 // it: a field is replaced as a whole when it changes, unless share copies more.
@@ -13,9 +20,30 @@ type state struct {
 	readings uint64                      // in the grid
 	months   []*month                    // archived and cleared, in order of time
 	days     []DayArchive                // archived, in order of time
-	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since it was archived last
+	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+}
+
+func newState() state {
+	return state{level: LevelBegun, intents: make(map[meter.Period][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold}
+}
+
+// share returns the present state, which holds as long as nothing is applied or
+// ice covers what is there.
+func (s *state) share() state {
+	shared := *s
+	shared.latest = slices.Clone(s.latest)
+	shared.grid = s.grid.share()
+	shared.months = make([]*month, len(s.months))
+	for i, m := range s.months {
+		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
+	}
+	shared.pending = make(map[meter.Month]*newMonth, len(s.pending))
+	for name, p := range s.pending {
+		shared.pending[name] = &newMonth{p.meterRecords.share(), slices.Clip(p.revised)}
+	}
+	return shared
 }
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
@@ -31,7 +59,7 @@ const (
 	kindClose     kind = 6
 	kindDay       kind = 7
 	kindIntent    kind = 8
-	kindRun       kind = 9
+	kindPack      kind = 9
 	kindAdopt     kind = 10
 	kindHold      kind = 12
 	kindLevel     kind = 16
@@ -46,38 +74,31 @@ type fact interface {
 	effect(s *Store) Verdict
 }
 
-// decodeFact reads an entry behind its kind. Readings have a way of their own, see
-// Apply, because there are so many.
-func decodeFact(k kind, d *decoder) fact {
-	switch k {
-	case kindAccount:
-		return decodeAccount(d)
-	case kindReception:
-		return decodeReception(d)
-	case kindRecall:
-		return decodeRecall(d)
-	case kindSummaries:
-		return decodeSummaries(d)
-	case kindClose:
-		return decodeClosing(d)
-	case kindDay:
-		return decodeDay(d)
-	case kindIntent:
-		return decodeIntent(d)
-	case kindAdopt:
-		return decodeAdoption(d)
-	case kindHold:
-		return decodeHold(d)
-	case kindLevel:
-		return decodeLevel(d)
-	case kindFree:
-		return decodeFree(d)
-	case kindUnder:
-		return decodeUnder(d)
-	case kindBills:
-		return decodeBills(d)
-	}
-	return unknownFact(k, d)
+// entryKind is what Apply has to know of a kind of entry.
+type entryKind struct {
+	decode    func(*decoder) fact
+	needsHold bool // the entry has an effect only while a hold stands
+}
+
+// entryKinds lists all kinds but readings, packs and what wraps another entry: Apply
+// reads those itself.
+var entryKinds = map[kind]entryKind{
+	kindAccount:   {factOf((*decoder).account), false},
+	kindReception: {factOf((*decoder).reception), false},
+	kindRecall:    {factOf((*decoder).recall), false},
+	kindSummaries: {factOf((*decoder).summaries), true},
+	kindClose:     {factOf((*decoder).closing), true},
+	kindDay:       {factOf((*decoder).dayArchive), true},
+	kindIntent:    {factOf((*decoder).intent), true},
+	kindAdopt:     {factOf((*decoder).adoption), true},
+	kindHold:      {factOf((*decoder).hold), false},
+	kindLevel:     {factOf((*decoder).level), false},
+	kindFree:      {factOf((*decoder).release), false},
+	kindBills:     {factOf((*decoder).bills), true},
+}
+
+func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
+	return func(d *decoder) fact { return decode(d) }
 }
 
 // record is one sort of record of a state that is written down. A record is its kind,
@@ -86,26 +107,51 @@ type record struct {
 	kind    uint8
 	version uint8                       // that is written; decode knows those before it too
 	encode  func(*stateEncoder, *state) // nil: it is not written any more
-	decode  func(*stateReader, uint8)
+	decode  func(*StateDecoder)
 }
 
-// records lists the sorts in the order in which a state has them. None of the first
-// version of a state carries a version of its own.
+// records lists the sorts in the order in which a state has them. Only begin has a
+// version in a state of the first version.
 var records = []record{
-	{1, 2, encodeBegin, readBegin},
-	{2, 1, encodeAccounts, readAccounts},
-	{3, 1, encodeLatest, readLatest},
-	{4, 1, encodeDays, readDay},
-	{5, 1, encodeIntents, readIntent},
-	{13, 1, encodeHold, readHold},
-	{6, 2, encodeMonths, readMonth},
-	{14, 1, encodeRecalled, readRecalled},
-	{7, 1, encodeSummaries, readSummaries},
-	{8, 1, nil, readFormer},
-	{15, 1, encodeBills, readBills},
-	{9, 1, encodePendingSummaries, readPendingSummaries},
-	{10, 1, nil, readPendingFormer},
-	{16, 1, encodePendingBills, readPendingBills},
-	{11, 1, encodeGrid, readChunk},
-	{12, 1, encodeEnd, readEnd},
+	{1, 2, encodeBegin, decodeBegin},
+	{2, 1, encodeAccounts, decodeAccounts},
+	{3, 1, encodeLatest, decodeLatest},
+	{4, 1, encodeDays, decodeDay},
+	{5, 1, encodeIntents, decodeIntent},
+	{13, 1, encodeHold, decodeHold},
+	{6, 2, encodeMonths, decodeMonth},
+	{14, 1, encodeRecalled, decodeRecalled},
+	{7, 1, encodeSummaries, decodeSummaries},
+	{8, 1, nil, decodeFormer},
+	{15, 1, encodeBills, decodeBills},
+	{9, 1, encodePendingSummaries, decodePendingSummaries},
+	{10, 1, nil, decodePendingFormer},
+	{16, 1, encodePendingBills, decodePendingBills},
+	{11, 1, encodeGrid, decodeChunk},
+	{12, 1, encodeEnd, decodeEnd},
+}
+
+// Outcome is what Apply decided about an entry.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Accepted     Outcome = iota
+	Duplicate            // the same reading is recorded already
+	Conflict             // the slot holds another register
+	BelowEarlier         // the register is less than an earlier one
+	AboveLater           // the register is more than a later one
+	Archived             // the slot lies in a closed month whose rows of this meter must be recalled first
+	MeterExists          // the id is registered already
+	StaleRecall          // the month was archived again since its rows were read
+	NotAdopted           // the file does not fit what is known
+	Held                 // the slot is held back while its month is being archived
+	NotReceiving         // reception is shut down
+	Over                 // the hold that the entry names does not stand, or another one does
+)
+
+// Verdict is an outcome and, if it turned on another reading, that reading.
+type Verdict struct {
+	Outcome Outcome
+	Other   meter.Point
 }

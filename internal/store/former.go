@@ -76,42 +76,42 @@ type formerSummary struct {
 }
 
 // closings reads what stands at the end of a month's record of version 1.
-func (r *stateReader) closings(m *month) {
-	if n := r.uint32(); r.err == nil && (n != m.Revision || n == 0) {
-		r.fail(fmt.Errorf("%s has %d closings and revision %d", m.Month, n, m.Revision))
+func (d *StateDecoder) closings(m *month) {
+	if n := d.uint32(); d.err == nil && (n != m.Revision || n == 0) {
+		d.fail(fmt.Errorf("%s has %d closings and revision %d", m.Month, n, m.Revision))
 	}
 	f := &formerMonth{month: m, former: make(map[Index][]formerSummary)}
-	for r.err == nil && len(f.closings) < int(m.Revision) {
-		f.closings = append(f.closings, formerClosing{r.uint32(), r.time()})
+	for d.err == nil && len(f.closings) < int(m.Revision) {
+		f.closings = append(f.closings, formerClosing{d.uint32(), d.time()})
 	}
-	r.former = append(r.former, f)
+	d.former = append(d.former, f)
 }
 
-// readFormer reads
+// decodeFormer reads
 //
 //	former  08 | month | first meter uint32 | n uint32 | n × (n uint16, n × (until uint32, summary))
-func readFormer(r *stateReader, _ uint8) {
-	m := r.closedMonth()
-	into := slices.IndexFunc(r.former, func(f *formerMonth) bool { return f.month == m })
+func decodeFormer(d *StateDecoder) {
+	m := d.closedMonth()
+	into := slices.IndexFunc(d.former, func(f *formerMonth) bool { return f.month == m })
 	if into < 0 {
-		r.fail(errors.New("former summaries of a month whose closings are not known"))
+		d.fail(errors.New("former summaries of a month whose closings are not known"))
 		return
 	}
-	r.formerColumn(func(i Index, all []formerSummary) { r.former[into].former[i] = all })
+	d.formerColumn(func(i Index, all []formerSummary) { d.former[into].former[i] = all })
 }
 
-// readPendingFormer passes over what the next closing would have made of summaries.
-func readPendingFormer(r *stateReader, _ uint8) {
-	r.month()
-	r.formerColumn(func(Index, []formerSummary) {})
+// decodePendingFormer passes over what the next closing would have made of summaries.
+func decodePendingFormer(d *StateDecoder) {
+	d.month()
+	d.formerColumn(func(Index, []formerSummary) {})
 }
 
-func (r *stateReader) formerColumn(take func(Index, []formerSummary)) {
-	r.columnRange(func(i Index) {
+func (d *StateDecoder) formerColumn(take func(Index, []formerSummary)) {
+	d.columnRange(func(i Index) {
 		var all []formerSummary
-		for range r.uint16() {
-			all = append(all, formerSummary{until: r.uint32(), Summary: r.summary()})
-			if r.err != nil {
+		for range d.uint16() {
+			all = append(all, formerSummary{until: d.uint32(), Summary: d.summary()})
+			if d.err != nil {
 				return
 			}
 		}
@@ -133,40 +133,40 @@ func (f *formerMonth) at(i Index, revision uint32) Summary {
 
 // issueFormer makes the bills that a state of the first version did not have: it closes
 // the months once more, in the order in which they were closed.
-func (r *stateReader) issueFormer() {
+func (d *StateDecoder) issueFormer() {
 	type closing struct {
 		*formerMonth
 
 		revision uint32
 	}
 	var all []closing
-	for _, f := range r.former {
+	for _, f := range d.former {
 		for n := range f.closings {
 			all = append(all, closing{f, uint32(n + 1)})
 		}
 	}
 	at := func(c closing) formerClosing { return c.closings[c.revision-1] }
 	slices.SortFunc(all, func(a, b closing) int { return cmp.Compare(at(a).number, at(b).number) })
-	months := r.s.months
-	r.s.months = nil
+	months := d.s.months
+	d.s.months = nil
 	for _, c := range all {
 		m := &month{MonthArchive: c.month.MonthArchive}
-		if closed := r.s.closedMonth(m.Month); closed != nil {
+		if closed := d.s.closedMonth(m.Month); closed != nil {
 			m = closed
 		}
 		m.Revision, m.WrittenAt = c.revision, at(c).at
 		pending := &newMonth{}
-		for i := range Index(len(r.s.accounts)) {
+		for i := range Index(len(d.s.accounts)) {
 			if summary := c.at(i, c.revision); summary.Count > 0 {
 				pending.summaries.set(i, summary, ice{})
 			}
 		}
-		r.s.issueByRule(m, pending, m.MonthArchive)
-		m.registers = pending.registers
-		r.s.setMonth(m)
+		d.s.issueByRule(m, pending, m.MonthArchive)
+		m.meterRecords = pending.meterRecords
+		d.s.setMonth(m)
 	}
 	for n, m := range months {
-		m.bills = r.s.months[n].bills
+		m.bills = d.s.months[n].bills
 	}
-	r.s.months = months
+	d.s.months = months
 }

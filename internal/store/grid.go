@@ -11,10 +11,10 @@ import (
 // costs one chunk, 28 KiB, and not a page.
 const chunkMeters = 256
 
-// chunk is the day of 256 meters. Its blocks fill one slab without pointers, of
-// which the garbage collector has nothing to see.
+// chunk is the day of 256 meters. Its blocks fill one slab without pointers, so the
+// garbage collector does not scan it.
 type chunk struct {
-	blocks   *[chunkMeters]block // nil where nothing was received
+	blocks   *[chunkMeters]block // nil if nothing was received
 	wide     []wideBlock
 	readings uint32 // in all blocks
 	age      age
@@ -106,8 +106,8 @@ func (p *page) chunk(i Index) *chunk {
 	return &p.chunks[place]
 }
 
-// melt makes a chunk fit to be changed: one that is new gets its blocks, and one
-// that a frozen state shares is copied first.
+// melt prepares a chunk for a change: a new one gets its blocks, and one that a frozen
+// state shares is copied first.
 func (c *chunk) melt(ice ice) {
 	switch {
 	case c.blocks == nil:
@@ -138,7 +138,7 @@ func (c *chunk) set(b *block, place int, register meter.KWh) {
 
 func (c *chunk) widen(b *block) {
 	var w wideBlock
-	for slot := range b.present().all {
+	for slot := range b.slots {
 		w.set(slot, b.narrow(slot))
 	}
 	c.wide = append(c.wide, w)
@@ -204,6 +204,30 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 	return points
 }
 
+// span returns what there is of a meter within a window, by bit operations alone.
+func (g *grid) span(i Index, w meter.Window) (span Span) {
+	from, to := g.days(w)
+	for day := from; day < to; day++ {
+		c, b := g.find(i, day)
+		if c == nil {
+			continue
+		}
+		present := b.mask() & dayMask(day, w)
+		if present == 0 {
+			continue
+		}
+		point := func(place int) meter.Point {
+			return meter.Point{Slot: slotOf(day, place), Register: c.get(b, place)}
+		}
+		if span.Count == 0 {
+			span.First = point(bits.TrailingZeros64(present))
+		}
+		span.Last = point(bits.Len64(present) - 1)
+		span.Count += bits.OnesCount64(present)
+	}
+	return span
+}
+
 // days returns the days of a window that have a page, to not included.
 func (g *grid) days(w meter.Window) (from, to uint32) {
 	first, _ := w.From.Page()
@@ -238,7 +262,7 @@ func (c *chunk) any(mask uint64) bool {
 }
 
 // clear drops every reading within a window and returns how many they were. A
-// chunk whose whole day lies in it is let go without being looked at.
+// chunk whose whole day lies in the window is dropped without being read.
 func (g *grid) clear(w meter.Window) (dropped uint64) {
 	for place, p := range g.pages {
 		mask := dayMask(g.first+uint32(place), w)

@@ -188,7 +188,7 @@ func (h *historian) readings() entry {
 	first := meter.Slot(closedFrom + h.between(0, historyMonths*monthSlots))
 	restored := h.between(0, 4) == 0
 	var readings []Reading
-	for n := range runReadingsMin {
+	for n := range packReadingsMin {
 		i := h.meter() % 3
 		slot := first + meter.Slot(n/2)
 		readings = append(readings, Reading{i, slot, h.register(i, slot)})

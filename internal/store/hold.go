@@ -2,19 +2,18 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"meterledger/internal/meter"
 )
 
-// A run of maintenance takes a hold before it does anything, and names it in whatever
-// it writes down: what names a hold that does not stand any more has no effect. So a
+// A run of maintenance takes a hold before it does anything, and names it in every
+// entry it writes: an entry that names a hold that does not stand has no effect. So a
 // closing that was delayed cannot drop readings that came after its hold was lifted,
 // and of two runs only one can archive.
 //
-// While a hold over a window stands, readings in it get the verdict Held. All that were
-// accepted before are in memory when the hold itself has got its verdict, and nothing
-// is added to them until it is lifted.
+// While a hold over a window stands, readings in the window get the verdict Held. All
+// that were accepted before are in memory when the hold has got its verdict, and no
+// other is added until the hold is lifted.
 //
 //	hold   12 | hold id | window from, to uint32
 //	free   17 | hold id
@@ -29,10 +28,10 @@ type HoldID struct {
 	Number      uint64 // of the process's holds, from 1
 }
 
-// Term is the term of whoever runs maintenance. It is 1 as long as there is one node.
+// Term is the term of the node that runs maintenance. It is 1 as long as there is one node.
 const Term = 1
 
-// Hold is the right of one run to archive, and the window that it holds back.
+// Hold is the right of one run to archive, and the window whose readings it holds back.
 type Hold struct {
 	ID     HoldID
 	Window meter.Window
@@ -45,17 +44,15 @@ var NoWindow = meter.Window{From: 1, To: 0}
 var noHold = Hold{Window: NoWindow}
 
 // AppendHold adds the beginning of a hold to a batch. Its verdict is Over if another
-// stands, or if its term is over.
+// hold stands, or if its term is over.
 func AppendHold(b []byte, h Hold) []byte {
 	return appendWindow(appendHoldID(append(b, byte(kindHold)), h.ID), h.Window)
 }
 
-// AppendFree adds to a batch that a hold is lifted. What is pending for its closing is
-// dropped with it.
+// AppendFree adds the end of a hold to a batch. It drops what is pending for a closing.
 func AppendFree(b []byte, id HoldID) []byte { return appendHoldID(append(b, byte(kindFree)), id) }
 
-// AppendUnder begins an entry that only has an effect while a hold stands. The entry
-// itself must follow.
+// AppendUnder names the hold for an entry that needs one, which must follow.
 func AppendUnder(b []byte, id HoldID) []byte { return appendHoldID(append(b, byte(kindUnder)), id) }
 
 func appendHoldID(b []byte, id HoldID) []byte {
@@ -68,8 +65,6 @@ func (d *decoder) holdID() HoldID { return HoldID{d.uint64(), d.uint64(), d.uint
 
 func (d *decoder) hold() Hold { return Hold{d.holdID(), d.window()} }
 
-func decodeHold(d *decoder) fact { return d.hold() }
-
 func (h Hold) effect(s *Store) Verdict {
 	if h.ID.Term != Term || s.hold != noHold && s.hold != h {
 		return Verdict{Outcome: Over}
@@ -81,50 +76,18 @@ func (h Hold) effect(s *Store) Verdict {
 	return Verdict{Outcome: Accepted}
 }
 
-type free struct{ id HoldID }
+// release is the end of a hold.
+type release struct{ id HoldID }
 
-func decodeFree(d *decoder) fact { return free{d.holdID()} }
+func (d *decoder) release() release { return release{d.holdID()} }
 
-func (f free) effect(s *Store) Verdict {
-	if !s.stands(f.id) {
+func (r release) effect(s *Store) Verdict {
+	if !s.stands(r.id) {
 		return Verdict{Outcome: Over}
 	}
 	s.hold = noHold
 	clear(s.pending)
 	return Verdict{Outcome: Accepted}
-}
-
-type under struct {
-	id   HoldID
-	fact fact
-}
-
-func decodeUnder(d *decoder) fact {
-	u := under{id: d.holdID()}
-	k := kind(d.uint8())
-	if d.err == nil && !k.needsHold() {
-		d.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
-	}
-	if d.err == nil {
-		u.fact = decodeFact(k, d)
-	}
-	return u
-}
-
-func (u under) effect(s *Store) Verdict {
-	if !s.stands(u.id) {
-		return Verdict{Outcome: Over}
-	}
-	return u.fact.effect(s)
-}
-
-// needsHold reports whether an entry of the kind only has an effect under a hold.
-func (k kind) needsHold() bool {
-	switch k {
-	case kindSummaries, kindBills, kindClose, kindAdopt, kindDay, kindIntent:
-		return true
-	}
-	return false
 }
 
 // stands reports whether the hold of an id stands. None has the id of noHold.
@@ -150,8 +113,8 @@ func (s *Store) Hold() (Hold, bool) {
 //	hold  13 | version | hold id | window from, to uint32
 func encodeHold(e *stateEncoder, s *state) {
 	if s.hold != noHold {
-		e.put(appendWindow(appendHoldID(e.begin(13), s.hold.ID), s.hold.Window))
+		e.put(appendWindow(appendHoldID(e.begin(), s.hold.ID), s.hold.Window))
 	}
 }
 
-func readHold(r *stateReader, _ uint8) { r.s.hold = r.hold() }
+func decodeHold(d *StateDecoder) { d.s.hold = d.hold() }

@@ -92,7 +92,7 @@ func TestAReadingBetweenSummariesAndCloseIsHeld(t *testing.T) {
 		t.Errorf("it is judged to be %v", v)
 	}
 	var many []Reading
-	for slot := range meter.Slot(runReadingsMin) {
+	for slot := range meter.Slot(packReadingsMin) {
 		many = append(many, reading(closedFrom+20+slot, 2000))
 	}
 	held := slices.Repeat([]Outcome{Held}, len(many))

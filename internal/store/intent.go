@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,8 +8,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// intent says that the file of a period is about to be replaced by one of the given hash. It stands until the period is archived: a run that is cut
-// off may have put its file in place, and the next one knows it for ours.
+// intent says that a file of the given hash is about to replace the file of a period. It
+// stands until the period is archived: a run that is cut off may have put its file in
+// place, and the next run recognises that file by its hash.
 //
 //	intent  08 | period, a text | SHA-256 32 bytes
 type intent struct {
@@ -24,18 +24,7 @@ func AppendIntent(b []byte, p meter.Period, sha256 [32]byte) []byte {
 	return append(b, sha256[:]...)
 }
 
-func decodeIntent(d *decoder) fact { return d.intent() }
-
 func (d *decoder) intent() intent { return intent{d.period(), [32]byte(d.take(32))} }
-
-func (d *decoder) period() meter.Period {
-	text := d.text()
-	p, ok := meter.ParsePeriod(text)
-	if d.err == nil && !ok {
-		d.fail(fmt.Errorf("%q is no period", text))
-	}
-	return p
-}
 
 func (i intent) effect(s *Store) Verdict {
 	if known := s.intents[i.period]; !slices.Contains(known, i.sum) {
@@ -68,9 +57,9 @@ func encodeIntents(e *stateEncoder, s *state) {
 	byText := func(a, b meter.Period) int { return strings.Compare(a.String(), b.String()) }
 	for _, p := range slices.SortedFunc(maps.Keys(s.intents), byText) {
 		for _, sum := range s.intents[p] {
-			e.put(append(appendText(e.begin(5), p.String()), sum[:]...))
+			e.put(append(appendText(e.begin(), p.String()), sum[:]...))
 		}
 	}
 }
 
-func readIntent(r *stateReader, _ uint8) { r.intent().effect(r.s) }
+func decodeIntent(d *StateDecoder) { d.intent().effect(d.s) }

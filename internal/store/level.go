@@ -10,23 +10,24 @@ type Level uint8
 
 // The levels.
 const (
-	// LevelBegun has what a month held back and what ended reception decided before
-	// the journal, lets in a reading of a closed month without a recall if it is the
-	// meter's latest, and makes bills from summaries.
+	// LevelBegun is for journals whose writer refused readings of a held month, and all
+	// readings while reception was shut down, before they reached the journal. A reading
+	// of a closed month needs no recall if it is the meter's latest, and bills are made
+	// from summaries.
 	LevelBegun Level = 1
-	// LevelHolds has all of that as entries: what must hold for a verdict is a fact.
+	// LevelHolds has holds, the switch of reception and bills as entries, which decide.
 	LevelHolds Level = 2
 
 	LevelNewest = LevelHolds
 )
 
-// AppendLevel adds to a batch that what comes behind it is judged by the rules of a
-// level. A lower one than that of before changes nothing.
+// AppendLevel adds to a batch that the entries after it are judged by the rules of a
+// level. A lower level than the present one changes nothing.
 func AppendLevel(b []byte, l Level) []byte { return append(b, byte(kindLevel), byte(l)) }
 
-func decodeLevel(d *decoder) fact {
+func (d *decoder) level() Level {
 	l := Level(d.uint8())
-	if d.err == nil && l > LevelNewest {
+	if l > LevelNewest {
 		d.fail(fmt.Errorf("level %d is not known to this version", l))
 	}
 	return l

@@ -19,7 +19,7 @@ func TestReadersGetInWhileALargeBatchIsApplied(t *testing.T) {
 			}
 			return b
 		},
-		"as a run": func(b []byte, readings []Reading) []byte { return AppendReadings(b, readings, false) },
+		"as a pack": func(b []byte, readings []Reading) []byte { return AppendReadings(b, readings, false) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tenMeters(t)
@@ -68,12 +68,12 @@ func TestApplyGivesItsLockUpAfterSoManyVerdicts(t *testing.T) {
 	s := New()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := &applier{decoder: decoder{s: s}, verdicts: make([]Verdict, 4), yieldAt: 5}
-	if a.yield(); a.yieldAt != 5 {
-		t.Errorf("it gives it up at %d, too early", a.yieldAt)
+	r := &batchReader{decoder: decoder{s: s}, verdicts: make([]Verdict, 4), yieldAt: 5}
+	if r.yield(); r.yieldAt != 5 {
+		t.Errorf("it gives it up at %d, too early", r.yieldAt)
 	}
-	a.verdicts = make([]Verdict, 7)
-	if a.yield(); a.yieldAt != 7+lockVerdicts {
-		t.Errorf("it gives it up again at %d", a.yieldAt)
+	r.verdicts = make([]Verdict, 7)
+	if r.yield(); r.yieldAt != 7+lockVerdicts {
+		t.Errorf("it gives it up again at %d", r.yieldAt)
 	}
 }

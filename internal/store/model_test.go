@@ -100,7 +100,7 @@ func (m *model) onlyInFile(i Index, slot meter.Slot) bool {
 }
 
 // between judges whether registers rise from whatever was accepted before to whatever
-// was accepted behind.
+// was accepted after.
 func (m *model) between(i Index, first, last meter.Point) Verdict {
 	slots := slices.Sorted(maps.Keys(m.known[i]))
 	for _, slot := range slices.Backward(slots) {

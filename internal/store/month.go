@@ -23,7 +23,7 @@ type MonthArchive struct {
 }
 
 // Summary is what a closed month keeps of a meter. It covers the month's window,
-// the first register of the month after included where that was known at the
+// including the first register of the month after if that was known at the
 // closing, so that a bill ends where the next begins.
 type Summary struct {
 	Count       uint16 // readings within the window
@@ -33,7 +33,7 @@ type Summary struct {
 // month is a month that was archived and cleared from memory.
 type month struct {
 	MonthArchive
-	registers
+	meterRecords
 	recalled indexSet // meters whose archived rows are in memory again
 	late     bool     // readings came since it was closed
 }
@@ -107,7 +107,7 @@ func (s *Store) Revision(name meter.Month) uint32 {
 	return 0
 }
 
-// LateMonths returns the closed months that readings came for since.
+// LateMonths returns the closed months that have had readings since they were closed.
 func (s *Store) LateMonths() []meter.Month {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -130,15 +130,15 @@ func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
 	return MonthArchive{}, false
 }
 
-// ClosedUntil returns the first slot after all closed months, 0 where there are none.
+// ClosedUntil returns the first slot after all closed months, 0 if there are none.
 func (s *Store) ClosedUntil() meter.Slot {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.closedUntil
 }
 
-// SummaryAt returns a meter's closed month that a slot belongs to, where it has
-// readings in it.
+// SummaryAt returns a meter's closed month that a slot belongs to, and reports whether
+// the meter has readings in it.
 func (s *Store) SummaryAt(i Index, slot meter.Slot) (MonthSummary, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -18,21 +18,20 @@ type Reading struct {
 // ReadingBytesMax is the size of a reading in a batch, at the most.
 const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 
-// Readings are entries of their own, or a run of many. A reading that an operator puts
-// back is marked: the switch of reception does not keep it out. A hold does, like any
-// other, because the closing would drop it.
+// Readings are entries of their own, or a pack of many. A reading that an operator puts
+// back is marked: it is taken also while reception is shut down. A hold keeps it out like
+// any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading or a run
+//	restored  19 | a reading or a pack
 //
-// AppendReadings adds readings to a batch, in their order, as a run if they can be one.
+// AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
-	r, ok := runOf(readings)
-	if ok && restored {
-		b = append(b, byte(kindRestored))
-	}
-	if ok {
-		return r.append(b, readings)
+	if p, ok := packOf(readings); ok {
+		if restored {
+			b = append(b, byte(kindRestored))
+		}
+		return p.append(b, readings)
 	}
 	for _, reading := range readings {
 		if restored {
@@ -50,51 +49,52 @@ func AppendReading(b []byte, r Reading) []byte {
 	return appendPoint(b, meter.Point{Slot: r.Slot, Register: r.Register})
 }
 
-func (a *applier) restored() {
-	switch k := kind(a.uint8()); k {
+func (r *batchReader) restored() {
+	switch k := kind(r.uint8()); k {
 	case kindReading:
-		a.reading(true)
-	case kindRun:
-		a.run(true)
+		r.reading(true)
+	case kindPack:
+		r.pack(true)
 	default:
-		a.fail(fmt.Errorf("an entry of kind %d cannot be restored", k))
+		r.fail(fmt.Errorf("an entry of kind %d cannot be restored", k))
 	}
 }
 
-func (a *applier) reading(restored bool) {
-	i, point := a.meter(), a.point()
-	if a.err == nil {
-		a.verdicts = append(a.verdicts, a.s.take(Reading{i, point.Slot, point.Register}, restored))
+func (r *batchReader) reading(restored bool) {
+	i, point := r.meter(), r.point()
+	if r.err == nil {
+		r.verdicts = append(r.verdicts, r.s.take(Reading{i, point.Slot, point.Register}, restored))
 	}
 }
 
-// togetherReadings is how many readings of a run are decoded, touched and taken
-// together.
+// togetherReadings is the number of readings of a pack that are decoded, touched and
+// taken together.
 const togetherReadings = 64
 
-func (a *applier) run(restored bool) {
-	r, distances := a.decodeRun()
+func (r *batchReader) pack(restored bool) {
+	p, distances := r.decodePack()
 	var buffer [togetherReadings]Reading
-	for left := r.n; left > 0 && a.err == nil; {
+	for left := p.n; left > 0 && r.err == nil; {
 		readings := buffer[:min(left, togetherReadings)]
-		if err := a.s.decodeRun(r, readings, distances); err != nil {
-			a.fail(err)
-			break
+		err := p.decode(readings, distances)
+		if err == nil {
+			err = r.s.registered(readings)
 		}
-		a.s.touch(readings)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		r.s.touch(readings)
 		for i := range readings {
-			a.verdicts = append(a.verdicts, a.s.take(readings[i], restored))
+			r.verdicts = append(r.verdicts, r.s.take(readings[i], restored))
 		}
-		a.yield()
+		r.yield()
 		left -= len(readings)
-		distances = distances[len(readings)*r.stride():]
+		distances = distances[len(readings)*p.stride():]
 	}
 }
 
-func (s *Store) decodeRun(r run, readings []Reading, distances []byte) error {
-	if err := r.decode(readings, distances); err != nil {
-		return err
-	}
+func (s *Store) registered(readings []Reading) error {
 	for i := range readings {
 		if int(readings[i].Meter) >= len(s.accounts) {
 			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
@@ -104,7 +104,7 @@ func (s *Store) decodeRun(r run, readings []Reading, distances []byte) error {
 }
 
 // touch loads the blocks that judging these readings will need, so that cache misses
-// overlap. Meters of a bulk come in any order; it halves the time of Apply.
+// overlap. Meters of a bulk come in any order; touch halves the time of Apply.
 func (s *Store) touch(readings []Reading) {
 	var sum uint64
 	for i := range readings {
@@ -142,7 +142,7 @@ func (s *Store) record(i Index, p meter.Point) {
 //
 //	latest  03 | version | first meter uint32 | n uint32 | n × point
 func encodeLatest(e *stateEncoder, s *state) {
-	encodeColumn(e, s.latest, 3, noHead, appendPoint)
+	encodeColumn(e, s.latest, noHead, appendPoint)
 }
 
-func readLatest(r *stateReader, _ uint8) { readColumn(r, &r.s.latest, r.point) }
+func decodeLatest(d *StateDecoder) { decodeColumn(d, &d.s.latest, d.point) }

@@ -2,13 +2,15 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"meterledger/internal/meter"
 )
 
 // recall brings the archived rows of one meter's closed month back into memory, so that
 // a late reading can be judged beside them. They were accepted once and are not judged
-// again. Revision is the archive's when they were read; from another they are stale.
+// again. Revision is that of the archive they were read from; if the archive has another
+// by now, they are stale.
 // While the month is held, its verdict is Held: what a run finds in memory stays as it is.
 //
 //	recall  04 | month | revision uint32 | meter uint32 | n uint32 | n points
@@ -34,13 +36,10 @@ func AppendRecall(b []byte, m meter.Month, revision uint32, i Index, points []me
 	return b
 }
 
-func decodeRecall(d *decoder) fact {
+func (d *decoder) recall() recall {
 	r := recall{month: d.month(), revision: d.uint32(), meter: d.meter()}
-	for range d.uint32() {
+	for range d.items {
 		r.points = append(r.points, d.point())
-		if d.err != nil {
-			break
-		}
 	}
 	return r
 }
@@ -71,13 +70,26 @@ func encodeRecalled(e *stateEncoder, s *state) {
 		head := func(b []byte, first int) []byte {
 			return binary.BigEndian.AppendUint32(appendMonth(b, m.Month), uint32(first))
 		}
-		e.list(14, len(m.recalled), head, func(b []byte, i int) []byte { return binary.BigEndian.AppendUint64(b, m.recalled[i]) })
+		encodeList(e, m.recalled, head, binary.BigEndian.AppendUint64)
 	}
 }
 
-func readRecalled(r *stateReader, _ uint8) {
-	m, first := r.closedMonth(), int(r.uint32())
+func decodeRecalled(d *StateDecoder) {
+	m, first := d.closedMonth(), int(d.uint32())
 	if m != nil && first == len(m.recalled) {
-		m.recalled = r.words(m.recalled)
+		m.recalled = d.appendWords(m.recalled)
 	}
+}
+
+// appendWords reads a part of a set of meters.
+func (d *StateDecoder) appendWords(set indexSet) indexSet {
+	n := d.uint32()
+	if words := uint64(len(set)) + uint64(n); words > uint64(len(d.s.accounts)+63)/64 {
+		d.fail(fmt.Errorf("%d meters' rows are said to be recalled", words*64))
+		return set
+	}
+	for range n {
+		set = append(set, d.uint64())
+	}
+	return set
 }

@@ -10,7 +10,7 @@ type reception struct{ on bool }
 // AppendReception adds the switch of reception to a batch.
 func AppendReception(b []byte, on bool) []byte { return appendFlag(append(b, byte(kindReception)), on) }
 
-func decodeReception(d *decoder) fact { return reception{d.flag()} }
+func (d *decoder) reception() reception { return reception{d.flag()} }
 
 func (r reception) effect(s *Store) Verdict {
 	if s.level >= LevelHolds && s.shut == !r.on {
@@ -20,7 +20,7 @@ func (r reception) effect(s *Store) Verdict {
 	return Verdict{Outcome: Accepted}
 }
 
-// refuses reports whether reception is off for whoever is not an operator.
+// refuses reports whether reception is off for everybody but an operator.
 func (s *Store) refuses() bool { return s.shut && s.level >= LevelHolds }
 
 // Receiving reports whether reception is on.

@@ -158,7 +158,7 @@ func TestAWideSetOfRecalledMetersIsDivided(t *testing.T) {
 	s.months[0].recalled = words
 	frozen := s.Freeze()
 	defer frozen.Thaw()
-	d := stateReader{decoder: decoder{s: New()}}
+	d := StateDecoder{decoder: decoder{s: New()}}
 	d.s.accounts = make([]meter.Account, 64*len(words))
 	d.s.setMonth(&month{MonthArchive: s.months[0].MonthArchive})
 	n := 0
@@ -166,7 +166,7 @@ func TestAWideSetOfRecalledMetersIsDivided(t *testing.T) {
 		if record[0] == 14 {
 			n++
 			d.rest = record[2:]
-			readRecalled(&d, record[1])
+			decodeRecalled(&d)
 			if len(record) > recordBytes+8 || d.err != nil || len(d.rest) > 0 {
 				t.Fatalf("record of %d bytes: %v, %d left", len(record), d.err, len(d.rest))
 			}

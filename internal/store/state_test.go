@@ -11,7 +11,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-func encodeState(t fataler, f *Frozen) (records [][]byte) {
+func encodeState(t fataler, f *FrozenState) (records [][]byte) {
 	err := f.Encode(func(record []byte) error {
 		records = append(records, bytes.Clone(record))
 		return nil

@@ -1,6 +1,18 @@
+// Package store is the state of the system in memory: accounts, the compact
+// grid of live readings, and what is kept of closed months. It is nothing but
+// the journal applied in order.
+//
+// One function changes it, Apply. Whether an entry is accepted, a duplicate or a
+// conflict is decided there, from the state and the entry alone: no clock, no
+// map order, no chance. A replay of the same journal comes to the same state and
+// the same verdicts.
+//
+// Only one goroutine at a time may call Apply; any number of them may call
+// everything else.
 package store
 
 import (
+	"fmt"
 	"sync"
 
 	"meterledger/internal/meter"
@@ -16,20 +28,97 @@ type Store struct {
 	closedUntil meter.Slot         // the first slot after all closed months, 0 if there are none
 	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64             // of touch: keeps the compiler from removing its loads
+	reader      batchReader        // of Apply: kept so that a batch costs no allocation
 }
 
 // New returns an empty store that receives readings, at the level of a journal that
 // has just begun.
-func New() *Store {
-	return &Store{
-		state: state{level: LevelBegun, intents: make(map[meter.Period][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold},
-		byID:  make(map[meter.ID]Index),
-	}
-}
+func New() *Store { return &Store{state: newState(), byID: make(map[meter.ID]Index)} }
 
 // Counts returns how many meters are registered and how many readings are in memory.
 func (s *Store) Counts() (meters int, readings uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return len(s.accounts), s.readings
+}
+
+// lockVerdicts is the number of verdicts after which Apply lets readers of the store
+// in: some hundred microseconds.
+const lockVerdicts = 1024
+
+// Apply makes a batch of entries part of the state and appends one verdict for each of
+// them, in order; a pack has one for each of its readings. Nothing else changes a
+// store. It gives its lock up now and then, so a query may see a part of the batch. An
+// error means that this program did not write the batch.
+//
+// What an entry does follows from the state and the entry alone, so a replay in
+// batches of any size comes to the same state and the same verdicts.
+func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.reader
+	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
+	for len(r.rest) > 0 {
+		if r.entry(); r.err != nil {
+			return r.verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(r.verdicts)-len(verdicts), r.err)
+		}
+		r.yield()
+	}
+	return r.verdicts, nil
+}
+
+// batchReader applies the entries of one batch as it reads them.
+type batchReader struct {
+	decoder
+
+	verdicts []Verdict
+	yieldAt  int // verdicts
+}
+
+// yield lets readers of the store in if the lock was held for long.
+func (r *batchReader) yield() {
+	if len(r.verdicts) >= r.yieldAt {
+		r.s.mu.Unlock()
+		r.s.mu.Lock()
+		r.yieldAt = len(r.verdicts) + lockVerdicts
+	}
+}
+
+// entry applies the next entry. One that needs a hold has no effect unless it names the
+// hold that stands; below LevelHolds it need not name one.
+func (r *batchReader) entry() {
+	k := kind(r.uint8())
+	switch k {
+	case kindReading:
+		r.reading(false)
+		return
+	case kindPack:
+		r.pack(false)
+		return
+	case kindRestored:
+		r.restored()
+		return
+	}
+	held, under := r.s.level < LevelHolds, k == kindUnder
+	if under {
+		held = r.s.stands(r.holdID())
+		k = kind(r.uint8())
+	}
+	entry, known := entryKinds[k]
+	switch {
+	case !known:
+		r.fail(fmt.Errorf("kind %d is not known to this version", k))
+		return
+	case under && !entry.needsHold:
+		r.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
+		return
+	}
+	f := entry.decode(&r.decoder)
+	switch {
+	case r.err != nil:
+	case entry.needsHold && !held:
+		r.verdicts = append(r.verdicts, Verdict{Outcome: Over})
+	default:
+		r.verdicts = append(r.verdicts, f.effect(r.s))
+	}
 }

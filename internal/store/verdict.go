@@ -5,37 +5,32 @@ import (
 	"meterledger/internal/mutant"
 )
 
-// Outcome is what Apply decided about an entry.
-type Outcome uint8
-
-// The outcomes.
-const (
-	Accepted     Outcome = iota
-	Duplicate            // the same reading is recorded already
-	Conflict             // the slot holds another register
-	BelowEarlier         // the register is less than an earlier one
-	AboveLater           // the register is more than a later one
-	Archived             // the slot lies in a closed month whose rows of this meter must be recalled first
-	MeterExists          // the id is registered already
-	StaleRecall          // the month was archived again since its rows were read
-	NotAdopted           // the file does not fit what is known
-	Held                 // the slot is held back while its month is being archived
-	NotReceiving         // reception is shut down
-	Over                 // the hold that the entry names does not stand, or another one does
-)
-
-// Verdict is an outcome and, where it turned on another reading, that reading.
-type Verdict struct {
-	Outcome Outcome
-	Other   meter.Point
-}
-
 // Judge says what Apply would decide about a reading now. It keeps what is
 // certainly refused out of the journal; only Apply decides.
 func (s *Store) Judge(r Reading, restored bool) Verdict {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.judge(r, restored)
+}
+
+// PlacedVerdict is a verdict on one of many readings.
+type PlacedVerdict struct {
+	Place int // among the readings that were asked about
+	Verdict
+}
+
+// JudgeMany judges readings as Judge does, under one read lock. It appends to judged
+// those that would not be accepted, in their order. Each is judged against the present
+// state, none beside another.
+func (s *Store) JudgeMany(readings []Reading, restored bool, judged []PlacedVerdict) []PlacedVerdict {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for place := range readings {
+		if v := s.judge(readings[place], restored); v.Outcome != Accepted {
+			judged = append(judged, PlacedVerdict{place, v})
+		}
+	}
+	return judged
 }
 
 func (s *Store) judge(r Reading, restored bool) Verdict {

@@ -44,14 +44,14 @@ func tenMeters(t fataler) *Store {
 }
 
 func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
-	runs := 0
+	packs := 0
 	rapid.Check(t, func(t *rapid.T) {
 		together, single := tenMeters(t), tenMeters(t)
 		for range rapid.IntRange(1, 3).Draw(t, "batches") {
 			readings := anyReadings(t, rapid.SampledFrom([]int{0, 1, 7, 8, 63, 64, 65, 200}).Draw(t, "readings"))
 			batch := AppendReadings(nil, readings, false)
-			if len(batch) > 0 && kind(batch[0]) == kindRun {
-				runs++
+			if len(batch) > 0 && kind(batch[0]) == kindPack {
+				packs++
 			}
 			if len(batch) > len(readings)*(ReadingBytesMax-1) {
 				t.Fatalf("%d readings take %d bytes", len(readings), len(batch))
@@ -62,15 +62,15 @@ func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
 			}
 			got, want := mustApply(t, together, batch), mustApply(t, single, entries)
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(meter.KWh{})); diff != "" {
-				t.Fatalf("verdicts (-single +run):\n%s", diff)
+				t.Fatalf("verdicts (-single +pack):\n%s", diff)
 			}
 			if together.Hash() != single.Hash() {
 				t.Fatal("the states differ")
 			}
 		}
 	})
-	if runs == 0 {
-		t.Error("no run was written: nothing was compared")
+	if packs == 0 {
+		t.Error("no pack was written: nothing was compared")
 	}
 }
 
@@ -80,7 +80,7 @@ func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
 		register, _ := meter.KWhFromParts(int64(i)*61_283, 3)
 		readings = append(readings, Reading{Index(i * 1500), meter.Slot(1_000_000 + i/500), register})
 	}
-	if got, limit := len(AppendReadings(nil, readings, false)), 1024*8+runHeaderBytes; got > limit {
+	if got, limit := len(AppendReadings(nil, readings, false)), 1024*8+packHeaderBytes; got > limit {
 		t.Errorf("%d bytes, want at most %d", got, limit)
 	}
 }
@@ -88,14 +88,14 @@ func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
 func TestReadingsThatNoScaleHoldsAreWrittenOneByOne(t *testing.T) {
 	large, _ := meter.KWhFromParts(999_999_999_999_999_999, 0)
 	fine, _ := meter.KWhFromParts(1, 9)
-	readings := slices.Repeat([]Reading{{0, 960_000, fine}, {1, 960_000, large}}, runReadingsMin)
+	readings := slices.Repeat([]Reading{{0, 960_000, fine}, {1, 960_000, large}}, packReadingsMin)
 	if batch := AppendReadings(nil, readings, false); kind(batch[0]) != kindReading || len(batch) != len(readings)*(ReadingBytesMax-1) {
 		t.Errorf("%d bytes of kind %d", len(batch), batch[0])
 	}
 }
 
 func TestARunThatIsNoneIsRefused(t *testing.T) {
-	readings := make([]Reading, runReadingsMin)
+	readings := make([]Reading, packReadingsMin)
 	for i := range readings {
 		readings[i] = Reading{Index(i), meter.Slot(960_000 + i), meter.KWh{}}
 	}
@@ -105,7 +105,7 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 	}
 	for name, batch := range map[string][]byte{
 		"cut off":                        good[:len(good)-1],
-		"in the header":                  good[:runHeaderBytes-1],
+		"in the header":                  good[:packHeaderBytes-1],
 		"of nothing":                     changed(1, 0, 0),
 		"of more than there is":          changed(1, 0xff, 0xff),
 		"of a meter that is not there":   changed(3, 0, 0, 0, 9),
@@ -123,10 +123,10 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 }
 
 func FuzzRun(f *testing.F) {
-	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, runReadingsMin), false)[1:])
-	f.Fuzz(func(t *testing.T, run []byte) {
-		d := &decoder{rest: run}
-		r, distances := d.decodeRun()
+	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, packReadingsMin), false)[1:])
+	f.Fuzz(func(t *testing.T, pack []byte) {
+		d := &decoder{rest: pack}
+		r, distances := d.decodePack()
 		if d.err != nil || r.n > 1000 {
 			return
 		}
@@ -135,11 +135,11 @@ func FuzzRun(f *testing.F) {
 			return
 		}
 		decoded := AppendReadings(nil, readings, false)
-		if len(decoded) == 0 || kind(decoded[0]) != kindRun {
+		if len(decoded) == 0 || kind(decoded[0]) != kindPack {
 			return
 		}
 		d = &decoder{rest: decoded[1:]}
-		r, distances = d.decodeRun()
+		r, distances = d.decodePack()
 		twice := make([]Reading, r.n)
 		if err := r.decode(twice, distances); err != nil || !slices.Equal(readings, twice) {
 			t.Fatalf("%v is read back as %v, %v", readings, twice, err)

@@ -2,26 +2,45 @@ package store
 
 import "meterledger/internal/meter"
 
-// Known is what the store knows of a meter within a window: the readings in
+// MeterRows is what the store knows of a meter's rows within a window: those in
 // memory, and the closed months whose archives hold the others.
-type Known struct {
+type MeterRows struct {
 	Points   []meter.Point  // in order of time
 	Archives []MonthSummary // in order of time
 }
 
 // Read returns a meter's readings in memory within a window, appended to buffer,
 // and the archives that may hold more of them, both of the same moment.
-func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) Known {
+func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) MeterRows {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	known := Known{Points: s.grid.appendPoints(buffer, i, w)}
+	rows := MeterRows{Points: s.grid.appendPoints(buffer, i, w)}
 	for _, m := range s.months {
 		if m.holds(i, w) {
 			summary, _ := m.summary(i)
-			known.Archives = append(known.Archives, MonthSummary{m.MonthArchive, summary})
+			rows.Archives = append(rows.Archives, MonthSummary{m.MonthArchive, summary})
 		}
 	}
-	return known
+	return rows
+}
+
+// Span is what a window holds of a meter's readings: the first, the last and how many.
+type Span struct {
+	Count       int
+	First, Last meter.Point // if Count is not 0
+}
+
+// Span returns what there is in memory of a meter within a window. It reports false if a
+// closed month's archive may hold more of it: then Read says which.
+func (s *Store) Span(i Index, w meter.Window) (span Span, whole bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, m := range s.months {
+		if m.holds(i, w) {
+			return Span{}, false
+		}
+	}
+	return s.grid.span(i, w), true
 }
 
 // HasReadings reports whether any meter has readings in memory within a window.
@@ -55,15 +74,15 @@ func (s *Store) Latest(i Index) meter.Point {
 	return s.latest.at(i)
 }
 
-// Near is the reading of a meter that is nearest to a slot on one side of it.
-type Near struct {
+// Neighbour is the reading of a meter that is nearest to a slot on one side of it.
+type Neighbour struct {
 	Point   meter.Point   // as far as memory knows
 	Found   bool          // there is one
 	Archive *MonthSummary // a closed month whose archive may hold a nearer one, or nil
 }
 
 // Before looks for the latest reading of a meter before a slot.
-func (s *Store) Before(i Index, slot meter.Slot) (near Near) {
+func (s *Store) Before(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.earlier(i, slot)
@@ -72,7 +91,7 @@ func (s *Store) Before(i Index, slot meter.Slot) (near Near) {
 }
 
 // After looks for the first reading of a meter after a slot.
-func (s *Store) After(i Index, slot meter.Slot) (near Near) {
+func (s *Store) After(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.later(i, slot)
@@ -81,7 +100,7 @@ func (s *Store) After(i Index, slot meter.Slot) (near Near) {
 }
 
 // archivedAround returns the closed month between whose first and last reading of
-// the meter a slot lies, where its rows are in the archive only, or nil.
+// the meter a slot lies, if its rows are in the archive only, or nil.
 func (s *Store) archivedAround(i Index, slot meter.Slot) *MonthSummary {
 	for _, m := range s.months {
 		if summary, _ := m.summary(i); m.mustRecall(i) && summary.First.Slot <= slot && slot <= summary.Last.Slot {
@@ -97,9 +116,9 @@ type ClosedMonth struct {
 	Late bool // readings came since it was closed
 }
 
-// Closed returns the closed months that hold a window, in order of time, its very
-// last register excepted, which may be the first of the month after. It reports
-// false where a part of the window lies in no closed month.
+// Closed returns the closed months that hold a window, in order of time, except its
+// last register, which may be the first of the month after. It reports false if a
+// part of the window lies in no closed month.
 func (s *Store) Closed(w meter.Window) (months []ClosedMonth, whole bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -110,4 +129,38 @@ func (s *Store) Closed(w meter.Window) (months []ClosedMonth, whole bool) {
 		}
 	}
 	return months, w.From == w.To
+}
+
+// silentTogether is the number of meters for which the lock is held at a time: some ten
+// microseconds.
+const silentTogether = 4096
+
+// Silent returns meters whose latest reading lies at or before a slot, or that have
+// none, in the order of registration from an index on: at most limit of them, and
+// the index of the next, or false if there is none.
+func (s *Store) Silent(from Index, last meter.Slot, limit int) (found []Index, next Index, more bool) {
+	for end := false; !end; {
+		found, from, end = s.silentSome(found, from, last, limit+1)
+		if len(found) > limit {
+			return found[:limit], found[limit], true
+		}
+	}
+	return found, 0, false
+}
+
+// silentSome looks at some meters. It returns the first that it did not look at, and
+// whether it has looked at the last.
+func (s *Store) silentSome(found []Index, from Index, last meter.Slot, limit int) ([]Index, Index, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for range silentTogether {
+		if int(from) >= len(s.accounts) || len(found) == limit {
+			return found, from, int(from) >= len(s.accounts)
+		}
+		if s.latest.at(from).Slot <= last { // a meter without readings has slot 0
+			found = append(found, from)
+		}
+		from++
+	}
+	return found, from, false
 }

@@ -19,16 +19,16 @@ import (
 
 func TestAFullQueueRefusesMetersAndSlowsBulkSendersDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r room
+		var q quota
 		never := make(chan struct{}) // a failure that does not come
 		ctx := t.Context()
-		if err := r.take(ctx, bulkBytesMax, bulky, never); err != nil {
+		if err := q.take(ctx, bulkBytesMax, bulky, never); err != nil {
 			t.Fatal(err)
 		}
 		var in [3]atomic.Bool
 		for sender := range 3 {
 			go func() {
-				if err := r.take(ctx, bulkBytesMax/2, bulky, never); err != nil {
+				if err := q.take(ctx, bulkBytesMax/2, bulky, never); err != nil {
 					t.Error(err)
 				}
 				in[sender].Store(true)
@@ -38,23 +38,23 @@ func TestAFullQueueRefusesMetersAndSlowsBulkSendersDown(t *testing.T) {
 		if in[0].Load() {
 			t.Error("a bulk sender was not slowed down")
 		}
-		if err := r.take(ctx, queueBytesMax-bulkBytesMax, impatient, never); err != nil {
+		if err := q.take(ctx, queueBytesMax-bulkBytesMax, impatient, never); err != nil {
 			t.Errorf("a meter was refused while only bulk senders had filled their part: %v", err)
 		}
-		if err := r.take(ctx, 1, impatient, never); !errors.Is(err, errOverloaded) {
+		if err := q.take(ctx, 1, impatient, never); !errors.Is(err, errOverloaded) {
 			t.Errorf("the queue is full: %v", err)
 		}
-		r.give(queueBytesMax - bulkBytesMax)
+		q.give(queueBytesMax - bulkBytesMax)
 		synctest.Wait()
 		if in[0].Load() {
 			t.Error("a bulk sender was let in beyond its part")
 		}
-		r.give(bulkBytesMax)
+		q.give(bulkBytesMax)
 		synctest.Wait()
 		if !in[0].Load() || !in[1].Load() || in[2].Load() {
 			t.Errorf("let in were %v, not the first two", &in)
 		}
-		r.give(bulkBytesMax / 2)
+		q.give(bulkBytesMax / 2)
 		synctest.Wait()
 		if !in[2].Load() {
 			t.Error("the last was not let in")
@@ -64,17 +64,17 @@ func TestAFullQueueRefusesMetersAndSlowsBulkSendersDown(t *testing.T) {
 
 func TestASenderThatGoesAwayLeavesItsPlaceToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r room
+		var q quota
 		never := make(chan struct{}) // a failure that does not come
-		if err := r.take(t.Context(), bulkBytesMax-10, bulky, never); err != nil {
+		if err := q.take(t.Context(), bulkBytesMax-10, bulky, never); err != nil {
 			t.Fatal(err)
 		}
 		impatientCtx, goAway := context.WithCancel(t.Context())
 		left := make(chan error, 1)
-		go func() { left <- r.take(impatientCtx, 100, bulky, never) }()
+		go func() { left <- q.take(impatientCtx, 100, bulky, never) }()
 		synctest.Wait()
 		next := make(chan error, 1)
-		go func() { next <- r.take(t.Context(), 5, bulky, never) }()
+		go func() { next <- q.take(t.Context(), 5, bulky, never) }()
 		synctest.Wait()
 		if len(next) > 0 {
 			t.Error("the second overtook the first")
@@ -86,43 +86,43 @@ func TestASenderThatGoesAwayLeavesItsPlaceToTheNext(t *testing.T) {
 		if err := <-next; err != nil {
 			t.Error(err)
 		}
-		if r.taken != bulkBytesMax-5 {
-			t.Errorf("%d bytes are taken", r.taken)
+		if q.taken != bulkBytesMax-5 {
+			t.Errorf("%d bytes are taken", q.taken)
 		}
 	})
 }
 
 func TestRoomIsNeverTakenTwiceAndAllComesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var r room
+		var q quota
 		never := make(chan struct{}) // a failure that does not come
 		var held []int
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			if len(held) > 0 && rapid.Bool().Draw(t, "give") {
-				r.give(held[0])
+				q.give(held[0])
 				held = held[1:]
 				continue
 			}
 			bytes := rapid.IntRange(1, queueBytesMax).Draw(t, "bytes")
-			if err := r.take(context.Background(), bytes, impatient, never); err == nil {
+			if err := q.take(context.Background(), bytes, impatient, never); err == nil {
 				held = append(held, bytes)
 			}
-			if r.taken > queueBytesMax {
-				t.Fatalf("%d bytes are taken", r.taken)
+			if q.taken > queueBytesMax {
+				t.Fatalf("%d bytes are taken", q.taken)
 			}
 		}
 		for _, bytes := range held {
-			r.give(bytes)
+			q.give(bytes)
 		}
-		if r.taken != 0 {
-			t.Fatalf("%d bytes are left", r.taken)
+		if q.taken != 0 {
+			t.Fatalf("%d bytes are left", q.taken)
 		}
 	})
 }
 
-// TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom: whoever waits must not hold
+// TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota: a sender that waits must not hold
 // what others need.
-func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
+func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
 	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.committer.room.take(t.Context(), bulkBytesMax, bulky, nil); err != nil { // as other senders would
+	if err := l.committer.quota.take(t.Context(), bulkBytesMax, bulky, nil); err != nil { // as other senders would
 		t.Fatal(err)
 	}
 	sent := make(chan error, 1)
@@ -149,9 +149,9 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
 		sent <- errors.Join(err, flushErr)
 	}()
 	for waiting := 0; waiting == 0; runtime.Gosched() {
-		l.committer.room.mu.Lock()
-		waiting = len(l.committer.room.waiting)
-		l.committer.room.mu.Unlock()
+		l.committer.quota.mu.Lock()
+		waiting = len(l.committer.quota.waiting)
+		l.committer.quota.mu.Unlock()
 	}
 	if err := l.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForRoom(t *testing.T) {
 	if l.Receiving() {
 		t.Error("reception is on")
 	}
-	l.committer.room.give(bulkBytesMax)
+	l.committer.quota.give(bulkBytesMax)
 	if err := <-sent; !errors.Is(err, errNotReceiving) {
 		t.Errorf("the bulk sender was told %v", err)
 	}
@@ -182,7 +182,7 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
 		t.Fatal(err)
 	}
-	b := new(batch)
+	b := new(submission)
 	b.reset(l, bulky)
 	b.add(1, store.Reading{Slot: zone.Floor(time.Now()) - 10})
 	b.readArchives()

@@ -1,0 +1,274 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+const (
+	// submissionRows is how many readings are written as one commit. They are judged
+	// under one read lock and applied under one write lock, so this is also what a
+	// query may have to wait for.
+	submissionRows = 1024
+	// archivesMax is the number of archived months of meters whose rows one commit
+	// recalls: about 20 KB each, so that all fit into commitBytesMax.
+	archivesMax = 32
+)
+
+// submission takes some readings from the check before the journal to their verdicts.
+type submission struct {
+	l        *Ledger
+	patience patience
+	restore  bool                                   // an operator puts readings back: also while reception is shut down
+	each     func(row int, i store.Index, r Result) // called with the result of each reading, unless nil
+
+	readings []store.Reading
+	rows     []int // by reading: the caller's number of it
+
+	from, to int // the readings that the commit is about
+	commit   commit
+	recalls  int             // at the beginning of the commit
+	taken    []store.Reading // into the commit, after the recalls
+	places   []int           // by taken: its place in readings
+	judged   []store.PlacedVerdict
+	archived map[archivedMonth]*archivedRows
+
+	tooLate                       bool // reception was shut down before some readings got their verdicts
+	unlisted                      bool // nobody will read the refusals: they are only counted
+	accepted, duplicates, refused int
+	refusals                      []meter.Refusal
+}
+
+// archivedMonth names one meter's rows in one archive.
+type archivedMonth struct {
+	meter    store.Index
+	month    meter.Month
+	revision uint32
+}
+
+// archivedRows are a meter's rows of a closed month.
+type archivedRows struct {
+	points   []meter.Point
+	err      error // why they cannot be read
+	recalled bool  // by this commit
+}
+
+// newSubmission is for a sync.Pool.
+func newSubmission() any { return new(submission) }
+
+// reset prepares a submission for its first reading. It keeps what was allocated.
+func (s *submission) reset(l *Ledger, p patience) {
+	clear(s.refusals)
+	*s = submission{
+		l: l, patience: p,
+		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0],
+		commit: commit{payload: s.commit.payload[:0], verdicts: s.commit.verdicts[:0], done: s.commit.done, deferred: true},
+	}
+}
+
+func (s *submission) add(row int, r store.Reading) {
+	s.readings = append(s.readings, r)
+	s.rows = append(s.rows, row)
+}
+
+func (s *submission) refuse(row int, err error) {
+	s.refused++
+	if !s.unlisted {
+		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
+	}
+}
+
+// refuseUnknown makes no error if nobody would read it.
+func (s *submission) refuseUnknown(row int, id []byte) {
+	if s.unlisted {
+		s.refused++
+		return
+	}
+	s.refuse(row, meter.UnknownMeter(meter.ID(id)))
+}
+
+// send queues the readings. Nearly always they are one commit; if they need more
+// of the archives than one may recall, send waits for all commits but the last.
+func (s *submission) send(ctx context.Context) error {
+	for {
+		recalled := s.readArchives()
+		if err := s.enqueue(ctx, recalled); err != nil {
+			return err
+		}
+		if s.to == len(s.readings) {
+			return nil
+		}
+		if err := s.settle(); err != nil {
+			return err
+		}
+	}
+}
+
+// readArchives reads the archived rows that the store needs to judge late readings, and
+// sets how many readings it has them for. It returns how many bytes their recalls can
+// take. No lock is held while it reads.
+func (s *submission) readArchives() (recalled int) {
+	closedUntil := s.l.store.ClosedUntil()
+	for place := s.from; place < len(s.readings); place++ {
+		at := s.readings[place]
+		if at.Slot >= closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
+			continue // nearly always
+		}
+		month, closed := s.l.store.SummaryAt(at.Meter, at.Slot)
+		key := archivedMonth{at.Meter, month.Month, month.Revision}
+		if _, have := s.archived[key]; have || !closed {
+			continue
+		}
+		if len(s.archived) == archivesMax {
+			s.to = place
+			return recalled
+		}
+		if s.archived == nil {
+			s.archived = make(map[archivedMonth]*archivedRows)
+		}
+		points, err := s.l.lateRows(s.l.store, store.Meter{Index: at.Meter, ID: s.l.store.Account(at.Meter).ID}, month)
+		s.archived[key] = &archivedRows{points: points, err: err}
+		recalled += store.RecallBytes(len(points))
+	}
+	s.to = len(s.readings)
+	return recalled
+}
+
+// enqueue judges the readings and queues those that are not certainly refused.
+func (s *submission) enqueue(ctx context.Context, recalled int) error {
+	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
+	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
+		return err
+	}
+	if !s.restore && !s.l.store.Receiving() {
+		s.l.committer.release(&s.commit)
+		return errNotReceiving
+	}
+	s.judge()
+	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
+	s.commit.entries = s.recalls + len(s.taken)
+	if s.commit.entries == 0 {
+		s.l.committer.release(&s.commit)
+		return nil
+	}
+	s.l.committer.push(&s.commit)
+	return nil
+}
+
+// judge refuses readings that need no journal for that, and takes the others.
+func (s *submission) judge() {
+	readings := s.readings[s.from:s.to]
+	latest := s.l.zone.Floor(s.l.now().Add(meter.FutureMax)) // no reading may be later
+	s.judged = s.l.store.JudgeMany(readings, s.restore, s.judged[:0])
+	judged := s.judged
+	for i, at := range readings {
+		place := s.from + i
+		verdict := store.Verdict{Outcome: store.Accepted}
+		if len(judged) > 0 && judged[0].Place == i {
+			verdict, judged = judged[0].Verdict, judged[1:]
+		}
+		switch {
+		case at.Slot > latest:
+			s.decide(place, Result{Err: meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")})
+		case verdict.Outcome == store.Accepted:
+			s.take(place, at)
+		case verdict.Outcome == store.Archived:
+			s.late(place, at)
+		default:
+			s.rule(place, verdict)
+		}
+	}
+}
+
+// late decides about a reading of a closed month. The meter's archived rows have to be
+// in memory before Apply can judge another beside them.
+func (s *submission) late(place int, at store.Reading) {
+	month, _ := s.l.store.Month(at.Slot)
+	rows, have := s.archived[archivedMonth{at.Meter, month.Month, month.Revision}]
+	if !have {
+		s.decide(place, Result{Err: s.l.monthBusy(at.Slot)})
+		return
+	}
+	if rows.err != nil {
+		s.decide(place, Result{Err: rows.err})
+		return
+	}
+	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot); found {
+		verdict := store.Verdict{Outcome: store.Duplicate}
+		if rows.points[i].Register != at.Register {
+			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
+		}
+		s.rule(place, verdict)
+		return
+	}
+	if !rows.recalled {
+		rows.recalled = true
+		s.recalls++
+		s.commit.payload = store.AppendRecall(s.commit.payload, month.Month, month.Revision, at.Meter, rows.points)
+	}
+	s.take(place, at)
+}
+
+func (s *submission) take(place int, at store.Reading) {
+	s.taken, s.places = append(s.taken, at), append(s.places, place)
+}
+
+// answered reports whether settle would not have to wait.
+func (s *submission) answered() bool { return s.commit.entries == 0 || len(s.commit.done) > 0 }
+
+// settle waits for the verdicts of what was sent, and prepares for the rest of the
+// readings. If reception was shut down meanwhile, the sender is told so, and not that some
+// rows are refused.
+func (s *submission) settle() error {
+	if s.commit.entries > 0 {
+		verdicts, err := s.l.committer.wait(&s.commit)
+		if err != nil {
+			return err
+		}
+		verdicts = verdicts[s.recalls:]
+		for i, place := range s.places {
+			s.rule(place, verdicts[i])
+		}
+	}
+	s.from, s.recalls, s.taken, s.places, s.archived = s.to, 0, s.taken[:0], s.places[:0], nil
+	s.commit.payload, s.commit.entries = s.commit.payload[:0], 0
+	if s.tooLate {
+		return errNotReceiving
+	}
+	return nil
+}
+
+// rule counts the store's verdict on a reading. It is put into words only if somebody
+// reads them.
+func (s *submission) rule(place int, v store.Verdict) {
+	switch {
+	case v.Outcome == store.NotReceiving:
+		s.tooLate = true
+	case s.each != nil:
+		s.decide(place, s.l.result(s.readings[place], v))
+	case v.Outcome == store.Accepted:
+		s.accepted++
+	case s.unlisted && v.Outcome != store.Duplicate:
+		s.refused++
+	default:
+		s.decide(place, s.l.result(s.readings[place], v))
+	}
+}
+
+// decide counts the result of a reading.
+func (s *submission) decide(place int, r Result) {
+	switch {
+	case r.Err != nil:
+		s.refuse(s.rows[place], r.Err)
+	case r.Duplicate:
+		s.duplicates++
+	default:
+		s.accepted++
+	}
+	if s.each != nil {
+		s.each(s.rows[place], s.readings[place].Meter, r)
+	}
+}
