@@ -65,9 +65,9 @@ func (b Bill) revised(f Figures, at time.Time) Bill {
 }
 
 // setBill keeps a bill, if its summary does not say the same.
-func (r *meterRecords) setBill(i Index, b Bill, ice ice) {
+func (r *meterRecords) setBill(i Index, b *Bill, ice ice) {
 	if summary, _ := r.summary(i); b.Revision > 1 || b.Figures != summary.figures() {
-		r.bills.set(i, &b, ice)
+		r.bills.set(i, b, ice)
 	} else if r.bills.at(i) != nil {
 		r.bills.set(i, nil, ice)
 	}
@@ -77,7 +77,7 @@ func (r *meterRecords) setBill(i Index, b Bill, ice ice) {
 type monthBill struct {
 	month meter.Month
 	meter Index
-	bill  Bill
+	bill  *Bill
 }
 
 type billsFact struct {
@@ -127,7 +127,7 @@ func (f billsFact) effect(s *Store) Verdict {
 		if of.Month == f.month {
 			pending.bills.set(of.Meter, &bill, s.grid.ice)
 		} else {
-			pending.revised = append(pending.revised, monthBill{of.Month, of.Meter, bill})
+			pending.revised = append(pending.revised, monthBill{of.Month, of.Meter, &bill})
 		}
 	}
 	return Verdict{Outcome: Accepted}
@@ -201,7 +201,7 @@ func encodeBills(e *stateEncoder, s *state) {
 
 func (r *meterRecords) billList(name meter.Month) (all []monthBill) {
 	for i, bill := range r.bills.all {
-		all = append(all, monthBill{name, i, *bill})
+		all = append(all, monthBill{name, i, bill})
 	}
 	return all
 }
@@ -249,7 +249,7 @@ func decodePendingBills(d *StateDecoder) {
 		if month, i, bill := d.month(), d.meter(), d.bill(); month == name {
 			pending.bills.set(i, bill, ice{})
 		} else {
-			pending.revised = append(pending.revised, monthBill{month, i, *bill})
+			pending.revised = append(pending.revised, monthBill{month, i, bill})
 		}
 	}
 }

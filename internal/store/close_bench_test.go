@@ -26,15 +26,21 @@ func closable(b *testing.B, meters int, window meter.Window) *Store {
 		}
 		s.readings += uint64(meters)
 	}
+	hold := benchHold(window)
+	mustApply(b, s, AppendHold(AppendLevel(nil, LevelNewest), hold))
 	summary := Summary{62, meter.Point{Slot: window.From, Register: register}, meter.Point{Slot: window.To - 24, Register: register}}
 	var part []SummaryOf
 	for i := range meters {
 		if part = append(part, SummaryOf{Index(i), summary}); len(part) == 8192 || i == meters-1 {
-			mustApply(b, s, AppendSummaries(nil, september, part))
+			mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), september, part))
 			part = part[:0]
 		}
 	}
 	return s
+}
+
+func benchHold(window meter.Window) Hold {
+	return Hold{HoldID{Term, 7, uint64(window.From)}, window.Rows()}
 }
 
 // BenchmarkClose measures how long the store is held for a month to be closed: of
@@ -58,8 +64,12 @@ func BenchmarkClose(b *testing.B) {
 				if c.frozen {
 					b.Cleanup(s.Freeze().Thaw)
 				}
-				closing := AppendClose(nil, MonthArchive{Month: september, Window: c.window, Revision: 1})
-				return func() { mustApply(b, s, closing) }
+				closing := AppendClose(AppendUnder(nil, benchHold(c.window).ID), MonthArchive{Month: september, Window: c.window, Revision: 1})
+				return func() {
+					if verdicts := mustApply(b, s, closing); verdicts[0].Outcome != Accepted {
+						b.Fatal(verdicts)
+					}
+				}
 			})
 		})
 	}
@@ -85,12 +95,13 @@ func BenchmarkSummaries(b *testing.B) {
 	const meters = 8192
 	window := meter.Window{From: closedFrom, To: closedFrom + 31*48}
 	s := closable(b, meters, window)
-	mustApply(b, s, AppendClose(nil, MonthArchive{Month: september, Window: window, Revision: 1}))
+	hold := benchHold(window)
+	mustApply(b, s, AppendClose(AppendUnder(nil, hold.ID), MonthArchive{Month: september, Window: window, Revision: 1}))
 	var part []SummaryOf
 	for i := range meters {
 		part = append(part, SummaryOf{Index(i), Summary{Count: 7}})
 	}
-	batch := AppendSummaries(nil, september, part)
+	batch := AppendSummaries(AppendUnder(nil, hold.ID), september, part)
 	for b.Loop() {
 		mustApply(b, s, batch)
 	}
@@ -103,18 +114,61 @@ func BenchmarkAdopt(b *testing.B) {
 	window := meter.Window{From: closedFrom, To: closedFrom + 31*48}
 	reportHeld(b, func() func() {
 		s := closable(b, meters, window)
-		mustApply(b, s, AppendClose(nil, MonthArchive{Month: september, Window: window, Revision: 1}))
+		own := benchHold(window)
+		mustApply(b, s, AppendFree(AppendClose(AppendUnder(nil, own.ID), MonthArchive{Month: september, Window: window, Revision: 1}), own.ID))
 		before := MonthArchive{Month: september.Add(-1), Window: meter.Window{From: window.From - 31*48, To: window.From}, Revision: 1}
+		hold := benchHold(before.Window)
+		mustApply(b, s, AppendHold(nil, hold))
 		register, _ := meter.KWhFromParts(900, 3)
 		p := meter.Point{Slot: before.Window.From, Register: register}
 		var part []SummaryOf
 		for i := range meters {
 			part = append(part, SummaryOf{Index(i), Summary{1, p, p}})
 		}
-		mustApply(b, s, AppendSummaries(nil, before.Month, part))
-		adoption := AppendAdopt(nil, before)
+		mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), before.Month, part))
+		adoption := AppendAdopt(AppendUnder(nil, hold.ID), before)
 		return func() {
 			if verdicts := mustApply(b, s, adoption); verdicts[0].Outcome != Accepted {
+				b.Fatal(verdicts)
+			}
+		}
+	})
+}
+
+// BenchmarkCloseAgain measures how long the store is held when a month is closed again
+// and every bill of it changes, and with it the next one of every meter.
+func BenchmarkCloseAgain(b *testing.B) {
+	const meters = 200_000
+	reportHeld(b, func() func() {
+		window := windowOf(september)
+		s := closable(b, meters, window)
+		mustApply(b, s, AppendFree(nil, benchHold(window).ID))
+		october := september.Add(1)
+		after := meter.Window{From: window.To, To: window.To + 31*48}
+		register, _ := meter.KWhFromParts(1000, 3)
+		closing := func(number uint64, m MonthArchive, bills bool) []byte {
+			hold := Hold{HoldID{Term, 7, number}, m.Window.Rows()}
+			mustApply(b, s, AppendHold(nil, hold))
+			figures := Figures{62, meter.Point{Slot: m.Window.From, Register: register}, meter.Point{Slot: m.Window.To - meter.Slot(number), Register: register}}
+			for first := 0; first < meters; first += 4000 {
+				var part []SummaryOf
+				var of []BillOf
+				for i := Index(first); i < Index(first+4000); i++ {
+					part = append(part, SummaryOf{i, Summary{62, figures.Start, figures.End}})
+					of = append(of, BillOf{m.Month, i, figures}, BillOf{october, i, Figures{62, figures.End, figures.End}})
+				}
+				mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), m.Month, part))
+				if bills {
+					mustApply(b, s, AppendBills(AppendUnder(nil, hold.ID), m.Month, time.Unix(1, 0), of))
+				}
+			}
+			return AppendFree(AppendClose(AppendUnder(nil, hold.ID), m), hold.ID)
+		}
+		mustApply(b, s, closing(1, MonthArchive{Month: september, Window: window, Revision: 1}, false))
+		mustApply(b, s, closing(2, MonthArchive{Month: october, Window: after, Revision: 1}, false))
+		again := closing(3, MonthArchive{Month: september, Window: window, Revision: 2}, true)
+		return func() {
+			if verdicts := mustApply(b, s, again); verdicts[0].Outcome != Accepted {
 				b.Fatal(verdicts)
 			}
 		}

@@ -28,7 +28,8 @@ func (s *Store) issueByRule(m *month, pending *newMonth, closing MonthArchive) {
 		if opening, ok := s.lastBefore(i, closing.Month); ok {
 			figures.Start = opening
 		}
-		pending.setBill(i, before.revised(figures, closing.WrittenAt), s.grid.ice)
+		bill := before.revised(figures, closing.WrittenAt)
+		pending.setBill(i, &bill, s.grid.ice)
 		s.reopen(i, closing, summary.Last)
 	}
 }
@@ -49,7 +50,8 @@ func (s *Store) reopen(i Index, closing MonthArchive, opening meter.Point) {
 		if bill, ok := m.bill(i); ok && closing.Month.Before(m.Month) {
 			figures := bill.Figures
 			figures.Start = opening
-			m.setBill(i, bill.revised(figures, closing.WrittenAt), s.grid.ice)
+			bill = bill.revised(figures, closing.WrittenAt)
+			m.setBill(i, &bill, s.grid.ice)
 			return
 		}
 	}
