@@ -32,15 +32,17 @@ func Merge(sources ...Source) Source {
 }
 
 // WithMemory joins a month's file, which may be nil, with the part of the month that is in
-// memory. A meter's rows are in memory or in the file: if memory's are whole, they are
-// taken. Otherwise what memory holds of the meter comes after its rows in the file.
+// memory. A meter's rows are in memory or in the file. If memory's are whole, the file's are
+// among them; if they are not, because the file was altered when they were recalled, that is
+// a ConflictError. Otherwise what memory holds of the meter comes after its rows in the file.
 func WithMemory(file, memory Source) Source {
 	if file == nil {
 		return memory
 	}
+	var joined union
 	return pair(file, memory, func(archived, held Rows) (Rows, error) {
 		if held.IsWhole {
-			return held, nil
+			return joined.of(archived, held)
 		}
 		last := archived.Points[len(archived.Points)-1].Slot
 		for _, p := range held.Points {

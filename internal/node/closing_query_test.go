@@ -125,3 +125,39 @@ func TestAMeterThatMemoryHoldsIsNotLookedForInTheArchive(t *testing.T) {
 		}
 	}
 }
+
+// TestARowThatWasAlteredWhenItWasRecalledIsNotArchived alters a row between the first and
+// the last of a meter's month, has a late reading recall it, and puts the original back.
+func TestARowThatWasAlteredWhenItWasRecalledIsNotArchived(t *testing.T) {
+	b := newBench(t, "Asia/Singapore")
+	defer b.close()
+	b.register("A")
+	for stamp, register := range map[string]string{"2026-10-10T10:00": "10", "2026-10-11T10:00": "15", "2026-10-12T10:00": "20"} {
+		b.record("A", stamp, register)
+	}
+	if run := b.maintain(october); run.Err != nil {
+		t.Fatal(run.Err)
+	}
+	const path, head = "Archive/monthly_2026-10.csv", "meter_id,timestamp,reading\nA,2026-10-10T10:00:00,10\n"
+	put := func(register string) {
+		err := durable.WriteFile(b.fs, path, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%sA,2026-10-11T10:00:00,%s\nA,2026-10-12T10:00:00,20\n", head, register)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("17")
+	if got := b.record("A", "2026-10-11T12:00", "18"); got != "" {
+		t.Fatalf("the late reading: %q", got)
+	}
+	put("15")
+	if got := code(t, b.maintain(october).Err); got != meter.CodeArchiveConflict {
+		t.Errorf("the run says %q", got)
+	}
+	err := b.Export(t.Context(), b.zone.MonthWindow(october.Month).Rows(), func(meter.ID, []meter.Point) error { return nil })
+	if got := code(t, err); got != meter.CodeArchiveConflict {
+		t.Errorf("the export says %q", got)
+	}
+}

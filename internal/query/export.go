@@ -18,8 +18,13 @@ import (
 func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
 	err := q.export(ctx, w, each)
 	var row *archive.RowError
-	if errors.As(err, &row) {
+	var conflict *archive.ConflictError
+	switch {
+	case errors.As(err, &row):
 		return archive.Refused("row %d of %s cannot be read: %v", row.Row, row.File, row.Err)
+	case errors.As(err, &conflict):
+		return archive.Refused("meter %s has %v kWh in memory and %v kWh in the archive for %s",
+			conflict.Meter, conflict.B, conflict.A, q.zone.Stamp(conflict.Slot))
 	}
 	return err
 }
