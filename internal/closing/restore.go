@@ -39,6 +39,10 @@ func (rs *Runs) RestoreArchives() (Restored, error) {
 		return Restored{}, err
 	}
 	<-run.Done()
+	if refused := r.restored.Refused; refused > 0 {
+		rs.log.Warn("some rows of the archives were refused and not restored; the answer lists the first of them",
+			"refused", refused, "restored", r.restored.Readings, "first", r.restored.List[0].Err)
+	}
 	return r.restored, run.Err
 }
 

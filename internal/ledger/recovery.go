@@ -45,16 +45,33 @@ const reportEvery = 5 * time.Second
 func (r *recovery) run() error {
 	began := time.Now()
 	r.reported = began
-	if err := r.readSnapshot(); err != nil {
-		return err
+	err := r.readSnapshot()
+	if err == nil {
+		err = r.replay()
 	}
-	if err := r.replay(); err != nil {
+	if errors.Is(err, store.ErrNewer) {
+		return newer(err)
+	}
+	if err != nil {
 		return err
 	}
 	meters, readings := r.store.Counts()
 	r.log.Info("state is back", "snapshot_batch", r.from, "snapshot_bytes", r.size, "batches_replayed", r.journal.Last()-r.from,
 		"meters", meters, "readings_in_memory", readings, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// newer words what only a newer version can read, which is not damaged.
+func newer(err error) error {
+	var batch *chain.CorruptionError
+	var file *snapshot.CorruptionError
+	switch {
+	case errors.As(err, &batch):
+		err = batch.Err
+	case errors.As(err, &file):
+		err = file.Err
+	}
+	return fmt.Errorf("the data folder cannot be read: %w; start the newer version; nothing was changed", err)
 }
 
 // readSnapshot reads the newest good snapshot. It passes over a damaged one: the journal
@@ -68,6 +85,9 @@ func (r *recovery) readSnapshot() error {
 		position, err := r.decode(sequence)
 		if stop := meter.Stopped(r.ctx); stop != nil {
 			return stop
+		}
+		if errors.Is(err, store.ErrNewer) {
+			return err
 		}
 		if err != nil {
 			r.log.Error("a snapshot cannot be used, the one before it is tried", "error", err)

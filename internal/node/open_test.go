@@ -3,10 +3,12 @@ package node_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"meterledger/internal/closing"
+	"meterledger/internal/journal"
 	"meterledger/internal/node"
 )
 
@@ -77,5 +79,28 @@ func TestLastRunsAreKnownAfterARestart(t *testing.T) {
 	}
 	if daily.Err != nil || daily.Subject != "2026-11-22" || daily.FinishedAt.Unix() != now.Unix() {
 		t.Errorf("the last daily run is %+v", daily)
+	}
+}
+
+// TestFolderOfANewerVersionIsNotCalledDamaged has a newer version write an entry of a kind
+// that this one does not know.
+func TestFolderOfANewerVersionIsNotCalledDamaged(t *testing.T) {
+	b := newBench(t, "Asia/Singapore")
+	b.register("A")
+	b.close()
+	j, err := journal.Open(b.fs, "data/journal", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Append([]byte{99}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.mustNotOpen(func(*node.Options) {}, "kind 99 is not known to this version", "start the newer version")
+	_, err = node.Open(t.Context(), b.options())
+	if err == nil || strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "put back") {
+		t.Errorf("the error is %v", err)
 	}
 }

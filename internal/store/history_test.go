@@ -70,8 +70,17 @@ func (h *historian) add(t fataler, e entry) []Verdict {
 	for _, v := range verdicts {
 		h.met[fmt.Sprint("outcome ", v.Outcome)]++
 	}
+	h.met[kindName(e.bytes)]++
 	h.look(before)
 	return verdicts
+}
+
+// kindName names the kind of an entry, that under a hold if it names one.
+func kindName(entry []byte) string {
+	if kind(entry[0]) == kindUnder {
+		entry = entry[len(AppendUnder(nil, HoldID{})):]
+	}
+	return fmt.Sprint("kind ", entry[0])
 }
 
 // look counts what a closing or an adoption has done.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -119,4 +120,7 @@ func TestAHistoryComesToTheSameHoweverItIsCut(t *testing.T) {
 		}
 	})
 	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	for k := range entryKinds {
+		wantMet(t, met, fmt.Sprint("kind ", k))
+	}
 }

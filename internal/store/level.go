@@ -1,12 +1,19 @@
 package store
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Level says by which rules entries are judged. It is a fact like any other, so a
 // journal that was begun under older rules comes to the verdicts that it always came to.
 //
 //	level  16 | level uint8
 type Level uint8
+
+// ErrNewer says that a newer version of this program wrote what cannot be read. It is not
+// damaged.
+var ErrNewer = errors.New("a newer version wrote it")
 
 // The levels.
 const (
@@ -28,7 +35,7 @@ func AppendLevel(b []byte, l Level) []byte { return append(b, byte(kindLevel), b
 func (d *decoder) level() Level {
 	l := Level(d.uint8())
 	if l > LevelNewest {
-		d.fail(fmt.Errorf("level %d is not known to this version", l))
+		d.fail(fmt.Errorf("level %d is not known to this version: %w", l, ErrNewer))
 	}
 	return l
 }

@@ -84,7 +84,7 @@ func (d *StateDecoder) record(kind uint8) {
 	case d.err != nil:
 		return
 	case place < 0:
-		d.fail(fmt.Errorf("a record's kind %d is not known to this version", kind))
+		d.fail(fmt.Errorf("a record's kind %d is not known to this version: %w", kind, ErrNewer))
 		return
 	case place < d.place || d.ended || (d.place < 0) != (place == 0):
 		d.fail(fmt.Errorf("a record of kind %d does not belong where it stands", kind))
@@ -94,11 +94,14 @@ func (d *StateDecoder) record(kind uint8) {
 	if d.versioned || place == 0 {
 		d.version = d.uint8()
 	}
-	if known := records[place].version; d.version == 0 || d.version > known {
-		d.fail(fmt.Errorf("a record of kind %d has version %d, this program knows version %d", kind, d.version, known))
-		return
+	switch known := records[place].version; {
+	case d.version > known:
+		d.fail(fmt.Errorf("a record of kind %d has version %d, this program knows version %d: %w", kind, d.version, known, ErrNewer))
+	case d.version == 0:
+		d.fail(fmt.Errorf("a record of kind %d has no version", kind))
+	default:
+		records[place].decode(d)
 	}
-	records[place].decode(d)
 }
 
 // Store returns the store, once all records were decoded.

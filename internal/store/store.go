@@ -107,7 +107,7 @@ func (r *batchReader) entry() {
 	entry, known := entryKinds[k]
 	switch {
 	case !known:
-		r.fail(fmt.Errorf("kind %d is not known to this version", k))
+		r.fail(fmt.Errorf("kind %d is not known to this version: %w", k, ErrNewer))
 		return
 	case under && !entry.needsHold:
 		r.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
