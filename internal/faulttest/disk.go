@@ -106,15 +106,6 @@ func Garble(disk *vfs.MemFS, path string, offset int, mask byte) error {
 	return Put(disk, path, content)
 }
 
-// Cut shortens a file.
-func Cut(disk *vfs.MemFS, path string, size int) error {
-	content, err := Content(disk, path)
-	if err != nil {
-		return err
-	}
-	return Put(disk, path, content[:size])
-}
-
 // Watch returns a file system that asks before each operation whether it fails. Unlike errorfs alone it also
 // sees writes to a file that is used again, as Pebble uses its logs.
 func Watch(fs vfs.FS, before func(errorfs.Op) error) vfs.FS {
