@@ -122,7 +122,7 @@ func (a *archiveJob) reserve(bytes int) error {
 	if free, known := a.archive.Free(); !known || free >= a.diskFreeMin+uint64(bytes) {
 		return nil
 	}
-	return meter.Unavailable(meter.CodeOverloaded, time.Minute,
+	return meter.Unavailable(meter.CodeDiskFull, time.Minute,
 		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.diskFreeMin>>20)
 }
 

@@ -16,6 +16,7 @@ var statusOf = map[meter.Kind]int{
 	meter.KindInternal:         http.StatusInternalServerError,
 	meter.KindInvalid:          http.StatusBadRequest,
 	meter.KindNotFound:         http.StatusNotFound,
+	meter.KindForbidden:        http.StatusForbidden,
 	meter.KindMethodNotAllowed: http.StatusMethodNotAllowed,
 	meter.KindTooLarge:         http.StatusRequestEntityTooLarge,
 	meter.KindUnsupportedMedia: http.StatusUnsupportedMediaType,

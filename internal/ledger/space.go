@@ -11,7 +11,7 @@ import (
 
 // errDiskFull is the answer to readings and registrations while the disk is nearly full.
 // The reserve is for snapshots and for the journal entries of maintenance.
-var errDiskFull = meter.Unavailable(meter.CodeOverloaded, 10*time.Second,
+var errDiskFull = meter.Unavailable(meter.CodeDiskFull, 10*time.Second,
 	"the disk is nearly full: readings and registrations are taken again as soon as there is space")
 
 // space watches the disk of a folder.

@@ -17,6 +17,7 @@ const (
 	KindInternal Kind = iota
 	KindInvalid
 	KindNotFound
+	KindForbidden
 	KindMethodNotAllowed
 	KindTooLarge
 	KindUnsupportedMedia
@@ -30,30 +31,51 @@ type Code string
 
 // The codes that callers may rely on.
 const (
-	CodeInvalidParameter   Code = "invalid_parameter"
-	CodeInvalidTimestamp   Code = "invalid_timestamp"
-	CodeInvalidReading     Code = "invalid_reading"
-	CodeReadingDecreases   Code = "reading_decreases"
-	CodeReadingConflict    Code = "reading_conflict"
-	CodeMeterExists        Code = "meter_exists"
-	CodeMeterNotFound      Code = "meter_not_found"
-	CodeNotEnoughReadings  Code = "not_enough_readings"
-	CodeBillNotFound       Code = "bill_not_found"
+	CodeInvalidParameter  Code = "invalid_parameter"
+	CodeInvalidTimestamp  Code = "invalid_timestamp"
+	CodeInvalidReading    Code = "invalid_reading"
+	CodeInvalidRow        Code = "invalid_row"
+	CodeReadingDecreases  Code = "reading_decreases"
+	CodeReadingConflict   Code = "reading_conflict"
+	CodeMeterExists       Code = "meter_exists"
+	CodeMeterNotFound     Code = "meter_not_found"
+	CodeNotEnoughReadings Code = "not_enough_readings"
+	CodeBillNotFound      Code = "bill_not_found"
+	CodeAlreadyShutDown   Code = "already_shut_down"
+	CodeAlreadyReceiving  Code = "already_receiving"
+	CodeTooLarge          Code = "too_large"
+	CodeTooManyRefusals   Code = "too_many_refusals"
+	CodeRateLimited       Code = "rate_limited"
+	CodeRequestTimeout    Code = "request_timeout"
+	CodeForbiddenOrigin   Code = "forbidden_origin"
+	CodeNotFound          Code = "not_found"
+	CodeMethodNotAllowed  Code = "method_not_allowed"
+	CodeUnsupportedMedia  Code = "unsupported_media_type"
+	CodeArchiveConflict   Code = "archive_conflict"
+	CodeUpstream          Code = "api_unavailable"
+	CodeInternal          Code = "internal"
+
+	// What passes: always with KindUnavailable, so that the same request may be sent again.
 	CodeNotReceiving       Code = "not_receiving"
 	CodeNotReady           Code = "not_ready"
 	CodeMaintenanceRunning Code = "maintenance_running"
-	CodeAlreadyShutDown    Code = "already_shut_down"
-	CodeAlreadyReceiving   Code = "already_receiving"
 	CodeOverloaded         Code = "overloaded"
-	CodeTooLarge           Code = "too_large"
-	CodeRequestTimeout     Code = "request_timeout"
-	CodeNotFound           Code = "not_found"
-	CodeMethodNotAllowed   Code = "method_not_allowed"
-	CodeUnsupportedMedia   Code = "unsupported_media_type"
-	CodeArchiveConflict    Code = "archive_conflict"
-	CodeUpstream           Code = "api_unavailable"
-	CodeInternal           Code = "internal"
+	CodeDiskFull           Code = "disk_full"
+	CodeDiskSlow           Code = "disk_slow"
+	CodeMemoryFull         Code = "memory_full"
+	CodeArchiveUnavailable Code = "archive_unavailable"
 )
+
+// Passes reports whether an error with this code is about a state that passes, so that the
+// same request may be sent again.
+func (c Code) Passes() bool {
+	switch c {
+	case CodeNotReceiving, CodeNotReady, CodeMaintenanceRunning, CodeOverloaded, CodeDiskFull, CodeDiskSlow, CodeMemoryFull, CodeArchiveUnavailable:
+		return true
+	default:
+		return false
+	}
+}
 
 // Error is an error that a caller is told. Detail is one plain sentence and
 // never holds a path or another detail of the inside.

@@ -35,14 +35,14 @@ func TestOnANearlyFullDiskQueriesGoOnAndReceptionComesBackByItself(t *testing.T)
 	}
 
 	disk.free.Store(1010) // less than a reading above the minimum
-	if code := b.record("A", "2026-11-21T00:00", "100"); code != meter.CodeOverloaded {
+	if code := b.record("A", "2026-11-21T00:00", "100"); code != meter.CodeDiskFull {
 		t.Errorf("a reading was answered %q", code)
 	}
 	disk.free.Store(999)
 	refused := func(what string, err error) {
 		t.Helper()
 		var known *meter.Error
-		if !errors.As(err, &known) || known.Code != meter.CodeOverloaded || known.RetryAfter == 0 {
+		if !errors.As(err, &known) || known.Code != meter.CodeDiskFull || known.RetryAfter == 0 {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

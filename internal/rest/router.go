@@ -106,7 +106,7 @@ func limit(perMinute int) func(http.Handler) http.Handler {
 	if perMinute == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeOverloaded, "this address sends more requests a minute than it may")
+	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this address sends more requests a minute than it may")
 	tooMany.RetryAfter = time.Minute
 	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"meterledger/api"
-	"meterledger/internal/meter"
 	"meterledger/internal/tools/witness"
 )
 
@@ -90,16 +89,11 @@ func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (agai
 		switch why, isRefused := refused[i+1]; {
 		case !isRefused:
 			d.Fate(n, Acknowledged, why)
-		case isPassingCode(why.Code) && !isLast:
+		case why.Code.Passes() && !isLast:
 			again = append(again, n)
 		default:
 			d.Fate(n, Refused, why)
 		}
 	}
 	return again
-}
-
-// isPassingCode reports whether a row that was refused so may be taken later.
-func isPassingCode(c meter.Code) bool {
-	return c == meter.CodeMaintenanceRunning || c == meter.CodeOverloaded || c == meter.CodeNotReceiving
 }

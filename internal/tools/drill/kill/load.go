@@ -165,9 +165,7 @@ func (w *worker) judge(h *home, n int, code meter.Code) {
 
 // unexpected tells of a refusal that no right request may get.
 func (w *worker) unexpected(what string, answer meter.Code) {
-	switch answer {
-	case meter.CodeNotReceiving, meter.CodeMaintenanceRunning, meter.CodeOverloaded, meter.CodeNotReady:
-	default:
+	if !answer.Passes() {
 		w.findings.Misbehaved("%s was answered %s", what, answer)
 	}
 }
