@@ -17,6 +17,7 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
+	s.grid.always = uint8(min(170, meters))
 	b := AppendLevel(nil, LevelHolds)
 	for i := range meters {
 		b = AppendAccount(b, meter.Account{
@@ -53,6 +54,9 @@ func fullStore(t *testing.T, meters int) *Store {
 	for i := range Index(meters) {
 		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
 		b = AppendReading(b, Reading{i, closedFrom + 201, wide})
+		if i%5 == 0 { // a day that is not dense
+			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
+		}
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
@@ -146,7 +150,7 @@ func TestNoRecordIsLongerThanItsLimit(t *testing.T) {
 			t.Errorf("a record of kind %d is %d bytes long", record[0], len(record))
 		}
 	}
-	for _, kind := range []uint8{2, 3, 4, 5, 7, 9, 11, 15, 16} {
+	for _, kind := range []uint8{2, 3, 4, 5, 7, 9, 11, 15, 16, 17} {
 		if lists[kind] < 2 {
 			t.Errorf("%d records of kind %d were written, so nothing was divided", lists[kind], kind)
 		}
