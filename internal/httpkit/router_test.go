@@ -26,6 +26,7 @@ import (
 type problem struct {
 	Type, Title, Detail, Code, Field string
 	Status                           int
+	Reason                           meter.Reason
 }
 
 // newRouter returns a router that has the given routes, and what it logs.
@@ -83,7 +84,7 @@ func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
 				r.Get("/", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tt.err) })
 			})
 			response, body := do(s, http.MethodGet, "/")
-			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status}
+			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status, ""}
 			if diff := cmp.Diff(want, asProblem(t, response, body)); diff != "" {
 				t.Error(diff)
 			}
@@ -264,7 +265,7 @@ func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			response, body := do(gate, method, path)
 			got := asProblem(t, response, body)
-			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || response.Header.Get("Retry-After") != "1" {
+			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || got.Reason != meter.ReasonStarting || response.Header.Get("Retry-After") != "1" {
 				t.Errorf("%s %s: got %+v", method, path, got)
 			}
 		}

@@ -65,6 +65,7 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	gates     []gate
 }
 
 // Open brings the state of a data folder back and starts to receive. It returns an
@@ -105,6 +106,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
+	l.gates = l.newGates()
 	l.snapshots = snapshotter{
 		l: l, folder: snapshots, every: o.SnapshotEvery,
 		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},

@@ -139,13 +139,14 @@ func (s *submission) readArchives() (recalled int) {
 
 // enqueue judges the readings and queues those that are not certainly refused.
 func (s *submission) enqueue(ctx context.Context, recalled int) error {
+	if !s.restore {
+		if err := s.l.refusal(); err != nil {
+			return err
+		}
+	}
 	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
 	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
 		return err
-	}
-	if !s.restore && !s.l.store.Receiving() {
-		s.l.committer.release(&s.commit)
-		return errNotReceiving
 	}
 	s.judge()
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
