@@ -28,7 +28,8 @@ type submission struct {
 	readings []store.Reading
 	rows     []int // by reading: the caller's number of it
 
-	from, to int // the readings that the commit is about
+	from, to int        // the readings that the commit is about
+	latest   meter.Slot // no new one may be later
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -162,7 +163,7 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 // judge refuses readings that need no journal for that, and takes the others.
 func (s *submission) judge() {
 	readings := s.readings[s.from:s.to]
-	latest := s.l.zone.Floor(s.l.now().Add(meter.FutureMax)) // no reading may be later
+	s.latest = s.l.zone.Floor(s.l.now().Add(meter.FutureMax))
 	s.judged = s.l.store.JudgeMany(readings, s.restore, s.judged[:0])
 	judged := s.judged
 	for i, at := range readings {
@@ -171,18 +172,30 @@ func (s *submission) judge() {
 		if len(judged) > 0 && judged[0].Place == i {
 			verdict, judged = judged[0].Verdict, judged[1:]
 		}
-		switch {
-		case at.Slot > latest:
-			s.decide(place, Result{Err: meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")})
-		case verdict.Outcome == store.Accepted:
-			s.take(place, at)
-		case verdict.Outcome == store.Archived:
+		switch verdict.Outcome {
+		case store.Duplicate: // whatever the clock says
+			s.rule(place, verdict)
+		case store.Archived:
 			s.late(place, at)
 		default:
-			s.rule(place, verdict)
+			s.judgeNew(place, at, verdict)
 		}
 	}
 }
+
+// judgeNew decides about a reading that is not recorded yet.
+func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
+	switch {
+	case at.Slot > s.latest:
+		s.decide(place, Result{Err: errInFuture})
+	case v.Outcome == store.Accepted:
+		s.take(place, at)
+	default:
+		s.rule(place, v)
+	}
+}
+
+var errInFuture = meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")
 
 // late decides about a reading of a closed month. The meter's archived rows have to be
 // in memory before Apply can judge another beside them.
@@ -203,6 +216,10 @@ func (s *submission) late(place int, at store.Reading) {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
 		}
 		s.rule(place, verdict)
+		return
+	}
+	if at.Slot > s.latest {
+		s.decide(place, Result{Err: errInFuture})
 		return
 	}
 	if !rows.recalled {
