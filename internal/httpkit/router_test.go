@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
@@ -218,9 +217,8 @@ func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 }
 
 func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
-	all, added := httpkit.NewMetrics(), metrics.NewSet()
-	added.NewGauge("meters_registered", nil)
-	all.Add(added)
+	all := httpkit.NewMetrics()
+	all.Gauge("meters_registered", "Meters.", func() float64 { return 0 })
 	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all, httpkit.SwaggerUI())
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
@@ -230,10 +228,10 @@ func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
 	do(router, http.MethodGet, "/nowhere")
 	_, text := do(router, http.MethodGet, "/metrics")
 	for _, line := range []string{
-		`http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
-		`http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
-		`http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
-		"meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
+		`meterledger_http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
+		`meterledger_http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
+		`meterledger_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
+		"meterledger_meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
 	} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no line %s in\n%s", line, text)

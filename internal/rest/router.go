@@ -51,7 +51,6 @@ type app struct {
 
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
-	o.Metrics.Add(o.Ledger.Metrics())
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
 		exports: make(chan struct{}, exportsMax),
@@ -85,7 +84,7 @@ func (a *app) routes() []route {
 		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", httpkit.Take(a.zone, a.receiveReading)},
+		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
 		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
 		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
