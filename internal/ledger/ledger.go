@@ -65,6 +65,7 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	clock     *clock
 	gates     []gate
 }
 
@@ -75,6 +76,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		clock:   &clock{now: o.Now, log: o.Log},
 		metrics: newMetrics(),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
@@ -106,6 +108,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
+	l.clock.newest.Store(l.store.Written().Unix())
+	l.clock.isBehind() // says so in the log
 	l.gates = l.newGates()
 	l.snapshots = snapshotter{
 		l: l, folder: snapshots, every: o.SnapshotEvery,
@@ -115,7 +119,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.snapshots.growth.size.Store(r.size)
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.clock, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()
