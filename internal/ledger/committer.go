@@ -33,6 +33,7 @@ type committer struct {
 	order order
 	quota quota
 	space *space
+	stall *stall
 	clock *clock
 	queue chan *commit
 	carry *commit // taken from the queue and too much for the last batch: the first of the next; used by sendAll alone
@@ -42,9 +43,9 @@ type committer struct {
 }
 
 // newCommitter makes a committer that goes on from the store's position.
-func newCommitter(o order, s *store.Store, at chain.Position, space *space, clock *clock, growth *growth) *committer {
+func newCommitter(o order, s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, growth *growth) *committer {
 	c := &committer{
-		order: o, space: space, clock: clock,
+		order: o, space: space, stall: stall, clock: clock,
 		queue: make(chan *commit, queueLength),
 		quit:  make(chan struct{}),
 	}
@@ -125,9 +126,11 @@ func (c *committer) sendAll() {
 			continue
 		}
 		c.clock.stamp(g)
+		c.stall.begin()
 		if err := c.order.send(g); err != nil {
 			return
 		}
+		c.stall.end()
 	}
 }
 

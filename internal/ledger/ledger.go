@@ -46,6 +46,9 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken.
 	DiskFreeMin uint64
+	// DiskSlow is how long the disk may take for a batch before readings and registrations
+	// are refused; 0 is any time.
+	DiskSlow time.Duration
 }
 
 // Ledger is the open system of record.
@@ -65,6 +68,7 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	stall     *stall
 	clock     *clock
 	gates     []gate
 }
@@ -76,6 +80,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		stall:   &stall{max: o.DiskSlow, log: o.Log},
 		clock:   &clock{now: o.Now, log: o.Log},
 		metrics: newMetrics(),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
@@ -119,7 +124,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.snapshots.growth.size.Store(r.size)
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.clock, &l.snapshots.growth)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()
