@@ -79,7 +79,8 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
-		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
+		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
+		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow,
 		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

@@ -37,6 +37,9 @@ type API struct {
 	// DiskFreeMin is how many bytes must be free on the disk of DataDir to accept
 	// readings and registrations, 256 MiB by default.
 	DiskFreeMin uint64
+	// DiskSlow is how long the disk may take to store a batch before readings and
+	// registrations are refused, 2 s by default. 0 sets no limit.
+	DiskSlow time.Duration
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
 	// RateLimit is how many requests a minute one client address may make;
@@ -81,6 +84,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
+	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.addLog(&c.Log)

@@ -48,20 +48,20 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || !c.ArchiveCompress || c.Timezone.String() != "Europe/London" ||
-			c.RateLimit != 60 || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.Format != "json" || c.Level != slog.LevelDebug {
+			c.RateLimit != 60 || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
 	}
 	if err := wantAPI(LoadAPI([]string{
 		"-addr", ":1", "-data-dir", "d", "--archive-dir=a", "-archive-compress", "zstd", "-timezone", "Europe/London", "-rate-limit", "60",
-		"-log-format", "json", "-log-level", "debug", "-snapshot-size", "3GiB", "-snapshot-interval", "90s", "-disk-free-min", "1000",
+		"-log-format", "json", "-log-level", "debug", "-snapshot-size", "3GiB", "-snapshot-interval", "90s", "-disk-free-min", "1000", "-disk-slow", "3s",
 	}, environment("API_ADDR", ":9", "DATA_DIR", "x", "TIMEZONE", "UTC", "LOG_LEVEL", "error"), io.Discard)); err != nil {
 		t.Errorf("flags, which win: %v", err)
 	}
 	if err := wantAPI(LoadAPI(nil, environment(
 		"API_ADDR", ":1", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "ARCHIVE_COMPRESS", "zstd", "TIMEZONE", "Europe/London", "RATE_LIMIT", "60",
-		"LOG_FORMAT", "json", "LOG_LEVEL", "debug", "SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s", "DISK_FREE_MIN", "1000",
+		"LOG_FORMAT", "json", "LOG_LEVEL", "debug", "SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s", "DISK_FREE_MIN", "1000", "DISK_SLOW", "3s",
 	), io.Discard)); err != nil {
 		t.Errorf("environment: %v", err)
 	}

@@ -37,7 +37,7 @@ var endpoints = []struct {
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
 	{"POST", "/shutdown", nil, nil},
-	{"POST", "/resume", nil, nil},
+	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},
 	{"POST", "/restore_data", nil, nil},
 }
 
@@ -75,6 +75,7 @@ var wrong = map[string][]string{
 	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
+	"clock":            {"Trust", "true", "now"},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
 }
