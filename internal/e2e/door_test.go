@@ -22,7 +22,10 @@ func TestForeignPagesGetNowhereInAnyProgram(t *testing.T) {
 		"/shutdown": s.API.URL, "/perform_daily_maintenance": s.Daily.URL, "/perform_monthly_maintenance": s.Monthly.URL,
 	} {
 		for _, foreign := range []func(*http.Request){
-			func(r *http.Request) { r.Header.Set("Origin", "https://evil.example"); r.Header.Set("Sec-Fetch-Site", "cross-site") },
+			func(r *http.Request) {
+				r.Header.Set("Origin", "https://evil.example")
+				r.Header.Set("Sec-Fetch-Site", "cross-site")
+			},
 			func(r *http.Request) { r.Host = "evil.example" },
 		} {
 			r, err := http.NewRequest(http.MethodPost, base+path, nil)
