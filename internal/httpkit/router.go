@@ -155,7 +155,7 @@ type Gate struct {
 func NewGate(p Program, progress func() string) *Gate {
 	closed := NewRouter(p)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
+		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()).Because(meter.ReasonStarting))
 	})
 	g := &Gate{}
 	g.Open(closed)
