@@ -68,7 +68,7 @@ type Program struct {
 // a panic with 500 and an unknown path with a problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), limitPatience, headAsGet, equalPaths)
+	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), limitPatience, oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
