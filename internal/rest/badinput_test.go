@@ -291,7 +291,7 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: api\r\nContent-Type: %s\r\n%s", c.path, c.contentType, c.rest)
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n%s", c.path, c.contentType, c.rest)
 		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
