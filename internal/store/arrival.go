@@ -44,8 +44,8 @@ func (s *Store) FirstArrival() (first meter.Slot, ok bool) {
 
 // encodeHolds and encodeArrivals write
 //
-//	holds     17 | version | holds uint32
-//	arrivals  18 | version | first slot uint32 | n uint32 | n × uint32
+//	holds     18 | version | holds uint32
+//	arrivals  19 | version | first slot uint32 | n uint32 | n × uint32
 func encodeHolds(e *stateEncoder, s *state) { e.put(binary.BigEndian.AppendUint32(e.begin(), s.holds)) }
 
 func decodeHolds(d *StateDecoder) { d.s.holds, d.hasArrivals = d.uint32(), true }
