@@ -20,6 +20,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
@@ -53,7 +54,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	n, err := openNode(ctx, settings, listener, log, &replayed)
+	n, err := openNode(ctx, settings, listener, log, metrics.Set, &replayed)
 	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the start was complete")
 		return <-served
@@ -72,7 +73,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
@@ -80,7 +81,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
-		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
+		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
 

@@ -10,8 +10,10 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Handler returns the service's endpoints, and those that all programs of the suite have.
+// Handler returns the service's endpoints, and those that all programs of the suite have. It
+// is called once, before the first run.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
+	s.measure(metrics.Set)
 	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, route.handler)

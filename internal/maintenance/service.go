@@ -42,11 +42,13 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	handler := service.Handler(httpkit.NewMetrics())
 	var keeping sync.WaitGroup
 	keeping.Go(service.KeepUp)
+	keeping.Go(service.LookForAPI)
 	context.AfterFunc(ctx, func() { log.Info("stopping: finishing what was accepted") })
 
-	err = httpkit.Serve(ctx, listener, service.Handler(httpkit.NewMetrics()), log)
+	err = httpkit.Serve(ctx, listener, handler, log)
 	stop()
 	keeping.Wait()
 	if err == nil {
@@ -66,6 +68,7 @@ type Service struct {
 	log      *slog.Logger
 
 	scheduler gocron.Scheduler
+	figures   figures
 	file      historyFile
 	job       gocron.Job    // nil if the schedule is off
 	due       chan struct{} // has a token when the schedule says that it is time
@@ -126,8 +129,8 @@ func (s *Service) KeepUp() {
 	if s.scheduler != nil {
 		s.scheduler.Start()
 		defer s.stopScheduler()
-		if next := s.nextRun(); next != nil {
-			s.log.Info("scheduled", "cron", s.settings.Schedule, "next_run", *next)
+		if next, ok := s.nextTime(); ok {
+			s.log.Info("scheduled", "cron", s.settings.Schedule, "next_run", next)
 		}
 		s.catchUp()
 	} else {
@@ -154,16 +157,21 @@ func (s *Service) stopScheduler() {
 // lastEnded returns the last period that has ended.
 func (s *Service) lastEnded() meter.Period { return s.kind.last(s.settings.Timezone.Today(time.Now())) }
 
-// nextRun returns the time of the next scheduled run, or nil.
+// nextRun returns the time of the next scheduled run as text, or nil.
 func (s *Service) nextRun() *string {
+	if next, ok := s.nextTime(); ok {
+		return new(s.stamp(next))
+	}
+	return nil
+}
+
+// nextTime returns the time of the next scheduled run, if there is one.
+func (s *Service) nextTime() (next time.Time, ok bool) {
 	if s.job == nil {
-		return nil
+		return time.Time{}, false
 	}
 	next, err := s.job.NextRun()
-	if err != nil || next.IsZero() { // the scheduler has not started, or has stopped
-		return nil
-	}
-	return new(s.stamp(next))
+	return next, err == nil && !next.IsZero() // otherwise the scheduler has not started, or has stopped
 }
 
 // runInTurn waits for the turn, and does a run.
