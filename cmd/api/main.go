@@ -25,17 +25,15 @@ import (
 	"meterledger/internal/rest"
 )
 
-func main() { config.Main("api", run) }
+func main() { config.Main(config.LoadAPI, run) }
 
-func run(ctx context.Context, args []string) error {
-	settings, err := config.LoadAPI(args, os.Getenv, os.Stdout)
-	if err != nil {
-		return err
-	}
-	log := settings.Logger(os.Stderr)
+func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err
+	}
+	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
 		"data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -27,8 +26,7 @@ import (
 
 // Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
 // ends the current attempt and returns nil.
-func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
-	log := settings.Logger(os.Stderr)
+func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.Logger) error {
 	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
 	if err != nil {
 		return err
@@ -38,6 +36,9 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}), log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
