@@ -31,7 +31,7 @@ type route struct {
 // with the document.
 func (s *Service) routes() []route {
 	return []route{
-		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
+		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
 		{http.MethodGet, "/status", s.kind.program, httpkit.Answer(s.settings.Timezone, s.status)},
 	}
 }

@@ -59,6 +59,9 @@ func NewHandler(o Options) http.Handler {
 	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
 	for _, route := range a.routes() {
 		h := route.handler
+		if route.method == http.MethodPost && route.feature == "maintenance" {
+			h = httpkit.Asked(o.Log, h)
+		}
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
