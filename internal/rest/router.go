@@ -62,6 +62,9 @@ func NewHandler(o Options) http.Handler {
 	})
 	for _, route := range a.routes() {
 		h := route.handler
+		if route.method == http.MethodPost && route.feature == "maintenance" {
+			h = httpkit.Asked(o.Log, h)
+		}
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
