@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 }
 
 type script struct {
-	t      *testing.T
+	t      testing.TB
 	file   string
 	line   int // of the request that is being run
 	fs     vfs.FS
@@ -74,17 +74,17 @@ type script struct {
 	kept   map[string]string // values of headers, by $name
 }
 
-func newScript(t *testing.T, file string) *script {
+func newScript(t testing.TB, file string) *script {
 	t.Helper()
 	return newScriptOn(t, file, vfs.NewMem())
 }
 
-func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
+func newScriptOn(t testing.TB, file string, fs vfs.FS) *script {
 	t.Helper()
 	return newScriptIn(t, file, fs, "Asia/Singapore")
 }
 
-func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script {
+func newScriptIn(t testing.TB, file string, fs vfs.FS, zoneName string) *script {
 	t.Helper()
 	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
