@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
@@ -24,6 +26,8 @@ type Writer interface {
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
+	// CopyTo puts the data folder, as it is, into a new folder.
+	CopyTo(ctx context.Context, folder string) error
 	// Pace returns a function that makes a run give way to readings that come in. The run
 	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
@@ -47,6 +51,9 @@ type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the manifests of archives
 
+	FS        vfs.FS
+	BackupDir string // the folder of backups, created with the first
+
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
 }
@@ -61,6 +68,8 @@ type Runs struct {
 	now         func() time.Time
 	log         *slog.Logger
 	version     string
+	fs          vfs.FS
+	backupDir   string
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
@@ -79,7 +88,7 @@ type Runs struct {
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	if hold, stands := rs.store.Hold(); stands {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")

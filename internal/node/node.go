@@ -39,6 +39,8 @@ type Options struct {
 	DiskFreeMin uint64
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
+	// BackupDir is the folder of backups.
+	BackupDir string
 	// Version is the program's, for the manifests of archives.
 	Version string
 }
@@ -86,7 +88,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Reader = query.New(n.Store(), folder, o.Zone, o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, FS: o.FS, BackupDir: o.BackupDir,
 		Restore: n.restore,
 	})
 	if err != nil {

@@ -38,6 +38,7 @@ var endpoints = []struct {
 	{"POST", "/shutdown", nil, nil},
 	{"POST", "/resume", nil, nil},
 	{"POST", "/restore_data", nil, nil},
+	{"POST", "/backup", map[string]string{"name": "good"}, nil},
 }
 
 // nothing are values that no parameter takes.
@@ -74,6 +75,7 @@ var wrong = map[string][]string{
 	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
+	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
 	"wait":             {"yes", "0", "TRUE"},
 }
 

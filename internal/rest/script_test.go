@@ -115,7 +115,7 @@ func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 func (s *script) open() {
 	var err error
 	s.node, err = node.Open(context.Background(), node.Options{
-		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
 	})
 	if err != nil {
