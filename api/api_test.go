@@ -37,7 +37,7 @@ var contract = map[string]string{
 	"GET /redoc":        "200",
 	"GET /openapi.json": "200",
 	"GET /healthz":      "200",
-	"GET /readyz":       "200 503",
+	"GET /readyz":       "200 400 503",
 	"GET /metrics":      "200",
 
 	"POST /perform_daily_maintenance":   "200 400 408 413 415 500 503",

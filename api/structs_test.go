@@ -17,6 +17,7 @@ var structs = []any{
 	api.Problem{},
 	api.Health{},
 	api.Readiness{},
+	api.Accepting{},
 	api.AccountCreated{},
 	api.Account{},
 	api.Meters{},

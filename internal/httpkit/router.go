@@ -129,7 +129,7 @@ type Gate struct {
 func NewGate(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler, progress func() string) *Gate {
 	closed := NewRouter(log, metrics, swaggerUI)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
+		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()).Because(meter.ReasonStarting))
 	})
 	g := &Gate{}
 	g.Open(closed)

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
@@ -26,6 +25,7 @@ import (
 type problem struct {
 	Type, Title, Detail, Code, Field string
 	Status                           int
+	Reason                           meter.Reason
 }
 
 // newRouter returns a router that has the given routes, and what it logs.
@@ -83,7 +83,7 @@ func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
 				r.Get("/", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tt.err) })
 			})
 			response, body := do(s, http.MethodGet, "/")
-			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status}
+			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status, ""}
 			if diff := cmp.Diff(want, asProblem(t, response, body)); diff != "" {
 				t.Error(diff)
 			}
@@ -217,9 +217,8 @@ func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 }
 
 func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
-	all, added := httpkit.NewMetrics(), metrics.NewSet()
-	added.NewGauge("meters_registered", nil)
-	all.Add(added)
+	all := httpkit.NewMetrics()
+	all.Gauge("meters_registered", "Meters.", func() float64 { return 0 })
 	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all, httpkit.SwaggerUI())
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
@@ -229,10 +228,10 @@ func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
 	do(router, http.MethodGet, "/nowhere")
 	_, text := do(router, http.MethodGet, "/metrics")
 	for _, line := range []string{
-		`http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
-		`http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
-		`http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
-		"meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
+		`meterledger_http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
+		`meterledger_http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
+		`meterledger_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
+		"meterledger_meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
 	} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no line %s in\n%s", line, text)
@@ -264,7 +263,7 @@ func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			response, body := do(gate, method, path)
 			got := asProblem(t, response, body)
-			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || response.Header.Get("Retry-After") != "1" {
+			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || got.Reason != meter.ReasonStarting || response.Header.Get("Retry-After") != "1" {
 				t.Errorf("%s %s: got %+v", method, path, got)
 			}
 		}

@@ -149,6 +149,9 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 	return nil
 }
 
+// DiskBytes returns how much of the disk the journal takes.
+func (j *Journal) DiskBytes() uint64 { return j.db.Metrics().DiskSpaceUsage() }
+
 // Failed is closed when nothing can be written any more. That may happen between two
 // calls: Pebble also works in the background.
 func (j *Journal) Failed() <-chan struct{} { return j.fault.done }

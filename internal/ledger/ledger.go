@@ -22,6 +22,7 @@ import (
 
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -38,6 +39,9 @@ type Options struct {
 	// LateRows returns a meter's rows in the archive of a closed month, which a late
 	// reading of that month has to be judged beside.
 	LateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
+
+	// Metrics is where the ledger adds what it counts and measures; nil for nobody.
+	Metrics *metric.Set
 
 	// SnapshotBytes is the number of bytes of journal after which a snapshot is taken; 0 is never.
 	SnapshotBytes int64
@@ -61,12 +65,14 @@ type Ledger struct {
 
 	committer *committer
 	metrics   *metrics
+	silences  silences
 	singles   sync.Pool     // submissions of single readings, which are all of one size
 	bulks     sync.Pool     // submissions of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	gates     []gate
 }
 
 // Open brings the state of a data folder back and starts to receive. It returns an
@@ -76,7 +82,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		fs: o.FS, folder: o.DataDir, zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
-		metrics: newMetrics(),
+		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
@@ -107,6 +113,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
+	l.gates = l.newGates()
 	l.snapshots = snapshotter{
 		l: l, folder: snapshots, every: o.SnapshotEvery,
 		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
@@ -115,6 +122,10 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.snapshots.growth.size.Store(r.size)
+	l.snapshots.wholeAt.Store(l.now().UnixNano())
+	if r.from > 0 {
+		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
+	}
 	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
@@ -122,6 +133,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.snapshots.start()
+	l.measure()
 	return nil
 }
 

@@ -25,6 +25,8 @@ type snapshotter struct {
 	quit   context.CancelFunc
 	ended  sync.WaitGroup
 
+	wholeAt, took atomic.Int64 // ns: the time when a snapshot last held everything, and how long that one took
+
 	mu   sync.Mutex // guards all below; held while one is taken
 	good []uint64   // the newest ones that were read as a whole, oldest first, two at most
 }
@@ -50,6 +52,7 @@ func (s *snapshotter) run(ctx context.Context) {
 		case <-s.growth.due:
 		}
 		if err := s.take(ctx); err != nil && ctx.Err() == nil {
+			s.l.metrics.noSnapshot.Inc()
 			s.l.log.Error("no snapshot could be taken; readings go on, the journal keeps everything", "error", err)
 		}
 	}
@@ -116,6 +119,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 		return err
 	}
 	if last := s.l.committer.position().Sequence; last == 0 || len(s.good) > 0 && s.good[len(s.good)-1] == last {
+		s.wholeAt.Store(s.l.now().UnixNano())
 		return nil
 	}
 	if s.l.space.low(uint64(s.growth.size.Load())) {
@@ -134,6 +138,8 @@ func (s *snapshotter) take(ctx context.Context) error {
 		return err
 	}
 	s.growth.size.Store(size)
+	s.wholeAt.Store(s.l.now().UnixNano())
+	s.took.Store(int64(time.Since(began)))
 	s.l.log.Info("snapshot written", "batch", at.Sequence, "bytes", size, "frozen_after", froze.Round(time.Microsecond),
 		"took", time.Since(began).Round(time.Millisecond))
 	return s.cut(ctx)

@@ -34,6 +34,7 @@ var endpoints = []struct {
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true"}, []string{"maintenance_type"}},
+	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
 	{"POST", "/shutdown", nil, nil},
 	{"POST", "/resume", nil, nil},
@@ -76,6 +77,7 @@ var wrong = map[string][]string{
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
 	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
+	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
 }
 
@@ -105,7 +107,6 @@ Content-Type: text/csv
 
 func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
 	missing := rest.Features()
-	delete(missing, "GET /readyz")                  // which looks at no parameter
 	delete(missing, "POST /receive_meter_readings") // which takes none: its bodies are below
 	for _, e := range endpoints {
 		delete(missing, e.method+" "+strings.Replace(e.path, "/A/", "/{meter_id}/", 1))

@@ -82,7 +82,9 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 	answer := api.MaintenanceStatus{
 		IsMaintenanceMode: status.Running != nil,
 		IsReceivingData:   a.ledger.Receiving(),
+		Accepting:         a.accepting(),
 		Timestamp:         a.stamp(),
+		Timezone:          a.zone.String(),
 		LastRuns:          map[api.MaintenanceType]*api.MaintenanceRun{api.Daily: nil, api.Monthly: nil},
 		Archives:          []api.ArchiveListing{},
 	}
@@ -96,6 +98,14 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 		answer.LastRuns[api.MaintenanceType(kind)] = a.run(run)
 	}
 	return answer, nil
+}
+
+func (a *app) accepting() api.Accepting {
+	err := a.ledger.Ready()
+	if err == nil {
+		return api.Accepting{Readings: true}
+	}
+	return api.Accepting{Reason: new(meter.ReasonOf(err))}
 }
 
 func (a *app) progress(r *closing.Running) *api.MaintenanceProgress {

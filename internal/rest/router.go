@@ -8,6 +8,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -50,7 +51,6 @@ type app struct {
 
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
-	o.Metrics.Add(o.Ledger.Metrics())
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
 		exports: make(chan struct{}, exportsMax),
@@ -81,10 +81,10 @@ const readyPath = "/readyz"
 func (a *app) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
-		{get, readyPath, "operations", httpkit.Handler(a.ready)},
+		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", httpkit.Take(a.zone, a.receiveReading)},
+		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
 		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
 		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
@@ -119,13 +119,18 @@ func clientAddress(r *http.Request) (string, error) {
 	return host, err
 }
 
-// ready answers whether readings are received now.
-func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
-	if err := a.ledger.Ready(); err != nil {
-		return err
+type readyRequest struct {
+	For string `param:"for" oneof:"readings"`
+}
+
+// ready answers whether questions are answered, which is so once there is a router, or
+// whether readings are taken too.
+func (a *app) ready(_ context.Context, q *readyRequest) (api.Readiness, error) {
+	var err error
+	if q.For != "" {
+		err = a.ledger.Ready()
 	}
-	httpkit.WriteJSON(w, http.StatusOK, api.Readiness{Status: "ready"})
-	return nil
+	return api.Readiness{Status: "ready"}, err
 }
 
 // noParameters is a request without parameters.

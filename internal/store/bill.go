@@ -140,6 +140,13 @@ func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 		s.issueByRule(m, pending, closing)
 		return
 	}
+	if m.Revision > 0 {
+		for _, bill := range pending.bills.all {
+			if bill.Revision > 1 {
+				s.revised++
+			}
+		}
+	}
 	for i, bill := range m.bills.all {
 		if pending.bills.at(i) == nil {
 			pending.bills.set(i, bill, s.grid.ice)
@@ -148,8 +155,17 @@ func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 	for _, r := range pending.revised {
 		if later := s.closedMonth(r.month); later != nil {
 			later.setBill(r.meter, r.bill, s.grid.ice)
+			s.revised++
 		}
 	}
+}
+
+// BillsRevised returns how many bills were issued again with other figures since the process
+// began to apply entries, those of a replay included.
+func (s *Store) BillsRevised() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.revised
 }
 
 // Bill returns a meter's bill for a month, the month as it was closed, and false if the
