@@ -15,6 +15,7 @@ const (
 	Monthly Kind = "monthly"
 	Both    Kind = "both"
 	Restore Kind = "restore"
+	Backup  Kind = "backup"
 )
 
 // ArchiveInfo describes an archive file.

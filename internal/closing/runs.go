@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
@@ -25,6 +27,8 @@ type Writer interface {
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
+	// CopyTo puts the data folder, as it is, into a new folder.
+	CopyTo(ctx context.Context, folder string) error
 	// Pace returns a function that makes a run give way to readings that come in. The run
 	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
@@ -50,6 +54,8 @@ type Options struct {
 
 	// Metrics is where the runs add what they count and measure; nil for nobody.
 	Metrics *metric.Set
+	FS        vfs.FS
+	BackupDir string // the folder of backups, created with the first
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
@@ -65,6 +71,8 @@ type Runs struct {
 	now         func() time.Time
 	log         *slog.Logger
 	version     string
+	fs          vfs.FS
+	backupDir   string
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
@@ -84,7 +92,7 @@ type Runs struct {
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {

@@ -28,6 +28,8 @@ type API struct {
 	// ArchiveCompress makes the api write archives as zstd; off by default. It reads
 	// either form.
 	ArchiveCompress bool
+	// BackupDir is the folder of backups, backup by default. It is created with the first.
+	BackupDir string
 	// SnapshotSize is by how many bytes the journal grows before the next snapshot,
 	// 256 MiB by default, and at least the size of the last snapshot. 0 turns it off.
 	SnapshotSize uint64
@@ -93,6 +95,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})
 	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created if missing", into(&c.ArchiveDir, parseFolder)})
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
+	s.add(setting{"backup-dir", "BACKUP_DIR", "backup", "folder of the backups that POST /backup makes, created with the first", into(&c.BackupDir, parseFolder)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})

@@ -43,6 +43,8 @@ type Options struct {
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
 	Metrics *metric.Set
+	// BackupDir is the folder of backups.
+	BackupDir string
 	// Version is the program's, for the manifests of archives.
 	Version string
 }
@@ -91,7 +93,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Reader = query.New(n.Store(), folder, o.Zone, o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
 		Restore: n.restore,
 	})
 	if err != nil {

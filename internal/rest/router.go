@@ -101,6 +101,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},
