@@ -53,7 +53,7 @@ type Options struct {
 	Version string // of the program, for the manifests of archives
 
 	// Metrics is where the runs add what they count and measure; nil for nobody.
-	Metrics *metric.Set
+	Metrics   *metric.Set
 	FS        vfs.FS
 	BackupDir string // the folder of backups, created with the first
 
