@@ -17,7 +17,7 @@ type meterStrip struct {
 // encodeStrips writes the days that are not dense, of each tile in as many records as
 // they need:
 //
-//	strips  17 | version | tile's first day uint32 | first meter uint32 | n uint32 | n × (meter uint8 | bytes uint16 | strip)
+//	strips  20 | version | tile's first day uint32 | first meter uint32 | n uint32 | n × (meter uint8 | bytes uint16 | strip)
 //
 // The meter of a strip is counted from the tile's first. See strip for its bytes.
 func encodeStrips(e *stateEncoder, s *state) {
