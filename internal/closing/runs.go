@@ -59,6 +59,8 @@ type Options struct {
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
+	// Closed is called when a month was closed and memory is free again; nil for nobody.
+	Closed func()
 }
 
 // Runs is the maintenance of a ledger: one run at a time.
@@ -74,6 +76,7 @@ type Runs struct {
 	fs          vfs.FS
 	backupDir   string
 	diskFreeMin uint64
+	closed      func()
 	incarnation uint64 // of the holds of this process, drawn
 
 	counts map[Kind]*counts // of Daily, Monthly and Restore; never changed
@@ -92,7 +95,7 @@ type Runs struct {
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {

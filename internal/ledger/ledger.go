@@ -53,6 +53,8 @@ type Options struct {
 	// DiskSlow is how long the disk may take for a batch before readings and registrations
 	// are refused; 0 is any time.
 	DiskSlow time.Duration
+	// MemoryLimit is how many bytes the process may take; 0 is any number.
+	MemoryLimit uint64
 }
 
 // Ledger is the open system of record.
@@ -77,6 +79,7 @@ type Ledger struct {
 	space     *space
 	stall     *stall
 	clock     *clock
+	memory    *memory
 	gates     []gate
 }
 
@@ -89,6 +92,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		stall:   &stall{max: o.DiskSlow, log: o.Log},
 		clock:   &clock{now: o.Now, log: o.Log},
+		memory:  newMemory(o.MemoryLimit, o.Log),
 		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
@@ -115,11 +119,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if l.journal, err = journal.Open(o.FS, folder, o.Log); err != nil {
 		return err
 	}
-	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress}
+	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
 	if err := errors.Join(l.signOnce(o, version), r.run()); err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
-	l.store = r.store
+	l.store, l.memory.store = r.store, r.store
 	l.clock.newest.Store(l.store.Written().Unix())
 	l.clock.isBehind() // says so in the log
 	l.gates = l.newGates()
@@ -135,7 +139,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if r.from > 0 {
 		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
 	}
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()

@@ -38,6 +38,7 @@ type bench struct {
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
 	diskSlow      time.Duration
+	memoryLimit   uint64
 	compress      bool
 }
 
@@ -52,7 +53,7 @@ func (b *bench) options() node.Options {
 	return node.Options{
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
-		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
+		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
 		Version: "test", ArchiveCompress: b.compress,
 	}
 }

@@ -73,6 +73,7 @@ func (h Hold) effect(s *Store) Verdict {
 		s.hold = h
 		s.holds++
 		clear(s.pending) // of a run that was cut off
+		s.countRecords()
 	}
 	return Verdict{Outcome: Accepted}
 }
@@ -88,6 +89,7 @@ func (r release) effect(s *Store) Verdict {
 	}
 	s.hold = noHold
 	clear(s.pending)
+	s.countRecords()
 	return Verdict{Outcome: Accepted}
 }
 
