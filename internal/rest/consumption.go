@@ -15,8 +15,8 @@ type consumptionRequest struct {
 	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
 	Start   meter.Slot       `param:"start" validate:"when=Period custom"`
 	End     meter.Slot       `param:"end" validate:"when=Period custom"`
-	Compare string           `param:"compare" oneof:"none previous"`
-	Numbers numberForm       `param:"numbers" oneof:"number string"`
+	Compare string           `param:"compare" oneof:"none previous" validate:"-"`
+	Numbers numberForm       `param:"numbers" oneof:"number string" validate:"-"`
 }
 
 // Check makes sure that the rules hold.
