@@ -37,8 +37,9 @@ var endpoints = []struct {
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
 	{"POST", "/shutdown", nil, nil},
-	{"POST", "/resume", nil, nil},
+	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},
 	{"POST", "/restore_data", nil, nil},
+	{"POST", "/backup", map[string]string{"name": "good"}, nil},
 }
 
 // nothing are values that no parameter takes.
@@ -75,6 +76,8 @@ var wrong = map[string][]string{
 	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
+	"clock":            {"Trust", "true", "now"},
+	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
 }
