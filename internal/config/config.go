@@ -84,7 +84,10 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.addLog(&c.Log)
-	return c, s.load(args, out)
+	if err := s.load(args, out); err != nil {
+		return c, err
+	}
+	return c, checkFolders(c.DataDir, c.ArchiveDir)
 }
 
 // LoadDaily is LoadAPI for daily.
