@@ -87,6 +87,9 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	if err != nil || m.File != name && m.File != name+compressedSuffix {
 		return Manifest{}, fmt.Errorf("the manifest of %s %w", name, ErrBadManifest)
 	}
+	if period, ok := PeriodOf(name); !ok || m.Period != period {
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: it is of another period", name, ErrBadManifest)
+	}
 	return m, nil
 }
 

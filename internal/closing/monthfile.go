@@ -64,7 +64,7 @@ func (f *monthFile) adopt() (adopted bool, err error) {
 	if err := f.archive.Searchable(archive.Name(f.month.Period())); err != nil {
 		return false, ignoreConflict(err)
 	}
-	if err := books.flush(); err != nil {
+	if err := books.finish(); err != nil {
 		return false, err
 	}
 	return f.commit(h)

@@ -28,7 +28,9 @@ type submission struct {
 	readings []store.Reading
 	rows     []int // by reading: the caller's number of it
 
-	from, to int // the readings that the commit is about
+	from, to int        // the readings that the commit is about
+	latest   meter.Slot // no new one may be later
+	refusal  error      // of all new ones, or nil
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -36,9 +38,12 @@ type submission struct {
 	judged   []store.PlacedVerdict
 	archived map[archivedMonth]*archivedRows
 
+	closedUntil meter.Slot // readings before it may be late
+
 	tooLate                       bool // reception was shut down before some readings got their verdicts
 	unlisted                      bool // nobody will read the refusals: they are only counted
 	accepted, duplicates, refused int
+	acceptedLate                  int // of the accepted
 	refusals                      []meter.Refusal
 }
 
@@ -74,8 +79,20 @@ func (s *submission) add(row int, r store.Reading) {
 	s.rows = append(s.rows, row)
 }
 
+// way says how the readings came in.
+func (s *submission) way() way {
+	switch {
+	case s.restore:
+		return byRestore
+	case s.patience == bulky:
+		return byBulk
+	}
+	return bySingle
+}
+
 func (s *submission) refuse(row int, err error) {
 	s.refused++
+	s.l.metrics.refuse(s.way(), meter.CodeOf(err))
 	if !s.unlisted {
 		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
 	}
@@ -85,6 +102,7 @@ func (s *submission) refuse(row int, err error) {
 func (s *submission) refuseUnknown(row int, id []byte) {
 	if s.unlisted {
 		s.refused++
+		s.l.metrics.refuse(s.way(), meter.CodeMeterNotFound)
 		return
 	}
 	s.refuse(row, meter.UnknownMeter(meter.ID(id)))
@@ -111,10 +129,10 @@ func (s *submission) send(ctx context.Context) error {
 // sets how many readings it has them for. It returns how many bytes their recalls can
 // take. No lock is held while it reads.
 func (s *submission) readArchives() (recalled int) {
-	closedUntil := s.l.store.ClosedUntil()
+	s.closedUntil = s.l.store.ClosedUntil()
 	for place := s.from; place < len(s.readings); place++ {
 		at := s.readings[place]
-		if at.Slot >= closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
+		if at.Slot >= s.closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
 			continue // nearly always
 		}
 		month, closed := s.l.store.SummaryAt(at.Meter, at.Slot)
@@ -139,13 +157,19 @@ func (s *submission) readArchives() (recalled int) {
 
 // enqueue judges the readings and queues those that are not certainly refused.
 func (s *submission) enqueue(ctx context.Context, recalled int) error {
+	if !s.restore {
+		s.refusal = s.l.refusal()
+	}
+	if s.refusal != nil && (len(s.readings) == 0 || s.patience == bulky && s.refusal != error(errClockBehind)) {
+		return s.refusal
+	}
+	if s.refusal != nil {
+		s.judge() // what is recorded is a duplicate all the same
+		return nil
+	}
 	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
 	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
 		return err
-	}
-	if !s.restore && !s.l.store.Receiving() {
-		s.l.committer.release(&s.commit)
-		return errNotReceiving
 	}
 	s.judge()
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
@@ -161,7 +185,7 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 // judge refuses readings that need no journal for that, and takes the others.
 func (s *submission) judge() {
 	readings := s.readings[s.from:s.to]
-	latest := s.l.zone.Floor(s.l.now().Add(meter.FutureMax)) // no reading may be later
+	s.latest = s.l.zone.Floor(s.l.now().Add(meter.FutureMax))
 	s.judged = s.l.store.JudgeMany(readings, s.restore, s.judged[:0])
 	judged := s.judged
 	for i, at := range readings {
@@ -170,18 +194,32 @@ func (s *submission) judge() {
 		if len(judged) > 0 && judged[0].Place == i {
 			verdict, judged = judged[0].Verdict, judged[1:]
 		}
-		switch {
-		case at.Slot > latest:
-			s.decide(place, Result{Err: meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")})
-		case verdict.Outcome == store.Accepted:
-			s.take(place, at)
-		case verdict.Outcome == store.Archived:
+		switch verdict.Outcome {
+		case store.Duplicate: // whatever the clock says
+			s.rule(place, verdict)
+		case store.Archived:
 			s.late(place, at)
 		default:
-			s.rule(place, verdict)
+			s.judgeNew(place, at, verdict)
 		}
 	}
 }
+
+// judgeNew decides about a reading that is not recorded yet.
+func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
+	switch {
+	case s.refusal != nil:
+		s.decide(place, Result{Err: s.refusal})
+	case at.Slot > s.latest:
+		s.decide(place, Result{Err: errInFuture})
+	case v.Outcome == store.Accepted:
+		s.take(place, at)
+	default:
+		s.rule(place, v)
+	}
+}
+
+var errInFuture = meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")
 
 // late decides about a reading of a closed month. The meter's archived rows have to be
 // in memory before Apply can judge another beside them.
@@ -202,6 +240,14 @@ func (s *submission) late(place int, at store.Reading) {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
 		}
 		s.rule(place, verdict)
+		return
+	}
+	if s.refusal != nil {
+		s.decide(place, Result{Err: s.refusal})
+		return
+	}
+	if at.Slot > s.latest {
+		s.decide(place, Result{Err: errInFuture})
 		return
 	}
 	if !rows.recalled {
@@ -251,8 +297,12 @@ func (s *submission) rule(place int, v store.Verdict) {
 		s.decide(place, s.l.result(s.readings[place], v))
 	case v.Outcome == store.Accepted:
 		s.accepted++
+		if slot := s.readings[place].Slot; slot < s.closedUntil && s.l.isClosed(slot) {
+			s.acceptedLate++
+		}
 	case s.unlisted && v.Outcome != store.Duplicate:
 		s.refused++
+		s.l.metrics.refuse(s.way(), codeOf(v.Outcome))
 	default:
 		s.decide(place, s.l.result(s.readings[place], v))
 	}
@@ -271,4 +321,10 @@ func (s *submission) decide(place int, r Result) {
 	if s.each != nil {
 		s.each(s.rows[place], s.readings[place].Meter, r)
 	}
+}
+
+// isClosed reports whether a slot lies in a closed month.
+func (l *Ledger) isClosed(slot meter.Slot) bool {
+	_, closed := l.store.Month(slot)
+	return closed
 }

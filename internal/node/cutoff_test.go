@@ -49,15 +49,6 @@ func cutOff(b *bench, q closing.Request, name, day string) {
 	b.copyFile("kept.json", stem+".json")
 }
 
-func (b *bench) mustMaintain(q closing.Request) *closing.Run {
-	b.t.Helper()
-	run := b.maintain(q)
-	if run.Err != nil {
-		b.t.Fatal(run.Err)
-	}
-	return run
-}
-
 func TestAnArchiveThatWasCutOffFromItsManifestComesBack(t *testing.T) {
 	for _, c := range []struct {
 		name, file, day string

@@ -123,3 +123,34 @@ func TestShutdownRefusesUntilResumedOverRestarts(t *testing.T) {
 		t.Errorf("reading after resume: %q", got)
 	}
 }
+
+// TestWhatIsRecordedIsADuplicateAlsoWhereTheClockLiesBehind sets the clock back behind
+// readings in memory and in an archive.
+func TestWhatIsRecordedIsADuplicateAlsoWhereTheClockLiesBehind(t *testing.T) {
+	b := newBench(t, "Asia/Singapore")
+	defer b.close()
+	b.register("A")
+	b.record("A", "2026-10-20T10:00", "5")
+	b.record("A", "2026-11-20T10:00", "7")
+	if run := b.maintain(october); run.Err != nil {
+		t.Fatal(run.Err)
+	}
+	b.now = b.now.AddDate(0, -2, 0)
+	for _, step := range []struct {
+		stamp, register string
+		want            meter.Code
+	}{
+		{"2026-11-20T10:00", "7", ""},
+		{"2026-10-20T10:00", "5", ""},
+		{"2026-10-20T10:30", "6", meter.CodeNotReady},
+		{"2026-11-20T10:30", "8", meter.CodeNotReady},
+	} {
+		if got := b.record("A", step.stamp, step.register); got != step.want {
+			t.Errorf("%s %s by itself: got %q, want %q", step.stamp, step.register, got, step.want)
+		}
+		results, err := b.RecordMany(t.Context(), []meter.Reading{b.reading("A", step.stamp, step.register)})
+		if err != nil || code(t, results[0].Err) != step.want {
+			t.Errorf("%s %s in a bulk: got %+v, %v, want %q", step.stamp, step.register, results, err, step.want)
+		}
+	}
+}
