@@ -87,7 +87,7 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	if err != nil || m.File != name && m.File != name+compressedSuffix {
 		return Manifest{}, fmt.Errorf("the manifest of %s %w", name, ErrBadManifest)
 	}
-	if period, ok := PeriodOf(name); !ok || m.Period != period {
+	if period, _ := PeriodOf(name); m.Period != period { // none of the accounts
 		return Manifest{}, fmt.Errorf("the manifest of %s %w: it is of another period", name, ErrBadManifest)
 	}
 	return m, nil
