@@ -61,7 +61,7 @@ func (rs *Runs) hintAtArchives() {
 	}
 	meters, _ := rs.store.Counts()
 	rs.log.Warn("there are archives of months that the data folder knows nothing of; nothing is overwritten: "+
-		"register their meters, then POST /restore_data brings the months and their bills back",
+		"POST /restore_data brings the accounts, the months and their bills back",
 		"months", len(unknown), "oldest", unknown[len(unknown)-1], "newest", unknown[0], "meters_registered", meters)
 }
 
