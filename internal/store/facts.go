@@ -143,7 +143,8 @@ var records = []record{
 	{9, 1, encodePendingSummaries, decodePendingSummaries},
 	{10, 1, nil, decodePendingFormer},
 	{16, 1, encodePendingBills, decodePendingBills},
-	{11, 1, encodeGrid, decodeChunk},
+	{11, 2, encodeChunks, decodeChunk},
+	{20, 1, encodeStrips, decodeStrips},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

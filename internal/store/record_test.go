@@ -17,6 +17,7 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
+	s.grid.always = uint8(min(170, meters))
 	for _, outcome := range apply(t, s, fullBatch(meters)) {
 		if outcome != Accepted {
 			t.Fatalf("an entry came to %d", outcome)
@@ -63,6 +64,9 @@ func fullBatch(meters int) []byte {
 	for i := range Index(meters) {
 		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
 		b = AppendReading(b, Reading{i, closedFrom + 201, wide})
+		if i%5 == 0 { // a day that is not dense
+			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
+		}
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
