@@ -99,7 +99,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 	if last := s.l.committer.position().Sequence; last == 0 || len(s.good) > 0 && s.good[len(s.good)-1] == last {
 		return nil
 	}
-	if s.l.space.low(uint64(s.growth.size.Load())) {
+	if s.l.seal.closed.Load() || s.l.space.low(uint64(s.growth.size.Load())) {
 		return errors.New("the disk is nearly full")
 	}
 	began := time.Now()
