@@ -40,6 +40,7 @@ var structs = []any{
 	api.MaintenanceRun{},
 	api.ArchiveListing{},
 	api.Reception{},
+	api.Backup{},
 	api.RestoreResult{},
 	api.RefusedRow{},
 	api.PerformResult{},

@@ -15,6 +15,7 @@ const (
 	Monthly Kind = "monthly"
 	Both    Kind = "both"
 	Restore Kind = "restore"
+	Backup  Kind = "backup"
 )
 
 // ArchiveInfo describes an archive file.
@@ -28,6 +29,7 @@ type ArchiveInfo struct {
 // Run is a run of maintenance, finished or not.
 type Run struct {
 	Kind       Kind
+	DryRun     bool   // nothing was written
 	Subject    string // the period, both periods, or "all"
 	StartedAt  time.Time
 	FinishedAt time.Time
@@ -48,6 +50,7 @@ type Request struct {
 	Day    meter.Day   // to archive, for Daily and Both
 	Month  meter.Month // to close, for Monthly and Both
 	DryRun bool        // says what would be written, and writes nothing
+	Lost   bool        // runs although no archive that was written is there
 }
 
 // periods returns the periods of the request in the order in which they are done.
@@ -86,12 +89,15 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 	if err := q.check(rs.zone.Today(rs.now())); err != nil {
 		return nil, err
 	}
+	if err := rs.checkFolder(q.Lost); err != nil {
+		return nil, err
+	}
 	periods := q.periods()
 	subject := periods[0].String()
 	if len(periods) > 1 {
 		subject += " and " + periods[1].String()
 	}
-	return rs.start(q.Kind, subject, func(t task) error {
+	return rs.begin(&Run{Kind: q.Kind, Subject: subject, DryRun: q.DryRun}, func(t task) error {
 		for _, p := range periods {
 			var err error
 			switch {
@@ -106,7 +112,10 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 				return err
 			}
 		}
-		return nil
+		if q.DryRun {
+			return nil
+		}
+		return t.archiveAccounts()
 	})
 }
 
@@ -114,7 +123,8 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 func (t task) step(kind Kind, p meter.Period, work func() error) error {
 	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
 	before := len(t.run.Archives)
-	part.Err = work()
+	part.Err = fullDisk(work())
+	t.countRun(kind, part.Err)
 	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,13 +7,18 @@ package closing
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/store"
 )
 
@@ -24,6 +29,8 @@ type Writer interface {
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
+	// CopyTo puts the data folder, as it is, into a new folder.
+	CopyTo(ctx context.Context, folder string) error
 	// Pace returns a function that makes a run give way to readings that come in. The run
 	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
@@ -40,12 +47,20 @@ type Rows interface {
 type Options struct {
 	Writer  Writer
 	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is called with every row that has a verdict
-	Store   *store.Store
-	Archive *archive.Folder
-	Zone    *meter.Zone
-	Now     func() time.Time
-	Log     *slog.Logger
-	Version string // of the program, for the manifests of archives
+	// RestoreAccounts begins to register accounts, also while reception is shut down. Those of
+	// meters that are registered are duplicates.
+	RestoreAccounts func(ctx context.Context) Accounts
+	Store           *store.Store
+	Archive         *archive.Folder
+	Zone            *meter.Zone
+	Now             func() time.Time
+	Log             *slog.Logger
+	Version         string // of the program, for the manifests of archives
+
+	// Metrics is where the runs add what they count and measure; nil for nobody.
+	Metrics   *metric.Set
+	FS        vfs.FS
+	BackupDir string // the folder of backups, created with the first
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
@@ -53,18 +68,24 @@ type Options struct {
 
 // Runs is the maintenance of a ledger: one run at a time.
 type Runs struct {
-	writer      Writer
-	restore     func(context.Context, func(store.Index, bool)) Rows
-	store       *store.Store
-	archive     *archive.Folder
-	zone        *meter.Zone
-	now         func() time.Time
-	log         *slog.Logger
-	version     string
-	diskFreeMin uint64
-	incarnation uint64 // of the holds of this process, drawn
+	writer          Writer
+	restore         func(context.Context, func(store.Index, bool)) Rows
+	restoreAccounts func(context.Context) Accounts
+	store           *store.Store
+	archive         *archive.Folder
+	zone            *meter.Zone
+	now             func() time.Time
+	log             *slog.Logger
+	version         string
+	fs              vfs.FS
+	backupDir       string
+	diskFreeMin     uint64
+	incarnation     uint64 // of the holds of this process, drawn
 
-	group sync.WaitGroup // of the current run
+	counts map[Kind]*counts // of each kind but Both; the map is never changed
+	group  sync.WaitGroup   // of the current run
+
+	accounts writtenAccounts // touched by the current run alone
 
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
@@ -78,9 +99,10 @@ type Runs struct {
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
-		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
+		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
+	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		// Without room on the disk it stands until there is room, as nothing is taken in until then.
@@ -90,6 +112,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	}
 	rs.remember()
 	rs.hintAtArchives()
+	rs.tellMissing()
 	return rs, nil
 }
 
@@ -117,6 +140,7 @@ func (rs *Runs) remember() {
 				Kind: kind, Subject: listing.Period.String(), StartedAt: listing.WrittenAt, FinishedAt: listing.WrittenAt,
 				Archives: []ArchiveInfo{listing.ArchiveInfo},
 			}
+			rs.counts[kind].successAt.Store(listing.WrittenAt.Unix())
 		}
 	}
 }
@@ -130,6 +154,11 @@ type task struct {
 }
 
 func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
+	return rs.begin(&Run{Kind: kind, Subject: subject}, work)
+}
+
+// begin begins a run, of which kind and subject are known.
+func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	switch {
@@ -140,18 +169,26 @@ func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, e
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &Run{Kind: kind, Subject: subject, StartedAt: rs.now(), done: make(chan struct{})}
+	run.StartedAt, run.done = rs.now(), make(chan struct{})
 	run.progress.now, run.progress.told = rs.now, time.Now()
-	run.progress.log = rs.log.With("type", kind, "period", subject)
+	run.progress.log = rs.log.With("type", run.Kind, "period", run.Subject)
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := work(task{rs, ctx, run})
+		err := fullDisk(work(task{rs, ctx, run}))
 		cancel()
 		rs.finish(run, err)
 	})
-	rs.log.Info("maintenance started", "type", kind, "period", subject)
+	rs.log.Info("maintenance started", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun)
 	return run, nil
+}
+
+// fullDisk words the error of a run that found no space on a disk when it wrote.
+func fullDisk(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return meter.Unavailable(meter.CodeDiskFull, time.Minute, "the run came to an end because a disk is full; make room, and run it again: nothing is lost")
+	}
+	return err
 }
 
 func (rs *Runs) finish(run *Run, err error) {
@@ -159,11 +196,14 @@ func (rs *Runs) finish(run *Run, err error) {
 	defer rs.mu.Unlock()
 	run.Err, run.FinishedAt = err, rs.now()
 	rs.current, rs.cancel = nil, nil
+	if run.Kind == Restore || run.Kind == Backup { // step counts the others
+		rs.countRun(run.Kind, err)
+	}
 	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
 	if err != nil {
-		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "took", took, "error", err)
+		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "error", err)
 	} else {
-		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "took", took, "rows", run.rows)
+		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows)
 	}
 	close(run.done)
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -39,7 +40,8 @@ type Journal struct {
 	buffer []byte         // holds a batch while it is written
 	fault  *fault
 
-	readOnly bool // BeginWriting was not called yet
+	readOnly bool       // BeginWriting was not called yet
+	opening  sync.Mutex // held while BeginWriting changes db, and by DiskBytes
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -67,7 +69,7 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: id, fault: newFault(log), readOnly: true}
+	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
 	if !found.Exists {
 		return j, nil
 	}
@@ -86,6 +88,8 @@ func (j *Journal) BeginWriting() (err error) {
 	if !j.readOnly {
 		return nil
 	}
+	j.opening.Lock()
+	defer j.opening.Unlock()
 	if j.db != nil {
 		err = j.closeLog()
 	}
@@ -200,6 +204,13 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 		return fmt.Errorf("shrinking journal %s: %w", j.folder, err)
 	}
 	return nil
+}
+
+// DiskBytes returns how much of the disk the journal takes.
+func (j *Journal) DiskBytes() uint64 {
+	j.opening.Lock()
+	defer j.opening.Unlock()
+	return j.db.Metrics().DiskSpaceUsage()
 }
 
 // Failed is closed when nothing can be written any more. That may happen between two

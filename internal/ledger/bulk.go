@@ -150,6 +150,7 @@ func (b *Bulk) settleOldest() error {
 		return err
 	}
 	b.sent = append(b.sent[:0], b.sent[1:]...)
+	b.l.metrics.settled(oldest)
 	b.tally.Accepted += oldest.accepted
 	b.tally.Duplicates += oldest.duplicates
 	b.tally.Refused += oldest.refused

@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	journalName   = "journal"
+	snapshotsName = "snapshots"
 	formatName    = "FORMAT"
 	FormatVersion = store.Format
 	unsigned      = 0

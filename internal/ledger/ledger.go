@@ -23,6 +23,7 @@ import (
 
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -40,6 +41,9 @@ type Options struct {
 	// reading of that month has to be judged beside.
 	LateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
+	// Metrics is where the ledger adds what it counts and measures; nil for nobody.
+	Metrics *metric.Set
+
 	// SnapshotBytes is the number of bytes of journal after which a snapshot is taken; 0 is never.
 	SnapshotBytes int64
 	// SnapshotEvery is the time after which one is taken if anything was written; 0 is never.
@@ -54,6 +58,8 @@ type Options struct {
 
 // Ledger is the open system of record.
 type Ledger struct {
+	fs       vfs.FS
+	folder   string
 	zone     *meter.Zone
 	now      func() time.Time
 	log      *slog.Logger
@@ -63,6 +69,7 @@ type Ledger struct {
 
 	committer *committer
 	metrics   *metrics
+	silences  silences
 	singles   sync.Pool     // submissions of single readings, which are all of one size
 	bulks     sync.Pool     // submissions of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
@@ -80,11 +87,11 @@ type Ledger struct {
 // the state is back.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
+		fs: o.FS, folder: o.DataDir, zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		stall:   &stall{max: o.DiskSlow, log: o.Log},
 		clock:   &clock{now: o.Now, log: o.Log},
-		metrics: newMetrics(),
+		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
@@ -99,11 +106,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	folder := o.FS.PathJoin(o.DataDir, "journal")
+	folder := o.FS.PathJoin(o.DataDir, journalName)
 	if signed.Version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
 	}
-	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, "snapshots"))
+	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, snapshotsName))
 	if err != nil {
 		return err
 	}
@@ -138,6 +145,10 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.snapshots.growth.size.Store(r.size)
+	l.snapshots.wholeAt.Store(l.now().UnixNano())
+	if r.from > 0 {
+		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
+	}
 	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
 	if l.seal.closed.Load() {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
@@ -148,6 +159,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.snapshots.start()
+	l.measure()
 	return nil
 }
 

@@ -29,8 +29,14 @@ type space struct {
 // low reports whether less than the minimum would stay free after some more bytes
 // were written. If the file system cannot tell, there is always enough.
 func (s *space) low(more uint64) bool {
+	free, known := s.free()
+	return known && free < s.min+more
+}
+
+// free returns how much is free, and false if the file system cannot tell.
+func (s *space) free() (bytes uint64, known bool) {
 	usage, err := s.fs.GetDiskUsage(s.folder)
-	return err == nil && usage.AvailBytes < s.min+more
+	return usage.AvailBytes, err == nil
 }
 
 // refuses reports whether readings of so many bytes must not be written, or nothing at all:

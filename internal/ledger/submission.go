@@ -38,9 +38,12 @@ type submission struct {
 	judged   []store.PlacedVerdict
 	archived map[archivedMonth]*archivedRows
 
+	closedUntil meter.Slot // readings before it may be late
+
 	tooLate                       bool // reception was shut down before some readings got their verdicts
 	unlisted                      bool // nobody will read the refusals: they are only counted
 	accepted, duplicates, refused int
+	acceptedLate                  int // of the accepted
 	refusals                      []meter.Refusal
 }
 
@@ -76,8 +79,20 @@ func (s *submission) add(row int, r store.Reading) {
 	s.rows = append(s.rows, row)
 }
 
+// way says how the readings came in.
+func (s *submission) way() way {
+	switch {
+	case s.restore:
+		return byRestore
+	case s.patience == bulky:
+		return byBulk
+	}
+	return bySingle
+}
+
 func (s *submission) refuse(row int, err error) {
 	s.refused++
+	s.l.metrics.refuse(s.way(), meter.CodeOf(err))
 	if !s.unlisted {
 		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
 	}
@@ -87,6 +102,7 @@ func (s *submission) refuse(row int, err error) {
 func (s *submission) refuseUnknown(row int, id []byte) {
 	if s.unlisted {
 		s.refused++
+		s.l.metrics.refuse(s.way(), meter.CodeMeterNotFound)
 		return
 	}
 	s.refuse(row, meter.UnknownMeter(meter.ID(id)))
@@ -113,10 +129,10 @@ func (s *submission) send(ctx context.Context) error {
 // sets how many readings it has them for. It returns how many bytes their recalls can
 // take. No lock is held while it reads.
 func (s *submission) readArchives() (recalled int) {
-	closedUntil := s.l.store.ClosedUntil()
+	s.closedUntil = s.l.store.ClosedUntil()
 	for place := s.from; place < len(s.readings); place++ {
 		at := s.readings[place]
-		if at.Slot >= closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
+		if at.Slot >= s.closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
 			continue // nearly always
 		}
 		month, closed := s.l.store.SummaryAt(at.Meter, at.Slot)
@@ -281,8 +297,12 @@ func (s *submission) rule(place int, v store.Verdict) {
 		s.decide(place, s.l.result(s.readings[place], v))
 	case v.Outcome == store.Accepted:
 		s.accepted++
+		if slot := s.readings[place].Slot; slot < s.closedUntil && s.l.isClosed(slot) {
+			s.acceptedLate++
+		}
 	case s.unlisted && v.Outcome != store.Duplicate:
 		s.refused++
+		s.l.metrics.refuse(s.way(), codeOf(v.Outcome))
 	default:
 		s.decide(place, s.l.result(s.readings[place], v))
 	}
@@ -301,4 +321,10 @@ func (s *submission) decide(place int, r Result) {
 	if s.each != nil {
 		s.each(s.rows[place], s.readings[place].Meter, r)
 	}
+}
+
+// isClosed reports whether a slot lies in a closed month.
+func (l *Ledger) isClosed(slot meter.Slot) bool {
+	_, closed := l.store.Month(slot)
+	return closed
 }

@@ -50,7 +50,7 @@ func newBench(t testing.TB, zone string) *bench {
 
 func (b *bench) options() node.Options {
 	return node.Options{
-		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
+		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
 		Version: "test", ArchiveCompress: b.compress,
@@ -143,11 +143,12 @@ func (b *bench) readings(t fataler, id meter.ID, w meter.Window) []meter.Point {
 	return all
 }
 
+// maintain returns a run that has ended, or that was refused.
 func (b *bench) maintain(q closing.Request) *closing.Run {
 	b.t.Helper()
 	run, err := b.Start(q)
 	if err != nil {
-		b.t.Fatal(err)
+		return &closing.Run{Err: err}
 	}
 	<-run.Done()
 	return run

@@ -35,6 +35,7 @@ type Options struct {
 	Runs    *closing.Runs
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
+	Hosts   httpkit.Hosts
 	// RateLimit is how many requests a minute one client address may send; 0 means any.
 	RateLimit int
 }
@@ -45,21 +46,26 @@ type app struct {
 	reader  *query.Reader
 	runs    *closing.Runs
 	zone    *meter.Zone
+	terms   api.Terms
 	log     *slog.Logger
 	exports chan struct{} // holds a token for each export that is running
 }
 
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
-	o.Metrics.Add(o.Ledger.Metrics())
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
-	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+	})
 	for _, route := range a.routes() {
 		h := route.handler
+		if route.method == http.MethodPost && route.feature == "maintenance" {
+			h = httpkit.Asked(o.Log, h)
+		}
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
@@ -84,18 +90,21 @@ func (a *app) routes() []route {
 	return []route{
 		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", httpkit.Handler(a.importAccounts)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", httpkit.Take(a.zone, a.receiveReading)},
+		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
 		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
-		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
-		{get, "/export_readings", "queries", httpkit.Take(a.zone, a.export)},
-		{get, "/meters", "operations", httpkit.Take(a.zone, a.meters)},
+		{get, "/get_readings", "queries", compressed(httpkit.Take(a.zone, a.readings))},
+		{get, "/export_readings", "queries", compressed(httpkit.Take(a.zone, a.export))},
+		{get, "/meters", "operations", compressed(httpkit.Take(a.zone, a.meters))},
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
 		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
-		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{get, "/maintenance/status", "maintenance", compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},

@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 }
 
 type script struct {
-	t      *testing.T
+	t      testing.TB
 	file   string
 	line   int // of the request that is being run
 	fs     vfs.FS
@@ -75,17 +75,17 @@ type script struct {
 	kept   map[string]string // values of headers, by $name
 }
 
-func newScript(t *testing.T, file string) *script {
+func newScript(t testing.TB, file string) *script {
 	t.Helper()
 	return newScriptOn(t, file, vfs.NewMem())
 }
 
-func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
+func newScriptOn(t testing.TB, file string, fs vfs.FS) *script {
 	t.Helper()
 	return newScriptIn(t, file, fs, "Asia/Singapore")
 }
 
-func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script {
+func newScriptIn(t testing.TB, file string, fs vfs.FS, zoneName string) *script {
 	t.Helper()
 	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
@@ -115,14 +115,16 @@ func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 
 func (s *script) open() {
 	var err error
+	metrics := httpkit.NewMetrics()
 	s.node, err = node.Open(context.Background(), node.Options{
-		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
+		Metrics: metrics.Set,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
+	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: metrics}))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

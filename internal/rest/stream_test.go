@@ -61,7 +61,7 @@ func (c *stepwise) askHandler(ctx context.Context, h http.Handler, path string) 
 			broken = reason == http.ErrAbortHandler //nolint:errorlint // net/http compares it so
 		}
 	}()
-	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil))
 	return false
 }
 

@@ -24,6 +24,8 @@ type state struct {
 	days     []DayArchive                // archived, in order of time
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
+	holds    uint32                      // that were taken so far
+	arrivals arrivals                    // of readings, by half hour
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
 }
 
@@ -37,6 +39,7 @@ func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
 	shared.grid = s.grid.share()
+	shared.arrivals = arrivals{slices.Clone(s.arrivals.column)}
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -127,9 +130,11 @@ var records = []record{
 	{17, 1, encodeWriting, decodeWriting},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
-	{4, 1, encodeDays, decodeDay},
+	{4, 2, encodeDays, decodeDay},
 	{5, 1, encodeIntents, decodeIntent},
 	{13, 1, encodeHold, decodeHold},
+	{18, 1, encodeHolds, decodeHolds},
+	{19, 1, encodeArrivals, decodeArrivals},
 	{6, 2, encodeMonths, decodeMonth},
 	{14, 1, encodeRecalled, decodeRecalled},
 	{7, 1, encodeSummaries, decodeSummaries},
@@ -138,7 +143,8 @@ var records = []record{
 	{9, 1, encodePendingSummaries, decodePendingSummaries},
 	{10, 1, nil, decodePendingFormer},
 	{16, 1, encodePendingBills, decodePendingBills},
-	{11, 1, encodeGrid, decodeChunk},
+	{11, 2, encodeChunks, decodeChunk},
+	{20, 1, encodeStrips, decodeStrips},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

@@ -18,12 +18,12 @@ type Reading struct {
 // ReadingBytesMax is the size of a reading in a batch, at the most.
 const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 
-// Readings are entries of their own, or a pack of many. A reading that an operator puts
-// back is marked: it is taken also while reception is shut down. A hold keeps it out like
+// Readings are entries of their own, or a pack of many. A reading or an account that an operator
+// puts back is marked: it is taken also while reception is shut down. A hold keeps it out like
 // any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading or a pack
+//	restored  19 | a reading, a pack or an account
 //
 // AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
@@ -55,8 +55,12 @@ func (r *batchReader) restored() {
 		r.reading(true)
 	case kindPack:
 		r.pack(true)
+	case kindAccount:
+		if a := r.account(); r.err == nil {
+			r.verdicts = append(r.verdicts, a.take(r.s))
+		}
 	default:
-		r.fail(fmt.Errorf("an entry of kind %d cannot be restored", k))
+		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
 	}
 }
 
@@ -78,7 +82,7 @@ func (r *batchReader) pack(restored bool) {
 		readings := buffer[:min(left, togetherReadings)]
 		err := p.decode(readings, distances)
 		if err == nil {
-			err = r.s.registered(readings)
+			err = r.s.known(readings)
 		}
 		if err != nil {
 			r.fail(err)
@@ -94,10 +98,14 @@ func (r *batchReader) pack(restored bool) {
 	}
 }
 
-func (s *Store) registered(readings []Reading) error {
+// known makes sure that readings are of meters that are registered and of a time that there is.
+func (s *Store) known(readings []Reading) error {
 	for i := range readings {
 		if int(readings[i].Meter) >= len(s.accounts) {
 			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
+		}
+		if readings[i].Slot > slotMax {
+			return errSlot(readings[i].Slot)
 		}
 	}
 	return nil
@@ -123,6 +131,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		if s.level >= LevelHolds {
+			s.arrive(r.Slot)
+		}
 		if m := s.monthAt(r.Slot); m != nil {
 			m.late = !mutant.LateReadingForgotten
 		}

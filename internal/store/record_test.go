@@ -17,6 +17,17 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
+	s.grid.always = uint8(min(170, meters))
+	for _, outcome := range apply(t, s, fullBatch(meters)) {
+		if outcome != Accepted {
+			t.Fatalf("an entry came to %d", outcome)
+		}
+	}
+	return s
+}
+
+// fullBatch makes a full store of an empty one.
+func fullBatch(meters int) []byte {
 	b := AppendWriting(AppendLevel(nil, LevelHolds), account.RegisteredAt, false)
 	for i := range meters {
 		b = AppendAccount(b, meter.Account{
@@ -53,17 +64,14 @@ func fullStore(t *testing.T, meters int) *Store {
 	for i := range Index(meters) {
 		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
 		b = AppendReading(b, Reading{i, closedFrom + 201, wide})
+		if i%5 == 0 { // a day that is not dense
+			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
+		}
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
-	b = AppendReception(b, false)
-	for _, outcome := range apply(t, s, b) {
-		if outcome != Accepted {
-			t.Fatalf("an entry came to %d", outcome)
-		}
-	}
-	return s
+	return AppendReception(b, false)
 }
 
 func TestEveryRecordIsWrittenInItsNewestVersionAndReadBack(t *testing.T) {
