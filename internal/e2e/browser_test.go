@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// tryAll is what a person does on a page of Swagger UI: it opens each operation, asks to
+// try it out, sends what is filled in, and waits for the answer.
+const tryAll = `(async () => {
+	const seen = (root, what) => new Promise(done => {
+		const look = () => { const found = root.querySelector(what); if (found) { watch.disconnect(); done(found) } };
+		const watch = new MutationObserver(look);
+		watch.observe(root, {childList: true, subtree: true});
+		look();
+	});
+	await seen(document, '.opblock');
+	const tried = [];
+	for (const operation of document.querySelectorAll('.opblock')) {
+		(await seen(operation, '.opblock-summary-control')).click();
+		(await seen(operation, '.try-out__btn')).click();
+		(await seen(operation, '.execute')).click();
+		const status = await seen(operation, '.live-responses-table .response .response-col_status');
+		tried.push({
+			Name: operation.id, Status: status.innerText,
+			URL: operation.querySelector('.request-url').innerText,
+			Answer: operation.querySelector('.live-responses-table').innerText,
+		});
+		(await seen(operation, '.opblock-summary-control')).click(); // what is closed costs nothing any more
+	}
+	return tried;
+})()`
+
+// attempt is an operation that was tried out.
+type attempt struct{ Name, Status, URL, Answer string }
+
+// browse returns a tab of a Chromium with an empty profile, or skips the test.
+func browse(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skipf("needs Debian's chromium: %v", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// evaluate opens a page, runs a script on it, and returns what that promises.
+func evaluate[T any](tab context.Context, page, script string) (promised T, err error) {
+	if _, err = chromedp.Run(tab, chromedp.Navigate(page)); err != nil {
+		return promised, err
+	}
+	return chromedp.Run(tab, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+}
+
+func TestEveryTryItOutWorksOnTheProgramOfItsPage(t *testing.T) {
+	tab := browse(t)
+	s := startSuite(t)
+	for base, least := range map[string]int{s.API.URL: 17, s.Daily.URL: 5, s.Monthly.URL: 5} {
+		tried, err := evaluate[[]attempt](tab, base+"/docs", tryAll)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range tried {
+			status, _, _ := strings.Cut(a.Status, "\n")
+			code, err := strconv.Atoi(strings.TrimSpace(status))
+			isDocumented := !strings.Contains(a.Status, "Undocumented") || strings.HasSuffix(a.Name, "getSwaggerUI") // where the browser follows the 302
+			isAnswer := err == nil && isDocumented && strings.Contains(a.URL, base+"/")
+			for _, wrong := range []string{"invalid_parameter", "not_found", "method_not_allowed", "unsupported_media_type", "forbidden_origin"} {
+				isAnswer = isAnswer && (code < http.StatusBadRequest || !strings.Contains(a.Answer, `"code": "`+wrong+`"`))
+			}
+			if !isAnswer || code == http.StatusInternalServerError {
+				t.Errorf("%s asks %s and gets %s: %s", a.Name, a.URL, a.Status, a.Answer)
+			}
+		}
+		if len(tried) < least {
+			t.Errorf("%s has only %d operations to try", base, len(tried))
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPageOfAnotherOriginCannotShutReceptionDown(t *testing.T) {
+	tab := browse(t)
+	s := startSuite(t)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!DOCTYPE html><title>evil</title>") }))
+	defer other.Close()
+	attack := fmt.Sprintf(`fetch(%q, {method: "POST", mode: "no-cors"}).then(a => a.type)`, s.API.URL+"/shutdown")
+	if answer, err := evaluate[string](tab, other.URL, attack); err != nil || answer != "opaque" {
+		t.Fatalf("the request was not sent: %q, %v", answer, err)
+	}
+	var status struct {
+		Receiving bool `json:"is_receiving_data"`
+	}
+	s.call(http.MethodGet, s.API.URL, "/maintenance/status", nil, http.StatusOK, &status)
+	if !status.Receiving {
+		t.Error("a page of another origin has shut reception down")
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
