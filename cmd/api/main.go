@@ -32,6 +32,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	log := settings.Logger(os.Stderr)
+	if settings.Verify {
+		return node.Verify(ctx, node.Options{
+			FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Log: log,
+		}, os.Stdout)
+	}
 	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err

@@ -25,6 +25,22 @@ type Lock struct{ closer io.Closer }
 // LockFolder takes the lock on a folder and writes down who holds it. If it is
 // taken already, the error names the holder.
 func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
+	l, err := lock(fs, folder)
+	if err != nil {
+		return nil, err
+	}
+	err = WriteFile(fs, fs.PathJoin(folder, holderName), func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, holder)
+		return err
+	})
+	if err != nil {
+		_ = l.Release() // the first error is the one to tell
+		return nil, fmt.Errorf("naming the holder of %s: %w", folder, err)
+	}
+	return l, nil
+}
+
+func lock(fs vfs.FS, folder string) (*Lock, error) {
 	closer, err := fs.Lock(fs.PathJoin(folder, lockName))
 	var path *os.PathError
 	if errors.As(err, &path) { // the lock's file cannot be made; a lock that is taken has no path
@@ -32,14 +48,6 @@ func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s is in use by %s", folder, heldBy(fs, folder))
-	}
-	err = WriteFile(fs, fs.PathJoin(folder, holderName), func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, holder)
-		return err
-	})
-	if err != nil {
-		_ = closer.Close() // the first error is the one to tell
-		return nil, fmt.Errorf("naming the holder of %s: %w", folder, err)
 	}
 	return &Lock{closer}, nil
 }

@@ -37,6 +37,8 @@ type Journal struct {
 	last   atomic.Uint64  // end.Sequence, for Truncate
 	buffer []byte         // holds a batch while it is written
 	fault  *fault
+
+	readOnly bool // nothing may be written
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -54,12 +56,12 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log)}
+	j := newJournal(fs, folder, id, log)
 	if found.Exists {
-		if err := j.open(true); err != nil {
+		if err := j.openWhole(last); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(j.checkWhole(last), j.closeLog()); err != nil {
+		if err := j.closeLog(); err != nil {
 			return nil, err
 		}
 	}
@@ -70,6 +72,33 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 		return nil, errors.Join(err, j.closeLog())
 	}
 	return j, nil
+}
+
+// OpenToRead opens a journal that is only read, and changes nothing.
+func OpenToRead(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
+	id, last, err := identify(fs, folder, true)
+	if err != nil {
+		return nil, err
+	}
+	j := newJournal(durable.ReadOnly(fs), folder, id, log)
+	j.readOnly = true
+	return j, j.openWhole(last)
+}
+
+func newJournal(fs vfs.FS, folder string, id chain.ID, log *slog.Logger) *Journal {
+	return &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log)}
+}
+
+// openWhole opens the journal to be read, and makes sure that nothing was lost; last is a
+// batch that was on disk.
+func (j *Journal) openWhole(last uint64) error {
+	if err := j.open(true); err != nil {
+		return err
+	}
+	if err := j.checkWhole(last); err != nil {
+		return errors.Join(err, j.closeLog())
+	}
+	return nil
 }
 
 func (j *Journal) open(readOnly bool) error {
@@ -163,6 +192,9 @@ func (j *Journal) Failure() error { return j.fault.failure() }
 func (j *Journal) Close() error {
 	if err := j.Failure(); err != nil {
 		return err // nothing may be asked of Pebble any more
+	}
+	if j.readOnly {
+		return j.closeLog()
 	}
 	return errors.Join(j.noteLast(), j.closeLog())
 }
