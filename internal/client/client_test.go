@@ -100,10 +100,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
 	revised := "2026-12-01T00:15:09"
 	wantBill := api.Bill{
-		Usage: wantUsage("2026-10"), Revision: 2, RevisedAt: &revised,
+		MeterID: "m-1", Period: "2026-10", StartReading: new(kWh(t, "100000000.000000001")), EndReading: new(kWh(t, "100000000.300000001")),
+		Consumption: new(energy(t, "0.3")), StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-11-01T00:00:00"),
+		Readings: 1489, ExpectedReadings: 1489, Complete: true, Revision: 2, RevisedAt: &revised,
 		Previous: &api.BillFigures{
-			StartReading: kWh(t, "1"), EndReading: kWh(t, "2.5"), Consumption: energy(t, "1.5"),
-			StartTime: "2026-10-01T00:00:00", EndTime: "2026-10-02T00:00:00", Readings: 49,
+			StartReading: new(kWh(t, "1")), EndReading: new(kWh(t, "2.5")), Consumption: new(energy(t, "1.5")),
+			StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-10-02T00:00:00"), Readings: 49,
 		},
 		Success: true, Message: "Bill details retrieved successfully",
 	}

@@ -55,6 +55,10 @@ func (s *Store) HasReadings(w meter.Window) bool {
 func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.at(i, slot)
+}
+
+func (s *Store) at(i Index, slot meter.Slot) (meter.KWh, bool) {
 	if register, ok := s.grid.at(i, slot); ok {
 		return register, true
 	}

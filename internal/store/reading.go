@@ -127,6 +127,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		if s.level >= LevelHolds {
+			s.arrive(r.Slot)
+		}
 		if m := s.monthAt(r.Slot); m != nil {
 			m.late = !mutant.LateReadingForgotten
 		}

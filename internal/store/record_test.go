@@ -27,7 +27,7 @@ func fullStore(t *testing.T, meters int) *Store {
 
 // fullBatch makes a full store of an empty one.
 func fullBatch(meters int) []byte {
-	b := AppendLevel(nil, LevelHolds)
+	b := AppendWriting(AppendLevel(nil, LevelHolds), account.RegisteredAt, false)
 	for i := range meters {
 		b = AppendAccount(b, meter.Account{
 			ID: meter.ID(fmt.Sprint("M", i)), OwnerName: strings.Repeat("ß", 50), Address: strings.Repeat("a long road ", 20), RegisteredAt: account.RegisteredAt,
