@@ -74,7 +74,7 @@ func startSuite(t *testing.T) *suite {
 func settings(data, archive string) []string {
 	return []string{
 		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
-		"DATA_DIR=" + data, "ARCHIVE_DIR=" + archive, "TIMEZONE=Asia/Singapore",
+		"DATA_DIR=" + data, "ARCHIVE_DIR=" + archive, "BACKUP_DIR=" + filepath.Join(filepath.Dir(data), "backup"), "TIMEZONE=Asia/Singapore",
 		"DAILY_HISTORY=" + filepath.Join(filepath.Dir(data), "daily.json"), "MONTHLY_HISTORY=" + filepath.Join(filepath.Dir(data), "monthly.json"),
 		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "LOG_LEVEL=info", "LOG_FORMAT=text",
 	}
