@@ -31,10 +31,11 @@ func Verify(ctx context.Context, o Options, found func(Finding)) *store.Store {
 	if err == nil && version == unsigned {
 		err = fmt.Errorf("it has no file %s", formatName)
 	}
-	found(Finding{fmt.Sprintf("data folder %s: format %d, %s", o.DataDir, version, o.Zone), err})
 	if err != nil {
+		found(Finding{"data folder " + o.DataDir, err})
 		return nil
 	}
+	found(Finding{fmt.Sprintf("data folder %s: format %d, %s", o.DataDir, version, o.Zone), nil})
 	j, err := journal.OpenToRead(fs, fs.PathJoin(o.DataDir, journalName), o.Log)
 	if err != nil {
 		found(Finding{"journal", err})

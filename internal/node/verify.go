@@ -53,6 +53,10 @@ func (v *verification) tell(f ledger.Finding) {
 	if meter.Stopped(v.ctx) != nil {
 		return // it is no finding that the reading was stopped
 	}
+	if errors.Is(f.Err, ledger.ErrTimezone) || errors.Is(f.Err, store.ErrNewer) {
+		v.failed = f.Err // this program, or its setting, is the wrong one
+		return
+	}
 	v.parts++
 	if f.Err != nil {
 		v.damaged++

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"meterledger/internal/faulttest"
+	"meterledger/internal/ledger"
 	"meterledger/internal/node"
 )
 
@@ -113,8 +115,8 @@ func TestVerifyNamesEveryDamage(t *testing.T) {
 	}{
 		"a bit of a snapshot":       {garble(".snapshot", 70), "DAMAGED  snapshot of batch *: *is damaged at byte 64: checksum does not fit"},
 		"no journal":                {func(disk *vfs.MemFS) error { return disk.RemoveAll("data/journal") }, "DAMAGED  journal: *"},
-		"no FORMAT":                 {func(disk *vfs.MemFS) error { return disk.Remove("data/FORMAT") }, "DAMAGED  data folder data: *: it has no file FORMAT"},
-		"no data folder":            {func(disk *vfs.MemFS) error { return disk.RemoveAll("data") }, "DAMAGED  data folder data: *: it has no file FORMAT"},
+		"no FORMAT":                 {func(disk *vfs.MemFS) error { return disk.Remove("data/FORMAT") }, "DAMAGED  data folder data: it has no file FORMAT"},
+		"no data folder":            {func(disk *vfs.MemFS) error { return disk.RemoveAll("data") }, "DAMAGED  data folder data: it has no file FORMAT"},
 		"a later format":            {put("data/FORMAT", `{"version":99,"timezone":"Asia/Singapore"}`), "DAMAGED  data folder data: *99*"},
 		"a missing archive":         {func(disk *vfs.MemFS) error { return disk.Remove("Archive/monthly_2026-10.csv") }, "DAMAGED  archive monthly_2026-10.csv: 0 rows: *missing*"},
 		"a changed archive":         {garble("monthly_2026-10.csv", 100), "DAMAGED  archive monthly_2026-10.csv: *"},
@@ -205,6 +207,10 @@ func TestVerifyIsRefusedBesideAnAPIThatUsesTheFolders(t *testing.T) {
 	o.DataDir, o.ArchiveDir = "backup/one/data", "backup/one/Archive"
 	if err := node.Verify(t.Context(), o, &out); err != nil || !strings.Contains(out.String(), "5 readings in memory") {
 		t.Errorf("a backup: %v\n%s", err, &out)
+	}
+	o.Zone = loadZone(t, "Europe/London")
+	if err := node.Verify(t.Context(), o, &out); !errors.Is(err, ledger.ErrTimezone) {
+		t.Errorf("with another zone: %v", err)
 	}
 }
 
