@@ -72,6 +72,8 @@ func operations(doc *openapi3.T) map[string]*openapi3.Operation {
 }
 
 func TestDocumentIsValidAndItsExamplesFitTheirSchemas(t *testing.T) {
+	// "decimal" is of OpenAPI's registry of formats, which the validator knows only in part.
+	openapi3.DefineNumberFormatValidator("decimal", openapi3.NewCallbackValidator(func(float64) error { return nil }))
 	err := load(t).Validate(t.Context(),
 		openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError())
 	if err != nil {

@@ -76,7 +76,7 @@ type Runs struct {
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
-	counts map[Kind]*counts // of Daily, Monthly and Restore; never changed
+	counts map[Kind]*counts // of each kind but Both; the map is never changed
 	group  sync.WaitGroup   // of the current run
 
 	mu      sync.Mutex // guards all below
@@ -178,8 +178,8 @@ func (rs *Runs) finish(run *Run, err error) {
 	defer rs.mu.Unlock()
 	run.Err, run.FinishedAt = err, rs.now()
 	rs.current, rs.cancel = nil, nil
-	if run.Kind == Restore {
-		rs.countRun(Restore, err)
+	if run.Kind == Restore || run.Kind == Backup { // step counts the others
+		rs.countRun(run.Kind, err)
 	}
 	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
 	if err != nil {
