@@ -23,7 +23,7 @@ func TestOperatingGuideGivesWhatItShows(t *testing.T) {
 	if err := os.Symlink(binaries, filepath.Join(filepath.Dir(s.archive), "bin")); err != nil {
 		t.Fatal(err)
 	}
-	s.paste(operating, 7)
+	s.paste(operating, 8)
 	text, err := os.ReadFile(operating)
 	if err != nil {
 		t.Fatal(err)

@@ -90,6 +90,8 @@ func (a *app) routes() []route {
 	return []route{
 		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", httpkit.Handler(a.importAccounts)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
 		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
