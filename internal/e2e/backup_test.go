@@ -192,6 +192,9 @@ func postUntilFree(t *testing.T, target string, want int) {
 // wantBackup verifies a backup, starts an api on it, and wants all that was told before.
 func wantBackup(t *testing.T, s *senders, folder string, told [8]int64) {
 	t.Helper()
+	if found, err := os.Stat(folder); err != nil || found.Mode().Perm() != 0o700 {
+		t.Errorf("%s has mode %v, %v", folder, found.Mode(), err)
+	}
 	environment := settings(filepath.Join(folder, "data"), filepath.Join(folder, "Archive"))
 	verify := exec.Command(filepath.Join(binaries, "api"), "-verify")
 	verify.Env = append(os.Environ(), environment...)

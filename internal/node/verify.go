@@ -30,6 +30,7 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 	if v.store != nil {
 		v.state()
 		v.archives()
+		v.accounts()
 	}
 	if stop := meter.Stopped(ctx); stop != nil {
 		return stop
@@ -157,6 +158,20 @@ func (v *verification) manifest(name string, a store.Archive) error {
 		err = errors.New("its manifest describes another file")
 	}
 	return err
+}
+
+// accounts compares the file of accounts with its manifest. Each run writes both anew.
+func (v *verification) accounts() {
+	sum, err := v.archive.SHA256(archive.AccountsName)
+	if errors.Is(err, archive.ErrMissing) {
+		return
+	}
+	manifest, unknown := v.archive.Manifest(archive.AccountsName)
+	if err == nil && (unknown != nil || !manifest.Describes(manifest.Rows, sum)) {
+		v.line("note     %s: it is not the file that its manifest describes; the next run writes both", archive.AccountsName)
+		return
+	}
+	v.tell(ledger.Finding{What: fmt.Sprintf("%s: %d accounts", archive.AccountsName, manifest.Rows), Err: err})
 }
 
 // fits makes sure that a closed month's rows of a meter are those that its summary tells of.

@@ -68,7 +68,7 @@ func TestVerifyTellsWhatIsThereAndChangesNothing(t *testing.T) {
 			"good     snapshot of batch *: * bytes, and * batches after it", "good     snapshot of batch *",
 			"state    2 meters, 8 readings in memory, 1 closed months with 2 bills, 1 archived days, level 2, reception on",
 			"good     archive daily_2026-11-20.csv: 1 rows", "good     archive monthly_2026-10.csv: 5 rows",
-			"unknown  archive daily_2026-09-01.csv: the data folder knows nothing of it",
+			"unknown  archive daily_2026-09-01.csv: the data folder knows nothing of it", "good     accounts.csv: 2 accounts",
 		)
 	}
 }
@@ -123,6 +123,7 @@ func TestVerifyNamesEveryDamage(t *testing.T) {
 		"another digit":             {garble("daily_2026-11-20.csv", 49), "DAMAGED  archive daily_2026-11-20.csv: 1 rows: archive daily_2026-11-20.csv was changed since it was written*"},
 		"a manifest of another":     {put("Archive/monthly_2026-10.json", `{"period":"2026-10","file":"monthly_2026-10.csv"}`), "DAMAGED  archive monthly_2026-10.csv: 5 rows: its manifest describes another file"},
 		"no manifest, which is one": {func(disk *vfs.MemFS) error { return disk.Remove("Archive/monthly_2026-10.json") }, "note     archive monthly_2026-10.csv: it has no manifest*"},
+		"changed accounts":          {garble("accounts.csv", 40), "note     accounts.csv: it is not the file that its manifest describes*"},
 		"no archive folder":         {func(disk *vfs.MemFS) error { return disk.RemoveAll("Archive") }, "DAMAGED  archive monthly_2026-10.csv: *"},
 	} {
 		disk := faulttest.PowerCut(b.fs.(*vfs.MemFS))
