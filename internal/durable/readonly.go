@@ -40,11 +40,13 @@ func (readOnlyFS) Lock(string) (io.Closer, error)            { return io.NopClos
 func (fs readOnlyFS) Unwrap() vfs.FS                         { return fs.FS }
 
 // LockToRead takes the lock on a folder that is only read, and writes nothing into it. A
-// folder that was never locked has no owner.
+// folder that is not there has no owner.
 func LockToRead(fs vfs.FS, folder string) (*Lock, error) {
-	path := fs.PathJoin(folder, lockName)
-	if _, err := fs.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return &Lock{io.NopCloser(nil)}, nil
+	if _, err := fs.Stat(folder); errors.Is(err, os.ErrNotExist) {
+		return &Lock{io.NopCloser(nil), func() error { return nil }}, nil
+	}
+	if _, err := fs.Stat(fs.PathJoin(folder, lockName)); errors.Is(err, os.ErrNotExist) {
+		fs = ReadOnly(fs) // which does not make the file: the lock on the folder itself is left
 	}
 	return lock(fs, folder)
 }

@@ -9,6 +9,7 @@ import (
 
 	"meterledger/internal/durable"
 	"meterledger/internal/journal"
+	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -22,24 +23,24 @@ type Finding struct {
 
 // Verify reads a data folder that nobody else uses, as a whole, and changes nothing. It
 // hands out what it finds, and returns the state that a start would come to, or nil if
-// there is none.
+// there is none, and the time zone as the folder knows it.
 //
 // Each good snapshot, with the journal after it, must lead to the same state.
-func Verify(ctx context.Context, o Options, found func(Finding)) *store.Store {
+func Verify(ctx context.Context, o Options, found func(Finding)) (*store.Store, *meter.Zone) {
 	fs := durable.ReadOnly(o.FS)
-	version, err := checkFormat(fs, o.DataDir, o.Zone)
-	if err == nil && version == unsigned {
+	signed, err := checkFormat(fs, o.DataDir, o.Zone)
+	if err == nil && signed.Version == unsigned {
 		err = fmt.Errorf("it has no file %s", formatName)
 	}
 	if err != nil {
 		found(Finding{"data folder " + o.DataDir, err})
-		return nil
+		return nil, nil
 	}
-	found(Finding{fmt.Sprintf("data folder %s: format %d, %s", o.DataDir, version, o.Zone), nil})
+	found(Finding{fmt.Sprintf("data folder %s: format %d, %s", o.DataDir, signed.Version, o.Zone), nil})
 	j, err := journal.OpenToRead(fs, fs.PathJoin(o.DataDir, journalName), o.Log)
 	if err != nil {
 		found(Finding{"journal", err})
-		return nil
+		return nil, nil
 	}
 	v := &verifier{
 		recovery: recovery{ctx: ctx, journal: j, snapshots: snapshot.OpenFolderToRead(fs, fs.PathJoin(o.DataDir, snapshotsName)), log: slog.New(slog.DiscardHandler)},
@@ -49,7 +50,15 @@ func Verify(ctx context.Context, o Options, found func(Finding)) *store.Store {
 	if err := j.Close(); err != nil {
 		found(Finding{"journal", err})
 	}
-	return v.state
+	if v.state == nil {
+		return nil, nil
+	}
+	zone, err := signed.keptZone(o.Zone, v.state.Written().Add(meter.FutureMax))
+	if err != nil {
+		found(Finding{"time zone " + o.Zone.String(), err})
+		return nil, nil
+	}
+	return v.state, zone
 }
 
 type verifier struct {

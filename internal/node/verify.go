@@ -25,9 +25,10 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 		}
 		defer func() { err = errors.Join(err, lock.Release()) }()
 	}
-	v := &verification{out: out, ctx: ctx, archive: archive.OpenFolderToRead(o.FS, o.ArchiveDir, o.Zone)}
-	v.store = ledger.Verify(ctx, ledger.Options{FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Log: o.Log}, v.tell)
-	if v.store != nil {
+	v := &verification{out: out, ctx: ctx}
+	s, zone := ledger.Verify(ctx, ledger.Options{FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Log: o.Log}, v.tell)
+	if s != nil {
+		v.store, v.archive = s, archive.OpenFolderToRead(o.FS, o.ArchiveDir, zone)
 		v.state()
 		v.archives()
 		v.accounts()
