@@ -69,17 +69,40 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
-	if !found.Exists {
-		return j, nil
+	j := newJournal(fs, folder, id, log)
+	if found.Exists {
+		err = j.openWhole(last)
 	}
-	if err := j.open(true); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if err := j.checkWhole(last); err != nil {
-		return nil, errors.Join(err, j.closeLog())
-	}
 	return j, nil
+}
+
+// OpenToRead opens a journal that is only read, and changes nothing.
+func OpenToRead(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
+	id, last, err := identify(fs, folder, true)
+	if err != nil {
+		return nil, err
+	}
+	j := newJournal(durable.ReadOnly(fs), folder, id, log)
+	return j, j.openWhole(last)
+}
+
+func newJournal(fs vfs.FS, folder string, id chain.ID, log *slog.Logger) *Journal {
+	return &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
+}
+
+// openWhole opens the journal to be read, and makes sure that nothing was lost; last is a
+// batch that was on disk.
+func (j *Journal) openWhole(last uint64) error {
+	if err := j.open(true); err != nil {
+		return err
+	}
+	if err := j.checkWhole(last); err != nil {
+		return errors.Join(err, j.closeLog())
+	}
+	return nil
 }
 
 // BeginWriting makes a journal that was opened read-only take batches. An error is final, as
