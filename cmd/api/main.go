@@ -30,6 +30,11 @@ import (
 func main() { config.Main(config.LoadAPI, run) }
 
 func run(ctx context.Context, settings config.API, log *slog.Logger) error {
+	if settings.Verify {
+		return node.Verify(ctx, node.Options{
+			FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Log: log,
+		}, os.Stdout)
+	}
 	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err

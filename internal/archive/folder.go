@@ -67,6 +67,11 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 		durable.RemoveTemporary(fs, path, manifestSuffix))
 }
 
+// OpenFolderToRead returns a folder of archives that is only read.
+func OpenFolderToRead(fs vfs.FS, path string, zone *meter.Zone) *Folder {
+	return &Folder{fs: durable.ReadOnly(fs), path: path, zone: zone}
+}
+
 // Files returns the names of the CSV files in the folder, months before days and
 // each in order of time. Other names are left out.
 func (f *Folder) Files() ([]string, error) {

@@ -19,6 +19,11 @@ type hold struct {
 // take takes the right to archive, and holds the readings of a window back. When it
 // returns, every reading that was accepted in it is in the store.
 func (t task) take(w meter.Window) (*hold, error) {
+	if left, stands := t.store.Hold(); stands { // of a run that could not lift it on a full disk
+		if _, err := t.writer.Ask(t.ctx, store.AppendFree(nil, left.ID), 1); err != nil {
+			return nil, err
+		}
+	}
 	t.mu.Lock()
 	t.holds++
 	h := &hold{task: t, id: store.HoldID{Term: store.Term, Incarnation: t.incarnation, Number: t.holds}}

@@ -108,7 +108,8 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
-		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil {
+		// Without room on the disk it stands until there is room, as nothing is taken in until then.
+		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
 			return nil, err
 		}
 	}

@@ -52,6 +52,8 @@ type API struct {
 	Hosts []string
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
+	// Verify asks to check DataDir and ArchiveDir, which no program may be using, instead of serving.
+	Verify bool
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
@@ -95,6 +97,7 @@ type Maintenance struct {
 func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, error) {
 	var c API
 	s := settings{program: "api", summary: "accounts, readings, consumption, bills and maintenance", getenv: getenv}
+	s.asked = append(s.asked, question{"verify", "check the two folders, which no program may be using, change nothing, and exit: 0 good, 1 damaged", &c.Verify})
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})

@@ -93,6 +93,18 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 }
 
+func TestVerifyIsAskedForByAFlagAlone(t *testing.T) {
+	for _, args := range [][]string{nil, {"-verify"}, {"-verify", "-data-dir", "d"}, {"-verify=false"}} {
+		c, err := LoadAPI(args, environment("VERIFY", "true"), io.Discard)
+		if want := len(args) > 0 && args[0] == "-verify"; err != nil || c.Verify != want {
+			t.Errorf("%q: verify is %v, %v", args, c.Verify, err)
+		}
+	}
+	if _, err := LoadDaily([]string{"-verify"}, environment(), io.Discard); err == nil {
+		t.Error("daily, which has no folders, took it")
+	}
+}
+
 func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 	loadAPI := func(args []string, getenv func(string) string) error {
 		_, err := LoadAPI(args, getenv, io.Discard)

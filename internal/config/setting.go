@@ -44,6 +44,13 @@ type settings struct {
 	program, summary string
 	getenv           func(string) string
 	all              []setting
+	asked            []question
+}
+
+// question is a flag without a value, which has the program do something else than serve.
+type question struct {
+	flag, meaning string
+	is            *bool
 }
 
 func (s *settings) add(one setting) { s.all = append(s.all, one) }
@@ -52,6 +59,9 @@ func (s *settings) load(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet(s.program, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller logs errors
 	version := flags.Bool("version", false, "")
+	for _, q := range s.asked {
+		flags.BoolVar(q.is, q.flag, false, q.meaning)
+	}
 	for _, one := range s.all {
 		flags.String(one.flag, "", one.meaning)
 	}
@@ -111,6 +121,9 @@ func (s *settings) printHelp(out io.Writer) {
 	fmt.Fprintln(table, "  FLAG\tENVIRONMENT\tDEFAULT\tMEANING")
 	for _, one := range s.all {
 		fmt.Fprintf(table, "  -%s\t%s\t%s\t%s\n", one.flag, one.env, one.fallback, one.meaning)
+	}
+	for _, q := range s.asked {
+		fmt.Fprintf(table, "  -%s\t\t\t%s\n", q.flag, q.meaning)
 	}
 	fmt.Fprintln(table, "  -version\t\t\tprint version, commit and Go version, and exit")
 	fmt.Fprintln(table, "  -h\t\t\tprint this, and exit")

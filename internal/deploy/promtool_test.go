@@ -12,16 +12,18 @@ import (
 	"testing"
 )
 
-// tool runs a tool that not every machine has.
-func tool(t *testing.T, whose, name string, args ...string) {
+// tool runs a tool that not every machine has, and returns what it says.
+func tool(t *testing.T, whose, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("%s is not installed: on Debian it is in the package %s", name, whose)
 	}
-	if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	if err != nil {
 		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 func write(t *testing.T, path, text string) {

@@ -50,7 +50,8 @@ func SyncFolder(fs vfs.FS, path string) error {
 
 // WriteFolder makes a new folder at path hold what write puts into it, whole or not at
 // all: write gets the path of a folder with a temporary name, which is renamed and made
-// safe at the end. The error is os.ErrExist if there is something at path already.
+// safe at the end. Only the user of this program may look into it. The error is
+// os.ErrExist if there is something at path already.
 func WriteFolder(fs vfs.FS, path string, write func(temporary string) error) error {
 	if _, err := fs.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return errors.Join(err, fmt.Errorf("creating folder %s: %w", path, os.ErrExist))
@@ -58,7 +59,10 @@ func WriteFolder(fs vfs.FS, path string, write func(temporary string) error) err
 	temporary := path + temporarySuffix
 	err := fs.RemoveAll(temporary) // which a crash left
 	if err == nil {
-		err = MakeFolder(fs, temporary)
+		err = MakeFolder(fs, fs.PathDir(path))
+	}
+	if err == nil {
+		err = fs.MkdirAll(temporary, 0o700)
 	}
 	if err == nil {
 		err = write(temporary)

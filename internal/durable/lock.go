@@ -31,12 +31,9 @@ type Lock struct {
 // LockFolder takes the lock on a folder and writes down who holds it, if the disk has room
 // for that. If it is taken already, the error names the holder.
 func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
-	l, err := take(fs, folder)
-	if errors.Is(err, errInUse) {
-		return nil, fmt.Errorf("%s is in use by %s", folder, heldBy(fs, folder))
-	}
+	l, err := lock(fs, folder)
 	if err != nil {
-		return nil, fmt.Errorf("locking %s: %w", folder, err)
+		return nil, err
 	}
 	path := fs.PathJoin(folder, holderName)
 	err = WriteFile(fs, path, func(w io.Writer) error {
@@ -50,6 +47,18 @@ func LockFolder(fs vfs.FS, folder, holder string) (*Lock, error) {
 	if err != nil {
 		_ = l.Release() // the first error is the one to tell
 		return nil, fmt.Errorf("naming the holder of %s: %w", folder, err)
+	}
+	return l, nil
+}
+
+// lock takes the lock, and words why it cannot be had.
+func lock(fs vfs.FS, folder string) (*Lock, error) {
+	l, err := take(fs, folder)
+	if errors.Is(err, errInUse) {
+		return nil, fmt.Errorf("%s is in use by %s", folder, heldBy(fs, folder))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", folder, err)
 	}
 	return l, nil
 }

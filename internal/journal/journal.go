@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -37,12 +39,25 @@ type Journal struct {
 	last   atomic.Uint64  // end.Sequence, for Truncate
 	buffer []byte         // holds a batch while it is written
 	fault  *fault
+
+	readOnly bool       // BeginWriting was not called yet
+	opening  sync.Mutex // held while BeginWriting changes db, and by DiskBytes
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
 // never acknowledged, is dropped. Damage before it is an error, and changes nothing:
 // the journal is looked at read-only first, because Pebble tidies up as it opens.
 func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
+	j, err := OpenReadOnly(fs, folder, log)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.BeginWriting()
+}
+
+// OpenReadOnly is Open without room on the disk: a journal that is there can be read, and
+// takes batches after BeginWriting.
+func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err := durable.MakeFolder(fs, folder); err != nil {
 		return nil, err
 	}
@@ -54,22 +69,87 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log)}
+	j := newJournal(fs, folder, id, log)
 	if found.Exists {
-		if err := j.open(true); err != nil {
-			return nil, err
-		}
-		if err := errors.Join(j.checkWhole(last), j.closeLog()); err != nil {
-			return nil, err
-		}
+		err = j.openWhole(last)
 	}
-	if err := j.open(false); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if err := j.noteLast(); err != nil {
-		return nil, errors.Join(err, j.closeLog())
-	}
 	return j, nil
+}
+
+// OpenToRead opens a journal that is only read, and changes nothing.
+func OpenToRead(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
+	id, last, err := identify(fs, folder, true)
+	if err != nil {
+		return nil, err
+	}
+	j := newJournal(durable.ReadOnly(fs), folder, id, log)
+	return j, j.openWhole(last)
+}
+
+func newJournal(fs vfs.FS, folder string, id chain.ID, log *slog.Logger) *Journal {
+	return &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
+}
+
+// openWhole opens the journal to be read, and makes sure that nothing was lost; last is a
+// batch that was on disk.
+func (j *Journal) openWhole(last uint64) error {
+	if err := j.open(true); err != nil {
+		return err
+	}
+	if err := j.checkWhole(last); err != nil {
+		return errors.Join(err, j.closeLog())
+	}
+	return nil
+}
+
+// BeginWriting makes a journal that was opened read-only take batches. An error is final, as
+// that of Append.
+func (j *Journal) BeginWriting() (err error) {
+	if !j.readOnly {
+		return nil
+	}
+	j.opening.Lock()
+	defer j.opening.Unlock()
+	if j.db != nil {
+		err = j.closeLog()
+	}
+	if err == nil {
+		err = j.open(false)
+	}
+	if err == nil {
+		j.readOnly = false
+		if err = j.noteLast(); err != nil {
+			err = errors.Join(err, j.closeLog())
+		}
+	}
+	if err != nil {
+		j.fault.tell(err)
+	}
+	return err
+}
+
+// BeginningBytes returns about how much room on the disk BeginWriting needs: Pebble makes
+// tables of its log.
+func (j *Journal) BeginningBytes() (bytes uint64, err error) {
+	names, err := j.fs.List(j.folder)
+	if err != nil {
+		return 0, fmt.Errorf("listing journal %s: %w", j.folder, err)
+	}
+	bytes = 1 << 20 // for its lists
+	for _, name := range names {
+		if !strings.HasSuffix(name, logSuffix) {
+			continue
+		}
+		stat, err := j.fs.Stat(j.fs.PathJoin(j.folder, name))
+		if err != nil {
+			return 0, fmt.Errorf("looking at journal file %s: %w", name, err)
+		}
+		bytes += uint64(stat.Size())
+	}
+	return bytes, nil
 }
 
 func (j *Journal) open(readOnly bool) error {
@@ -150,7 +230,11 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 }
 
 // DiskBytes returns how much of the disk the journal takes.
-func (j *Journal) DiskBytes() uint64 { return j.db.Metrics().DiskSpaceUsage() }
+func (j *Journal) DiskBytes() uint64 {
+	j.opening.Lock()
+	defer j.opening.Unlock()
+	return j.db.Metrics().DiskSpaceUsage()
+}
 
 // Failed is closed when nothing can be written any more. That may happen between two
 // calls: Pebble also works in the background.
@@ -163,6 +247,9 @@ func (j *Journal) Failure() error { return j.fault.failure() }
 func (j *Journal) Close() error {
 	if err := j.Failure(); err != nil {
 		return err // nothing may be asked of Pebble any more
+	}
+	if j.readOnly {
+		return j.closeLog()
 	}
 	return errors.Join(j.noteLast(), j.closeLog())
 }

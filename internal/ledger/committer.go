@@ -38,6 +38,9 @@ type committer struct {
 	clock  *clock
 	memory *memory
 	queue  chan *commit
+	// sealed is nil, or how an order that has no room on the disk yet begins to take batches; it
+	// reports whether it does. Used by sendAll alone.
+	sealed func(order) bool
 	carry  *commit // taken from the queue and too much for the last batch: the first of the next; used by sendAll alone
 	quit   chan struct{}
 	ended  sync.WaitGroup
@@ -123,8 +126,11 @@ func (c *committer) stop() {
 func (c *committer) sendAll() {
 	defer c.order.stop()
 	for g := new(gathered); c.gather(g); {
-		if c.space.refuses(uint64(len(g.payload))) {
-			c.refuse(g)
+		readings, everything := c.space.refuses(uint64(len(g.payload)))
+		if everything || !c.unseal() {
+			c.refuse(g, true)
+		} else if readings {
+			c.refuse(g, false)
 		}
 		if len(g.commits) == 0 {
 			continue
@@ -176,13 +182,21 @@ func (c *committer) takeWaiting(g *gathered) {
 	}
 }
 
+// unseal makes the order take batches, if it does not yet, and reports whether it does.
+func (c *committer) unseal() bool {
+	if c.sealed != nil && c.sealed(c.order) {
+		c.sealed = nil
+	}
+	return c.sealed == nil
+}
+
 // refuse answers the commits that must not be written while the disk is nearly full,
 // and gathers the others again.
-func (c *committer) refuse(g *gathered) {
+func (c *committer) refuse(g *gathered, all bool) {
 	commits := g.commits
 	g.reset()
 	for _, k := range commits {
-		if !k.deferred {
+		if !k.deferred && !all {
 			g.add(k, c.order.batchBytesMax())
 			continue
 		}

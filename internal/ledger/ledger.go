@@ -78,6 +78,7 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	seal      seal
 	stall     *stall
 	clock     *clock
 	memory    *memory
@@ -117,7 +118,10 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.journal, err = journal.Open(o.FS, folder, o.Log); err != nil {
+	if l.journal, err = journal.OpenReadOnly(o.FS, folder, o.Log); err != nil {
+		return err
+	}
+	if err := l.begin(); err != nil {
 		return err
 	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
@@ -126,6 +130,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	}
 	if err = errors.Join(err, r.run()); err == nil {
 		l.store, l.memory.store = r.store, r.store
+		err = l.keepZone(o, signed)
+	}
+	if err == nil && !l.seal.closed.Load() {
 		err = l.sign(o, signed)
 	}
 	if err != nil {
@@ -147,6 +154,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
 	}
 	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	if l.seal.closed.Load() {
+		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
+	}
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()
@@ -159,16 +169,15 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 
 // raiseLevel makes the newest rules judge all further entries.
 func (l *Ledger) raiseLevel(ctx context.Context) error {
-	if l.store.Level() == store.LevelNewest {
+	if l.store.Level() == store.LevelNewest || l.seal.closed.Load() {
 		return nil
 	}
 	_, err := l.Ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
 	return err
 }
 
-// sign signs a data folder that is new, of an older format, or of a zone whose rules have
-// changed, and sets the zone as the folder knows it.
-func (l *Ledger) sign(o Options, signed format) (err error) {
+// keepZone sets the zone as the folder knows it.
+func (l *Ledger) keepZone(o Options, signed format) (err error) {
 	until := l.store.Written().Add(meter.FutureMax)
 	if l.zone, err = signed.keptZone(o.Zone, until); err != nil {
 		return err
@@ -177,6 +186,12 @@ func (l *Ledger) sign(o Options, signed format) (err error) {
 		l.log.Warn("the time zone database has other rules than when the folder was written; what was written keeps its time",
 			"timezone", o.Zone, "new_rules_from", until)
 	}
+	return nil
+}
+
+// sign signs a data folder that is new, of an older format, or of a zone whose rules have
+// changed.
+func (l *Ledger) sign(o Options, signed format) error {
 	if signed.Version == FormatVersion && slices.Equal(signed.Rules, l.zone.Rules()) {
 		return nil
 	}

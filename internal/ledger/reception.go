@@ -27,7 +27,7 @@ func (l *Ledger) switchReception(ctx context.Context, on bool, already error) er
 	if l.store.Receiving() == on {
 		return already
 	}
-	verdict, err := l.Ask(ctx, store.AppendReception(nil, on), 1)
+	verdict, err := l.put(ctx, &commit{payload: store.AppendReception(nil, on), entries: 1, deferred: true}, steady)
 	if err == nil && verdict.Outcome == store.Duplicate { // somebody else was faster
 		err = already
 	}

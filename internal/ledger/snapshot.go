@@ -122,7 +122,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 		s.wholeAt.Store(s.l.now().UnixNano())
 		return nil
 	}
-	if s.l.space.low(uint64(s.growth.size.Load())) {
+	if s.l.seal.closed.Load() || s.l.space.low(uint64(s.growth.size.Load())) {
 		return errors.New("the disk is nearly full")
 	}
 	began := time.Now()

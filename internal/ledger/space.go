@@ -39,10 +39,13 @@ func (s *space) free() (bytes uint64, known bool) {
 	return usage.AvailBytes, err == nil
 }
 
-// refuses is low, remembers it for the gate, and logs when that changes.
-func (s *space) refuses(more uint64) bool {
+// refuses reports whether readings of so many bytes must not be written, or nothing at all:
+// what remains of the minimum then is for Pebble, whose failure would end the program. It
+// remembers it for the gate, and logs when it changes.
+func (s *space) refuses(more uint64) (readings, everything bool) {
+	usage, err := s.fs.GetDiskUsage(s.folder)
 	lacking := uint64(0)
-	if s.low(more) {
+	if err == nil && usage.AvailBytes < s.min+more {
 		lacking = more + 1
 	}
 	was := s.lacking.Swap(lacking)
@@ -52,11 +55,14 @@ func (s *space) refuses(more uint64) bool {
 	case lacking == 0 && was > 0:
 		s.log.Info("the disk has space again: readings and registrations are taken", "folder", s.folder)
 	}
-	return lacking > 0
+	return lacking > 0, err == nil && s.min > 0 && usage.AvailBytes < s.min/4+more
 }
 
 // full is the gate of a full disk. It looks at the disk only while that was found full.
 func (s *space) full() bool { return s.lacking.Load() > 0 && s.look() }
 
 // look looks whether there is room for what was last refused.
-func (s *space) look() bool { return s.refuses(max(s.lacking.Load(), 1) - 1) }
+func (s *space) look() bool {
+	readings, _ := s.refuses(max(s.lacking.Load(), 1) - 1)
+	return readings
+}

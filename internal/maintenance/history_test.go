@@ -1,12 +1,14 @@
 package maintenance
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -114,12 +116,16 @@ func TestADamagedHistoryBeginsAnew(t *testing.T) {
 
 func TestADryRunIsToldAndNotRemembered(t *testing.T) {
 	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
-		dry := ""
+		dry, log := "", &bytes.Buffer{}
+		b.service.log = slog.New(slog.NewTextHandler(log, nil))
 		b.api.onStart(func(r *http.Request) (int, string) { dry = r.FormValue("dry_run"); return 200, "" })
 		response, body := b.post("/perform_daily_maintenance?date=1999-06-30&dry_run=true")
 		want := `"message":"Daily maintenance would write 576 readings; nothing was written"`
 		if response.StatusCode != 200 || !strings.Contains(body, want) || dry != "true" {
 			t.Errorf("got %d %s, the api was asked with dry_run=%s", response.StatusCode, body, dry)
+		}
+		if want := regexp.MustCompile(`msg="run done" period=1999-06-30 trigger=request dry_run=true attempts=1 took=\S+ archive=\S+ rows=576`); !want.MatchString(log.String()) {
+			t.Errorf("no %s in\n%s", want, log)
 		}
 		b.wantRuns()
 		b.api.onStart(func(*http.Request) (int, string) { return problem(500, "archive_conflict", "no") })

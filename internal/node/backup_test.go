@@ -148,6 +148,32 @@ func TestNoBackupBesideARunNorARunBesideABackup(t *testing.T) {
 	}
 }
 
+// TestNoSnapshotIsTakenInABackup: it would remove an older one, and cut the journal behind it.
+func TestNoSnapshotIsTakenInABackup(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	var b *bench
+	asked := 0
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if isData := strings.HasPrefix(op.Path, "backup/one.tmp/data"); isData && (op.Kind == errorfs.OpLink || op.Kind == errorfs.OpCreate) {
+			asked++
+			if resume, err := b.PauseSnapshots(ended); err == nil {
+				resume()
+				t.Errorf("a snapshot may begin before %s is there", op.Path)
+			}
+		}
+		return nil
+	}))
+	b = newBackupScene(t, fs)
+	defer b.close()
+	if _, err := b.Backup("one"); err != nil {
+		t.Fatal(err)
+	}
+	if asked < 5 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // TestAFailingDiskOfTheBackupsHarmsNothing fails every operation below the folder of backups,
 // one at a time: there is no such backup then, and the ledger goes on.
 func TestAFailingDiskOfTheBackupsHarmsNothing(t *testing.T) {

@@ -178,3 +178,33 @@ func TestMetricsAreAsPrometheusWantsThem(t *testing.T) {
 		}
 	}
 }
+
+func TestABillIsCountedAsRevisedAlsoBehindTheLateMonth(t *testing.T) {
+	s := newScript(t, "metrics_test.go")
+	s.run(`
+POST /register_account?owner_name=Tan&address=Road&meter_id=A
+=> 200
+POST /receive_meter_readings
+Content-Type: text/csv
+| meter_id,timestamp,reading
+| A,2026-09-15T00:00:00,5
+| A,2026-09-30T22:30:00,8
+| A,2026-10-01T00:30:00,9
+| A,2026-10-31T23:30:00,20
+=> 200
+POST /maintenance/start?maintenance_type=monthly&month=2026-09
+=> 200
+POST /maintenance/start?maintenance_type=monthly&month=2026-10
+=> 200
+`)
+	before := s.figures()["bills_revised_total"]
+	s.run(`
+POST /receive_meter_reading?meter_id=A&timestamp=2026-09-30T23:30:00&reading=8.5
+=> 200
+POST /maintenance/start?maintenance_type=monthly&month=2026-09
+=> 200
+`)
+	if after := s.figures()["bills_revised_total"]; before != "" || after != "2" {
+		t.Errorf("revised bills: %q before the late reading and %q after, want 2", before, after)
+	}
+}

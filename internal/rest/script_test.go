@@ -72,6 +72,7 @@ type script struct {
 	node   *node.Node
 	server *httptest.Server
 	client *http.Client
+	log    slog.Handler      // of the node and the handler from the next restart on
 	kept   map[string]string // values of headers, by $name
 }
 
@@ -91,7 +92,7 @@ func newScriptIn(t testing.TB, file string, fs vfs.FS, zoneName string) *script 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &script{t: t, file: file, fs: fs, zone: zone, kept: make(map[string]string)}
+	s := &script{t: t, file: file, fs: fs, zone: zone, log: slog.DiscardHandler, kept: make(map[string]string)}
 	s.setNow("2026-11-23T10:10:00")
 	s.open()
 	t.Cleanup(s.close)
@@ -118,13 +119,13 @@ func (s *script) open() {
 	metrics := httpkit.NewMetrics()
 	s.node, err = node.Open(context.Background(), node.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
-		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
+		Now: func() time.Time { return s.now }, Log: slog.New(s.log), Holder: "a test", Version: "test",
 		Metrics: metrics.Set,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: metrics}))
+	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(s.log), Metrics: metrics}))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

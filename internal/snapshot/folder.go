@@ -43,6 +43,9 @@ func OpenFolder(fs vfs.FS, path string) (*Folder, error) {
 	return &Folder{fs, path}, durable.RemoveTemporary(fs, path, suffix)
 }
 
+// OpenFolderToRead opens a folder of snapshots that is only read.
+func OpenFolderToRead(fs vfs.FS, path string) *Folder { return &Folder{durable.ReadOnly(fs), path} }
+
 // Path returns the path of a snapshot.
 func (f *Folder) Path(sequence uint64) string {
 	return f.fs.PathJoin(f.path, fmt.Sprintf("%020d%s", sequence, suffix))

@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"sync/atomic"
+
+	"meterledger/internal/store"
+)
+
+// seal is the state of a ledger that was started on a full disk: it answers questions and
+// writes nothing. The first commit that comes once there is room ends it.
+type seal struct {
+	closed atomic.Bool
+	bytes  uint64 // of room that ends it
+}
+
+// begin opens the journal for writing if the disk has room for that, or else seals the ledger.
+func (l *Ledger) begin() error {
+	bytes, err := l.journal.BeginningBytes()
+	if err != nil {
+		return err
+	}
+	usage, err := l.space.fs.GetDiskUsage(l.space.folder)
+	if err != nil || usage.AvailBytes >= bytes || l.journal.Last() == 0 {
+		return l.journal.BeginWriting()
+	}
+	l.log.Error("the disk is full: the ledger answers questions and takes nothing in until there is space",
+		"folder", l.space.folder, "free_bytes", usage.AvailBytes, "free_bytes_needed", bytes)
+	l.seal.bytes = bytes
+	l.seal.closed.Store(true)
+	l.space.refuses(bytes)
+	return nil
+}
+
+// unseal begins to write: it does what a start does on a disk with room. It is called by the
+// sender of batches, and reports whether the ledger writes now.
+func (l *Ledger) unseal(to order, o Options, signed format) bool {
+	usage, err := l.space.fs.GetDiskUsage(l.space.folder)
+	if err != nil || usage.AvailBytes < l.seal.bytes {
+		return false
+	}
+	if err := l.journal.BeginWriting(); err != nil {
+		return false // and it has failed for good
+	}
+	if err := l.sign(o, signed); err != nil {
+		l.log.Error("the data folder cannot be signed; the next commit tries again", "error", err)
+		return false
+	}
+	first := &gathered{payload: store.AppendLevel(nil, store.LevelNewest), entries: 1}
+	if hold, stands := l.store.Hold(); stands { // of a run that was cut off before the start
+		first.payload = store.AppendFree(first.payload, hold.ID)
+		first.entries++
+	}
+	if err := to.send(first); err != nil {
+		return false
+	}
+	l.seal.closed.Store(false)
+	return true
+}
