@@ -39,6 +39,15 @@ type MaintenanceStatus struct {
 	Running           *MaintenanceProgress                `json:"running"`   // null if nothing runs
 	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not run
 	Archives          []ArchiveListing                    `json:"archives"`
+	Due               []DuePeriod                         `json:"due"`    // in order of time, days before months
+	Meters            int                                 `json:"meters"` // that are registered
+}
+
+// DuePeriod is a day or a month that has ended and is to be archived, again or for the first
+// time.
+type DuePeriod struct {
+	Period string `json:"period"` // YYYY-MM-DD or YYYY-MM
+	Reason string `json:"reason"`
 }
 
 // Accepting says whether readings are taken now.

@@ -18,6 +18,7 @@ var structs = []any{
 	api.Health{},
 	api.Readiness{},
 	api.Accepting{},
+	api.DuePeriod{},
 	api.AccountCreated{},
 	api.Account{},
 	api.Meters{},
