@@ -16,6 +16,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/api"
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
-		"data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
+		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
 		"version", config.Version())
 	return serve(ctx, settings, listener, log)
 }
@@ -49,7 +50,10 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
-	gate := httpkit.NewGate(log, metrics, rest.SwaggerUI(), func() string { return starting(replayed.Load()) })
+	hosts := httpkit.NewHosts(settings.Addr, settings.Hosts)
+	gate := httpkit.NewGate(
+		httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, SwaggerUI: rest.SwaggerUI()},
+		func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
@@ -66,7 +70,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit,
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, RateLimit: settings.RateLimit,
 	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
@@ -79,7 +83,8 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
-		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
+		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
+		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow,
 		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

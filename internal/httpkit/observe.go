@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -69,7 +70,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", a.status),
+		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
 	}
 	if a.cause != nil {
@@ -79,6 +80,19 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// loggedBytesMax is how much of a caller's text a line of the log has.
+const loggedBytesMax = 200
+
+// LoggedPath returns r's path as the log shows it: cut if it is long.
+func LoggedPath(r *http.Request) string { return shorten(r.URL.Path) }
+
+func shorten(s string) string {
+	if len(s) <= loggedBytesMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
 // answer is a ResponseWriter that keeps status and error for the log and the metrics.

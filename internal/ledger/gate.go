@@ -15,6 +15,8 @@ func (l *Ledger) newGates() []gate {
 	return []gate{
 		{errNotReceiving, func() bool { return !l.store.Receiving() }},
 		{errDiskFull, l.space.full},
+		{errDiskSlow, l.stall.slow.Load},
+		{errClockBehind, l.clock.isBehind},
 	}
 }
 

@@ -50,6 +50,9 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken.
 	DiskFreeMin uint64
+	// DiskSlow is how long the disk may take for a batch before readings and registrations
+	// are refused; 0 is any time.
+	DiskSlow time.Duration
 }
 
 // Ledger is the open system of record.
@@ -70,6 +73,8 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	stall     *stall
+	clock     *clock
 	gates     []gate
 }
 
@@ -80,6 +85,8 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
+		stall:   &stall{max: o.DiskSlow, log: o.Log},
+		clock:   &clock{now: o.Now, log: o.Log},
 		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
@@ -111,6 +118,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
+	l.clock.newest.Store(l.store.Written().Unix())
+	l.clock.isBehind() // says so in the log
 	l.gates = l.newGates()
 	l.snapshots = snapshotter{
 		l: l, folder: snapshots, every: o.SnapshotEvery,
@@ -124,7 +133,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if r.from > 0 {
 		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
 	}
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()

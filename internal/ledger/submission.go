@@ -30,6 +30,7 @@ type submission struct {
 
 	from, to int        // the readings that the commit is about
 	latest   meter.Slot // no new one may be later
+	refusal  error      // of all new ones, or nil
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -157,9 +158,14 @@ func (s *submission) readArchives() (recalled int) {
 // enqueue judges the readings and queues those that are not certainly refused.
 func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	if !s.restore {
-		if err := s.l.refusal(); err != nil {
-			return err
-		}
+		s.refusal = s.l.refusal()
+	}
+	if s.refusal != nil && (len(s.readings) == 0 || s.patience == bulky && s.refusal != error(errClockBehind)) {
+		return s.refusal
+	}
+	if s.refusal != nil {
+		s.judge() // what is recorded is a duplicate all the same
+		return nil
 	}
 	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
 	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
@@ -202,6 +208,8 @@ func (s *submission) judge() {
 // judgeNew decides about a reading that is not recorded yet.
 func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
 	switch {
+	case s.refusal != nil:
+		s.decide(place, Result{Err: s.refusal})
 	case at.Slot > s.latest:
 		s.decide(place, Result{Err: errInFuture})
 	case v.Outcome == store.Accepted:
@@ -232,6 +240,10 @@ func (s *submission) late(place int, at store.Reading) {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
 		}
 		s.rule(place, verdict)
+		return
+	}
+	if s.refusal != nil {
+		s.decide(place, Result{Err: s.refusal})
 		return
 	}
 	if at.Slot > s.latest {

@@ -12,7 +12,10 @@ import (
 
 // Handler returns the service's endpoints, and those that all programs of the suite have.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
-	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{
+		Name: api.Program(s.kind.program), Log: s.log, Metrics: metrics,
+		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
+	})
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, route.handler)
 	}
@@ -30,7 +33,7 @@ type route struct {
 func (s *Service) routes() []route {
 	return []route{
 		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
-		{http.MethodGet, "/status", s.kind.program, httpkit.Answer(s.settings.Timezone, s.status)},
+		{http.MethodGet, "/status", "operations", httpkit.Answer(s.settings.Timezone, s.status)},
 	}
 }
 

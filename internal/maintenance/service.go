@@ -34,7 +34,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
 		return err
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
-		"api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
+		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

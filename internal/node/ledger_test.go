@@ -37,6 +37,7 @@ type bench struct {
 	snapshotBytes int64
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
+	diskSlow      time.Duration
 	compress      bool
 }
 
@@ -51,7 +52,7 @@ func (b *bench) options() node.Options {
 	return node.Options{
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
-		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin,
+		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
 		Version: "test", ArchiveCompress: b.compress,
 	}
 }

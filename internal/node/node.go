@@ -37,6 +37,7 @@ type Options struct {
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
 	DiskFreeMin uint64
+	DiskSlow    time.Duration // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Version is the program's, for the manifests of archives.
@@ -71,7 +72,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	var folder *archive.Folder
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
-		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin,
+		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},

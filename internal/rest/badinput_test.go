@@ -37,7 +37,7 @@ var endpoints = []struct {
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
 	{"POST", "/shutdown", nil, nil},
-	{"POST", "/resume", nil, nil},
+	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},
 	{"POST", "/restore_data", nil, nil},
 }
 
@@ -75,6 +75,7 @@ var wrong = map[string][]string{
 	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
+	"clock":            {"Trust", "true", "now"},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
 }
@@ -290,7 +291,7 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: api\r\nContent-Type: %s\r\n%s", c.path, c.contentType, c.rest)
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n%s", c.path, c.contentType, c.rest)
 		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}

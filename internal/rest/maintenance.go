@@ -150,8 +150,16 @@ func (a *app) shutdown(ctx context.Context, _ *noParameters) (api.Reception, err
 	return api.Reception{Success: true, Message: "Reception of readings and registrations is shut down", Timestamp: a.stamp()}, err
 }
 
-func (a *app) resume(ctx context.Context, _ *noParameters) (api.Reception, error) {
-	err := a.ledger.Resume(ctx)
+type resumeRequest struct {
+	Clock string `param:"clock" oneof:"trust"`
+}
+
+func (a *app) resume(ctx context.Context, q *resumeRequest) (api.Reception, error) {
+	resume := a.ledger.Resume
+	if q.Clock != "" {
+		resume = a.ledger.ResumeTrusting
+	}
+	err := resume(ctx)
 	return api.Reception{
 		Success: true, Message: "Readings and registrations are received again", Timestamp: a.stamp(), IsReceivingData: true,
 	}, err

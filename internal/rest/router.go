@@ -35,6 +35,7 @@ type Options struct {
 	Runs    *closing.Runs
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
+	Hosts   httpkit.Hosts
 	// RateLimit is how many requests a minute one client address may send; 0 means any.
 	RateLimit int
 }
@@ -56,7 +57,9 @@ func NewHandler(o Options) http.Handler {
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
-	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+	})
 	for _, route := range a.routes() {
 		h := route.handler
 		if route.pattern != readyPath {

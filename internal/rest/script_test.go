@@ -30,7 +30,8 @@ import (
 // feature. Each gets an empty api of its own.
 //
 //	# a comment
-//	now 2026-11-23T10:10:00            the present, until it is set again
+//	now 2026-11-23T10:10:00            the present, until it is set again; an operator trusts it
+//	clock 2026-11-23T10:10:00          the present, and nobody says that it is right
 //	file daily_2026-11-22.csv          an archive file appears, with the | lines as its content
 //	remove daily_2026-11-22.csv        an archive file is gone
 //	restart                            the api is closed and opened again on the same files
@@ -143,6 +144,16 @@ func (s *script) setNow(stamp string) {
 	s.now = now
 }
 
+// trustClock says that the clock is right, if it was set back.
+func (s *script) trustClock() {
+	if meter.ReasonOf(s.node.Ready()) != meter.ReasonClockBehind {
+		return
+	}
+	if err := s.node.ResumeTrusting(context.Background()); err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+}
+
 // run executes the script step by step: a step is a line that is neither blank
 // nor a comment, and what belongs to it.
 func (s *script) run(text string) {
@@ -155,6 +166,9 @@ func (s *script) run(text string) {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case word == "now":
+			s.setNow(rest)
+			s.trustClock()
+		case word == "clock":
 			s.setNow(rest)
 		case word == "restart":
 			s.close()

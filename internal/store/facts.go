@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"time"
 
 	"meterledger/internal/meter"
 )
@@ -14,6 +15,7 @@ import (
 type state struct {
 	level    Level
 	shut     bool                        // reception was shut down
+	written  time.Time                   // when something was written last; zero before the first time that says so
 	accounts []meter.Account             // by Index; only ever added to
 	latest   column[meter.Point]         // by Index: the reading with the latest slot ever accepted; slot 0 before the first
 	grid     grid                        // readings in memory
@@ -70,6 +72,7 @@ const (
 	kindUnder     kind = 18
 	kindRestored  kind = 19
 	kindBills     kind = 20
+	kindWriting   kind = 21
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -98,6 +101,7 @@ var entryKinds = map[kind]entryKind{
 	kindLevel:     {factOf((*decoder).level), false},
 	kindFree:      {factOf((*decoder).release), false},
 	kindBills:     {factOf((*decoder).bills), true},
+	kindWriting:   {factOf((*decoder).writing), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -117,6 +121,7 @@ type record struct {
 // version in a state of the first version.
 var records = []record{
 	{1, 2, encodeBegin, decodeBegin},
+	{17, 1, encodeWriting, decodeWriting},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
 	{4, 2, encodeDays, decodeDay},

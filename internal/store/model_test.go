@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -14,6 +15,7 @@ import (
 // ever accepted, and where it is.
 type model struct {
 	shut   bool
+	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
 	holds  uint32
@@ -48,6 +50,13 @@ func (m *model) reception(on bool) Verdict {
 		return Verdict{Outcome: Duplicate}
 	}
 	m.shut = !on
+	return Verdict{}
+}
+
+func (m *model) write(at time.Time, trusted bool) Verdict {
+	if trusted || at.After(m.at) {
+		m.at = at
+	}
 	return Verdict{}
 }
 
@@ -211,6 +220,9 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 // wantNothingLost looks for every reading that was accepted: in memory, or in the file
 // of its month.
 func (m *model) wantNothingLost(t fataler, s *Store) {
+	if !s.written.Equal(m.at) {
+		t.Fatalf("the newest writing was at %v, not %v", s.written, m.at)
+	}
 	for i, all := range m.known {
 		for slot, register := range all {
 			if got, ok := s.At(i, slot); ok && got == register {

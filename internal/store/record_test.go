@@ -17,7 +17,7 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
-	b := AppendLevel(nil, LevelHolds)
+	b := AppendWriting(AppendLevel(nil, LevelHolds), account.RegisteredAt, false)
 	for i := range meters {
 		b = AppendAccount(b, meter.Account{
 			ID: meter.ID(fmt.Sprint("M", i)), OwnerName: strings.Repeat("ß", 50), Address: strings.Repeat("a long road ", 20), RegisteredAt: account.RegisteredAt,

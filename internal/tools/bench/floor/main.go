@@ -41,7 +41,7 @@ func run(ctx context.Context, _ []string) error {
 		return err
 	}
 	answer, log := answer{response.Header, body}, config.Log{Format: "text"}.Logger(os.Stderr)
-	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{Log: log, Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)
 	r.Get("/get_readings", answer.ServeHTTP)
