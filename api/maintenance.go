@@ -138,6 +138,15 @@ type ProgramStatus struct {
 	Running   bool           `json:"running"`
 	Timestamp string         `json:"timestamp"`
 	LastRuns  []ScheduledRun `json:"last_runs"` // the newest first
+
+	Reason      *meter.Reason       `json:"reason"`      // why nothing can be run; null if it can
+	Outstanding []OutstandingPeriod `json:"outstanding"` // in order of time
+}
+
+// OutstandingPeriod is a day or a month that daily or monthly has still to have archived.
+type OutstandingPeriod struct {
+	Period string `json:"period"` // YYYY-MM-DD or YYYY-MM
+	Reason string `json:"reason"` // that of a DuePeriod, missed, failed or refused
 }
 
 // ScheduledRun is a run of daily or monthly that has ended.

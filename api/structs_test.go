@@ -19,6 +19,7 @@ var structs = []any{
 	api.Readiness{},
 	api.Accepting{},
 	api.DuePeriod{},
+	api.OutstandingPeriod{},
 	api.AccountCreated{},
 	api.Account{},
 	api.Meters{},
