@@ -31,6 +31,7 @@ var contract = map[string]string{
 	"GET /maintenance/status":      "200 400 429 500 503",
 	"POST /shutdown":               "200 400 408 413 415 429 500 503",
 	"POST /resume":                 "200 400 408 413 415 429 500 503",
+	"POST /backup":                 "200 400 408 413 415 429 500 503",
 	"POST /restore_data":           "200 400 408 413 415 429 500 503",
 
 	"GET /docs":         "302",

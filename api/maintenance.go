@@ -101,6 +101,15 @@ type Reception struct {
 	IsReceivingData bool   `json:"is_receiving_data"`
 }
 
+// Backup is a backup that was made.
+type Backup struct {
+	Success   bool   `json:"success"`
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp"`
+	Name      string `json:"name"`
+	Folder    string `json:"folder"` // with data and Archive in it
+}
+
 // RestoreResult counts what was restored from the archive folder.
 type RestoreResult struct {
 	Success    bool         `json:"success"`

@@ -42,6 +42,7 @@ var structs = []any{
 	api.MaintenanceRun{},
 	api.ArchiveListing{},
 	api.Reception{},
+	api.Backup{},
 	api.RestoreResult{},
 	api.RefusedRow{},
 	api.PerformResult{},

@@ -21,21 +21,20 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
-func main() { config.Main("api", run) }
+func main() { config.Main(config.LoadAPI, run) }
 
-func run(ctx context.Context, args []string) error {
-	settings, err := config.LoadAPI(args, os.Getenv, os.Stdout)
-	if err != nil {
-		return err
-	}
-	log := settings.Logger(os.Stderr)
+func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err
+	}
+	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
@@ -57,7 +56,7 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	n, err := openNode(ctx, settings, listener, log, &replayed)
+	n, err := openNode(ctx, settings, listener, log, metrics.Set, &replayed)
 	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the start was complete")
 		return <-served
@@ -76,10 +75,10 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
 	started := time.Now()
 	return node.Open(ctx, node.Options{
-		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
+		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
 		Steady:   func() time.Time { return started.Add(time.Since(started)) }, // Since does not ask the clock, which may be set
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
@@ -87,7 +86,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow,
-		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
+		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
 

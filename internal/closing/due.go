@@ -30,10 +30,13 @@ const dayBackMax = 62
 
 // due lists the periods that are due, in order of time, days before months.
 func (rs *Runs) due(archives []Listing) []Due {
-	today := rs.zone.Today(rs.now())
+	today := rs.today()
 	return append(rs.dueDays(today, archives), rs.dueMonthsUntil(today.CalendarMonth())...)
 }
 
+func (rs *Runs) today() meter.Day { return rs.zone.Today(rs.now()) }
+
+// dueDays looks for missing files only among archives, of which the first are the days.
 func (rs *Runs) dueDays(today meter.Day, archives []Listing) (due []Due) {
 	archived := rs.store.Days()
 	for n, d := range archived {
@@ -45,7 +48,7 @@ func (rs *Runs) dueDays(today meter.Day, archives []Listing) (due []Due) {
 			due = append(due, Due{d.Day.Period(), WrittenEarly})
 		case rs.store.CameSince(w.Rows(), d.Hold):
 			due = append(due, Due{d.Day.Period(), RowsSince})
-		case archives[n].State == ArchiveMissing && !isClosed:
+		case n < len(archives) && archives[n].Period == d.Day.Period() && archives[n].State == ArchiveMissing && !isClosed:
 			due = append(due, Due{d.Day.Period(), FileMissing})
 		}
 	}

@@ -34,7 +34,7 @@ type Running struct {
 
 // Status returns the state of maintenance.
 func (rs *Runs) Status() Status {
-	status := Status{Archives: rs.listings()}
+	status := Status{Archives: rs.listings(), Running: rs.running()}
 	status.Due = rs.due(status.Archives)
 	for n := range status.Archives {
 		of := &status.Archives[n]
@@ -46,11 +46,6 @@ func (rs *Runs) Status() Status {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	status.Last = maps.Clone(rs.last)
-	if run := rs.current; run != nil {
-		running := run.progress.running()
-		running.Run = run
-		status.Running = &running
-	}
 	return status
 }
 

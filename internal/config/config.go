@@ -28,6 +28,8 @@ type API struct {
 	// ArchiveCompress makes the api write archives as zstd; off by default. It reads
 	// either form.
 	ArchiveCompress bool
+	// BackupDir is the folder of backups, backup by default. It is created with the first.
+	BackupDir string
 	// SnapshotSize is by how many bytes the journal grows before the next snapshot,
 	// 256 MiB by default, and at least the size of the last snapshot. 0 turns it off.
 	SnapshotSize uint64
@@ -48,6 +50,8 @@ type API struct {
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
+	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
+	PprofAddr string
 	// Log says what the program logs, and how.
 	Log
 }
@@ -73,12 +77,15 @@ type Maintenance struct {
 	// Timezone is the clock of the schedule, and of the days and months that are
 	// archived, Asia/Singapore by default. It must be the api's.
 	Timezone *meter.Zone
+	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
+	PprofAddr string
 	// Log says what the program logs, and how.
 	Log
 }
 
 // LoadAPI reads the api's settings from its arguments (without the program's name) and its
-// environment. It returns a *SettingError for a wrong or unknown setting; flag.ErrHelp or
+// environment. It returns a *SettingError for a wrong or unknown setting, and as many others
+// as are right, so that it can be logged; flag.ErrHelp or
 // ErrVersion after it wrote the help or the version to out.
 func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, error) {
 	var c API
@@ -88,14 +95,18 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})
 	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created if missing", into(&c.ArchiveDir, parseFolder)})
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
+	s.add(setting{"backup-dir", "BACKUP_DIR", "backup", "folder of the backups that POST /backup makes, created with the first", into(&c.BackupDir, parseFolder)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
 	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)
-	return c, s.load(args, out)
+	err := s.load(args, out)
+	c.Log.in(c.Timezone)
+	return c, err
 }
 
 // LoadDaily is LoadAPI for daily.
@@ -127,13 +138,17 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)
-	return c, s.load(args, out)
+	err := s.load(args, out)
+	c.Log.in(c.Timezone)
+	return c, err
 }
 
 const (
 	defaultTimezone = "Asia/Singapore"
 	meaningAddr     = "host:port to listen on; port 0 picks a free one, which is logged"
 	meaningHosts    = "names, by commas, that a Host header may have besides localhost, 127.0.0.1, [::1] and the host of -addr"
+	meaningPprof    = "host:port of the profiler, on loopback only; none by default"
 	meaningTimezone = "IANA time zone of the callers' clock; the same for all three programs"
 )

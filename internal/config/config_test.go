@@ -146,7 +146,7 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 			t.Errorf("%v %v:\ngot  %v\nwant %s", tt.args, tt.env, err, tt.want)
 		}
 		var line bytes.Buffer
-		if code := report("api", err, &line); code != 2 || line.String() != "api: "+tt.want+"\n" {
+		if code := report(Log{}.Logger(&line), err); code != 2 || !strings.HasSuffix(line.String(), fmt.Sprintf(" level=ERROR msg=\"the program ends\" error=%q exit_code=2\n", tt.want)) {
 			t.Errorf("%v: exit code %d, printed %q", tt.args, code, &line)
 		}
 	}
@@ -161,7 +161,7 @@ func TestEmptyEnvironmentVariableCountsAsNotSet(t *testing.T) {
 
 func TestHelpListsEverySetting(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := LoadMonthly([]string{"-h"}, environment(), &out); !errors.Is(err, flag.ErrHelp) || report("monthly", err, &out) != 0 {
+	if _, err := LoadMonthly([]string{"-h"}, environment(), &out); !errors.Is(err, flag.ErrHelp) || report(Log{}.Logger(&out), err) != 0 {
 		t.Errorf("got %v", err)
 	}
 	for _, words := range []string{
@@ -177,7 +177,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 
 func TestVersionNamesTheGoVersion(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := LoadAPI([]string{"-version"}, environment(), &out); !errors.Is(err, ErrVersion) || report("api", err, &out) != 0 {
+	if _, err := LoadAPI([]string{"-version"}, environment(), &out); !errors.Is(err, ErrVersion) || report(Log{}.Logger(&out), err) != 0 {
 		t.Errorf("got %v", err)
 	}
 	if got := out.String(); !strings.HasPrefix(got, "api ") || !strings.Contains(got, "commit ") || !strings.HasSuffix(got, runtime.Version()+"\n") {
@@ -187,10 +187,11 @@ func TestVersionNamesTheGoVersion(t *testing.T) {
 
 func TestFailureIsReportedInOneLine(t *testing.T) {
 	var out bytes.Buffer
-	if code := report("api", errors.Join(errors.New("disk full"), errors.New("closing")), &out); code != 1 || out.String() != "api: disk full; closing\n" {
+	if code := report(Log{}.Logger(&out), errors.Join(errors.New("disk full"), errors.New("closing"))); code != 1 ||
+		!strings.HasSuffix(out.String(), ` msg="the program ends" error="disk full; closing" exit_code=1`+"\n") {
 		t.Errorf("exit code %d, printed %q", code, &out)
 	}
-	if code := report("api", nil, &out); code != 0 {
+	if code := report(Log{}.Logger(&out), nil); code != 0 {
 		t.Errorf("exit code %d without an error", code)
 	}
 }

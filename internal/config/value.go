@@ -40,6 +40,19 @@ func parseHosts(s string) ([]string, error) {
 	return hosts, nil
 }
 
+// parsePprofAddr allows loopback only: the profiler knows no access rights.
+func parsePprofAddr(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	host, _, err := net.SplitHostPort(s)
+	ip := net.ParseIP(host)
+	if _, wrong := parseAddr(s); err != nil || wrong != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", fmt.Errorf("%q is not host:port on loopback, such as localhost:6060", s)
+	}
+	return s, nil
+}
+
 func parseFolder(s string) (string, error) {
 	if s == "" || strings.ContainsRune(s, 0) {
 		return "", fmt.Errorf("%q is not the path of a folder", s)

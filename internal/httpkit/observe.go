@@ -15,8 +15,9 @@ import (
 
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
-// that a rush of them cannot fill the disk.
+// that a rush of them cannot fill the disk; a line a minute says how many were refused.
 func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
+	refused := &refusals{log: log}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := &answer{ResponseWriter: w}
@@ -25,6 +26,9 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 				took := time.Since(begun)
 				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
 				metrics.request(r.Method, routeOf(r), a.status, took)
+				if a.status == http.StatusServiceUnavailable {
+					refused.add(meter.CodeOf(a.cause))
+				}
 				logRequest(log, r, a, took)
 			}()
 			defer recoverPanic(a, r)

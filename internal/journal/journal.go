@@ -54,7 +54,7 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: id, fault: newFault(log)}
+	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log)}
 	if found.Exists {
 		if err := j.open(true); err != nil {
 			return nil, err

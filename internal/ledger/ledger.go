@@ -57,6 +57,8 @@ type Options struct {
 
 // Ledger is the open system of record.
 type Ledger struct {
+	fs       vfs.FS
+	folder   string
 	zone     *meter.Zone
 	now      func() time.Time
 	log      *slog.Logger
@@ -83,7 +85,7 @@ type Ledger struct {
 // the state is back.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
+		fs: o.FS, folder: o.DataDir, zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		stall:   &stall{max: o.DiskSlow, log: o.Log},
 		clock:   &clock{now: o.Now, log: o.Log},
@@ -102,11 +104,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	folder := o.FS.PathJoin(o.DataDir, "journal")
+	folder := o.FS.PathJoin(o.DataDir, journalName)
 	if version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
 	}
-	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, "snapshots"))
+	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, snapshotsName))
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,13 @@ func (l *Ledger) measure() {
 		return float64(max(0, l.silence().newest.Unix()))
 	})
 	gauge("commits_waiting", "Commits that wait for the disk.", func() float64 { return float64(len(l.committer.queue)) })
-	gauge("receiving", "1, or 0 while an operator has shut reception down.", func() float64 { return metric.Flag(l.store.Receiving()) })
+	for _, g := range l.gates {
+		gauge("accepting", "0 while this is a reason why readings and registrations are not taken, 1 while it is not: they are taken while all are 1.",
+			func() float64 {
+				l.space.look()
+				return metric.Flag(!g.shut())
+			}, "reason", string(g.refusal.Reason))
+	}
 	gauge("disk_free_bytes", "Free space on the disk of a folder.", func() float64 {
 		free, _ := l.space.free()
 		return float64(free)

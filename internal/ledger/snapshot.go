@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/chain"
+	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
@@ -81,6 +82,24 @@ func (l *Ledger) PauseSnapshots(ctx context.Context) (resume func(), err error) 
 // Snapshot writes down the state of this moment, unless that was done already.
 func (l *Ledger) Snapshot(ctx context.Context) error {
 	return l.snapshots.take(ctx)
+}
+
+// CopyTo puts the data folder, as it is, into a new folder, while reception goes on. All
+// that was answered before the call is in the copy. It waits for a snapshot that is being
+// taken: no file may vanish meanwhile, nor a part of the journal.
+func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
+	resume, err := l.PauseSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	defer resume()
+	if err := durable.CopyFolder(l.fs, l.folder, folder); err != nil {
+		return err
+	}
+	if err := l.snapshots.folder.CopyTo(l.fs.PathJoin(folder, snapshotsName)); err != nil {
+		return err
+	}
+	return l.journal.CopyTo(l.fs.PathJoin(folder, journalName))
 }
 
 // take writes a snapshot while reception goes on:

@@ -10,8 +10,10 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Handler returns the service's endpoints, and those that all programs of the suite have.
+// Handler returns the service's endpoints, and those that all programs of the suite have. It
+// is called once, before the first run.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
+	s.measure(metrics.Set)
 	r := httpkit.NewRouter(httpkit.Program{
 		Name: api.Program(s.kind.program), Log: s.log, Metrics: metrics,
 		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
@@ -32,7 +34,7 @@ type route struct {
 // with the document.
 func (s *Service) routes() []route {
 	return []route{
-		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
+		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
 		{http.MethodGet, "/readyz", "operations", httpkit.Answer(s.settings.Timezone, s.ready)},
 		{http.MethodGet, "/status", "operations", httpkit.Answer(s.settings.Timezone, s.status)},
 	}

@@ -51,7 +51,7 @@ func newBench(t testing.TB, zone string) *bench {
 
 func (b *bench) options() node.Options {
 	return node.Options{
-		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
+		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
 		Version: "test", ArchiveCompress: b.compress,

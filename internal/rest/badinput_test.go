@@ -39,6 +39,7 @@ var endpoints = []struct {
 	{"POST", "/shutdown", nil, nil},
 	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},
 	{"POST", "/restore_data", nil, nil},
+	{"POST", "/backup", map[string]string{"name": "good"}, nil},
 }
 
 // nothing are values that no parameter takes.
@@ -76,6 +77,7 @@ var wrong = map[string][]string{
 	"format":           {"xml", "CSV"},
 	"maintenance_type": {"restore", "Daily", "all"},
 	"clock":            {"Trust", "true", "now"},
+	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
 }

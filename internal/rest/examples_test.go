@@ -37,7 +37,7 @@ var anchors = []struct{ at, register string }{
 const exampleMissing = "2026-11-23T13:30:00"
 
 // newExample is an api in the state that the document's examples are taken from.
-func newExample(t *testing.T) *script {
+func newExample(t testing.TB) *script {
 	t.Helper()
 	s := newScript(t, "examples")
 	s.run(`

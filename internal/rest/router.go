@@ -62,6 +62,9 @@ func NewHandler(o Options) http.Handler {
 	})
 	for _, route := range a.routes() {
 		h := route.handler
+		if route.method == http.MethodPost && route.feature == "maintenance" {
+			h = httpkit.Asked(o.Log, h)
+		}
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
@@ -98,6 +101,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},

@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 }
 
 type script struct {
-	t      *testing.T
+	t      testing.TB
 	file   string
 	line   int // of the request that is being run
 	fs     vfs.FS
@@ -75,17 +75,17 @@ type script struct {
 	kept   map[string]string // values of headers, by $name
 }
 
-func newScript(t *testing.T, file string) *script {
+func newScript(t testing.TB, file string) *script {
 	t.Helper()
 	return newScriptOn(t, file, vfs.NewMem())
 }
 
-func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
+func newScriptOn(t testing.TB, file string, fs vfs.FS) *script {
 	t.Helper()
 	return newScriptIn(t, file, fs, "Asia/Singapore")
 }
 
-func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script {
+func newScriptIn(t testing.TB, file string, fs vfs.FS, zoneName string) *script {
 	t.Helper()
 	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
@@ -116,7 +116,7 @@ func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 func (s *script) open() {
 	var err error
 	s.node, err = node.Open(context.Background(), node.Options{
-		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
 	})
 	if err != nil {

@@ -149,6 +149,9 @@ func (r *reader) all(take func([]byte) error) (chain.Position, error) {
 	}
 }
 
+// CopyTo puts all snapshots into a new folder. It must not run beside Write or Keep.
+func (f *Folder) CopyTo(path string) error { return durable.CopyFolder(f.fs, f.path, path) }
+
 // Keep removes all snapshots but the given ones.
 func (f *Folder) Keep(sequences ...uint64) error {
 	all, err := f.Sequences()
