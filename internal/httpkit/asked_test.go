@@ -29,7 +29,7 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 		})))
 	})
 	ask := func(id string) (answered string) {
-		request := httptest.NewRequest(http.MethodPost, "/shutdown?why=test", nil)
+		request := httptest.NewRequest(http.MethodPost, "http://localhost/shutdown?why=test", nil)
 		request.Header.Set("X-Request-Id", id)
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, request)

@@ -26,12 +26,12 @@ func FuzzCursor(f *testing.F) {
 		for _, c := range []string{cursor, made} {
 			query := url.Values{"meter_id": {id}, "cursor": {c}}
 			answer := httptest.NewRecorder()
-			s.server.Config.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/get_readings?"+query.Encode(), nil))
+			s.server.Config.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost/get_readings?"+query.Encode(), nil))
 			if answer.Code != http.StatusOK && answer.Code != http.StatusBadRequest {
 				t.Fatalf("%q: %d: %s", c, answer.Code, answer.Body)
 			}
 			answer = httptest.NewRecorder()
-			s.server.Config.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/meters?"+url.Values{"cursor": {c}}.Encode(), nil))
+			s.server.Config.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost/meters?"+url.Values{"cursor": {c}}.Encode(), nil))
 			if answer.Code != http.StatusOK && answer.Code != http.StatusBadRequest {
 				t.Fatalf("%q: %d: %s", c, answer.Code, answer.Body)
 			}
