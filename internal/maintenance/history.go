@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 
 	"meterledger/internal/meter"
@@ -56,6 +57,26 @@ func (h historyFile) save(content historyContent) error {
 	}
 	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
 }
+
+// lock makes the file this process's own until release is called: two services would each
+// write over what the other remembers. An error that is not errInUse says that the file
+// cannot be written.
+func (h historyFile) lock() (release func() error, err error) {
+	if h.path == "" {
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
+		return nil, err
+	}
+	lock := flock.New(h.path + ".lock")
+	isOurs, err := lock.TryLock()
+	if err == nil && !isOurs {
+		err = fmt.Errorf("the history %s %w: stop that program or choose another file with -history", h.path, errInUse)
+	}
+	return lock.Close, err
+}
+
+var errInUse = errors.New("is in use by another program")
 
 // load returns what was saved last, or nothing if there is no file yet.
 func (h historyFile) load(program string) (content historyContent, err error) {

@@ -2,6 +2,7 @@ package maintenance
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -128,4 +129,35 @@ func TestADryRunIsToldAndNotRemembered(t *testing.T) {
 		synctest.Wait()
 		b.wantRuns()
 	})
+}
+
+func TestAHistoryBelongsToOneProgram(t *testing.T) {
+	file := historyFile{filepath.Join(t.TempDir(), "runs", "daily.json")}
+	release, err := file.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.lock(); !errors.Is(err, errInUse) || !strings.Contains(err.Error(), file.path) {
+		t.Errorf("a second one is told %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := file.lock()
+	if err != nil {
+		t.Fatalf("after the first has gone: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAHistoryThatCannotBeWrittenIsNoticedAtTheStart(t *testing.T) {
+	inTheWay := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (historyFile{filepath.Join(inTheWay, "daily.json")}).lock(); err == nil || errors.Is(err, errInUse) {
+		t.Errorf("a folder that is a file: %v", err)
+	}
 }

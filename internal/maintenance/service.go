@@ -35,6 +35,15 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
+	release, err := historyFile{settings.History}.lock()
+	switch {
+	case errors.Is(err, errInUse):
+		return errors.Join(err, listener.Close())
+	case err != nil:
+		log.Warn("the history of runs cannot be kept; runs are not affected", "error", err)
+	default:
+		defer func() { _ = release() }() // so does the end of the process
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
