@@ -46,7 +46,7 @@ func (rs *Runs) dueDays(today meter.Day, archives []Listing) (due []Due) {
 		case !d.Day.Before(today):
 		case d.WrittenAt.Before(rs.zone.Time(w.To)):
 			due = append(due, Due{d.Day.Period(), WrittenEarly})
-		case rs.store.CameSince(w.Rows(), d.Hold):
+		case rs.store.CameSince(w.Rows(), d.Arrivals):
 			due = append(due, Due{d.Day.Period(), RowsSince})
 		case n < len(archives) && archives[n].Period == d.Day.Period() && archives[n].State == ArchiveMissing && !isClosed:
 			due = append(due, Due{d.Day.Period(), FileMissing})

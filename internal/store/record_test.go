@@ -52,7 +52,7 @@ func fullBatch(meters int) []byte {
 	}
 	for n := range meters {
 		day := meter.Day{Year: 2000 + n/28, Month: september.Month, Day: n%28 + 1}
-		b = AppendDay(AppendUnder(b, h.ID), day, Archive{Rows: uint64(n), WrittenAt: account.RegisteredAt})
+		b = AppendDay(AppendUnder(b, h.ID), DayArchive{day, Archive{Rows: uint64(n), WrittenAt: account.RegisteredAt}, uint64(n)})
 		b = AppendIntent(AppendUnder(b, h.ID), september.Add(n/100).Period(), [32]byte{byte(n), byte(n >> 8)})
 	}
 	b = AppendFree(b, h.ID)
