@@ -15,12 +15,27 @@ type arrivals struct {
 	column[uint64]
 
 	count uint64 // of all readings that were ever accepted
+
+	// present is the slot of the newest arrivals while Apply goes on, which the column does
+	// not know yet: many meters report a half hour together. 0 if there is none.
+	present meter.Slot
 }
 
 // arrive notes that a reading of a slot is accepted now.
 func (s *Store) arrive(slot meter.Slot) {
+	if slot != s.arrivals.present {
+		s.noteArrivals()
+		s.arrivals.present = slot
+	}
 	s.arrivals.count++
-	s.arrivals.set(Index(slot), s.arrivals.count, s.grid.ice)
+}
+
+// noteArrivals puts the newest arrivals into the column.
+func (s *Store) noteArrivals() {
+	if s.arrivals.present != 0 {
+		s.arrivals.set(Index(s.arrivals.present), s.arrivals.count, s.grid.ice)
+		s.arrivals.present = 0
+	}
 }
 
 // Arrivals returns how many readings were ever accepted, for CameSince.
@@ -118,6 +133,7 @@ func (s *Store) deriveArrivals() {
 			s.arrive(slotOf(s.grid.first+uint32(day), place))
 		}
 	}
+	s.noteArrivals()
 }
 
 // presence returns the slots of which a meter of the chunk has a reading.
