@@ -95,7 +95,8 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Steady: o.Steady, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
-		Restore: n.restore,
+		Restore:         n.restore,
+		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 	})
 	if err != nil {
 		return errors.Join(err, n.Ledger.Close())
