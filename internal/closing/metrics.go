@@ -54,7 +54,7 @@ func (rs *Runs) measure(set *metric.Set) {
 		isClosed := func(d Due) bool { return d.Reason != NeverArchived }
 		return float64(len(slices.DeleteFunc(rs.dueMonthsUntil(rs.today().CalendarMonth()), isClosed)))
 	})
-	set.Gauge("days_to_archive", "Days that have ended and that a daily run should archive, again or for the first time.",
+	set.Gauge("daily_archives_due", "Days that have ended and that a daily run should archive, again or for the first time.",
 		func() float64 { return float64(len(rs.dueDays(rs.today(), nil))) })
 	set.Gauge("late_months", "Closed months that have had readings since; the next monthly run closes them again.",
 		func() float64 { return float64(len(rs.store.LateMonths())) })

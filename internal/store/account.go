@@ -66,6 +66,7 @@ func (s *Store) register(a meter.Account) bool {
 	s.byID[a.ID] = Index(len(s.accounts))
 	s.accounts = append(s.accounts, a)
 	s.followers = append(s.followers, 0)
+	s.grid.meters = len(s.accounts)
 	return true
 }
 
