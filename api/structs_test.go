@@ -18,6 +18,8 @@ var structs = []any{
 	api.Health{},
 	api.Readiness{},
 	api.Accepting{},
+	api.DuePeriod{},
+	api.OutstandingPeriod{},
 	api.AccountCreated{},
 	api.Account{},
 	api.Meters{},

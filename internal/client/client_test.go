@@ -198,11 +198,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2026-11-23T14:30:05","timezone":"Asia/Singapore","running":null,"last_runs":{"daily":null,
 			"monthly":{"period":"2026-10","success":true,"message":"done","started_at":"2026-11-01T00:15:00","finished_at":"2026-11-01T00:15:04","archives":[` + archive + `]}},
 			"archives":[` + strings.TrimSuffix(archive, "}") + `,"written_at":"2026-11-01T00:15:04","state":"good","meters":12,
-			"first":null,"last":null,"bytes":7,"version":null}]}`,
+			"first":null,"last":null,"bytes":7,"version":null}],"due":[{"period":"2026-09","reason":"rows_since"}],"meters":12}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.MaintenanceStatus(ctx) },
 			"GET /maintenance/status",
 			api.MaintenanceStatus{
 				IsReceivingData: true, Accepting: api.Accepting{Readings: true}, Timestamp: "2026-11-23T14:30:05", Timezone: "Asia/Singapore",
+				Due: []api.DuePeriod{{Period: "2026-09", Reason: "rows_since"}}, Meters: 12,
 				Archives: []api.ArchiveListing{{
 					Archive: wantArchive, WrittenAt: "2026-11-01T00:15:04", State: "good", Meters: &twelve, Bytes: &seven,
 				}},

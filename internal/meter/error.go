@@ -88,6 +88,9 @@ const (
 	ReasonDiskSlow    Reason = "disk_slow"
 	ReasonMemoryFull  Reason = "memory_full"
 	ReasonClockBehind Reason = "clock_behind"
+
+	ReasonAPIAway   Reason = "api_away"   // daily and monthly run nothing
+	ReasonOtherZone Reason = "other_zone" // the api's days and months are not theirs
 )
 
 // Error is an error that a caller is told. Detail is one plain sentence and

@@ -28,6 +28,7 @@ type Options struct {
 	ArchiveDir string
 	Zone       *meter.Zone
 	Now        func() time.Time
+	Steady     func() time.Time // see closing.Options; may be nil
 	Log        *slog.Logger
 	Holder     string                // the name of this program, for the error of a second one that wants a folder
 	Progress   func(ledger.Progress) // called while the state is brought back; may be nil
@@ -92,7 +93,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	folder.Compress = o.ArchiveCompress
 	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
-		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Log: o.Log,
+		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
 		Restore:         n.restore,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
