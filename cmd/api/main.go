@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -41,8 +42,12 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	if settings.MemoryLimit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(settings.MemoryLimit))
+	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
+		"memory_limit_bytes", settings.MemoryLimit,
 		"version", config.Version())
 	return serve(ctx, settings, listener, log)
 }
@@ -90,7 +95,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
-		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow,
+		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
 		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

@@ -14,6 +14,8 @@ import (
 func (t task) closeMonths(month meter.Month) error {
 	for _, due := range t.dueMonths(month) {
 		switch err := t.closeMonth(due); {
+		case err == nil && t.closed != nil:
+			t.closed()
 		case err != nil && due == month:
 			return err
 		case err != nil:

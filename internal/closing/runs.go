@@ -65,6 +65,8 @@ type Options struct {
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
+	// Closed is called when a month was closed and memory is free again; nil for nobody.
+	Closed func()
 }
 
 // Runs is the maintenance of a ledger: one run at a time.
@@ -82,6 +84,7 @@ type Runs struct {
 	fs              vfs.FS
 	backupDir       string
 	diskFreeMin     uint64
+	closed          func()
 	incarnation     uint64 // of the holds of this process, drawn
 
 	counts map[Kind]*counts // of each kind but Both; the map is never changed
@@ -101,8 +104,9 @@ type Runs struct {
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
-		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, steady: o.Steady, log: o.Log,
-		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone,
+		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
+		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {

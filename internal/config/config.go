@@ -10,6 +10,7 @@ package config
 import (
 	"io"
 	"net/url"
+	"os"
 	"time"
 
 	"meterledger/internal/meter"
@@ -42,6 +43,10 @@ type API struct {
 	// DiskSlow is how long the disk may take to store a batch before readings and
 	// registrations are refused, 2 s by default. 0 sets no limit.
 	DiskSlow time.Duration
+	// MemoryLimit is how many bytes the process may take, 80 % of what the machine or its
+	// control group has by default. Before it is passed, readings that need more memory are
+	// refused. 0 sets no limit.
+	MemoryLimit uint64
 	// Hosts are names that the Host header of a request may have besides the loopback
 	// names and the host of Addr. None by default.
 	Hosts []string
@@ -103,6 +108,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
 	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
+	s.add(setting{"memory-limit", "MEMORY_LIMIT", "80%", "memory of the process, a size or a share of the machine's or cgroup's: before it is passed, readings that need more are answered 503; 0 sets no limit", into(&c.MemoryLimit, parseMemoryLimit(os.DirFS("/")))})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})

@@ -50,7 +50,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || !c.ArchiveCompress || c.Timezone.String() != "Europe/London" ||
 			c.RateLimit != 60 || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second ||
-			c.DiskFreeMin != 1000 || c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
+			c.DiskFreeMin != 1000 || c.MemoryLimit != 2<<30 || c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
@@ -60,7 +60,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 		"-timezone", "Europe/London", "-rate-limit", "60",
 		"-log-format", "json", "-log-level", "debug",
 		"-snapshot-size", "3GiB", "-snapshot-interval", "90s",
-		"-disk-free-min", "1000", "-disk-slow", "3s",
+		"-disk-free-min", "1000", "-disk-slow", "3s", "-memory-limit", "2GiB",
 	}, environment("API_ADDR", ":9", "DATA_DIR", "x", "TIMEZONE", "UTC", "LOG_LEVEL", "error"), io.Discard)); err != nil {
 		t.Errorf("flags, which win: %v", err)
 	}
@@ -69,7 +69,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60",
 		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
 		"SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s",
-		"DISK_FREE_MIN", "1000", "DISK_SLOW", "3s",
+		"DISK_FREE_MIN", "1000", "DISK_SLOW", "3s", "MEMORY_LIMIT", "2GiB",
 	), io.Discard)); err != nil {
 		t.Errorf("environment: %v", err)
 	}

@@ -21,7 +21,7 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if err := l.refusal(); err != nil {
 		return err
 	}
-	verdict, err := l.put(ctx, &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}, impatient)
+	verdict, err := l.put(ctx, &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true, growth: 2 * store.GrowthMax}, impatient)
 	switch {
 	case err != nil:
 		return err

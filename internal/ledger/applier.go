@@ -14,6 +14,7 @@ import (
 type applier struct {
 	store    *store.Store
 	growth   *growth
+	memory   *memory
 	answer   func(*commit)
 	verdicts []store.Verdict // of a batch
 	entries  atomic.Uint64   // applied so far
@@ -46,6 +47,7 @@ func (a *applier) apply(b ordered) {
 	a.verdicts, a.end = verdicts, b.end
 	a.entries.Add(uint64(b.entries))
 	a.growth.add(len(b.payload))
+	a.memory.look()
 }
 
 // position returns the end of the last batch that was applied.

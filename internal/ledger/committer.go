@@ -24,18 +24,20 @@ type commit struct {
 	err      error           // instead of verdicts
 	done     chan struct{}   // gets one message
 	bytes    int             // of the quota, taken for it
+	growth   int64           // bytes by which the store may grow when it is applied
 }
 
 // committer brings commits into the journal and the store, by one goroutine each: while
 // a batch is made durable, the one before it is applied and answered. Only what is
 // durable is applied, in the order of the journal.
 type committer struct {
-	order order
-	quota quota
-	space *space
-	stall *stall
-	clock *clock
-	queue chan *commit
+	order  order
+	quota  quota
+	space  *space
+	stall  *stall
+	clock  *clock
+	memory *memory
+	queue  chan *commit
 	// sealed is nil, or how an order that has no room on the disk yet begins to take batches; it
 	// reports whether it does. Used by sendAll alone.
 	sealed func(order) bool
@@ -46,13 +48,13 @@ type committer struct {
 }
 
 // newCommitter makes a committer that goes on from the store's position.
-func newCommitter(o order, s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, growth *growth) *committer {
+func newCommitter(o order, s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, memory *memory, growth *growth) *committer {
 	c := &committer{
-		order: o, space: space, stall: stall, clock: clock,
+		order: o, space: space, stall: stall, clock: clock, memory: memory,
 		queue: make(chan *commit, queueLength),
 		quit:  make(chan struct{}),
 	}
-	c.applier = applier{store: s, end: at, growth: growth, answer: c.answer}
+	c.applier = applier{store: s, end: at, growth: growth, memory: memory, answer: c.answer}
 	return c
 }
 
@@ -94,6 +96,7 @@ func (c *committer) push(k *commit) {
 	if k.done == nil {
 		k.done = make(chan struct{}, 1)
 	}
+	c.memory.granted.Add(k.growth)
 	c.queue <- k
 }
 
@@ -109,6 +112,7 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 
 func (c *committer) answer(k *commit) {
 	c.quota.give(k.bytes)
+	c.memory.granted.Add(-k.growth)
 	k.done <- struct{}{}
 }
 

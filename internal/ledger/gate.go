@@ -17,6 +17,7 @@ func (l *Ledger) newGates() []gate {
 		{errDiskFull, l.space.full},
 		{errDiskSlow, l.stall.slow.Load},
 		{errClockBehind, l.clock.isBehind},
+		{errMemoryFull, l.memory.full}, // the last: it does not refuse everything
 	}
 }
 

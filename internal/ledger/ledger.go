@@ -54,6 +54,8 @@ type Options struct {
 	// DiskSlow is how long the disk may take for a batch before readings and registrations
 	// are refused; 0 is any time.
 	DiskSlow time.Duration
+	// MemoryLimit is how many bytes the process may take; 0 is any number.
+	MemoryLimit uint64
 }
 
 // Ledger is the open system of record.
@@ -79,6 +81,7 @@ type Ledger struct {
 	seal      seal
 	stall     *stall
 	clock     *clock
+	memory    *memory
 	gates     []gate
 }
 
@@ -91,6 +94,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
 		stall:   &stall{max: o.DiskSlow, log: o.Log},
 		clock:   &clock{now: o.Now, log: o.Log},
+		memory:  newMemory(o.MemoryLimit, o.Log),
 		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
@@ -120,12 +124,12 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
-	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress}
+	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
 	if signed.Version == unsigned && l.journal.Last() > 0 {
 		err = fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
 	}
 	if err = errors.Join(err, r.run()); err == nil {
-		l.store = r.store
+		l.store, l.memory.store = r.store, r.store
 		err = l.keepZone(o, signed)
 	}
 	if err == nil && !l.seal.closed.Load() {
@@ -149,7 +153,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if r.from > 0 {
 		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
 	}
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
 	if l.seal.closed.Load() {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
 	}

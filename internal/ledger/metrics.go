@@ -158,8 +158,26 @@ func (l *Ledger) measure() {
 			}, "reason", string(g.refusal.Reason))
 	}
 	l.metrics.set.DiskFree("data", l.space.free)
+	l.measureMemory(gauge)
 	gauge("journal_bytes", "Size of the journal on disk.", func() float64 { return float64(l.journal.DiskBytes()) })
 	l.snapshots.measure(gauge)
+}
+
+func (l *Ledger) measureMemory(gauge func(name, help string, value func() float64, labels ...string)) {
+	for kind, of := range map[string]func(store.Footprint) int64{
+		"dense":     func(f store.Footprint) int64 { return f.Dense },
+		"sparse":    func(f store.Footprint) int64 { return f.Sparse },
+		"promised":  func(f store.Footprint) int64 { return f.Promised },
+		"frozen":    func(f store.Footprint) int64 { return f.Frozen },
+		"accounts":  func(f store.Footprint) int64 { return f.Accounts },
+		"summaries": func(f store.Footprint) int64 { return f.Summaries },
+		"bills":     func(f store.Footprint) int64 { return f.Bills },
+	} {
+		gauge("memory_held_bytes", "What the state takes in memory, by what it is for; promised is what sparse readings take more if their days fill up.",
+			func() float64 { return float64(of(l.store.Footprint())) }, "kind", kind)
+	}
+	gauge("memory_held_max_bytes", "What the state may take in memory in all, a part of -memory-limit; 0 for any.", func() float64 { return float64(l.memory.max) })
+	gauge("memory_limit_bytes", "What the process may take: -memory-limit; 0 for any.", func() float64 { return float64(l.memory.limit) })
 }
 
 func (s *snapshotter) measure(gauge func(name, help string, value func() float64, labels ...string)) {

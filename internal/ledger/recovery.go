@@ -31,6 +31,7 @@ type recovery struct {
 	snapshots *snapshot.Folder
 	log       *slog.Logger
 	report    func(Progress) // or nil
+	limit     uint64         // bytes that the process may take; 0 for any
 	reported  time.Time      // in the log
 
 	store    *store.Store
@@ -86,7 +87,7 @@ func (r *recovery) readSnapshot() error {
 		if stop := meter.Stopped(r.ctx); stop != nil {
 			return stop
 		}
-		if errors.Is(err, store.ErrNewer) {
+		if errors.Is(err, store.ErrNewer) || errors.Is(err, errMemoryShort) {
 			return err
 		}
 		if err != nil {
@@ -108,7 +109,7 @@ func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
 		r.size = total
 		r.progress("reading the snapshot of batch "+fmt.Sprint(sequence), done, total)
-		return errors.Join(meter.Stopped(r.ctx), d.Decode(record))
+		return errors.Join(meter.Stopped(r.ctx), d.Decode(record), r.fits(d.HeldBytes(), done, total))
 	})
 	if err != nil {
 		return position, err
@@ -126,7 +127,7 @@ func (r *recovery) replay() error {
 		}
 		r.replayed += int64(len(payload))
 		verdicts, err = r.store.Apply(payload, verdicts[:0])
-		return err
+		return errors.Join(err, r.fits(r.store.HeldBytes(), int64(sequence-r.from), int64(r.journal.Last()-r.from)))
 	})
 	if stop := meter.Stopped(r.ctx); stop != nil {
 		return stop
@@ -135,6 +136,21 @@ func (r *recovery) replay() error {
 		return fmt.Errorf("replaying the journal: %w", err)
 	}
 	return nil
+}
+
+var errMemoryShort = errors.New("the readings in memory need more than -memory-limit allows")
+
+// fits returns an error once the state takes more than the process may. How much it needs
+// in all follows from how far the recovery has come.
+func (r *recovery) fits(held, done, total int64) error {
+	if r.limit == 0 || held <= int64(r.limit) {
+		return nil
+	}
+	const mib = 1 << 20
+	needed := int64(float64(held) * float64(total) / float64(max(done, 1)))
+	return fmt.Errorf("%w: %d MiB are taken after %d %% of what is read, so some %d MiB are needed and %d MiB are missing; "+
+		"start with a larger -memory-limit, or ask api -verify which meters and days take most; nothing was changed",
+		errMemoryShort, held/mib, 100*done/max(total, 1), needed/mib, (needed-int64(r.limit))/mib)
 }
 
 func (r *recovery) progress(phase string, done, total int64) {

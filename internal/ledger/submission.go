@@ -31,6 +31,7 @@ type submission struct {
 	from, to int        // the readings that the commit is about
 	latest   meter.Slot // no new one may be later
 	refusal  error      // of all new ones, or nil
+	full     bool       // those that need memory are refused
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -160,6 +161,9 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	if !s.restore {
 		s.refusal = s.l.refusal()
 	}
+	if s.full = s.refusal == error(errMemoryFull); s.full {
+		s.refusal = nil
+	}
 	if s.refusal != nil && (len(s.readings) == 0 || s.patience == bulky && s.refusal != error(errClockBehind)) {
 		return s.refusal
 	}
@@ -174,6 +178,7 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	s.judge()
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
 	s.commit.entries = s.recalls + len(s.taken)
+	s.commit.growth = s.l.store.Growth(s.taken) + int64(recalled)
 	if s.commit.entries == 0 {
 		s.l.committer.release(&s.commit)
 		return nil
@@ -212,10 +217,12 @@ func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
 		s.decide(place, Result{Err: s.refusal})
 	case at.Slot > s.latest:
 		s.decide(place, Result{Err: errInFuture})
-	case v.Outcome == store.Accepted:
-		s.take(place, at)
-	default:
+	case v.Outcome != store.Accepted:
 		s.rule(place, v)
+	case s.full && s.l.store.Grows(at):
+		s.decide(place, Result{Err: errMemoryFull})
+	default:
+		s.take(place, at)
 	}
 }
 
@@ -248,6 +255,10 @@ func (s *submission) late(place int, at store.Reading) {
 	}
 	if at.Slot > s.latest {
 		s.decide(place, Result{Err: errInFuture})
+		return
+	}
+	if s.full {
+		s.decide(place, Result{Err: errMemoryFull})
 		return
 	}
 	if !rows.recalled {

@@ -39,6 +39,7 @@ type bench struct {
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
 	diskSlow      time.Duration
+	memoryLimit   uint64
 	compress      bool
 }
 
@@ -53,7 +54,7 @@ func (b *bench) options() node.Options {
 	return node.Options{
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
-		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
+		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
 		Version: "test", ArchiveCompress: b.compress,
 	}
 }

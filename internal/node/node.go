@@ -40,12 +40,15 @@ type Options struct {
 	// to be written.
 	DiskFreeMin uint64
 	DiskSlow    time.Duration // see ledger.Options
+	MemoryLimit uint64        // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
 	Metrics *metric.Set
 	// BackupDir is the folder of backups.
 	BackupDir string
+	// Closed is called when a month was closed and memory is free again; nil for nobody.
+	Closed func()
 	// Version is the program's, for the manifests of archives.
 	Version string
 }
@@ -78,7 +81,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	var folder *archive.Folder
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
-		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
+		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow, MemoryLimit: o.MemoryLimit,
 		Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
@@ -96,6 +99,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
 		Restore:         n.restore,
+		Closed:          o.Closed,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 	})
 	if err != nil {

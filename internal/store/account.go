@@ -67,6 +67,7 @@ func (s *Store) register(a meter.Account) bool {
 	s.accounts = append(s.accounts, a)
 	s.followers = append(s.followers, 0)
 	s.grid.meters = len(s.accounts)
+	s.held.accounts += accountBytes + int64(len(a.ID)+len(a.OwnerName)+len(a.Address))
 	return true
 }
 

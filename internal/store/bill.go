@@ -118,6 +118,7 @@ func (d *decoder) figures() Figures {
 
 func (f billsFact) effect(s *Store) Verdict {
 	pending := s.pendingMonth(f.month)
+	s.held.records.bills += billBytes * int64(len(f.part))
 	for _, of := range f.part {
 		var before Bill
 		if m := s.closedMonth(of.Month); m != nil {

@@ -87,6 +87,7 @@ func (f summariesFact) effect(s *Store) Verdict {
 		return Verdict{Outcome: Accepted}
 	}
 	pending := s.pendingMonth(f.month)
+	s.held.records.summaries += summaryBytes * int64(len(f.part))
 	for _, of := range f.part {
 		pending.summaries.set(of.Meter, of.Summary, s.grid.ice)
 	}
@@ -204,6 +205,7 @@ func (s *Store) setMonth(m *month) {
 		s.months = slices.Insert(slices.Clone(s.months), place, m)
 	}
 	s.closedUntil = s.months[len(s.months)-1].Window.To
+	s.countRecords()
 }
 
 func compareMonth(m *month, name meter.Month) int { return m.Month.Compare(name) }

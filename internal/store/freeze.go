@@ -30,12 +30,13 @@ type FrozenState struct {
 // stand; what is changed afterwards is copied then, a chunk at a time. It must not
 // run beside Apply, and Thaw must be called before the next Freeze.
 func (s *Store) Freeze() *FrozenState {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.grid.ice.kept != nil {
 		panic("BUG: a store was frozen twice")
 	}
 	s.grid.ice = ice{s.grid.ice.age + 1, new(int64)}
+	s.held.frozen.Store(true)
 	return &FrozenState{s, s.share()}
 }
 
@@ -44,4 +45,6 @@ func (f *FrozenState) Thaw() {
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
 	f.store.grid.ice.kept = nil
+	f.store.held.frozen.Store(false)
+	f.store.noteHeld()
 }

@@ -20,7 +20,14 @@ type grid struct {
 }
 
 // gridBytes is what a grid takes.
-type gridBytes struct{ dense, sparse int64 }
+type gridBytes struct{ dense, sparse, promised int64 }
+
+// add adds other bytes, or takes them away.
+func (b *gridBytes) add(other *gridBytes, sign int64) {
+	b.dense += sign * other.dense
+	b.sparse += sign * other.sparse
+	b.promised += sign * other.promised
+}
 
 // size returns how many meters there are of those that share a meter's chunks.
 func (g *grid) size(i Index) int {
@@ -130,11 +137,11 @@ func (g *grid) change(i Index, day uint32, f func(*tile)) {
 // changeTile lets f change a tile of a lane that has melted.
 func (g *grid) changeTile(t *tile, f func(*tile)) {
 	t.melt(g.ice)
-	dense, sparse := t.bytes()
+	before := t.bytes()
 	f(t)
-	denseNow, sparseNow := t.bytes()
-	g.held.dense += denseNow - dense
-	g.held.sparse += sparseNow - sparse
+	after := t.bytes()
+	g.held.add(&after, 1)
+	g.held.add(&before, -1)
 }
 
 // clear drops every reading within a window and returns how many they were.

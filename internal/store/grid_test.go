@@ -141,9 +141,8 @@ func wantHeld(t *rapid.T, g *grid) {
 	for _, l := range g.lanes {
 		held.sparse += l.bytes()
 		for _, tile := range l.tiles {
-			dense, sparse := tile.bytes()
-			held.dense += dense
-			held.sparse += sparse
+			bytes := tile.bytes()
+			held.add(&bytes, 1)
 			var counts [tileDays]uint8
 			strips := int64(0)
 			for i := range tile.meters {

@@ -72,6 +72,7 @@ func (h Hold) effect(s *Store) Verdict {
 	if s.hold == noHold {
 		s.hold = h
 		clear(s.pending) // of a run that was cut off
+		s.countRecords()
 	}
 	return Verdict{Outcome: Accepted}
 }
@@ -87,6 +88,7 @@ func (r release) effect(s *Store) Verdict {
 	}
 	s.hold = noHold
 	clear(s.pending)
+	s.countRecords()
 	return Verdict{Outcome: Accepted}
 }
 

@@ -48,6 +48,8 @@ func decodeEnd(d *StateDecoder) {
 	if len(d.former) > 0 && d.err == nil {
 		d.issueFormer()
 	}
+	d.s.countRecords()
+	d.s.noteHeld()
 	d.ended = d.err == nil
 }
 

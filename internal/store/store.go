@@ -29,6 +29,7 @@ type Store struct {
 	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64             // of touch: keeps the compiler from removing its loads
 	revised     uint64             // bills, since the process began to apply
+	held        held               // in bytes, see Footprint
 	reader      batchReader        // of Apply: kept so that a batch costs no allocation
 }
 
@@ -60,6 +61,7 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	defer s.noteArrivals()
 	r := &s.reader
 	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
+	defer s.noteHeld()
 	for len(r.rest) > 0 {
 		if r.entry(); r.err != nil {
 			return r.verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(r.verdicts)-len(verdicts), r.err)
@@ -81,6 +83,7 @@ type batchReader struct {
 func (r *batchReader) yield() {
 	if len(r.verdicts) >= r.yieldAt {
 		r.s.noteArrivals()
+		r.s.noteHeld()
 		r.s.mu.Unlock()
 		r.s.mu.Lock()
 		r.yieldAt = len(r.verdicts) + lockVerdicts

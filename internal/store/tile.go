@@ -37,15 +37,19 @@ const (
 	agedStripBytes = int64(unsafe.Sizeof(agedStrip{}))
 )
 
-// bytes returns what a tile takes: for days that are dense, and for all else.
-func (t *tile) bytes() (dense, sparse int64) {
+// bytes returns what a tile takes, itself not counted.
+func (t *tile) bytes() (b gridBytes) {
 	if t.chunks != nil {
-		dense = chunksBytes
+		b.dense = chunksBytes
 	}
 	for rest := t.dense; rest != 0; rest &= rest - 1 {
-		dense += t.chunks[bits.TrailingZeros32(rest)].bytes()
+		b.dense += t.chunks[bits.TrailingZeros32(rest)].bytes()
 	}
-	return dense, int64(cap(t.strips))*agedStripBytes + t.held
+	b.sparse = int64(cap(t.strips))*agedStripBytes + t.held
+	for _, n := range t.counts {
+		b.promised += int64(n) * promisedBytes
+	}
+	return b
 }
 
 // melt copies what a frozen state shares of a tile, but for chunks and strips.
