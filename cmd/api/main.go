@@ -80,7 +80,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
-		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
+		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress, ReadingsFrom: settings.ReadingsFrom,
 	})
 }
 

@@ -39,6 +39,10 @@ type API struct {
 	DiskFreeMin uint64
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
+	// ReadingsFrom is the first day, on that clock, of which readings are taken, 2010-01-01
+	// by default: a meter whose clock was never set sends times before it. Restoring and
+	// replaying do not ask.
+	ReadingsFrom meter.Day
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
@@ -82,6 +86,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.addLog(&c.Log)
 	return c, s.load(args, out)

@@ -35,7 +35,7 @@ func (b *binder) body(r *http.Request) error {
 	case "application/x-www-form-urlencoded":
 		return b.pairs(string(content))
 	case "application/json":
-		return b.json(content)
+		return b.json(bytes.TrimPrefix(content, []byte(meter.ByteOrderMark)))
 	case "multipart/form-data":
 		return b.multipart(content, options["boundary"])
 	}

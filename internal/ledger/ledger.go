@@ -46,6 +46,9 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken.
 	DiskFreeMin uint64
+	// ReadingsFrom is the day before which no new readings are taken, except those that an
+	// operator puts back; the zero day is none.
+	ReadingsFrom meter.Day
 }
 
 // Ledger is the open system of record.
@@ -65,6 +68,8 @@ type Ledger struct {
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+
+	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
 
 // Open brings the state of a data folder back and starts to receive. It returns an
@@ -78,6 +83,9 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
+	if o.ReadingsFrom != (meter.Day{}) {
+		l.readingsFrom = l.zone.DayStart(o.ReadingsFrom)
+	}
 	if err := l.open(ctx, o); err != nil {
 		return nil, err
 	}

@@ -169,7 +169,7 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 }
 
 // TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts: rows that are worth sending
-// again must not pass for refused ones.
+// again must not pass for rows that are refused for good.
 func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
@@ -194,8 +194,8 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	if err := l.committer.enqueue(t.Context(), &b.commit, bulky); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.settle(); !errors.Is(err, errNotReceiving) || b.refused > 0 {
-		t.Errorf("the sender was told %v, and that %d rows are refused", err, b.refused)
+	if err := b.settle(); err != nil || b.retry != 1 || b.refused != 1 || !errors.Is(b.refusals[0].Err, errNotReceiving) {
+		t.Errorf("the sender was told %v, and that of %d refused rows %d are worth sending again: %v", err, b.refused, b.retry, b.refusals)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
-	DiskFreeMin uint64
+	DiskFreeMin  uint64
+	ReadingsFrom meter.Day // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Version is the program's, for the manifests of archives.
@@ -72,6 +73,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin,
+		ReadingsFrom: o.ReadingsFrom,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},
