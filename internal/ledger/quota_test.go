@@ -168,6 +168,40 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 	}
 }
 
+// TestAFullQueueRefusesABulkBeforeItsFirstRow, like a single reading: it would only wait behind
+// those that are refused.
+func TestAFullQueueRefusesABulkBeforeItsFirstRow(t *testing.T) {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(t.Context(), Options{FS: vfs.NewMem(), DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.committer.quota.take(t.Context(), queueBytesMax-requestBytes+1, impatient, nil); err != nil {
+		t.Fatal(err)
+	}
+	b := l.Bulk(t.Context())
+	if err := b.Refuse(1, errors.New("no row")); err != nil {
+		t.Error(err)
+	}
+	if tally, err := b.Flush(); !errors.Is(err, errOverloaded) || tally.Refused > 0 {
+		t.Errorf("the bulk sender was told %+v, %v", tally, err)
+	}
+	l.committer.quota.give(queueBytesMax - requestBytes + 1)
+	b = l.Bulk(t.Context())
+	if err := b.Refuse(1, errors.New("no row")); err != nil {
+		t.Error(err)
+	}
+	if tally, err := b.Flush(); err != nil || tally.Refused != 1 {
+		t.Errorf("with room again it was told %+v, %v", tally, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts: rows that are worth sending
 // again must not pass for rows that are refused for good.
 func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {

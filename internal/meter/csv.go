@@ -85,28 +85,39 @@ func (c *CSVReader) Row() int { return c.row }
 func (c *CSVReader) Next() (Row, error) {
 	for {
 		line, err := ReadRowLine(c.in)
-		if errors.Is(err, io.EOF) {
-			return Row{}, io.EOF
-		}
-		c.row++
-		if err != nil {
-			return Row{}, err
-		}
-		if id, timestamp, reading, ok := SplitRow(withoutEnd(line)); ok {
-			if row, err := c.rows.Row(id, timestamp, reading); err == nil {
-				return row, nil
+		if err == nil {
+			if id, timestamp, reading, ok := SplitRow(withoutEnd(line)); ok {
+				if row, err := c.rows.Row(id, timestamp, reading); err == nil {
+					c.row++
+					return row, nil
+				}
 			}
 		}
-		record, err := c.split(line)
-		switch {
-		case err != nil:
-			return Row{}, err
-		case record != nil:
-			r, err := ParseRow(c.zone, record[0], record[1], record[2])
-			return r.Row(), err
+		if row, isRow, err := c.unusual(line, err); isRow || err != nil {
+			return row, err
 		}
-		c.row-- // an empty line
 	}
+}
+
+// unusual reads a line as encoding/csv does, whatever it looks like. An empty one is no
+// row.
+func (c *CSVReader) unusual(line []byte, err error) (row Row, isRow bool, _ error) {
+	if errors.Is(err, io.EOF) {
+		return Row{}, false, io.EOF
+	}
+	var record []string
+	if err == nil {
+		record, err = c.split(line)
+	}
+	if err == nil && record == nil {
+		return Row{}, false, nil
+	}
+	c.row++
+	if err != nil {
+		return Row{}, true, err
+	}
+	r, err := ParseRow(c.zone, record[0], record[1], record[2])
+	return r.Row(), true, err
 }
 
 // split returns the values in a line, without the blanks around them, and none if it is
@@ -131,6 +142,13 @@ func (c *CSVReader) split(line []byte) ([]string, error) {
 // passed over, and ErrRowTooLong. in has room for more than RowBytesMax.
 func ReadRowLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
+	if err == nil && len(line) <= RowBytesMax {
+		return line, nil
+	}
+	return readRestOfLine(in, line, err)
+}
+
+func readRestOfLine(in *bufio.Reader, line []byte, err error) ([]byte, error) {
 	tooLong := len(line) > RowBytesMax
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = in.ReadSlice('\n')
@@ -148,5 +166,11 @@ func ReadRowLine(in *bufio.Reader) ([]byte, error) {
 }
 
 func withoutEnd(line []byte) []byte {
-	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line
 }
