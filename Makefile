@@ -19,7 +19,10 @@ SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 # PROOFS=whole, and else through a sample.
 PROOFS_RUN := TailCut|TailGarbled|NothingAcknowledged|NoFailedWrite|FlippedBitIs|ToTheSameState|NaiveModel
 
-.PHONY: help build run test check lint race proofs soak mutants bench demo clean
+# How long each fuzz test of `make fuzz` looks for an input that breaks it.
+FUZZTIME ?= 30s
+
+.PHONY: help build run test check lint race fuzz proofs soak mutants bench demo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,7 +37,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 
-check: lint race proofs soak ## the stricter checks that CI runs after the tests
+check: lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -43,6 +46,14 @@ lint: ## formatting, vet, staticcheck
 
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
+
+fuzz: ## every fuzz test for FUZZTIME, 30s; an input that breaks one is kept under its testdata/fuzz
+	@grep -rl --include='*_test.go' '^func Fuzz' internal | sort | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
+			echo "$$name in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$(dirname $$file) </dev/null || exit 1; \
+		done || exit 1; \
+	done
 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node

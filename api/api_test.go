@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -30,13 +31,14 @@ var contract = map[string]string{
 	"GET /maintenance/status":      "200 400 429 500 503",
 	"POST /shutdown":               "200 400 408 413 415 429 500 503",
 	"POST /resume":                 "200 400 408 413 415 429 500 503",
+	"POST /backup":                 "200 400 408 413 415 429 500 503",
 	"POST /restore_data":           "200 400 408 413 415 429 500 503",
 
 	"GET /docs":         "302",
-	"GET /redoc":        "200",
-	"GET /openapi.json": "200",
+	"GET /redoc":        "200 304",
+	"GET /openapi.json": "200 304",
 	"GET /healthz":      "200",
-	"GET /readyz":       "200 503",
+	"GET /readyz":       "200 400 503",
 	"GET /metrics":      "200",
 
 	"POST /perform_daily_maintenance":   "200 400 408 413 415 500 503",
@@ -46,7 +48,12 @@ var contract = map[string]string{
 
 func load(t *testing.T) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	return loadFrom(t, api.Document())
+}
+
+func loadFrom(t *testing.T, document []byte) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(document)
 	if err != nil {
 		t.Fatalf("loading the document: %v", err)
 	}
@@ -82,25 +89,48 @@ func TestDocumentNamesEveryEndpointOfTheContractWithItsStatuses(t *testing.T) {
 	}
 }
 
-func TestEndpointsOfDailyAndMonthlyNameTheirOwnServers(t *testing.T) {
-	const daily, monthly = "http://localhost:8001", "http://localhost:8002"
-	want := map[string][]string{
-		"/perform_daily_maintenance":   {daily},
-		"/perform_monthly_maintenance": {monthly},
-		"/status":                      {daily, monthly},
-	}
-	got := make(map[string][]string)
-	doc := load(t)
-	for path, item := range doc.Paths.Map() {
-		for _, server := range item.Servers {
-			got[path] = append(got[path], server.URL)
+func TestDocumentOfAProgramHasItsOwnPathsAndLinksToItsSiblings(t *testing.T) {
+	common := []string{"/docs", "/healthz", "/metrics", "/openapi.json", "/redoc"}
+	for program, own := range map[api.Program][]string{
+		api.ProgramDaily:   {"/perform_daily_maintenance", "/status"},
+		api.ProgramMonthly: {"/perform_monthly_maintenance", "/status"},
+	} {
+		doc := loadFrom(t, api.DocumentOf(program))
+		want := slices.Sorted(slices.Values(append(own, common...)))
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(doc.Paths.Map()))); diff != "" {
+			t.Errorf("paths of %s (-want +got):\n%s", program, diff)
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("servers of the paths (-want +got):\n%s", diff)
+	for _, program := range []api.Program{api.ProgramAPI, api.ProgramDaily, api.ProgramMonthly} {
+		doc := loadFrom(t, api.DocumentOf(program))
+		if doc.Paths.Find("/account") != nil != (program == api.ProgramAPI) || doc.Paths.Find("/status") != nil == (program == api.ProgramAPI) {
+			t.Errorf("%s has paths of another program", program)
+		}
+		if len(doc.Servers) != 1 || doc.Servers[0].URL != "/" {
+			t.Errorf("the paths of %s stand on %v, not on the program that serves the document", program, doc.Servers)
+		}
+		for _, port := range []string{"8000", "8001", "8002"} {
+			if !strings.Contains(doc.Info.Description, "(http://localhost:"+port+"/docs)") {
+				t.Errorf("%s does not link to the program on port %s", program, port)
+			}
+		}
+		if unused := doc.Tags.Get("daily"); unused != nil != (program == api.ProgramDaily) {
+			t.Errorf("the tags of %s are %v", program, doc.Tags)
+		}
 	}
-	if len(doc.Servers) != 1 || doc.Servers[0].URL != "/" {
-		t.Errorf("the other paths stand on %v, not on the program that serves the document", doc.Servers)
+}
+
+func TestDestructiveOperationsAreMarked(t *testing.T) {
+	marked := []string{}
+	for _, operation := range operations(load(t)) {
+		if strings.HasPrefix(operation.Summary, "⚠ ") && strings.HasPrefix(operation.Description, "**Careful: ") {
+			marked = append(marked, operation.OperationID)
+		}
+	}
+	slices.Sort(marked)
+	want := []string{"performMonthlyMaintenance", "restoreData", "shutdown", "startMaintenance"}
+	if !slices.Equal(marked, want) {
+		t.Errorf("marked are %v, not %v", marked, want)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // earlier.
 type Usage struct {
 	MeterID          meter.ID     `json:"meter_id"`
-	Period           string       `json:"period"` // as in the request; YYYY-MM in a bill
+	Period           string       `json:"period"` // as in the request
 	StartReading     meter.KWh    `json:"start_reading"`
 	EndReading       meter.KWh    `json:"end_reading"`
 	Consumption      meter.Energy `json:"consumption"`
@@ -44,23 +44,34 @@ type PreviousConsumption struct {
 	Percent          *json.Number  `json:"percent"`
 }
 
-// Bill is the usage of a closed month. Late readings revise it.
+// Bill is the usage of a closed month. Late readings revise it. Where a meter has one
+// register and no earlier bill, what two registers would say is null, here and in
+// BillFigures.
 type Bill struct {
-	Usage
-	Revision  int          `json:"revision"`   // 1 for the first
-	RevisedAt *string      `json:"revised_at"` // null for revision 1, like Previous
-	Previous  *BillFigures `json:"previous"`
-	Success   bool         `json:"success"`
-	Message   string       `json:"message"`
+	MeterID          meter.ID      `json:"meter_id"`
+	Period           string        `json:"period"` // YYYY-MM
+	StartReading     *meter.KWh    `json:"start_reading"`
+	EndReading       *meter.KWh    `json:"end_reading"`
+	Consumption      *meter.Energy `json:"consumption"`
+	StartTime        *string       `json:"start_time"`
+	EndTime          *string       `json:"end_time"`
+	Readings         int           `json:"readings"`
+	ExpectedReadings int           `json:"expected_readings"`
+	Complete         bool          `json:"complete"`
+	Revision         int           `json:"revision"`   // 1 for the first
+	RevisedAt        *string       `json:"revised_at"` // null for revision 1, like Previous
+	Previous         *BillFigures  `json:"previous"`
+	Success          bool          `json:"success"`
+	Message          string        `json:"message"`
 }
 
 // BillFigures are those of a bill before its last revision.
 type BillFigures struct {
-	StartReading meter.KWh    `json:"start_reading"`
-	EndReading   meter.KWh    `json:"end_reading"`
-	Consumption  meter.Energy `json:"consumption"`
-	StartTime    string       `json:"start_time"`
-	EndTime      string       `json:"end_time"`
-	Readings     int          `json:"readings"`
-	Complete     bool         `json:"complete"`
+	StartReading *meter.KWh    `json:"start_reading"`
+	EndReading   *meter.KWh    `json:"end_reading"`
+	Consumption  *meter.Energy `json:"consumption"`
+	StartTime    *string       `json:"start_time"`
+	EndTime      *string       `json:"end_time"`
+	Readings     int           `json:"readings"`
+	Complete     bool          `json:"complete"`
 }

@@ -33,10 +33,18 @@ type Archive struct {
 type MaintenanceStatus struct {
 	IsMaintenanceMode bool                                `json:"is_maintenance_mode"`
 	IsReceivingData   bool                                `json:"is_receiving_data"`
+	Accepting         Accepting                           `json:"accepting"`
 	Timestamp         string                              `json:"timestamp"`
+	Timezone          string                              `json:"timezone"`
 	Running           *MaintenanceProgress                `json:"running"`   // null if nothing runs
 	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not run
 	Archives          []ArchiveListing                    `json:"archives"`
+}
+
+// Accepting says whether readings are taken now.
+type Accepting struct {
+	Readings bool          `json:"readings"`
+	Reason   *meter.Reason `json:"reason"` // why not; null if they are
 }
 
 // MaintenanceProgress is the progress of a run.
@@ -82,6 +90,15 @@ type Reception struct {
 	Message         string `json:"message"`
 	Timestamp       string `json:"timestamp"`
 	IsReceivingData bool   `json:"is_receiving_data"`
+}
+
+// Backup is a backup that was made.
+type Backup struct {
+	Success   bool   `json:"success"`
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp"`
+	Name      string `json:"name"`
+	Folder    string `json:"folder"` // with data and Archive in it
 }
 
 // RestoreResult counts what was restored from the archive folder.

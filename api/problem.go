@@ -17,6 +17,8 @@ type Problem struct {
 	Code   meter.Code `json:"code"`   // empty if the answer is not the api's but, say, a proxy's
 	Field  string     `json:"field,omitempty"`
 
+	Reason meter.Reason `json:"reason,omitempty"` // why readings are not taken, if they are not
+
 	RetryAfter time.Duration `json:"-"` // of the header Retry-After; 0 without it
 }
 
@@ -32,7 +34,7 @@ type Health struct {
 	Status string `json:"status"`
 }
 
-// Readiness is the answer of an api that receives readings.
+// Readiness is the answer of an api that does what it was asked about.
 type Readiness struct {
 	Status string `json:"status"`
 }

@@ -14,21 +14,19 @@ import (
 )
 
 // WantRoutes compares the routes of a program with the document, both ways. features
-// has the tag of each route by method and pattern, such as "GET /account"; server is
-// the address that the document gives the program, empty for the api. Every program
-// must answer all other paths of the document.
-func WantRoutes(t testing.TB, server string, features map[string]string) {
+// has the tag of each route by method and pattern, such as "GET /account". The program
+// must answer all other paths of its document too.
+func WantRoutes(t testing.TB, program api.Program, features map[string]string) {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	doc, err := openapi3.NewLoader().LoadFromData(api.DocumentOf(program))
 	if err != nil {
 		t.Fatalf("loading the OpenAPI document: %v", err)
 	}
-	everywhere := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics(), httpkit.SwaggerUI())
+	everywhere := httpkit.NewRouter(httpkit.Program{
+		Name: program, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI(),
+	})
 	unknown := maps.Clone(features)
 	for path, item := range doc.Paths.Map() {
-		if !standsOn(item, server) {
-			continue
-		}
 		for method, operation := range item.Operations() {
 			name := method + " " + path
 			feature, routed := features[name]
@@ -44,9 +42,4 @@ func WantRoutes(t testing.TB, server string, features map[string]string) {
 	for name := range unknown {
 		t.Errorf("the document does not know %s", name)
 	}
-}
-
-func standsOn(item *openapi3.PathItem, server string) bool {
-	isIt := func(s *openapi3.Server) bool { return s.URL == server }
-	return len(item.Servers) == 0 && server == "" || slices.ContainsFunc(item.Servers, isIt)
 }

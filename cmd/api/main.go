@@ -16,28 +16,28 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/api"
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/node"
 	"meterledger/internal/rest"
 )
 
-func main() { config.Main("api", run) }
+func main() { config.Main(config.LoadAPI, run) }
 
-func run(ctx context.Context, args []string) error {
-	settings, err := config.LoadAPI(args, os.Getenv, os.Stdout)
-	if err != nil {
-		return err
-	}
-	log := settings.Logger(os.Stderr)
+func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
 	if err != nil {
 		return err
 	}
+	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
-		"data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
+		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
 		"version", config.Version())
 	return serve(ctx, settings, listener, log)
 }
@@ -49,11 +49,14 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
-	gate := httpkit.NewGate(log, metrics, rest.SwaggerUI(), func() string { return starting(replayed.Load()) })
+	hosts := httpkit.NewHosts(settings.Addr, settings.Hosts)
+	gate := httpkit.NewGate(
+		httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, SwaggerUI: rest.SwaggerUI()},
+		func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	n, err := openNode(ctx, settings, listener, log, &replayed)
+	n, err := openNode(ctx, settings, listener, log, metrics.Set, &replayed)
 	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the start was complete")
 		return <-served
@@ -66,21 +69,22 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, RateLimit: settings.RateLimit,
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, RateLimit: settings.RateLimit,
 	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
 	return node.Open(ctx, node.Options{
-		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir,
+		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
-		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval, DiskFreeMin: settings.DiskFreeMin,
-		Version: config.Version(), ArchiveCompress: settings.ArchiveCompress, ReadingsFrom: settings.ReadingsFrom,
+		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
+		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, ReadingsFrom: settings.ReadingsFrom,
+		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
 

@@ -4,18 +4,14 @@ package main
 
 import (
 	"context"
-	"os"
+	"log/slog"
 
 	"meterledger/internal/config"
 	"meterledger/internal/maintenance"
 )
 
-func main() { config.Main("daily", run) }
+func main() { config.Main(config.LoadDaily, run) }
 
-func run(ctx context.Context, args []string) error {
-	settings, err := config.LoadDaily(args, os.Getenv, os.Stdout)
-	if err != nil {
-		return err
-	}
-	return maintenance.Run(ctx, maintenance.Daily(), settings)
+func run(ctx context.Context, settings config.Maintenance, log *slog.Logger) error {
+	return maintenance.Run(ctx, maintenance.Daily(), settings, log)
 }

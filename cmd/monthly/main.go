@@ -5,18 +5,14 @@ package main
 
 import (
 	"context"
-	"os"
+	"log/slog"
 
 	"meterledger/internal/config"
 	"meterledger/internal/maintenance"
 )
 
-func main() { config.Main("monthly", run) }
+func main() { config.Main(config.LoadMonthly, run) }
 
-func run(ctx context.Context, args []string) error {
-	settings, err := config.LoadMonthly(args, os.Getenv, os.Stdout)
-	if err != nil {
-		return err
-	}
-	return maintenance.Run(ctx, maintenance.Monthly(), settings)
+func run(ctx context.Context, settings config.Maintenance, log *slog.Logger) error {
+	return maintenance.Run(ctx, maintenance.Monthly(), settings, log)
 }

@@ -90,6 +90,9 @@ func (f *Folder) Files() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// CopyTo puts all files of the folder into a new one. No file may be replaced meanwhile.
+func (f *Folder) CopyTo(path string) error { return durable.CopyFolder(f.fs, f.path, path) }
+
 // Free returns how many bytes are free on the folder's disk, if the file system can tell.
 func (f *Folder) Free() (bytes uint64, known bool) {
 	usage, err := f.fs.GetDiskUsage(f.path)

@@ -85,6 +85,9 @@ func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	if m.File != name && m.File != name+compressedSuffix {
 		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrBadManifest, m.File)
 	}
+	if period, ok := PeriodOf(name); !ok || m.Period != period {
+		return Manifest{}, fmt.Errorf("the manifest of %s %w: it is of another period", name, ErrBadManifest)
+	}
 	return m, nil
 }
 

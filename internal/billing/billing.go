@@ -4,10 +4,12 @@
 //
 // A bill opens with the register that closed the one before it, whether or not the
 // readings between them came, so that consecutive bills always add up to the
-// register's advance. The first bill of a meter opens with its first reading.
+// register's advance. The first bill of a meter opens with its first reading. It closes
+// with the register of the month's end, or with the last that is known.
 //
-// A month that is closed again with late readings revises its bill, and the one
-// after it if that now opens with another register. A bill keeps what it said before.
+// A month that is closed again with late readings revises its bill. So does any closing
+// once the register of the month's end is known. The bill after it is revised too if it
+// now opens with another register. A bill keeps what it said before.
 package billing
 
 import (
@@ -28,8 +30,9 @@ func Opening(closed meter.Point, billed bool, first meter.Point) meter.Point {
 // Figures are what a bill says.
 type Figures struct {
 	Start, End meter.Point
-	Readings   int // within the month's window
-	Expected   int // grid points of the month's window
+	Readings   int  // within the month's window
+	Expected   int  // grid points of the month's window
+	IsUnknown  bool // one register is known and no earlier bill, so nothing can be said of what was used
 }
 
 // Consumption is the energy that the bill is for.

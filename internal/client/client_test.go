@@ -100,10 +100,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
 	revised := "2026-12-01T00:15:09"
 	wantBill := api.Bill{
-		Usage: wantUsage("2026-10"), Revision: 2, RevisedAt: &revised,
+		MeterID: "m-1", Period: "2026-10", StartReading: new(kWh(t, "100000000.000000001")), EndReading: new(kWh(t, "100000000.300000001")),
+		Consumption: new(energy(t, "0.3")), StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-11-01T00:00:00"),
+		Readings: 1489, ExpectedReadings: 1489, Complete: true, Revision: 2, RevisedAt: &revised,
 		Previous: &api.BillFigures{
-			StartReading: kWh(t, "1"), EndReading: kWh(t, "2.5"), Consumption: energy(t, "1.5"),
-			StartTime: "2026-10-01T00:00:00", EndTime: "2026-10-02T00:00:00", Readings: 49,
+			StartReading: new(kWh(t, "1")), EndReading: new(kWh(t, "2.5")), Consumption: new(energy(t, "1.5")),
+			StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-10-02T00:00:00"), Readings: 49,
 		},
 		Success: true, Message: "Bill details retrieved successfully",
 	}
@@ -193,14 +195,14 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			api.MaintenanceResult{Success: true, Message: "done", Timestamp: "2026-11-23T14:30:05", Type: api.Monthly, Archives: []api.Archive{wantArchive}},
 		},
 		"maintenance status": {
-			`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2026-11-23T14:30:05","running":null,"last_runs":{"daily":null,
+			`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2026-11-23T14:30:05","timezone":"Asia/Singapore","running":null,"last_runs":{"daily":null,
 			"monthly":{"period":"2026-10","success":true,"message":"done","started_at":"2026-11-01T00:15:00","finished_at":"2026-11-01T00:15:04","archives":[` + archive + `]}},
 			"archives":[` + strings.TrimSuffix(archive, "}") + `,"written_at":"2026-11-01T00:15:04","state":"good","meters":12,
 			"first":null,"last":null,"bytes":7,"version":null}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.MaintenanceStatus(ctx) },
 			"GET /maintenance/status",
 			api.MaintenanceStatus{
-				IsReceivingData: true, Timestamp: "2026-11-23T14:30:05",
+				IsReceivingData: true, Accepting: api.Accepting{Readings: true}, Timestamp: "2026-11-23T14:30:05", Timezone: "Asia/Singapore",
 				Archives: []api.ArchiveListing{{
 					Archive: wantArchive, WrittenAt: "2026-11-01T00:15:04", State: "good", Meters: &twelve, Bytes: &seven,
 				}},

@@ -113,7 +113,8 @@ func summaryOf(readings []meter.Point, w meter.Window) (s store.Summary) {
 }
 
 // TestBillsThatAreFactsSayWhatTheRuleSaid closes months in any order, again and again,
-// while readings come anywhere.
+// while readings come anywhere but at a month's end: there the rule of LevelBegun left a
+// bill as it was, see TestBillsAreThoseOfReadingsThatCameInTime.
 func TestBillsThatAreFactsSayWhatTheRuleSaid(t *testing.T) {
 	revised := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -124,7 +125,7 @@ func TestBillsThatAreFactsSayWhatTheRuleSaid(t *testing.T) {
 				i := rapid.IntRange(0, bookMeters-1).Draw(t, "meter")
 				slot := meter.Slot(rapid.IntRange(1000, 1000+bookMonths*bookSlots).Draw(t, "slot"))
 				place, taken := slices.BinarySearchFunc(readings[i], slot, func(p meter.Point, s meter.Slot) int { return cmp.Compare(p.Slot, s) })
-				if register, _ := meter.KWhFromParts(int64(slot)/2, 3); !taken { // some stand still
+				if register, _ := meter.KWhFromParts(int64(slot)/2, 3); !taken && slot%bookSlots != 0 { // some stand still
 					readings[i] = slices.Insert(readings[i], place, meter.Point{Slot: slot, Register: register})
 				}
 			}

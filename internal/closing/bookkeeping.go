@@ -1,6 +1,8 @@
 package closing
 
 import (
+	"slices"
+
 	"meterledger/internal/archive"
 	"meterledger/internal/billing"
 	"meterledger/internal/meter"
@@ -20,6 +22,8 @@ type bookkeeping struct {
 	window    meter.Window // with the first register of the month after
 	summaries []store.SummaryOf
 	bills     []store.BillOf
+	seen      []bool             // by meter: it has rows in the month
+	known     []store.ClosedBill // of the present meter; kept for the next
 }
 
 func (b *bookkeeping) add(rows archive.Rows) error {
@@ -27,13 +31,14 @@ func (b *bookkeeping) add(rows archive.Rows) error {
 	if !registered {
 		return nil
 	}
+	if missing := int(m.Index) + 1 - len(b.seen); missing > 0 {
+		b.seen = append(b.seen, make([]bool, missing)...)
+	}
+	b.seen[m.Index] = true
 	summary := b.summarize(m.Index, rows.Points)
 	b.summaries = append(b.summaries, store.SummaryOf{Meter: m.Index, Summary: summary})
 	b.issue(m.Index, summary)
-	if max(len(b.summaries), len(b.bills)) < partMax {
-		return nil
-	}
-	return b.flush()
+	return b.flushFrom(partMax)
 }
 
 // summarize covers a meter's rows within the month and the first register of the
@@ -58,31 +63,68 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 	return summary
 }
 
-// issue makes a meter's bill, and its next one if that now opens with another register.
-// It writes down nothing that the store derives from the summary.
+// issue goes through a meter's bills in order of time and writes down what they say from
+// now on: that of the month, as its summary tells, those that ended before the register of
+// their month's end came, and those that open elsewhere therefore. It writes down nothing
+// that the store derives from the summary. Without rows in the month its count is 0.
 func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
-	before, own, after, next := b.runs.store.BillsAround(i, b.month)
-	figures := store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
-	derived := own.Revision == 0 || own.Revision == 1 && own.Figures == figures
-	figures.Start = billing.Opening(before.End, before.Revision > 0, summary.First)
-	if !derived || figures.Start != summary.First {
-		b.bills = append(b.bills, store.BillOf{Month: b.month, Meter: i, Figures: figures})
+	b.known = b.runs.store.Bills(i, b.known[:0])
+	place, closed := slices.BinarySearchFunc(b.known, b.month, func(of store.ClosedBill, name meter.Month) int { return of.Month.Compare(name) })
+	if !closed {
+		b.known = slices.Insert(b.known, place, store.ClosedBill{Month: b.month})
 	}
-	if after.Revision > 0 && after.Start != figures.End {
-		after.Start = figures.End
-		b.bills = append(b.bills, store.BillOf{Month: next, Meter: i, Figures: after.Figures})
+	var before store.Figures
+	isBilled := false
+	for n := range b.known {
+		of := &b.known[n]
+		figures, derived := of.Figures, true
+		switch isOwn := n == place && summary.Count > 0; {
+		case isOwn:
+			figures = store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
+			derived = of.Revision == 0 || of.Revision == 1 && of.Figures == figures
+			of.Figures = figures
+		case of.Revision == 0:
+			continue
+		case of.Closes:
+			figures.End = of.Closing
+			figures.Readings++
+		}
+		figures.Start = billing.Opening(before.End, isBilled, figures.Start)
+		if !derived || figures != of.Figures {
+			b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
+		}
+		before, isBilled = figures, true
 	}
 }
 
-// flush hands over what has gathered.
-func (b *bookkeeping) flush() error {
-	if len(b.summaries) > 0 {
-		if err := b.hold.write(store.AppendSummaries(b.hold.begin(), b.month, b.summaries)); err != nil {
+// finish goes through the bills of the meters without rows in the month, and hands over
+// what is left.
+func (b *bookkeeping) finish() error {
+	meters, _ := b.runs.store.Counts()
+	for i := range meters {
+		if i < len(b.seen) && b.seen[i] {
+			continue
+		}
+		b.issue(store.Index(i), store.Summary{})
+		if err := b.flushFrom(partMax); err != nil {
 			return err
 		}
 	}
-	if len(b.bills) > 0 {
-		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), b.bills)); err != nil {
+	return b.flushFrom(1)
+}
+
+// flushFrom hands over what has gathered if it is so many summaries or bills.
+func (b *bookkeeping) flushFrom(part int) error {
+	if max(len(b.summaries), len(b.bills)) < part {
+		return nil
+	}
+	for some := range slices.Chunk(b.summaries, partMax) {
+		if err := b.hold.write(store.AppendSummaries(b.hold.begin(), b.month, some)); err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(b.bills, partMax) {
+		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), some)); err != nil {
 			return err
 		}
 	}

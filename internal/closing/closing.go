@@ -71,7 +71,7 @@ func (t task) closeMonth(month meter.Month) error {
 	if closing.Archive, err = job.write(books.add); err != nil {
 		return err
 	}
-	if err := books.flush(); err != nil {
+	if err := books.finish(); err != nil {
 		return err
 	}
 	t.run.progress.begin("closing "+month.String(), 0, 0)

@@ -61,7 +61,7 @@ func (f *monthFile) adopt() (adopted bool, err error) {
 	if fits, err := f.walk(books.add); !fits || err != nil {
 		return false, err
 	}
-	if err := books.flush(); err != nil {
+	if err := books.finish(); err != nil {
 		return false, err
 	}
 	return f.commit(h)

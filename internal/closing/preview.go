@@ -53,6 +53,7 @@ func (a *archiveJob) count() error {
 	if err != nil {
 		return a.explain(err)
 	}
+	a.run.rows += written.Rows
 	a.run.Archives = append(a.run.Archives, ArchiveInfo{a.period, a.archive.Path(a.name), written.Rows, written.SHA256})
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 	Monthly Kind = "monthly"
 	Both    Kind = "both"
 	Restore Kind = "restore"
+	Backup  Kind = "backup"
 )
 
 // ArchiveInfo describes an archive file.
@@ -28,6 +29,7 @@ type ArchiveInfo struct {
 // Run is a run of maintenance, finished or not.
 type Run struct {
 	Kind       Kind
+	DryRun     bool   // nothing was written
 	Subject    string // the period, both periods, or "all"
 	StartedAt  time.Time
 	FinishedAt time.Time
@@ -91,7 +93,7 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 	if len(periods) > 1 {
 		subject += " and " + periods[1].String()
 	}
-	return rs.start(q.Kind, subject, func(t task) error {
+	return rs.begin(&Run{Kind: q.Kind, Subject: subject, DryRun: q.DryRun}, func(t task) error {
 		for _, p := range periods {
 			var err error
 			switch {
@@ -115,6 +117,7 @@ func (t task) step(kind Kind, p meter.Period, work func() error) error {
 	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
 	before := len(t.run.Archives)
 	part.Err = work()
+	t.countRun(kind, part.Err)
 	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
 	t.mu.Lock()
 	defer t.mu.Unlock()

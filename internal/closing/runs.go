@@ -12,8 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/store"
 )
 
@@ -24,6 +27,8 @@ type Writer interface {
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
+	// CopyTo puts the data folder, as it is, into a new folder.
+	CopyTo(ctx context.Context, folder string) error
 	// Pace returns a function that makes a run give way to readings that come in. The run
 	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
@@ -47,6 +52,11 @@ type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the manifests of archives
 
+	// Metrics is where the runs add what they count and measure; nil for nobody.
+	Metrics   *metric.Set
+	FS        vfs.FS
+	BackupDir string // the folder of backups, created with the first
+
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
 }
@@ -61,10 +71,13 @@ type Runs struct {
 	now         func() time.Time
 	log         *slog.Logger
 	version     string
+	fs          vfs.FS
+	backupDir   string
 	diskFreeMin uint64
 	incarnation uint64 // of the holds of this process, drawn
 
-	group sync.WaitGroup // of the current run
+	counts map[Kind]*counts // of Daily, Monthly and Restore; never changed
+	group  sync.WaitGroup   // of the current run
 
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
@@ -79,8 +92,9 @@ type Runs struct {
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
+	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil {
@@ -116,6 +130,7 @@ func (rs *Runs) remember() {
 				Kind: kind, Subject: listing.Period.String(), StartedAt: listing.WrittenAt, FinishedAt: listing.WrittenAt,
 				Archives: []ArchiveInfo{listing.ArchiveInfo},
 			}
+			rs.counts[kind].successAt.Store(listing.WrittenAt.Unix())
 		}
 	}
 }
@@ -129,6 +144,11 @@ type task struct {
 }
 
 func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
+	return rs.begin(&Run{Kind: kind, Subject: subject}, work)
+}
+
+// begin begins a run, of which kind and subject are known.
+func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	switch {
@@ -139,9 +159,9 @@ func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, e
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &Run{Kind: kind, Subject: subject, StartedAt: rs.now(), done: make(chan struct{})}
+	run.StartedAt, run.done = rs.now(), make(chan struct{})
 	run.progress.now, run.progress.told = rs.now, time.Now()
-	run.progress.log = rs.log.With("type", kind, "period", subject)
+	run.progress.log = rs.log.With("type", run.Kind, "period", run.Subject)
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
@@ -149,7 +169,7 @@ func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, e
 		cancel()
 		rs.finish(run, err)
 	})
-	rs.log.Info("maintenance started", "type", kind, "period", subject)
+	rs.log.Info("maintenance started", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun)
 	return run, nil
 }
 
@@ -158,11 +178,14 @@ func (rs *Runs) finish(run *Run, err error) {
 	defer rs.mu.Unlock()
 	run.Err, run.FinishedAt = err, rs.now()
 	rs.current, rs.cancel = nil, nil
+	if run.Kind == Restore {
+		rs.countRun(Restore, err)
+	}
 	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
 	if err != nil {
-		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "took", took, "error", err)
+		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "error", err)
 	} else {
-		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "took", took, "rows", run.rows)
+		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows)
 	}
 	close(run.done)
 }

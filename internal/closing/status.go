@@ -31,15 +31,10 @@ type Running struct {
 
 // Status returns the state of maintenance.
 func (rs *Runs) Status() Status {
-	status := Status{Archives: rs.listings()}
+	status := Status{Archives: rs.listings(), Running: rs.running()}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	status.Last = maps.Clone(rs.last)
-	if run := rs.current; run != nil {
-		running := run.progress.running()
-		running.Run = run
-		status.Running = &running
-	}
 	return status
 }
 

@@ -28,6 +28,8 @@ type API struct {
 	// ArchiveCompress makes the api write archives as zstd; off by default. It reads
 	// either form.
 	ArchiveCompress bool
+	// BackupDir is the folder of backups, backup by default. It is created with the first.
+	BackupDir string
 	// SnapshotSize is by how many bytes the journal grows before the next snapshot,
 	// 256 MiB by default, and at least the size of the last snapshot. 0 turns it off.
 	SnapshotSize uint64
@@ -37,6 +39,12 @@ type API struct {
 	// DiskFreeMin is how many bytes must be free on the disk of DataDir to accept
 	// readings and registrations, 256 MiB by default.
 	DiskFreeMin uint64
+	// DiskSlow is how long the disk may take to store a batch before readings and
+	// registrations are refused, 2 s by default. 0 sets no limit.
+	DiskSlow time.Duration
+	// Hosts are names that the Host header of a request may have besides the loopback
+	// names and the host of Addr. None by default.
+	Hosts []string
 	// Timezone is the clock of the callers, Asia/Singapore by default.
 	Timezone *meter.Zone
 	// ReadingsFrom is the first day, on that clock, of which readings are taken, 2010-01-01
@@ -46,6 +54,8 @@ type API struct {
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
+	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
+	PprofAddr string
 	// Log says what the program logs, and how.
 	Log
 }
@@ -56,6 +66,9 @@ type Maintenance struct {
 	// Addr is the host:port to listen on: localhost:8001 for daily,
 	// localhost:8002 for monthly. Port 0 picks a free one.
 	Addr string
+	// Hosts are names that the Host header of a request may have besides the loopback
+	// names and the host of Addr. None by default.
+	Hosts []string
 	// APIURL is the address of the api, http://localhost:8000 by default.
 	APIURL *url.URL
 	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
@@ -68,28 +81,37 @@ type Maintenance struct {
 	// Timezone is the clock of the schedule, and of the days and months that are
 	// archived, Asia/Singapore by default. It must be the api's.
 	Timezone *meter.Zone
+	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
+	PprofAddr string
 	// Log says what the program logs, and how.
 	Log
 }
 
 // LoadAPI reads the api's settings from its arguments (without the program's name) and its
-// environment. It returns a *SettingError for a wrong or unknown setting; flag.ErrHelp or
+// environment. It returns a *SettingError for a wrong or unknown setting, and as many others
+// as are right, so that it can be logged; flag.ErrHelp or
 // ErrVersion after it wrote the help or the version to out.
 func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, error) {
 	var c API
 	s := settings{program: "api", summary: "accounts, readings, consumption, bills and maintenance", getenv: getenv}
 	s.add(setting{"addr", "API_ADDR", "localhost:8000", meaningAddr, into(&c.Addr, parseAddr)})
+	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"data-dir", "DATA_DIR", "data", "folder of the journal and its snapshots, created if missing", into(&c.DataDir, parseFolder)})
 	s.add(setting{"archive-dir", "ARCHIVE_DIR", "Archive", "folder of the CSV archives, created if missing", into(&c.ArchiveDir, parseFolder)})
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
+	s.add(setting{"backup-dir", "BACKUP_DIR", "backup", "folder of the backups that POST /backup makes, created with the first", into(&c.BackupDir, parseFolder)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
 	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
+	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)
-	return c, s.load(args, out)
+	err := s.load(args, out)
+	c.Log.in(c.Timezone)
+	return c, err
 }
 
 // LoadDaily is LoadAPI for daily.
@@ -116,16 +138,22 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	var c Maintenance
 	s := settings{program: d.program, summary: d.summary, getenv: getenv}
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
+	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)
-	return c, s.load(args, out)
+	err := s.load(args, out)
+	c.Log.in(c.Timezone)
+	return c, err
 }
 
 const (
 	defaultTimezone = "Asia/Singapore"
 	meaningAddr     = "host:port to listen on; port 0 picks a free one, which is logged"
+	meaningHosts    = "names, by commas, that a Host header may have besides localhost, 127.0.0.1, [::1] and the host of -addr"
+	meaningPprof    = "host:port of the profiler, on loopback only; none by default"
 	meaningTimezone = "IANA time zone of the callers' clock; the same for all three programs"
 )

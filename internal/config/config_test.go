@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,37 +49,44 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || !c.ArchiveCompress || c.Timezone.String() != "Europe/London" ||
-			c.ReadingsFrom.String() != "2005-07-01" || c.RateLimit != 60 || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.Format != "json" || c.Level != slog.LevelDebug {
+			c.RateLimit != 60 || c.ReadingsFrom.String() != "2005-07-01" || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) || c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second ||
+			c.DiskFreeMin != 1000 || c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
 	}
 	if err := wantAPI(LoadAPI([]string{
-		"-addr", ":1", "-data-dir", "d", "--archive-dir=a", "-archive-compress", "zstd", "-timezone", "Europe/London", "-rate-limit", "60", "-readings-from", "2005-07-01",
-		"-log-format", "json", "-log-level", "debug", "-snapshot-size", "3GiB", "-snapshot-interval", "90s", "-disk-free-min", "1000",
+		"-addr", ":1", "-hosts", "m.example, [::7]", "-data-dir", "d", "--archive-dir=a", "-archive-compress", "zstd",
+		"-timezone", "Europe/London", "-rate-limit", "60", "-readings-from", "2005-07-01",
+		"-log-format", "json", "-log-level", "debug",
+		"-snapshot-size", "3GiB", "-snapshot-interval", "90s",
+		"-disk-free-min", "1000", "-disk-slow", "3s",
 	}, environment("API_ADDR", ":9", "DATA_DIR", "x", "TIMEZONE", "UTC", "LOG_LEVEL", "error"), io.Discard)); err != nil {
 		t.Errorf("flags, which win: %v", err)
 	}
 	if err := wantAPI(LoadAPI(nil, environment(
-		"API_ADDR", ":1", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "ARCHIVE_COMPRESS", "zstd", "TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "READINGS_FROM", "2005-07-01",
-		"LOG_FORMAT", "json", "LOG_LEVEL", "debug", "SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s", "DISK_FREE_MIN", "1000",
+		"API_ADDR", ":1", "HOSTS", "m.example,[::7]", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "ARCHIVE_COMPRESS", "zstd",
+		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "READINGS_FROM", "2005-07-01",
+		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
+		"SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s",
+		"DISK_FREE_MIN", "1000", "DISK_SLOW", "3s",
 	), io.Discard)); err != nil {
 		t.Errorf("environment: %v", err)
 	}
 
 	wantMaintenance := func(c Maintenance, err error) error {
-		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.History != "h/x.json" || c.Timezone.String() != "UTC" {
+		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.History != "h/x.json" || !slices.Equal(c.Hosts, []string{"m.example"}) || c.Timezone.String() != "UTC" {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
 	}
-	flags := []string{"-addr", ":1", "-api-url", "https://api.example/meters", "-schedule", "off", "-timezone", "UTC", "-history", "h/x.json"}
+	flags := []string{"-addr", ":1", "-hosts", "m.example", "-api-url", "https://api.example/meters", "-schedule", "off", "-timezone", "UTC", "-history", "h/x.json"}
 	for name, load := range map[string]func([]string, func(string) string, io.Writer) (Maintenance, error){"DAILY": LoadDaily, "MONTHLY": LoadMonthly} {
 		if err := wantMaintenance(load(flags, environment(), io.Discard)); err != nil {
 			t.Errorf("%s, flags: %v", name, err)
 		}
 		if err := wantMaintenance(load(nil, environment(
-			name+"_ADDR", ":1", "API_URL", "https://api.example/meters", name+"_SCHEDULE", "off", "TIMEZONE", "UTC", name+"_HISTORY", "h/x.json",
+			name+"_ADDR", ":1", "HOSTS", "m.example", "API_URL", "https://api.example/meters", name+"_SCHEDULE", "off", "TIMEZONE", "UTC", name+"_HISTORY", "h/x.json",
 		), io.Discard)); err != nil {
 			t.Errorf("%s, environment: %v", name, err)
 		}
@@ -106,6 +114,9 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadAPI, []string{"-addr", ""}, nil, `-addr: "" is not host:port such as localhost:8000`},
 		{loadAPI, nil, []string{"API_ADDR", "8000"}, `API_ADDR: "8000" is not host:port such as localhost:8000`},
 		{loadAPI, []string{"-addr", "localhost:65536"}, nil, `-addr: "localhost:65536" needs a port from 0 to 65535, such as localhost:8000`},
+		{loadAPI, []string{"-hosts", "a.example,b.example:80"}, nil, `-hosts: "b.example:80" is not a name such as meters.example or an IP address, without a port`},
+		{loadAPI, nil, []string{"HOSTS", "a,,b"}, `HOSTS: "" is not a name such as meters.example or an IP address, without a port`},
+		{loadDaily, []string{"-hosts", "*.example"}, nil, `-hosts: "*.example" is not a name such as meters.example or an IP address, without a port`},
 		{loadAPI, []string{"-archive-compress", "gzip"}, nil, `-archive-compress: "gzip" is neither off nor zstd`},
 		{loadAPI, []string{"-data-dir="}, nil, `-data-dir: "" is not the path of a folder`},
 		{loadAPI, []string{"-rate-limit", "-1"}, nil, `-rate-limit: "-1" is not a number of requests a minute, 0 to 1000000000`},
@@ -137,7 +148,7 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 			t.Errorf("%v %v:\ngot  %v\nwant %s", tt.args, tt.env, err, tt.want)
 		}
 		var line bytes.Buffer
-		if code := report("api", err, &line); code != 2 || line.String() != "api: "+tt.want+"\n" {
+		if code := report(Log{}.Logger(&line), err); code != 2 || !strings.HasSuffix(line.String(), fmt.Sprintf(" level=ERROR msg=\"the program ends\" error=%q exit_code=2\n", tt.want)) {
 			t.Errorf("%v: exit code %d, printed %q", tt.args, code, &line)
 		}
 	}
@@ -152,7 +163,7 @@ func TestEmptyEnvironmentVariableCountsAsNotSet(t *testing.T) {
 
 func TestHelpListsEverySetting(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := LoadMonthly([]string{"-h"}, environment(), &out); !errors.Is(err, flag.ErrHelp) || report("monthly", err, &out) != 0 {
+	if _, err := LoadMonthly([]string{"-h"}, environment(), &out); !errors.Is(err, flag.ErrHelp) || report(Log{}.Logger(&out), err) != 0 {
 		t.Errorf("got %v", err)
 	}
 	for _, words := range []string{
@@ -168,7 +179,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 
 func TestVersionNamesTheGoVersion(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := LoadAPI([]string{"-version"}, environment(), &out); !errors.Is(err, ErrVersion) || report("api", err, &out) != 0 {
+	if _, err := LoadAPI([]string{"-version"}, environment(), &out); !errors.Is(err, ErrVersion) || report(Log{}.Logger(&out), err) != 0 {
 		t.Errorf("got %v", err)
 	}
 	if got := out.String(); !strings.HasPrefix(got, "api ") || !strings.Contains(got, "commit ") || !strings.HasSuffix(got, runtime.Version()+"\n") {
@@ -178,10 +189,11 @@ func TestVersionNamesTheGoVersion(t *testing.T) {
 
 func TestFailureIsReportedInOneLine(t *testing.T) {
 	var out bytes.Buffer
-	if code := report("api", errors.Join(errors.New("disk full"), errors.New("closing")), &out); code != 1 || out.String() != "api: disk full; closing\n" {
+	if code := report(Log{}.Logger(&out), errors.Join(errors.New("disk full"), errors.New("closing"))); code != 1 ||
+		!strings.HasSuffix(out.String(), ` msg="the program ends" error="disk full; closing" exit_code=1`+"\n") {
 		t.Errorf("exit code %d, printed %q", code, &out)
 	}
-	if code := report("api", nil, &out); code != 0 {
+	if code := report(Log{}.Logger(&out), nil); code != 0 {
 		t.Errorf("exit code %d without an error", code)
 	}
 }

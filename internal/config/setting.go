@@ -50,7 +50,7 @@ func (s *settings) add(one setting) { s.all = append(s.all, one) }
 
 func (s *settings) load(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet(s.program, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the caller prints errors
+	flags.SetOutput(io.Discard) // the caller logs errors
 	version := flags.Bool("version", false, "")
 	for _, one := range s.all {
 		flags.String(one.flag, "", one.meaning)
@@ -60,9 +60,12 @@ func (s *settings) load(args []string, out io.Writer) error {
 		s.printHelp(out)
 		return err
 	case err != nil:
+		s.readOn(flags)
 		return &SettingError{Problem: err.Error() + "; -h lists every setting"}
 	case flags.NArg() > 0:
-		return &SettingError{Problem: fmt.Sprintf("unexpected argument %q: every setting is a flag, -h lists them", flags.Arg(0))}
+		unexpected := flags.Arg(0)
+		s.readOn(flags)
+		return &SettingError{Problem: fmt.Sprintf("unexpected argument %q: every setting is a flag, -h lists them", unexpected)}
 	case *version:
 		fmt.Fprintln(out, s.program, Version())
 		return ErrVersion
@@ -70,8 +73,20 @@ func (s *settings) load(args []string, out io.Writer) error {
 	return s.set(flags)
 }
 
-// set gives each setting its value: that of the flag, the environment or the default.
-func (s *settings) set(flags *flag.FlagSet) error {
+// readOn reads what it can after a wrong argument: how the error is to be logged may be there.
+func (s *settings) readOn(flags *flag.FlagSet) {
+	for rest := flags.Args(); len(rest) > 0; {
+		err := flags.Parse(rest)
+		if rest = flags.Args(); err == nil && len(rest) > 0 {
+			rest = rest[1:]
+		}
+	}
+	_ = s.set(flags) // the first error is the one that is told
+}
+
+// set gives each setting its value: that of the flag, the environment or the default. It
+// returns the first error, and goes on: how that is to be logged is a setting too.
+func (s *settings) set(flags *flag.FlagSet) (first error) {
 	given := map[string]string{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
 	for _, one := range s.all {
@@ -83,11 +98,11 @@ func (s *settings) set(flags *flag.FlagSet) error {
 		if !isFlag && value == "" {
 			value = one.fallback
 		}
-		if err := one.set(value); err != nil {
-			return &SettingError{Setting: name, Problem: err.Error()}
+		if err := one.set(value); err != nil && first == nil {
+			first = &SettingError{Setting: name, Problem: err.Error()}
 		}
 	}
-	return nil
+	return first
 }
 
 func (s *settings) printHelp(out io.Writer) {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,6 +22,35 @@ func parseAddr(s string) (string, error) {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", fmt.Errorf("%q needs a port from 0 to 65535, such as localhost:8000", s)
+	}
+	return s, nil
+}
+
+// parseHosts reads names without ports, separated by commas.
+func parseHosts(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	hosts := strings.Split(s, ",")
+	for i, name := range hosts {
+		hosts[i] = strings.TrimSpace(name)
+		ip := strings.TrimSuffix(strings.TrimPrefix(hosts[i], "["), "]")
+		if _, err := netip.ParseAddr(ip); err != nil && (hosts[i] == "" || strings.ContainsAny(hosts[i], ":/[]*@ ")) {
+			return nil, fmt.Errorf("%q is not a name such as meters.example or an IP address, without a port", hosts[i])
+		}
+	}
+	return hosts, nil
+}
+
+// parsePprofAddr allows loopback only: the profiler knows no access rights.
+func parsePprofAddr(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	host, _, err := net.SplitHostPort(s)
+	ip := net.ParseIP(host)
+	if _, wrong := parseAddr(s); err != nil || wrong != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", fmt.Errorf("%q is not host:port on loopback, such as localhost:6060", s)
 	}
 	return s, nil
 }

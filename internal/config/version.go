@@ -14,8 +14,16 @@ import (
 // Without it they are what the Go tool recorded, if it did.
 var version, commit string
 
+// Build says which program this is.
+type Build struct{ Version, Commit, Go string }
+
+func (b Build) String() string { return fmt.Sprintf("%s, commit %s, %s", b.Version, b.Commit, b.Go) }
+
 // Version returns version, commit and Go version in one line.
-func Version() string {
+func Version() string { return ThisBuild().String() }
+
+// ThisBuild returns which program this is.
+func ThisBuild() Build {
 	v, c := version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
@@ -27,5 +35,5 @@ func Version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, commit %s, %s", cmp.Or(v, "(devel)"), cmp.Or(c, "unknown"), runtime.Version())
+	return Build{cmp.Or(v, "(devel)"), cmp.Or(c, "unknown"), runtime.Version()}
 }

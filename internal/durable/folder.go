@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -44,4 +45,63 @@ func SyncFolder(fs vfs.FS, path string) error {
 		return fmt.Errorf("syncing folder %s: %w", path, err)
 	}
 	return folder.Close()
+}
+
+// WriteFolder makes a new folder at path hold what write puts into it, whole or not at
+// all: write gets the path of a folder with a temporary name, which is renamed and made
+// safe at the end. The error is os.ErrExist if there is something at path already.
+func WriteFolder(fs vfs.FS, path string, write func(temporary string) error) error {
+	if _, err := fs.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("creating folder %s: %w", path, os.ErrExist))
+	}
+	temporary := path + temporarySuffix
+	err := fs.RemoveAll(temporary) // which a crash left
+	if err == nil {
+		err = MakeFolder(fs, temporary)
+	}
+	if err == nil {
+		err = write(temporary)
+	}
+	if err == nil {
+		err = SyncFolder(fs, temporary)
+	}
+	if err == nil {
+		err = fs.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = fs.RemoveAll(temporary) // what is left of it means nothing
+		return fmt.Errorf("creating folder %s: %w", path, err)
+	}
+	return SyncFolder(fs, fs.PathDir(path))
+}
+
+// CopyFolder puts the files of a folder into a new one: as links to the same bytes, if the
+// file system can do that, or else as copies. It is for files that are replaced as a whole
+// and never changed. Folders in it, what is half written, and the lock are left out.
+func CopyFolder(fs vfs.FS, from, to string) error {
+	names, err := fs.List(from)
+	if err != nil {
+		return fmt.Errorf("listing folder %s: %w", from, err)
+	}
+	if err := MakeFolder(fs, to); err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := fs.PathJoin(from, name)
+		found, err := fs.Stat(path)
+		if err != nil {
+			return fmt.Errorf("copying %s: %w", path, err)
+		}
+		if !found.Mode().IsRegular() || name == lockName || name == holderName || strings.HasSuffix(name, temporarySuffix) {
+			continue
+		}
+		copied := fs.PathJoin(to, name)
+		if fs.Link(path, copied) == nil {
+			continue
+		}
+		if err := vfs.Copy(fs, path, copied); err != nil {
+			return fmt.Errorf("copying %s: %w", path, err)
+		}
+	}
+	return SyncFolder(fs, to)
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"meterledger/api"
 	"meterledger/api/apitest"
 	"meterledger/internal/client"
@@ -181,9 +183,21 @@ func (s *station) postMany(n int) error {
 func (s *station) wantRefused(what string, err error) {
 	s.t.Helper()
 	var problem *api.Problem
-	if !errors.As(err, &problem) || problem.Status != http.StatusServiceUnavailable || problem.Code != meter.CodeOverloaded ||
+	if !errors.As(err, &problem) || problem.Status != http.StatusServiceUnavailable || problem.Code != meter.CodeDiskFull ||
 		problem.RetryAfter == 0 || !strings.Contains(problem.Detail, "disk") {
 		s.t.Errorf("%s on a nearly full disk: %v, want 503 with Retry-After", what, err)
+	}
+}
+
+// wantAccepting wants an api that answers questions and says whether it takes readings.
+func (s *station) wantAccepting(want api.Accepting) {
+	s.t.Helper()
+	status, err := s.client.MaintenanceStatus(s.t.Context())
+	if err = errors.Join(err, s.client.Ready(s.t.Context())); err != nil {
+		s.t.Error(err)
+	}
+	if diff := cmp.Diff(want, status.Accepting); diff != "" {
+		s.t.Errorf("accepting: %s", diff)
 	}
 }
 
@@ -218,12 +232,13 @@ func TestReceptionEndsBeforeTheDiskIsFullAndComesBackWithSpace(t *testing.T) {
 	s.wantRefused("a reading", s.post())
 	s.wantRefused("a batch", s.postMany(10))
 	s.wantRefused("a registration", s.client.RegisterAccount(t.Context(), "B", "Owner", "Road"))
-	s.wantRefused("the question whether it is ready", s.client.Ready(t.Context()))
+	s.wantAccepting(api.Accepting{Reason: new(meter.ReasonDiskFull)})
 	s.compare("while the disk is nearly full")
 	d.empty()
-	if err := errors.Join(s.post(), s.postMany(10), s.client.Ready(t.Context())); err != nil {
+	if err := errors.Join(s.post(), s.postMany(10)); err != nil {
 		t.Errorf("with space again: %v", err)
 	}
+	s.wantAccepting(api.Accepting{Readings: true})
 
 	d.fill(freeMin + mebibyte/8) // the api does itself
 	var full error
@@ -270,7 +285,7 @@ func TestADiskThatIsFullEndsTheAPIAndLosesNothing(t *testing.T) {
 	d.fill(0)
 	day := client.MaintenanceRequest{Type: api.Daily, Date: s.first.Format(time.DateOnly)}
 	var problem *api.Problem
-	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeOverloaded {
+	if _, err := s.client.StartMaintenance(t.Context(), day); !errors.As(err, &problem) || problem.Code != meter.CodeDiskFull {
 		t.Errorf("archiving on a full disk: %v", err)
 	}
 	s.compare("on a full disk")

@@ -92,9 +92,15 @@ func (c Constant) Write(w http.ResponseWriter) {
 // a 304 and returns true. tag must stand for the question and for all data that the answer
 // is computed from.
 func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
-	tag = `"` + tag + `"`
-	w.Header().Set("ETag", tag)
 	w.Header().Set("Cache-Control", KeepAndAsk)
+	return isKnown(w, r, tag)
+}
+
+// isKnown is NotModified without a rule for caches. The ETag is weak: it is the same whether
+// the answer goes out compressed or not.
+func isKnown(w http.ResponseWriter, r *http.Request, tag string) bool {
+	tag = `"` + tag + `"`
+	w.Header().Set("ETag", "W/"+tag)
 	if !anyMatches(r.Header.Values("If-None-Match"), tag) {
 		return false
 	}
@@ -124,13 +130,19 @@ func Prefers(r *http.Request, offers ...string) string {
 	})
 }
 
+// rangesMax is how many ranges of Accept headers count. Browsers send about ten.
+const rangesMax = 64
+
 // quality returns the quality, 0 to 1, that the most specific range in Accept headers gives
 // a media type, or an encoding in Accept-Encoding headers.
 func quality(accept []string, offer string) (q float64) {
-	closest := 0
+	closest, seen := 0, 0
 	kind, _, _ := strings.Cut(offer, "/")
 	for _, header := range accept {
 		for part := range strings.SplitSeq(header, ",") {
+			if seen++; seen > rangesMax {
+				return q
+			}
 			named, parameters, err := mime.ParseMediaType(part)
 			closeness := map[string]int{"*/*": 1, kind + "/*": 2, offer: 3}[named]
 			if err != nil || closeness <= closest {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"meterledger/internal/httpkit"
@@ -33,7 +34,7 @@ func TestAnAnswerThatTheCallerHasIsNotSentAgain(t *testing.T) {
 		if c.want && (w.Code != http.StatusNotModified || w.Body.Len() > 0) {
 			t.Errorf("If-None-Match %q: %d with %d bytes", c.given, w.Code, w.Body.Len())
 		}
-		if tag, keep := w.Header().Get("ETag"), w.Header().Get("Cache-Control"); tag != `"tag"` || keep != "private, no-cache" {
+		if tag, keep := w.Header().Get("ETag"), w.Header().Get("Cache-Control"); tag != `W/"tag"` || keep != "private, no-cache" {
 			t.Errorf("If-None-Match %q: ETag %s, Cache-Control %s", c.given, tag, keep)
 		}
 	}
@@ -87,5 +88,21 @@ func TestTheTypeThatIsAcceptedBestIsChosen(t *testing.T) {
 	r.Header.Add("Accept", "text/csv")
 	if got := httpkit.Prefers(r, "application/json", "text/csv"); got != "text/csv" {
 		t.Errorf("two Accept headers get %s", got)
+	}
+}
+
+func TestOnlyTheFirstRangesOfALongAcceptHeaderCount(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	choose := func() string { return httpkit.Prefers(r, "application/json", "text/csv") }
+	r.Header.Set("Accept", strings.Repeat("image/png,", 63)+"text/csv")
+	if got := choose(); got != "text/csv" {
+		t.Errorf("the 64th of 64 ranges gets %s", got)
+	}
+	r.Header["Accept"] = []string{strings.Repeat(",", 1<<20) + "text/csv", "text/csv"}
+	if got := choose(); got != "application/json" {
+		t.Errorf("what follows a million commas gets %s", got)
+	}
+	if allocations := testing.AllocsPerRun(1, func() { choose() }); allocations > 2000 {
+		t.Errorf("a million commas cost %.0f allocations", allocations)
 	}
 }

@@ -340,6 +340,35 @@ func TestBindRefusesOtherContentTypes(t *testing.T) {
 	}
 }
 
+func TestBindSaysWhichHeaderABodyOfJSONLacks(t *testing.T) {
+	for contentType, want := range map[string]string{
+		"": "the header Content-Type is missing", form: "send the header Content-Type: application/json",
+	} {
+		for _, body := range []string{`{"meter_id":"a"}`, "\ufeff\r\n {}", "[]"} {
+			got := asError(t, bind(post("", contentType, strings.NewReader(body)), &order{}))
+			if got.Kind != meter.KindUnsupportedMedia || !strings.Contains(got.Detail, want) || got.Field != "" {
+				t.Errorf("%q as %q: got %+v", body, contentType, got)
+			}
+		}
+	}
+}
+
+func TestBindTakesNoEncodedBody(t *testing.T) {
+	for encoding, isTaken := range map[string]bool{"gzip": false, "zstd": false, "br": false, "identity": true, "Identity": true} {
+		r := post("", jsonUTF, strings.NewReader(`{"meter_id":"a"}`))
+		r.Header.Set("Content-Encoding", encoding)
+		err := bind(r, &order{})
+		if isTaken && err != nil || !isTaken && asError(t, err).Kind != meter.KindUnsupportedMedia {
+			t.Errorf("%s: %v", encoding, err)
+		}
+		r = post("meter_id=a", "", nil)
+		r.Header.Set("Content-Encoding", encoding)
+		if err := bind(r, &order{}); err != nil {
+			t.Errorf("%s of nothing: %v", encoding, err)
+		}
+	}
+}
+
 func TestBindReadsNoMoreThanItsLimit(t *testing.T) {
 	const limit = 64 << 10
 	fits := "meter_id=a&reading=" + strings.Repeat("1", limit-len("meter_id=a&reading="))

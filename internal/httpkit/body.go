@@ -27,20 +27,53 @@ func (b *binder) body(r *http.Request) error {
 	if err != nil || len(content) == 0 {
 		return err
 	}
-	mediaType, options, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return errMedia("parameters are taken as they are, not with Content-Encoding %s", quote(encoding))
+	}
+	contentType := r.Header.Get("Content-Type")
+	mediaType, options, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		mediaType = ""
 	}
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
+		if looksLikeJSON(content) { // no parameter has such a name, and curl -d says that all is a form
+			return errMedia("the body is JSON, but its Content-Type says that it is a form; send the header Content-Type: application/json")
+		}
 		return b.pairs(string(content))
 	case "application/json":
 		return b.json(bytes.TrimPrefix(content, []byte(meter.ByteOrderMark)))
 	case "multipart/form-data":
 		return b.multipart(content, options["boundary"])
 	}
-	return meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
-		"parameters are taken from the query string, a form or a JSON object; the Content-Type names none of them")
+	if contentType == "" {
+		return errMedia("the header Content-Type is missing, which says how to read the body: " +
+			"application/json for a JSON object, application/x-www-form-urlencoded for a form")
+	}
+	return errMedia("parameters are taken from the query string, a form or a JSON object; the Content-Type names none of them")
+}
+
+func errMedia(format string, args ...any) error {
+	return meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia, format, args...)
+}
+
+func looksLikeJSON(content []byte) bool {
+	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("\ufeff")), " \t\r\n")
+	return len(content) > 0 && (content[0] == '{' || content[0] == '[')
+}
+
+// oneMeaning refuses a body that has its type or its encoding from two header fields, of
+// which a proxy on the way may have gone by the other.
+func oneMeaning(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"Content-Type", "Content-Encoding"} {
+			if len(r.Header[name]) > 1 && r.Body != nil && r.Body != http.NoBody {
+				WriteError(w, r, invalid(name, "is a header that a request has once, and is given %d times", len(r.Header[name])))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func readBody(r *http.Request) ([]byte, error) {

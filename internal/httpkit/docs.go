@@ -3,10 +3,15 @@ package httpkit
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
+	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
+	"sync"
 
 	"github.com/go-chi/chi/v5"
 
@@ -26,19 +31,19 @@ const (
 	keepForever = "public, max-age=31536000, immutable" // the page names the version
 )
 
-// MountDocs adds the pages that explain the programs to their callers: the OpenAPI
-// document, Swagger UI and ReDoc. They work without a network: every answer carries a
+// MountDocs adds the pages that explain a program to its callers: the OpenAPI document of
+// its own paths, Swagger UI and ReDoc. They work without a network: every answer carries a
 // policy that keeps the browser on this host. swaggerUI answers the paths below /docs/
 // that SwaggerUI has.
-func MountDocs(r chi.Router, swaggerUI http.Handler) {
+func MountDocs(r chi.Router, program api.Program, swaggerUI http.Handler) {
 	r = r.With(withDocsPolicy)
 	index := http.RedirectHandler("/docs/index.html", http.StatusFound)
 	r.Method(http.MethodGet, "/docs", index)
 	r.Method(http.MethodGet, "/docs/", index)
 	get := func(path, keep string, h http.Handler) {
-		r.With(setHeader("Cache-Control", keep)).Method(http.MethodGet, path, h)
+		r.With(setHeader("Cache-Control", keep)).Method(http.MethodGet, path, tagged(path, h))
 	}
-	get("/openapi.json", keepNever, plainFile(".json", api.Document()))
+	get("/openapi.json", keepNever, document(program))
 	get("/redoc", keepNever, embeddedFile(redocFiles, "docs/redoc/index.html"))
 	for _, path := range []string{"/redoc/redoc.standalone.js", "/redoc/redoc.standalone.js.LICENSE.txt", "/redoc/LICENSE"} {
 		get(path, keepForever, embeddedFile(redocFiles, "docs"+path))
@@ -96,6 +101,41 @@ var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
 	".json": "application/json", ".png": "image/png", ".txt": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8",
 }
+
+// document serves the document of a program, which is made when it is first asked for.
+func document(program api.Program) http.Handler {
+	file := sync.OnceValue(func() http.Handler {
+		var compressed bytes.Buffer
+		w := gzip.NewWriter(&compressed)
+		_, _ = w.Write(api.DocumentOf(program)) // a buffer takes all
+		_ = w.Close()
+		return compressedFile(".json", compressed.Bytes())
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { file().ServeHTTP(w, r) })
+}
+
+// tagged gives the answers of h, which serves one file at path, an ETag: the hash of the file.
+func tagged(path string, h http.Handler) http.Handler {
+	tag := sync.OnceValue(func() string {
+		sum := hashWriter{http.Header{}, sha256.New()}
+		h.ServeHTTP(sum, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}})
+		return base64.RawURLEncoding.EncodeToString(sum.Sum(nil))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isKnown(w, r, tag()) {
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// hashWriter is a ResponseWriter that makes the hash of a body.
+type hashWriter struct {
+	header http.Header
+	hash.Hash
+}
+
+func (w hashWriter) Header() http.Header { return w.header }
+func (hashWriter) WriteHeader(int)       {}
 
 func plainFile(name string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

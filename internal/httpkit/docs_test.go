@@ -30,7 +30,7 @@ var htmlPaths = []string{"/docs/index.html", "/redoc"}
 func docsHandler() http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
-	httpkit.MountDocs(r, httpkit.SwaggerUI())
+	httpkit.MountDocs(r, api.ProgramDaily, httpkit.SwaggerUI())
 	return r
 }
 
@@ -125,9 +125,28 @@ func TestDocsFilesAreServedAsWhatTheyAre(t *testing.T) {
 	}
 }
 
-func TestDocumentIsServedAsItStandsInThePackage(t *testing.T) {
-	if _, body := getDocs(t, "/openapi.json"); !bytes.Equal([]byte(body), api.Document()) {
-		t.Error("/openapi.json is not the document of package api")
+func TestDocumentIsThatOfTheProgram(t *testing.T) {
+	if _, body := getDocs(t, "/openapi.json"); !bytes.Equal([]byte(body), api.DocumentOf(api.ProgramDaily)) {
+		t.Error("/openapi.json is not the document of daily in package api")
+	}
+}
+
+func TestDocsFilesCarryATagThatSavesTheirBody(t *testing.T) {
+	tags := map[string]string{}
+	for _, path := range docsPaths {
+		whole, _ := getDocs(t, path)
+		tag := whole.Header.Get("ETag")
+		if other, taken := tags[tag]; taken || !strings.HasPrefix(tag, `W/"`) {
+			t.Errorf("%s has the tag %q, as has %q", path, tag, other)
+		}
+		tags[tag] = path
+		answer, body := askDocs(t, docsHandler(), http.MethodGet, path, "If-None-Match", tag)
+		if answer.StatusCode != http.StatusNotModified || body != "" || answer.Header.Get("Cache-Control") != whole.Header.Get("Cache-Control") {
+			t.Errorf("%s is not modified, and answers %s and %d bytes, %v", path, answer.Status, len(body), answer.Header)
+		}
+		if answer, _ := askDocs(t, docsHandler(), http.MethodGet, path, "If-None-Match", `"other"`); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %s to another tag", path, answer.Status)
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ func publicError(err error) *meter.Error {
 func writeProblem(w http.ResponseWriter, e *meter.Error, extend func(api.Problem) any) {
 	status := statusOf[e.Kind]
 	body := Encode(extend(api.Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field,
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field, Reason: e.Reason,
 	}))
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))

@@ -1,24 +1,25 @@
 package httpkit
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
+	"meterledger/internal/config"
+	"meterledger/internal/metric"
 )
 
-// Metrics are what Prometheus reads from a program: the duration of its requests, the Go
-// runtime, the process, and the sets that are added.
+// Metrics are what Prometheus reads from a program: which build it is, the duration of its
+// requests, the Go runtime, the process, and the sets that are added.
 type Metrics struct {
-	set *metrics.Set
+	*metric.Set
 
 	// histograms are those of the kinds of requests that came before, so that a name is
 	// written once for each kind. The map is replaced, never changed.
-	histograms atomic.Pointer[map[requestKind]*metrics.PrometheusHistogram]
+	histograms atomic.Pointer[map[requestKind]*metric.Histogram]
 	mu         sync.Mutex // guards the replacement of histograms
 }
 
@@ -33,19 +34,18 @@ var requestSeconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25
 
 // NewMetrics returns the metrics of a program that has had no request yet.
 func NewMetrics() *Metrics {
-	metrics.ExposeMetadata(true) // the type of each
-	m := &Metrics{set: metrics.NewSet()}
-	m.histograms.Store(&map[requestKind]*metrics.PrometheusHistogram{})
+	m := &Metrics{Set: metric.NewSet()}
+	m.histograms.Store(&map[requestKind]*metric.Histogram{})
+	build := config.ThisBuild()
+	m.Gauge("build_info", "Which build of the program this is; always 1.", func() float64 { return 1 },
+		"version", build.Version, "commit", build.Commit, "go_version", build.Go)
 	return m
 }
 
-// Add makes the metrics of another part of the program known too.
-func (m *Metrics) Add(set *metrics.Set) { m.set.RegisterMetricsWriter(set.WritePrometheus) }
-
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	m.set.WritePrometheus(w)
-	metrics.WriteProcessMetrics(w)
+	m.Write(w)
+	metric.WriteProcess(w)
 }
 
 // request counts one request. route is a pattern, never a path, and all unusual methods
@@ -65,11 +65,11 @@ func (m *Metrics) request(method, route string, status int, took time.Duration) 
 	histogram.Update(took.Seconds())
 }
 
-func (m *Metrics) add(kind requestKind) *metrics.PrometheusHistogram {
+func (m *Metrics) add(kind requestKind) *metric.Histogram {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := fmt.Sprintf("http_request_duration_seconds{method=%q,route=%q,status=\"%d\"}", kind.method, kind.route, kind.status)
-	histogram := m.set.GetOrCreatePrometheusHistogramExt(name, requestSeconds)
+	histogram := m.Histogram("http_request_duration_seconds", "How long requests took, from their header to the end of the answer.", requestSeconds,
+		"method", kind.method, "route", kind.route, "status", strconv.Itoa(kind.status))
 	more := maps.Clone(*m.histograms.Load())
 	more[kind] = histogram
 	m.histograms.Store(&more)

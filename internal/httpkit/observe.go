@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -14,8 +15,9 @@ import (
 
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
-// that a rush of them cannot fill the disk.
+// that a rush of them cannot fill the disk; a line a minute says how many were refused.
 func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
+	refused := &refusals{log: log}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := &answer{ResponseWriter: w}
@@ -24,6 +26,9 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 				took := time.Since(begun)
 				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
 				metrics.request(r.Method, routeOf(r), a.status, took)
+				if a.status == http.StatusServiceUnavailable {
+					refused.add(meter.CodeOf(a.cause))
+				}
 				logRequest(log, r, a, took)
 			}()
 			defer recoverPanic(a, r)
@@ -69,7 +74,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", a.status),
+		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
 	}
 	if a.cause != nil {
@@ -79,6 +84,19 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// loggedBytesMax is how much of a caller's text a line of the log has.
+const loggedBytesMax = 200
+
+// LoggedPath returns r's path as the log shows it: cut if it is long.
+func LoggedPath(r *http.Request) string { return shorten(r.URL.Path) }
+
+func shorten(s string) string {
+	if len(s) <= loggedBytesMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
 // answer is a ResponseWriter that keeps status and error for the log and the metrics.

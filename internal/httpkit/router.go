@@ -7,9 +7,12 @@
 package httpkit
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -51,17 +54,26 @@ func Answer[Q, A any](zone *meter.Zone, h func(context.Context, *Q) (A, error)) 
 	})
 }
 
+// Program is what a router must know of its program.
+type Program struct {
+	Name      api.Program // whose paths the docs pages show
+	Log       *slog.Logger
+	Metrics   *Metrics
+	Hosts     Hosts
+	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
+}
+
 // NewRouter returns a router with what all programs answer: /healthz, /metrics and the
-// docs pages, for which MountDocs takes swaggerUI. It counts and logs every request,
-// answers a panic with 500 and an unknown path with a problem, and HEAD as GET.
-func NewRouter(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler) chi.Router {
+// docs pages. It counts and logs every request, refuses those of foreign web pages, answers
+// a panic with 500 and an unknown path with a problem, and HEAD as GET.
+func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(observe(log, metrics), limitPatience, headAsGet)
+	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), limitPatience, oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
-	r.Method(http.MethodGet, "/metrics", metrics)
-	MountDocs(r, swaggerUI)
+	r.Method(http.MethodGet, "/metrics", p.Metrics)
+	MountDocs(r, p.Name, p.SwaggerUI)
 	return r
 }
 
@@ -75,6 +87,23 @@ func headAsGet(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// equalPaths routes a path by its plain form: RFC 3986 makes %5F and an underscore, and all
+// other characters that need no encoding, the same.
+func equalPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawPath != "" {
+			chi.RouteContext(r.Context()).RoutePath = encodedUnreserved.ReplaceAllStringFunc(r.URL.RawPath, func(encoded string) string {
+				plain, _ := url.PathUnescape(encoded) // the expression matches nothing else
+				return plain
+			})
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// encodedUnreserved is a letter, a digit or one of -._~ in percent-encoding.
+var encodedUnreserved = regexp.MustCompile(`%(?i:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])`)
 
 func healthy(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, http.StatusOK, api.Health{Status: "ok"})
@@ -98,10 +127,7 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 
 // methodsAllowed returns the methods that the router has a route for at r's path.
 func methodsAllowed(r *http.Request) []string {
-	path := r.URL.RawPath
-	if path == "" {
-		path = r.URL.Path
-	}
+	path := cmp.Or(chi.RouteContext(r.Context()).RoutePath, r.URL.Path)
 	routes := chi.RouteContext(r.Context()).Routes
 	var allowed []string
 	for _, method := range []string{
@@ -125,11 +151,11 @@ type Gate struct {
 }
 
 // NewGate returns a closed gate. progress returns one sentence on how far the start has
-// come; it must be safe for concurrent use. swaggerUI is that of NewRouter.
-func NewGate(log *slog.Logger, metrics *Metrics, swaggerUI http.Handler, progress func() string) *Gate {
-	closed := NewRouter(log, metrics, swaggerUI)
+// come; it must be safe for concurrent use.
+func NewGate(p Program, progress func() string) *Gate {
+	closed := NewRouter(p)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()))
+		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()).Because(meter.ReasonStarting))
 	})
 	g := &Gate{}
 	g.Open(closed)

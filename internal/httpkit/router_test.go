@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
@@ -26,12 +25,13 @@ import (
 type problem struct {
 	Type, Title, Detail, Code, Field string
 	Status                           int
+	Reason                           meter.Reason
 }
 
 // newRouter returns a router that has the given routes, and what it logs.
 func newRouter(level slog.Level, routes func(chi.Router)) (router chi.Router, log *bytes.Buffer) {
 	log = &bytes.Buffer{}
-	router = httpkit.NewRouter(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), httpkit.NewMetrics(), httpkit.SwaggerUI())
+	router = httpkit.NewRouter(httpkit.Program{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	routes(router)
 	return router, log
 }
@@ -39,7 +39,9 @@ func newRouter(level slog.Level, routes func(chi.Router)) (router chi.Router, lo
 // do returns when the handler has: then the log and the metrics are written too.
 func do(h http.Handler, method, target string) (*http.Response, string) {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "localhost"
+	h.ServeHTTP(w, r)
 	return w.Result(), w.Body.String()
 }
 
@@ -83,7 +85,7 @@ func TestErrorsBecomeProblemsByTheirKind(t *testing.T) {
 				r.Get("/", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tt.err) })
 			})
 			response, body := do(s, http.MethodGet, "/")
-			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status}
+			want := problem{"about:blank", http.StatusText(tt.status), tt.detail, tt.code, tt.field, tt.status, ""}
 			if diff := cmp.Diff(want, asProblem(t, response, body)); diff != "" {
 				t.Error(diff)
 			}
@@ -110,14 +112,14 @@ func TestErrorOutsideARouterIsAnsweredTheSame(t *testing.T) {
 
 func TestCallerWhoHungUpIsNotAnError(t *testing.T) {
 	var log bytes.Buffer
-	router := httpkit.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), httpkit.NewMetrics(), httpkit.SwaggerUI())
+	router := httpkit.NewRouter(httpkit.Program{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	router.Get("/slow", func(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteError(w, r, fmt.Errorf("waiting: %w", r.Context().Err()))
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w := httptest.NewRecorder()
-	router.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/slow", nil))
+	router.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/slow", nil))
 	if w.Code != 499 || w.Body.Len() > 0 || log.Len() > 0 {
 		t.Errorf("got %d %q, log %q", w.Code, w.Body, &log)
 	}
@@ -197,6 +199,46 @@ func TestUnroutedRequestsAreProblems(t *testing.T) {
 	}
 }
 
+func TestEncodedPathsAreThoseTheyStandFor(t *testing.T) {
+	s, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
+		r.Get("/get_consumption", func(http.ResponseWriter, *http.Request) {})
+		r.Get("/meters/{meter_id}/gaps", func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, chi.URLParam(r, "meter_id"))
+		})
+	})
+	for _, tt := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"/get%5Fconsumption", 200, ""},
+		{"/get%5fconsumption", 200, ""},
+		{"/%67et_consumptio%6E", 200, ""},
+		{"/meters/a%2Db/gaps", 200, "a-b"},
+		{"/meters/%41%2e%7E%39/gaps", 200, "A.~9"},
+		{"/meters/a%2fb%2D/gaps", 200, "a%2fb-"}, // a slash that is no separator stays one
+		{"/meters/a%2Fb/nowhere", 404, ""},
+		{"/get%255Fconsumption", 404, ""}, // decoded once
+	} {
+		response, body := do(s, http.MethodGet, tt.path)
+		if response.StatusCode != tt.status || tt.status == 200 && body != tt.body {
+			t.Errorf("%s: got %s %q", tt.path, response.Status, body)
+		}
+	}
+	response, _ := do(s, http.MethodDelete, "/get%5Fconsumption")
+	if response.StatusCode != 405 || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("DELETE is %s, Allow %q", response.Status, response.Header.Get("Allow"))
+	}
+}
+
+func TestALineOfTheLogShowsOnlyTheBeginningOfALongPath(t *testing.T) {
+	s, log := newRouter(slog.LevelDebug, func(chi.Router) {})
+	do(s, "BREW"+strings.Repeat("X", 5000), "/"+strings.Repeat("%C3%A9", 5000))
+	if line := log.String(); len(line) > 1200 || !strings.Contains(line, "path=/ééé") {
+		t.Errorf("a line of %d bytes: %.300s", len(line), line)
+	}
+}
+
 func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 	router, _ := newRouter(slog.LevelInfo, func(chi.Router) {})
 	s := httptest.NewServer(router)
@@ -217,10 +259,9 @@ func TestHeadIsAnsweredAsGetIs(t *testing.T) {
 }
 
 func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
-	all, added := httpkit.NewMetrics(), metrics.NewSet()
-	added.NewGauge("meters_registered", nil)
-	all.Add(added)
-	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), all, httpkit.SwaggerUI())
+	all := httpkit.NewMetrics()
+	all.Gauge("meters_registered", "Meters.", func() float64 { return 0 })
+	router := httpkit.NewRouter(httpkit.Program{Log: slog.New(slog.DiscardHandler), Metrics: all, SwaggerUI: httpkit.SwaggerUI()})
 	router.Get("/meters/{id}", func(http.ResponseWriter, *http.Request) {})
 	for _, id := range []string{"a", "b"} {
 		do(router, http.MethodGet, "/meters/"+id)
@@ -229,10 +270,10 @@ func TestMetricsCountRequestsByRouteMethodAndStatus(t *testing.T) {
 	do(router, http.MethodGet, "/nowhere")
 	_, text := do(router, http.MethodGet, "/metrics")
 	for _, line := range []string{
-		`http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
-		`http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
-		`http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
-		"meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
+		`meterledger_http_request_duration_seconds_count{method="GET",route="/meters/{id}",status="200"} 2`,
+		`meterledger_http_request_duration_seconds_count{method="other",route="none",status="405"} 1`,
+		`meterledger_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1`,
+		"meterledger_meters_registered 0", "go_goroutines ", "process_cpu_seconds_total ",
 	} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no line %s in\n%s", line, text)
@@ -259,12 +300,12 @@ func TestAnswerThatDoesNotEncodeIsA500(t *testing.T) {
 
 func TestGateAnswersNotReadyUntilItIsOpen(t *testing.T) {
 	metrics, log := httpkit.NewMetrics(), slog.New(slog.DiscardHandler)
-	gate := httpkit.NewGate(log, metrics, httpkit.SwaggerUI(), func() string { return "replayed 3 of 7 batches" })
+	gate := httpkit.NewGate(httpkit.Program{Log: log, Metrics: metrics, SwaggerUI: httpkit.SwaggerUI()}, func() string { return "replayed 3 of 7 batches" })
 	for _, path := range []string{"/readyz", "/receive_meter_reading", "/", "/account?meter_id=1"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			response, body := do(gate, method, path)
 			got := asProblem(t, response, body)
-			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || response.Header.Get("Retry-After") != "1" {
+			if got.Status != 503 || got.Code != "not_ready" || got.Detail != "replayed 3 of 7 batches" || got.Reason != meter.ReasonStarting || response.Header.Get("Retry-After") != "1" {
 				t.Errorf("%s %s: got %+v", method, path, got)
 			}
 		}

@@ -17,7 +17,7 @@ const (
 	headerReadMax  = 10 * time.Second // for the header of a request
 	idleMax        = 2 * time.Minute
 	shutdownMax    = 10 * time.Second
-	headerBytesMax = 1 << 20
+	headerBytesMax = 16 << 10 // of a whole header, the request line included
 )
 
 // Listen opens addr. Its error is one line, which names the flag and the environment
@@ -51,6 +51,7 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, log *slog
 		ReadHeaderTimeout: headerReadMax,
 		IdleTimeout:       idleMax,
 		MaxHeaderBytes:    headerBytesMax,
+		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)

@@ -32,7 +32,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // bodyServer counts the bytes of the bodies that it is sent.
 func bodyServer(t *testing.T) (caller net.Conn, stop func()) {
-	router := httpkit.NewRouter(slog.New(slog.DiscardHandler), httpkit.NewMetrics(), httpkit.SwaggerUI())
+	router := httpkit.NewRouter(httpkit.Program{Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	router.Post("/", func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
@@ -73,7 +73,7 @@ func TestABodyMayTakeAnyTimeAsLongAsItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caller, stop := bodyServer(t)
 		defer stop()
-		send(t, caller, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
+		send(t, caller, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
 		for range 100 {
 			time.Sleep(29 * time.Second)
 			send(t, caller, "x")
@@ -90,7 +90,7 @@ func TestABodyThatStandsStillIs408AndTheEndOfTheConnection(t *testing.T) {
 		caller, stop := bodyServer(t)
 		defer stop()
 		began := time.Now()
-		send(t, caller, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
+		send(t, caller, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
 		time.Sleep(20 * time.Second)
 		send(t, caller, "x")
 		text, err := io.ReadAll(caller)
@@ -108,7 +108,7 @@ func TestABodyThatNobodyReadsDoesNotHoldTheConnection(t *testing.T) {
 		caller, stop := bodyServer(t)
 		defer stop()
 		began := time.Now()
-		send(t, caller, "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+		send(t, caller, "POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx")
 		if _, err := io.ReadAll(caller); err != nil {
 			t.Error(err)
 		}

@@ -54,7 +54,7 @@ func Open(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: fs, folder: folder, id: id, fault: newFault(log)}
+	j := &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log)}
 	if found.Exists {
 		if err := j.open(true); err != nil {
 			return nil, err
@@ -148,6 +148,9 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 	}
 	return nil
 }
+
+// DiskBytes returns how much of the disk the journal takes.
+func (j *Journal) DiskBytes() uint64 { return j.db.Metrics().DiskSpaceUsage() }
 
 // Failed is closed when nothing can be written any more. That may happen between two
 // calls: Pebble also works in the background.

@@ -19,7 +19,7 @@ const memTableBytes = 32 << 20
 
 func (j *Journal) options(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 pebbleFS{j.fs, j.fault},
+		FS:                 pebbleFS{j.fs, j.fault, j.folder},
 		ReadOnly:           readOnly,
 		Logger:             pebbleLog{j.fault},
 		MemTableSize:       memTableBytes,
@@ -106,9 +106,17 @@ const markerPrefix = "marker."
 // pebbleFS is the file system as Pebble sees it. The first write or sync that fails
 // ends the journal at once, whichever part of Pebble it came from: Pebble would retry
 // some of them without end, and panic over others while it holds locks.
+//
+// What is written to another folder is a copy, which may fail.
 type pebbleFS struct {
 	vfs.FS
 	*fault
+	folder string
+}
+
+// isOurs reports whether a file or folder belongs to the journal.
+func (fs pebbleFS) isOurs(name string) bool {
+	return name == fs.folder || fs.PathDir(name) == fs.folder
 }
 
 // Create makes a file. Before it makes a marker that points at another file, it makes
@@ -116,6 +124,9 @@ type pebbleFS struct {
 // power cut could keep the marker and lose the file, and the journal would no longer
 // open (cockroachdb/pebble issue 5825, fixed in later versions).
 func (fs pebbleFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if !fs.isOurs(name) {
+		return fs.FS.Create(name, category)
+	}
 	if strings.HasPrefix(fs.PathBase(name), markerPrefix) {
 		fs.must("syncing the folder of", name, durable.SyncFolder(fs.FS, fs.PathDir(name)))
 	}
@@ -133,6 +144,9 @@ func (fs pebbleFS) ReuseForWrite(oldName, newName string, category vfs.DiskWrite
 
 // Rename gives a file another name.
 func (fs pebbleFS) Rename(oldName, newName string) error {
+	if !fs.isOurs(newName) {
+		return fs.FS.Rename(oldName, newName)
+	}
 	fs.must("renaming", oldName, fs.FS.Rename(oldName, newName))
 	return nil
 }
@@ -140,8 +154,8 @@ func (fs pebbleFS) Rename(oldName, newName string) error {
 // OpenDir opens a folder to be synced.
 func (fs pebbleFS) OpenDir(name string) (vfs.File, error) {
 	f, err := fs.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || !fs.isOurs(name) {
+		return f, err
 	}
 	return pebbleFile{f, fs, name}, nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 var errNotReceiving = meter.Unavailable(meter.CodeNotReceiving, time.Minute,
-	"reception is shut down: readings and registrations are not taken until it is resumed")
+	"reception is shut down: readings and registrations are not taken until it is resumed").Because(meter.ReasonShutDown)
 
 // Register makes a meter known. When it returns nil the account is on disk.
 func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address string) error {
@@ -18,8 +18,8 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if _, known := l.store.Lookup(id); known {
 		return meterExists(id)
 	}
-	if !l.store.Receiving() {
-		return errNotReceiving
+	if err := l.refusal(); err != nil {
+		return err
 	}
 	verdict, err := l.put(ctx, &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}, impatient)
 	switch {

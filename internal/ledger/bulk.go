@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -173,8 +174,8 @@ func (b *Bulk) send() error {
 	return nil
 }
 
-// queue queues a submission. If the ledger takes nothing now, each of its rows is refused,
-// but before the first row all of the Bulk is.
+// queue queues a submission. If the ledger takes nothing new now, each new row of it is
+// refused, but before the first row all of the Bulk is.
 func (b *Bulk) queue(s *submission) error {
 	s.until = b.number
 	if !b.begun && !b.restore {
@@ -182,24 +183,18 @@ func (b *Bulk) queue(s *submission) error {
 			return err
 		}
 	}
-	err := s.send(b.ctx)
-	if (b.begun || s.from > 0) && !b.restore && meter.Passes(err) {
-		s.refuseRest(err)
-		err = nil
-	}
-	b.begun = b.begun || err == nil
-	return err
+	b.begun = true
+	return s.send(b.ctx)
 }
 
-// barred returns why no row would be taken now.
+// barred returns why no row would be taken now. While the clock lies behind, rows that are
+// recorded already still are duplicates.
 func (l *Ledger) barred() error {
-	switch {
-	case !l.Receiving():
-		return errNotReceiving
-	case l.committer.quota.isFull():
+	if err := l.Ready(); err != nil && !errors.Is(err, errClockBehind) {
+		return err
+	}
+	if l.committer.quota.isFull() {
 		return errOverloaded
-	case l.space.low(0):
-		return errDiskFull
 	}
 	return nil
 }
@@ -228,6 +223,7 @@ func (b *Bulk) settleOldest() error {
 		return err
 	}
 	b.sent = append(b.sent[:0], b.sent[1:]...)
+	b.l.metrics.settled(oldest)
 	b.tally.Accepted += oldest.accepted
 	b.tally.Duplicates += oldest.duplicates
 	b.tally.Refused += oldest.refused

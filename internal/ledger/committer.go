@@ -33,6 +33,8 @@ type committer struct {
 	order order
 	quota quota
 	space *space
+	stall *stall
+	clock *clock
 	queue chan *commit
 	carry *commit // taken from the queue and too much for the last batch: the first of the next; used by sendAll alone
 	quit  chan struct{}
@@ -41,9 +43,9 @@ type committer struct {
 }
 
 // newCommitter makes a committer that goes on from the store's position.
-func newCommitter(o order, s *store.Store, at chain.Position, space *space, growth *growth) *committer {
+func newCommitter(o order, s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, growth *growth) *committer {
 	c := &committer{
-		order: o, space: space,
+		order: o, space: space, stall: stall, clock: clock,
 		queue: make(chan *commit, queueLength),
 		quit:  make(chan struct{}),
 	}
@@ -123,9 +125,12 @@ func (c *committer) sendAll() {
 		if len(g.commits) == 0 {
 			continue
 		}
+		c.clock.stamp(g)
+		c.stall.begin()
 		if err := c.order.send(g); err != nil {
 			return
 		}
+		c.stall.end()
 	}
 }
 

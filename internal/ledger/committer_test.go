@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -32,7 +33,8 @@ func narrowCommitter(t *testing.T, bytesMax int, queued ...*commit) *narrowOrder
 	o := &narrowOrder{order: bench.order, bytesMax: bytesMax}
 	s := store.New()
 	space := &space{fs: vfs.NewMem(), log: slog.New(slog.DiscardHandler)}
-	c := newCommitter(o, s, bench.start, space, &growth{})
+	clock := &clock{now: func() time.Time { return time.Time{} }} // which stamps nothing
+	c := newCommitter(o, s, bench.start, space, &stall{}, clock, &growth{})
 	for _, k := range queued {
 		if err := c.enqueue(t.Context(), k, steady); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	journalName   = "journal"
+	snapshotsName = "snapshots"
 	formatName    = "FORMAT"
 	FormatVersion = 3 // 1 had no snapshots, and a journal that was never cut; 2 no levels
 	unsigned      = 0

@@ -22,6 +22,7 @@ import (
 
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
 )
@@ -39,6 +40,9 @@ type Options struct {
 	// reading of that month has to be judged beside.
 	LateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
+	// Metrics is where the ledger adds what it counts and measures; nil for nobody.
+	Metrics *metric.Set
+
 	// SnapshotBytes is the number of bytes of journal after which a snapshot is taken; 0 is never.
 	SnapshotBytes int64
 	// SnapshotEvery is the time after which one is taken if anything was written; 0 is never.
@@ -46,6 +50,9 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken.
 	DiskFreeMin uint64
+	// DiskSlow is how long the disk may take for a batch before readings and registrations
+	// are refused; 0 is any time.
+	DiskSlow time.Duration
 	// ReadingsFrom is the day before which no new readings are taken, except those that an
 	// operator puts back; the zero day is none.
 	ReadingsFrom meter.Day
@@ -53,6 +60,8 @@ type Options struct {
 
 // Ledger is the open system of record.
 type Ledger struct {
+	fs       vfs.FS
+	folder   string
 	zone     *meter.Zone
 	now      func() time.Time
 	log      *slog.Logger
@@ -62,12 +71,16 @@ type Ledger struct {
 
 	committer *committer
 	metrics   *metrics
+	silences  silences
 	singles   sync.Pool     // submissions of single readings, which are all of one size
 	bulks     sync.Pool     // submissions of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
 	snapshots snapshotter
 	space     *space
+	stall     *stall
+	clock     *clock
+	gates     []gate
 
 	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
@@ -77,9 +90,11 @@ type Ledger struct {
 // the state is back.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
-		zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
+		fs: o.FS, folder: o.DataDir, zone: o.Zone, now: o.Now, log: o.Log, lateRows: o.LateRows,
 		space:   &space{fs: o.FS, folder: o.DataDir, min: o.DiskFreeMin, log: o.Log},
-		metrics: newMetrics(),
+		stall:   &stall{max: o.DiskSlow, log: o.Log},
+		clock:   &clock{now: o.Now, log: o.Log},
+		metrics: newMetrics(o.Metrics),
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
@@ -97,11 +112,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	folder := o.FS.PathJoin(o.DataDir, "journal")
+	folder := o.FS.PathJoin(o.DataDir, journalName)
 	if version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
 	}
-	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, "snapshots"))
+	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, snapshotsName))
 	if err != nil {
 		return err
 	}
@@ -113,6 +128,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, l.journal.Close())
 	}
 	l.store = r.store
+	l.clock.newest.Store(l.store.Written().Unix())
+	l.clock.isBehind() // says so in the log
+	l.gates = l.newGates()
 	l.snapshots = snapshotter{
 		l: l, folder: snapshots, every: o.SnapshotEvery,
 		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
@@ -121,13 +139,18 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.snapshots.good = []uint64{r.from}
 	}
 	l.snapshots.growth.size.Store(r.size)
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, &l.snapshots.growth)
+	l.snapshots.wholeAt.Store(l.now().UnixNano())
+	if r.from > 0 {
+		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
+	}
+	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, &l.snapshots.growth)
 	l.committer.start()
 	if err := l.raiseLevel(ctx); err != nil {
 		l.committer.stop()
 		return errors.Join(err, l.journal.Close())
 	}
 	l.snapshots.start()
+	l.measure()
 	return nil
 }
 

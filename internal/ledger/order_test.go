@@ -235,7 +235,7 @@ func openAlone(t *testing.T) orderHarness {
 	t.Cleanup(func() { _ = j.Close() })
 	start := j.End()
 	return orderHarness{
-		order: newAlone(j, newMetrics()), start: start, fail: func() { broken.Store(true) },
+		order: newAlone(j, newMetrics(nil)), start: start, fail: func() { broken.Store(true) },
 		history: func() (payloads [][]byte) {
 			found, err := journal.Open(faulttest.PowerCut(disk), "journal", quiet)
 			if err != nil {

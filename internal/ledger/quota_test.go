@@ -141,11 +141,13 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 	if err := l.committer.quota.take(t.Context(), bulkBytesMax, bulky, nil); err != nil { // as other senders would
 		t.Fatal(err)
 	}
+	var tally meter.Tally
 	sent := make(chan error, 1)
 	go func() {
 		b := l.Bulk(t.Context())
 		err := b.Add(1, meter.Reading{Meter: "A", Slot: zone.Floor(now) - 10}.Row())
-		_, flushErr := b.Flush()
+		var flushErr error
+		tally, flushErr = b.Flush()
 		sent <- errors.Join(err, flushErr)
 	}()
 	for waiting := 0; waiting == 0; runtime.Gosched() {
@@ -160,8 +162,8 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 		t.Error("reception is on")
 	}
 	l.committer.quota.give(bulkBytesMax)
-	if err := <-sent; !errors.Is(err, errNotReceiving) {
-		t.Errorf("the bulk sender was told %v", err)
+	if err := <-sent; err != nil || tally.Retry != 1 || !errors.Is(tally.Retriable(), errNotReceiving) {
+		t.Errorf("the bulk sender was told %+v, %v", tally, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -25,12 +25,15 @@ func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
 	} else {
 		s.refuse(1, meter.UnknownMeter(r.Meter))
 	}
-	if err := s.send(ctx); err != nil {
+	err := s.send(ctx)
+	if err == nil {
+		err = s.settle()
+	}
+	if err != nil {
+		l.CountRefusal(err)
 		return Result{}, err
 	}
-	if err := s.settle(); err != nil {
-		return Result{}, err
-	}
+	l.metrics.settled(s)
 	result := Result{Duplicate: s.duplicates > 0}
 	if s.refused > 0 {
 		result.Err = s.refusals[0].Err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/chain"
+	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
 	"meterledger/internal/store"
@@ -23,6 +24,8 @@ type snapshotter struct {
 	growth growth
 	quit   context.CancelFunc
 	ended  sync.WaitGroup
+
+	wholeAt, took atomic.Int64 // ns: the time when a snapshot last held everything, and how long that one took
 
 	mu   sync.Mutex // guards all below; held while one is taken
 	good []uint64   // the newest ones that were read as a whole, oldest first, two at most
@@ -49,6 +52,7 @@ func (s *snapshotter) run(ctx context.Context) {
 		case <-s.growth.due:
 		}
 		if err := s.take(ctx); err != nil && ctx.Err() == nil {
+			s.l.metrics.noSnapshot.Inc()
 			s.l.log.Error("no snapshot could be taken; readings go on, the journal keeps everything", "error", err)
 		}
 	}
@@ -80,6 +84,24 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 	return l.snapshots.take(ctx)
 }
 
+// CopyTo puts the data folder, as it is, into a new folder, while reception goes on. All
+// that was answered before the call is in the copy. It waits for a snapshot that is being
+// taken: no file may vanish meanwhile, nor a part of the journal.
+func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
+	resume, err := l.PauseSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	defer resume()
+	if err := durable.CopyFolder(l.fs, l.folder, folder); err != nil {
+		return err
+	}
+	if err := l.snapshots.folder.CopyTo(l.fs.PathJoin(folder, snapshotsName)); err != nil {
+		return err
+	}
+	return l.journal.CopyTo(l.fs.PathJoin(folder, journalName))
+}
+
 // take writes a snapshot while reception goes on:
 //
 //  1. the committer freezes the state between two batches, which takes milliseconds
@@ -97,6 +119,7 @@ func (s *snapshotter) take(ctx context.Context) error {
 		return err
 	}
 	if last := s.l.committer.position().Sequence; last == 0 || len(s.good) > 0 && s.good[len(s.good)-1] == last {
+		s.wholeAt.Store(s.l.now().UnixNano())
 		return nil
 	}
 	if s.l.space.low(uint64(s.growth.size.Load())) {
@@ -115,6 +138,8 @@ func (s *snapshotter) take(ctx context.Context) error {
 		return err
 	}
 	s.growth.size.Store(size)
+	s.wholeAt.Store(s.l.now().UnixNano())
+	s.took.Store(int64(time.Since(began)))
 	s.l.log.Info("snapshot written", "batch", at.Sequence, "bytes", size, "frozen_after", froze.Round(time.Microsecond),
 		"took", time.Since(began).Round(time.Millisecond))
 	return s.cut(ctx)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -12,7 +13,7 @@ import (
 // errDiskFull is the answer to readings and registrations while the disk is nearly full.
 // The reserve is for snapshots and for the journal entries of maintenance.
 var errDiskFull = meter.Unavailable(meter.CodeDiskFull, 10*time.Second,
-	"the disk is nearly full: readings and registrations are taken again as soon as there is space")
+	"the disk is nearly full: readings and registrations are taken again as soon as there is space").Because(meter.ReasonDiskFull)
 
 // space watches the disk of a folder.
 type space struct {
@@ -20,36 +21,42 @@ type space struct {
 	folder string
 	min    uint64 // bytes that must stay free
 	log    *slog.Logger
-	wasLow bool // used by the committer alone
+	// lacking is how many bytes above min did not fit when they were last refused, and one
+	// more; 0 while readings are taken.
+	lacking atomic.Uint64
 }
 
 // low reports whether less than the minimum would stay free after some more bytes
 // were written. If the file system cannot tell, there is always enough.
 func (s *space) low(more uint64) bool {
-	usage, err := s.fs.GetDiskUsage(s.folder)
-	return err == nil && usage.AvailBytes < s.min+more
+	free, known := s.free()
+	return known && free < s.min+more
 }
 
-// refuses is low, and logs when that changes.
+// free returns how much is free, and false if the file system cannot tell.
+func (s *space) free() (bytes uint64, known bool) {
+	usage, err := s.fs.GetDiskUsage(s.folder)
+	return usage.AvailBytes, err == nil
+}
+
+// refuses is low, remembers it for the gate, and logs when that changes.
 func (s *space) refuses(more uint64) bool {
-	low := s.low(more)
+	lacking := uint64(0)
+	if s.low(more) {
+		lacking = more + 1
+	}
+	was := s.lacking.Swap(lacking)
 	switch {
-	case low && !s.wasLow:
+	case lacking > 0 && was == 0:
 		s.log.Error("the disk is nearly full: readings and registrations are refused until there is space", "folder", s.folder, "free_bytes_min", s.min)
-	case !low && s.wasLow:
+	case lacking == 0 && was > 0:
 		s.log.Info("the disk has space again: readings and registrations are taken", "folder", s.folder)
 	}
-	s.wasLow = low
-	return low
+	return lacking > 0
 }
 
-// Ready returns nil if readings and registrations are taken, or why they are not.
-func (l *Ledger) Ready() error {
-	if !l.Receiving() {
-		return errNotReceiving
-	}
-	if l.space.low(0) {
-		return errDiskFull
-	}
-	return nil
-}
+// full is the gate of a full disk. It looks at the disk only while that was found full.
+func (s *space) full() bool { return s.lacking.Load() > 0 && s.look() }
+
+// look looks whether there is room for what was last refused.
+func (s *space) look() bool { return s.refuses(max(s.lacking.Load(), 1) - 1) }

@@ -32,6 +32,7 @@ type submission struct {
 
 	from, to int        // the readings that the commit is about
 	latest   meter.Slot // no new one may be later
+	refusal  error      // of all new ones, or nil
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -39,8 +40,11 @@ type submission struct {
 	judged   []store.PlacedVerdict
 	archived map[archivedMonth]*archivedRows
 
+	closedUntil meter.Slot // readings before it may be late
+
 	unlisted, retryUnlisted       bool // nobody will read these refusals: they are only counted
 	accepted, duplicates, refused int
+	acceptedLate                  int // of the accepted
 	retry                         int // of the refused: worth sending again
 	firstGood, lastGood           int // the lowest and the highest row that is not refused for good, if there is one
 	refusals                      []meter.Refusal
@@ -78,9 +82,21 @@ func (s *submission) add(row int, r store.Reading) {
 	s.rows = append(s.rows, row)
 }
 
+// way says how the readings came in.
+func (s *submission) way() way {
+	switch {
+	case s.restore:
+		return byRestore
+	case s.patience == bulky:
+		return byBulk
+	}
+	return bySingle
+}
+
 // refuse counts a row that is refused for good.
 func (s *submission) refuse(row int, err error) {
 	s.refused++
+	s.l.metrics.refuse(s.way(), meter.CodeOf(err))
 	if !s.unlisted {
 		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
 	}
@@ -88,20 +104,17 @@ func (s *submission) refuse(row int, err error) {
 
 // putOff counts a row that is refused, and worth sending again.
 func (s *submission) putOff(row int, err error) {
-	s.refused++
-	s.retry++
-	s.good(row)
+	s.countRetry(row, meter.CodeOf(err))
 	if !s.retryUnlisted {
 		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
 	}
 }
 
-// refuseRest refuses all readings that were not sent yet.
-func (s *submission) refuseRest(err error) {
-	for place := s.from; place < len(s.readings); place++ {
-		s.decide(place, Result{Err: err})
-	}
-	s.from, s.to = len(s.readings), len(s.readings)
+func (s *submission) countRetry(row int, code meter.Code) {
+	s.refused++
+	s.retry++
+	s.good(row)
+	s.l.metrics.refuse(s.way(), code)
 }
 
 func (s *submission) good(row int) {
@@ -112,6 +125,7 @@ func (s *submission) good(row int) {
 func (s *submission) refuseUnknown(row int, id []byte) {
 	if s.unlisted {
 		s.refused++
+		s.l.metrics.refuse(s.way(), meter.CodeMeterNotFound)
 		return
 	}
 	s.refuse(row, meter.UnknownMeter(meter.ID(id)))
@@ -138,10 +152,10 @@ func (s *submission) send(ctx context.Context) error {
 // sets how many readings it has them for. It returns how many bytes their recalls can
 // take. No lock is held while it reads.
 func (s *submission) readArchives() (recalled int) {
-	closedUntil := s.l.store.ClosedUntil()
+	s.closedUntil = s.l.store.ClosedUntil()
 	for place := s.from; place < len(s.readings); place++ {
 		at := s.readings[place]
-		if at.Slot >= closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
+		if at.Slot >= s.closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
 			continue // nearly always
 		}
 		month, closed := s.l.store.SummaryAt(at.Meter, at.Slot)
@@ -166,13 +180,19 @@ func (s *submission) readArchives() (recalled int) {
 
 // enqueue judges the readings and queues those that are not certainly refused.
 func (s *submission) enqueue(ctx context.Context, recalled int) error {
+	if !s.restore {
+		s.refusal = s.l.refusal()
+	}
+	if s.refusal != nil && len(s.readings) == 0 && s.patience != bulky {
+		return s.refusal
+	}
+	if s.refusal != nil {
+		s.judge() // what is recorded is a duplicate all the same
+		return nil
+	}
 	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
 	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
 		return err
-	}
-	if !s.restore && !s.l.store.Receiving() {
-		s.l.committer.release(&s.commit)
-		return errNotReceiving
 	}
 	s.judge()
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
@@ -226,6 +246,8 @@ var errInFuture = meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies m
 // untimely returns why no new reading of a slot is taken.
 func (s *submission) untimely(slot meter.Slot) error {
 	switch {
+	case s.refusal != nil:
+		return s.refusal
 	case slot > s.latest:
 		return errInFuture
 	case slot < s.l.readingsFrom && !s.restore:
@@ -309,10 +331,14 @@ func (s *submission) rule(place int, v store.Verdict) {
 	case v.Outcome == store.Accepted:
 		s.accepted++
 		s.good(s.rows[place])
+		if slot := s.readings[place].Slot; slot < s.closedUntil && s.l.isClosed(slot) {
+			s.acceptedLate++
+		}
 	case s.retryUnlisted && passes(v.Outcome):
-		s.putOff(s.rows[place], nil)
+		s.countRetry(s.rows[place], codeOf(v.Outcome))
 	case s.unlisted && v.Outcome != store.Duplicate && !passes(v.Outcome):
 		s.refused++
+		s.l.metrics.refuse(s.way(), codeOf(v.Outcome))
 	default:
 		s.decide(place, s.l.result(s.readings[place], v))
 	}
@@ -340,4 +366,10 @@ func (s *submission) decide(place int, r Result) {
 	if s.each != nil {
 		s.each(s.rows[place], s.readings[place].Meter, r)
 	}
+}
+
+// isClosed reports whether a slot lies in a closed month.
+func (l *Ledger) isClosed(slot meter.Slot) bool {
+	_, closed := l.store.Month(slot)
+	return closed
 }

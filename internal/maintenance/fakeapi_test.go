@@ -80,7 +80,7 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		archives, _ := json.Marshal(listed)
 		f.mu.Unlock()
-		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"timestamp":"2000-01-01T08:00:00",
+		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2000-01-01T08:00:00","timezone":"Asia/Singapore",
 			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s}`, archives))
 	case "/maintenance/start":
 		status, body := f.run(r)

@@ -10,9 +10,14 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Handler returns the service's endpoints, and those that all programs of the suite have.
+// Handler returns the service's endpoints, and those that all programs of the suite have. It
+// is called once, before the first run.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
-	r := httpkit.NewRouter(s.log, metrics, httpkit.SwaggerUI())
+	s.measure(metrics.Set)
+	r := httpkit.NewRouter(httpkit.Program{
+		Name: api.Program(s.kind.program), Log: s.log, Metrics: metrics,
+		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
+	})
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, route.handler)
 	}
@@ -29,8 +34,8 @@ type route struct {
 // with the document.
 func (s *Service) routes() []route {
 	return []route{
-		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Handler(s.performOnRequest)},
-		{http.MethodGet, "/status", s.kind.program, httpkit.Answer(s.settings.Timezone, s.status)},
+		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
+		{http.MethodGet, "/status", "operations", httpkit.Answer(s.settings.Timezone, s.status)},
 	}
 }
 

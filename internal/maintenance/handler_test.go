@@ -3,15 +3,16 @@ package maintenance
 import (
 	"testing"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 )
 
 func TestRoutesAreThoseOfTheDocument(t *testing.T) {
-	for server, kind := range map[string]Kind{"http://localhost:8001": Daily(), "http://localhost:8002": Monthly()} {
+	for program, kind := range map[api.Program]Kind{api.ProgramDaily: Daily(), api.ProgramMonthly: Monthly()} {
 		features := make(map[string]string)
 		for _, route := range (&Service{kind: kind}).routes() {
 			features[route.method+" "+route.pattern] = route.feature
 		}
-		apitest.WantRoutes(t, server, features)
+		apitest.WantRoutes(t, program, features)
 	}
 }

@@ -87,7 +87,7 @@ func (b *harness) at(stamp string) {
 
 func (b *harness) do(ctx context.Context, method, target string) (*http.Response, string) {
 	b.t.Helper()
-	r := httptest.NewRequestWithContext(ctx, method, "http://service.example"+target, nil)
+	r := httptest.NewRequestWithContext(ctx, method, "http://localhost"+target, nil)
 	r.RequestURI = ""
 	response, err := b.checked.RoundTrip(r)
 	if err != nil {

@@ -67,6 +67,7 @@ func (s *Service) perform(r run) (run, *meter.Error) {
 	}
 	r.FinishedAt = time.Now().UTC()
 	if !r.dryRun {
+		s.figures.ended(failure, r.FinishedAt)
 		s.keep(r, failure)
 	}
 	s.logEnd(r, failure, err)
@@ -74,11 +75,13 @@ func (s *Service) perform(r run) (run, *meter.Error) {
 }
 
 func (s *Service) logEnd(r run, failure *meter.Error, err error) {
-	log := s.log.With("period", r.Period, "trigger", r.Trigger, "attempts", r.Attempts,
+	log := s.log.With("period", r.Period, "trigger", r.Trigger, "dry_run", r.dryRun, "attempts", r.Attempts,
 		"took", r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond))
 	switch {
 	case failure == nil:
 		log.Info("run done", "archive", r.Archive.File, "rows", r.Archive.Rows)
+	case isRepeatable(failure) && r.dryRun:
+		log.Error("run failed", "error", err)
 	case isRepeatable(failure):
 		log.Error("run failed; it will be tried again", "error", err)
 	default:

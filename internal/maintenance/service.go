@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -27,26 +26,30 @@ import (
 
 // Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
 // ends the current attempt and returns nil.
-func Run(ctx context.Context, kind Kind, settings config.Maintenance) error {
-	log := settings.Logger(os.Stderr)
+func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.Logger) error {
 	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
 	if err != nil {
 		return err
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
-		"api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
+		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}), log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	handler := service.Handler(httpkit.NewMetrics())
 	var keeping sync.WaitGroup
 	keeping.Go(service.KeepUp)
+	keeping.Go(service.LookForAPI)
 	context.AfterFunc(ctx, func() { log.Info("stopping: finishing what was accepted") })
 
-	err = httpkit.Serve(ctx, listener, service.Handler(httpkit.NewMetrics()), log)
+	err = httpkit.Serve(ctx, listener, handler, log)
 	stop()
 	keeping.Wait()
 	if err == nil {
@@ -66,6 +69,7 @@ type Service struct {
 	log      *slog.Logger
 
 	scheduler gocron.Scheduler
+	figures   figures
 	file      historyFile
 	job       gocron.Job    // nil if the schedule is off
 	due       chan struct{} // has a token when the schedule says that it is time
@@ -126,8 +130,8 @@ func (s *Service) KeepUp() {
 	if s.scheduler != nil {
 		s.scheduler.Start()
 		defer s.stopScheduler()
-		if next := s.nextRun(); next != nil {
-			s.log.Info("scheduled", "cron", s.settings.Schedule, "next_run", *next)
+		if next, ok := s.nextTime(); ok {
+			s.log.Info("scheduled", "cron", s.settings.Schedule, "next_run", next)
 		}
 		s.catchUp()
 	} else {
@@ -154,16 +158,21 @@ func (s *Service) stopScheduler() {
 // lastEnded returns the last period that has ended.
 func (s *Service) lastEnded() meter.Period { return s.kind.last(s.settings.Timezone.Today(time.Now())) }
 
-// nextRun returns the time of the next scheduled run, or nil.
+// nextRun returns the time of the next scheduled run as text, or nil.
 func (s *Service) nextRun() *string {
+	if next, ok := s.nextTime(); ok {
+		return new(s.stamp(next))
+	}
+	return nil
+}
+
+// nextTime returns the time of the next scheduled run, if there is one.
+func (s *Service) nextTime() (next time.Time, ok bool) {
 	if s.job == nil {
-		return nil
+		return time.Time{}, false
 	}
 	next, err := s.job.NextRun()
-	if err != nil || next.IsZero() { // the scheduler has not started, or has stopped
-		return nil
-	}
-	return new(s.stamp(next))
+	return next, err == nil && !next.IsZero() // otherwise the scheduler has not started, or has stopped
 }
 
 // runInTurn waits for the turn, and does a run.

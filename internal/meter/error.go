@@ -77,6 +77,19 @@ func (c Code) Passes() bool {
 	}
 }
 
+// Reason is the word for why readings are not taken now.
+type Reason string
+
+// The reasons, as callers are told them.
+const (
+	ReasonStarting    Reason = "starting"
+	ReasonShutDown    Reason = "shut_down"
+	ReasonDiskFull    Reason = "disk_full"
+	ReasonDiskSlow    Reason = "disk_slow"
+	ReasonMemoryFull  Reason = "memory_full"
+	ReasonClockBehind Reason = "clock_behind"
+)
+
 // Error is an error that a caller is told. Detail is one plain sentence and
 // never holds a path or another detail of the inside.
 type Error struct {
@@ -85,6 +98,7 @@ type Error struct {
 	Field      string        // the parameter at fault, or empty
 	Detail     string        // one plain sentence
 	RetryAfter time.Duration // with KindUnavailable and KindTooMany: how long to wait
+	Reason     Reason        // with KindUnavailable: why readings are not taken, if they are not
 }
 
 func (e *Error) Error() string { return e.Detail }
@@ -112,6 +126,21 @@ func NotFound(code Code, format string, args ...any) *Error {
 // Unavailable says that something cannot be done now, and after how long to try again.
 func Unavailable(code Code, retryAfter time.Duration, format string, args ...any) *Error {
 	return &Error{Kind: KindUnavailable, Code: code, Detail: fmt.Sprintf(format, args...), RetryAfter: retryAfter}
+}
+
+// Because returns e with a reason.
+func (e *Error) Because(r Reason) *Error {
+	e.Reason = r
+	return e
+}
+
+// ReasonOf returns the reason of err, or none.
+func ReasonOf(err error) Reason {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Reason
+	}
+	return ""
 }
 
 // UnknownMeter is the answer to an id that is not registered.

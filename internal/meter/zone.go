@@ -92,9 +92,9 @@ func (z *Zone) SlotOf(t time.Time) (Slot, bool) {
 	return Slot(seconds / slotSeconds), true
 }
 
-// Floor returns the last slot that is not after t, which must not be before 1970.
+// Floor returns the last slot that is not after t, or the first of all if t is before 1970.
 func (z *Zone) Floor(t time.Time) Slot {
-	return Slot((t.Unix() + z.standard) / slotSeconds)
+	return Slot(max(0, t.Unix()+z.standard) / slotSeconds)
 }
 
 // Time returns the instant of a slot, on the zone's clock.

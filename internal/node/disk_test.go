@@ -82,6 +82,58 @@ func TestNobodyIsAnsweredBeforeTheDisk(t *testing.T) {
 	})
 }
 
+// TestWhileTheDiskHangsReadingsAreRefusedAndQuestionsAnswered lets time pass in a bubble only.
+func TestWhileTheDiskHangsReadingsAreRefusedAndQuestionsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := newSlowDisk()
+		b := &bench{t: t, fs: disk.fs(), zone: loadZone(t, "Asia/Singapore"), now: now, diskSlow: 2 * time.Second}
+		b.open()
+		defer b.close()
+		b.register("A")
+		b.record("A", "2026-11-20T10:00", "1")
+		disk.held.Store(true)
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := b.Record(context.Background(), b.reading("A", "2026-11-20T10:30", "2"))
+			waiting <- err
+		}()
+		time.Sleep(2*time.Second - 1)
+		if err := b.Ready(); err != nil {
+			t.Errorf("before the time is over: %v", err)
+		}
+		time.Sleep(2)
+		if reason := meter.ReasonOf(b.Ready()); reason != meter.ReasonDiskSlow {
+			t.Errorf("the reason is %q", reason)
+		}
+		if code := b.record("A", "2026-11-20T11:00", "3"); code != meter.CodeDiskSlow {
+			t.Errorf("a reading: %q", code)
+		}
+		if code := b.record("A", "2026-11-20T10:00", "1"); code != "" {
+			t.Errorf("a recorded one: %q", code)
+		}
+		if code := code(t, b.Register(t.Context(), "B", "Owner", "Road")); code != meter.CodeDiskSlow {
+			t.Errorf("a registration: %q", code)
+		}
+		if _, err := b.RecordMany(t.Context(), []meter.Reading{b.reading("A", "2026-11-20T11:00", "3")}); meter.CodeOf(err) != meter.CodeDiskSlow {
+			t.Errorf("a bulk: %v", err)
+		}
+		if points := b.readings(t, "A", b.zone.MonthWindow(meter.Month{Year: 2026, Month: time.November})); len(points) != 1 {
+			t.Errorf("a question finds %d readings", len(points))
+		}
+		disk.goOn()
+		if err := <-waiting; err != nil {
+			t.Errorf("the reading that waited: %v", err)
+		}
+		synctest.Wait()
+		if code := b.record("A", "2026-11-20T11:00", "3"); code != "" {
+			t.Errorf("when the disk answers again: %q", code)
+		}
+		if err := b.Ready(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // slowDisk holds the fsyncs of the journal up for as long as it is told to.
 type slowDisk struct {
 	held    atomic.Bool

@@ -37,6 +37,7 @@ type bench struct {
 	snapshotBytes int64
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
+	diskSlow      time.Duration
 	compress      bool
 }
 
@@ -49,9 +50,9 @@ func newBench(t testing.TB, zone string) *bench {
 
 func (b *bench) options() node.Options {
 	return node.Options{
-		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", Zone: b.zone,
+		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
-		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin,
+		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow,
 		Version: "test", ArchiveCompress: b.compress,
 	}
 }

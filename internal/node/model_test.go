@@ -16,10 +16,11 @@ type model struct {
 	closings []modelClosing // in the order in which they were done
 }
 
-// modelClosing is what was known of a month when it was archived last.
+// modelClosing is what was known when a month was archived.
 type modelClosing struct {
 	month    meter.Month
 	readings map[meter.ID][]modelPoint // within the month's window, both ends included
+	ends     map[meter.ID]map[meter.Month]modelPoint
 }
 
 type modelPoint struct {
@@ -74,11 +75,19 @@ func (m *model) within(id meter.ID, w meter.Window) []modelPoint {
 
 // close remembers what the month's bills are made of.
 func (m *model) close(month meter.Month) {
-	c := modelClosing{month, make(map[meter.ID][]modelPoint)}
+	c := modelClosing{month, make(map[meter.ID][]modelPoint), make(map[meter.ID]map[meter.Month]modelPoint)}
 	window := m.zone.MonthWindow(month)
 	for id := range m.readings {
 		if own := m.within(id, meter.Window{From: window.From, To: window.To - 1}); len(own) > 0 {
 			c.readings[id] = m.within(id, window)
+		}
+	}
+	for id, readings := range m.readings {
+		c.ends[id] = make(map[meter.Month]modelPoint)
+		for slot, value := range readings {
+			if before := m.zone.DayOf(slot).CalendarMonth().Add(-1); m.zone.MonthWindow(before).To == slot {
+				c.ends[id][before] = modelPoint{slot, value}
+			}
 		}
 	}
 	m.closings = append(m.closings, c)
@@ -112,6 +121,11 @@ func (m *model) billAfter(id meter.ID, month meter.Month, closings []modelClosin
 	known := make(map[meter.Month][]modelPoint)
 	for _, c := range closings {
 		known[c.month] = c.readings[id]
+		for name, points := range known { // each closing also ends the bills whose last register has come
+			if end, ok := c.ends[id][name]; ok && len(points) > 0 && points[len(points)-1] != end {
+				known[name] = append(slices.Clip(points), end)
+			}
+		}
 	}
 	own := known[month]
 	if len(own) == 0 {

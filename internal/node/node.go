@@ -16,6 +16,7 @@ import (
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/query"
 	"meterledger/internal/store"
 )
@@ -37,9 +38,14 @@ type Options struct {
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
 	DiskFreeMin  uint64
-	ReadingsFrom meter.Day // see ledger.Options
+	DiskSlow     time.Duration // see ledger.Options
+	ReadingsFrom meter.Day     // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
+	// Metrics is where the node adds what it counts and measures; nil for nobody.
+	Metrics *metric.Set
+	// BackupDir is the folder of backups.
+	BackupDir string
 	// Version is the program's, for the manifests of archives.
 	Version string
 }
@@ -72,8 +78,8 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	var folder *archive.Folder
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
-		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin,
-		ReadingsFrom: o.ReadingsFrom,
+		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
+		ReadingsFrom: o.ReadingsFrom, Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},
@@ -88,7 +94,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Reader = query.New(n.Store(), folder, o.Zone, o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
 		Restore: n.restore,
 	})
 	if err != nil {

@@ -142,8 +142,8 @@ func TestWhatIsRecordedIsADuplicateAlsoWhereTheClockLiesBehind(t *testing.T) {
 	}{
 		{"2026-11-20T10:00", "7", ""},
 		{"2026-10-20T10:00", "5", ""},
-		{"2026-10-20T10:30", "6", meter.CodeInvalidTimestamp},
-		{"2026-11-20T10:30", "8", meter.CodeInvalidTimestamp},
+		{"2026-10-20T10:30", "6", meter.CodeNotReady},
+		{"2026-11-20T10:30", "8", meter.CodeNotReady},
 	} {
 		if got := b.record("A", step.stamp, step.register); got != step.want {
 			t.Errorf("%s %s by itself: got %q, want %q", step.stamp, step.register, got, step.want)

@@ -34,6 +34,11 @@ func TestOnANearlyFullDiskQueriesGoOnAndReceptionComesBackByItself(t *testing.T)
 		t.Errorf("not ready: %v", err)
 	}
 
+	disk.free.Store(999) // and nobody has sent anything yet
+	if err := b.Ready(); meter.ReasonOf(err) != meter.ReasonDiskFull {
+		t.Errorf("on a full disk it is ready: %v", err)
+	}
+
 	disk.free.Store(1010) // less than a reading above the minimum
 	if code := b.record("A", "2026-11-21T00:00", "100"); code != meter.CodeDiskFull {
 		t.Errorf("a reading was answered %q", code)

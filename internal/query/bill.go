@@ -18,7 +18,10 @@ func (q *Reader) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
 			"meter %s has no bill for %s: the month is not archived yet, or has no readings of it", id, month)
 	}
 	figures := func(f store.Figures) billing.Figures {
-		return billing.Figures{Start: f.Start, End: f.End, Readings: int(f.Readings), Expected: closed.Window.Points()}
+		return billing.Figures{
+			Start: f.Start, End: f.End, Readings: int(f.Readings), Expected: closed.Window.Points(),
+			IsUnknown: f.Start.Slot == f.End.Slot && !q.store.BilledBefore(m.Index, month),
+		}
 	}
 	bill := billing.Bill{Month: month, Figures: figures(issued.Figures), Revision: int(issued.Revision), RevisedAt: issued.RevisedAt}
 	if issued.Previous != nil {

@@ -4,9 +4,9 @@ import (
 	"net/http"
 
 	"meterledger/api"
+	"meterledger/internal/billing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/query"
 )
 
 type billRequest struct {
@@ -23,16 +23,14 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 	if err != nil {
 		return err
 	}
+	now := a.figures(bill.Figures)
 	answer := api.Bill{
-		Usage:    a.usage(q.Meter, q.Month.String(), query.Consumption(bill.Figures)),
+		MeterID: q.Meter, Period: q.Month.String(), StartReading: now.StartReading, EndReading: now.EndReading, Consumption: now.Consumption,
+		StartTime: now.StartTime, EndTime: now.EndTime, Readings: now.Readings, ExpectedReadings: bill.Expected, Complete: now.Complete,
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
 	}
 	if bill.Previous != nil {
-		u := a.usage(q.Meter, "", query.Consumption(*bill.Previous))
-		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), &api.BillFigures{
-			StartReading: u.StartReading, EndReading: u.EndReading, Consumption: u.Consumption,
-			StartTime: u.StartTime, EndTime: u.EndTime, Readings: u.Readings, Complete: u.Complete,
-		}
+		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), new(a.figures(*bill.Previous))
 	}
 	// Encoding a bill costs less than a fingerprint of its data.
 	encoded := httpkit.Encode(answer)
@@ -40,4 +38,13 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		httpkit.WriteEncoded(w, http.StatusOK, encoded)
 	}
 	return nil
+}
+
+func (a *app) figures(f billing.Figures) api.BillFigures {
+	figures := api.BillFigures{Readings: f.Readings, Complete: f.Complete()}
+	if !f.IsUnknown {
+		figures.StartReading, figures.EndReading, figures.Consumption = &f.Start.Register, &f.End.Register, new(f.Consumption())
+		figures.StartTime, figures.EndTime = new(a.zone.Stamp(f.Start.Slot)), new(a.zone.Stamp(f.End.Slot))
+	}
+	return figures
 }

@@ -61,7 +61,7 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 		return rows, bodyError(err)
 	}
 	return nil, meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia,
-		"readings are taken as application/json, application/x-ndjson or text/csv")
+		"readings are taken with Content-Type application/json, application/x-ndjson or text/csv")
 }
 
 // takeRows hands all rows to bulk, and returns the answer if all of them could be read and

@@ -230,7 +230,7 @@ func TestACallerWhoHangsUpEndsTheWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := "meter_id,timestamp,reading\nA,2026-11-20T00:30:00,6\n" + strings.Repeat("A,2026-11-20T00:30:00,6\n", 2000)
-	fmt.Fprintf(connection, "POST /receive_meter_readings HTTP/1.1\r\nHost: api\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n%s", rows)
+	fmt.Fprintf(connection, "POST /receive_meter_readings HTTP/1.1\r\nHost: %s\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n%s", connection.RemoteAddr(), rows)
 	s.recorded(2)
 	if err := connection.Close(); err != nil {
 		t.Fatal(err)

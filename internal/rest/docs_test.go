@@ -11,17 +11,18 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzip"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/rest"
 )
 
 // docsHeaders are what a browser goes by.
-var docsHeaders = []string{"Content-Type", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options", "Cache-Control", "Location"}
+var docsHeaders = []string{"Content-Type", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options", "Cache-Control", "ETag", "Location"}
 
 func TestDocsPagesAreThoseOfTheSmallPrograms(t *testing.T) {
 	ours, small := chi.NewRouter(), chi.NewRouter()
-	httpkit.MountDocs(ours, rest.SwaggerUI())
-	httpkit.MountDocs(small, httpkit.SwaggerUI())
+	httpkit.MountDocs(ours, api.ProgramAPI, rest.SwaggerUI())
+	httpkit.MountDocs(small, api.ProgramAPI, httpkit.SwaggerUI())
 	paths := []string{"/docs", "/docs/", "/docs/doc.json", "/docs/swagger-ui.js", "/docs//index.html", "/docs/index.html?file=a.css", "/redoc"}
 	err := chi.Walk(small, func(_, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		paths = append(paths, path)

@@ -13,6 +13,11 @@ import (
 // as fast as its caller takes the rows.
 const exportsMax = 4
 
+var errExports = &meter.Error{
+	Kind: meter.KindTooMany, Code: meter.CodeRateLimited, RetryAfter: 10 * time.Second,
+	Detail: fmt.Sprintf("%d exports are under way, and no more are run at a time", exportsMax),
+}
+
 type exportRequest struct {
 	Date  meter.Day   `param:"date" validate:"required_without=Month,excluded_with=Month"`
 	Month meter.Month `param:"month"`
@@ -41,8 +46,7 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 	case a.exports <- struct{}{}:
 		defer func() { <-a.exports }()
 	default:
-		return meter.Unavailable(meter.CodeOverloaded, 10*time.Second,
-			"%d exports are under way, and no more are run at a time", exportsMax)
+		return errExports
 	}
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s.csv", period))
 	return a.streamCSV(w, r, func(s *rowStream) error { return a.reader.Export(r.Context(), window, s.add) })

@@ -82,7 +82,9 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 	answer := api.MaintenanceStatus{
 		IsMaintenanceMode: status.Running != nil,
 		IsReceivingData:   a.ledger.Receiving(),
+		Accepting:         a.accepting(),
 		Timestamp:         a.stamp(),
+		Timezone:          a.zone.String(),
 		LastRuns:          map[api.MaintenanceType]*api.MaintenanceRun{api.Daily: nil, api.Monthly: nil},
 		Archives:          []api.ArchiveListing{},
 	}
@@ -96,6 +98,14 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 		answer.LastRuns[api.MaintenanceType(kind)] = a.run(run)
 	}
 	return answer, nil
+}
+
+func (a *app) accepting() api.Accepting {
+	err := a.ledger.Ready()
+	if err == nil {
+		return api.Accepting{Readings: true}
+	}
+	return api.Accepting{Reason: new(meter.ReasonOf(err))}
 }
 
 func (a *app) progress(r *closing.Running) *api.MaintenanceProgress {
@@ -135,8 +145,16 @@ func (a *app) shutdown(ctx context.Context, _ *noParameters) (api.Reception, err
 	return api.Reception{Success: true, Message: "Reception of readings and registrations is shut down", Timestamp: a.stamp()}, err
 }
 
-func (a *app) resume(ctx context.Context, _ *noParameters) (api.Reception, error) {
-	err := a.ledger.Resume(ctx)
+type resumeRequest struct {
+	Clock string `param:"clock" oneof:"trust"`
+}
+
+func (a *app) resume(ctx context.Context, q *resumeRequest) (api.Reception, error) {
+	resume := a.ledger.Resume
+	if q.Clock != "" {
+		resume = a.ledger.ResumeTrusting
+	}
+	err := resume(ctx)
 	return api.Reception{
 		Success: true, Message: "Readings and registrations are received again", Timestamp: a.stamp(), IsReceivingData: true,
 	}, err

@@ -21,7 +21,12 @@ func (q *readingRequest) reading() meter.Reading {
 
 var recorded = httpkit.NewConstant(api.ReadingRecorded{Success: true, Message: "Reading recorded successfully"})
 
-func (a *app) receiveReading(w http.ResponseWriter, r *http.Request, q *readingRequest) error {
+func (a *app) receiveReading(w http.ResponseWriter, r *http.Request) error {
+	var q readingRequest
+	if err := httpkit.Bind(r, a.zone, &q); err != nil {
+		a.ledger.CountRefusal(err)
+		return err
+	}
 	if _, err := a.ledger.Record(r.Context(), q.reading()); err != nil {
 		return err
 	}

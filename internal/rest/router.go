@@ -8,6 +8,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -34,6 +35,7 @@ type Options struct {
 	Runs    *closing.Runs
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
+	Hosts   httpkit.Hosts
 	// RateLimit is how many requests a minute one client address may send; 0 means any.
 	RateLimit int
 }
@@ -50,15 +52,19 @@ type app struct {
 
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
-	o.Metrics.Add(o.Ledger.Metrics())
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
-	r := httpkit.NewRouter(o.Log, o.Metrics, SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+	})
 	for _, route := range a.routes() {
 		h := route.handler
+		if route.method == http.MethodPost && route.feature == "maintenance" {
+			h = httpkit.Asked(o.Log, h)
+		}
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
@@ -81,10 +87,10 @@ const readyPath = "/readyz"
 func (a *app) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
-		{get, readyPath, "operations", httpkit.Handler(a.ready)},
+		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", httpkit.Take(a.zone, a.receiveReading)},
+		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
 		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
 		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
@@ -95,6 +101,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},
@@ -118,13 +125,18 @@ func clientAddress(r *http.Request) (string, error) {
 	return host, err
 }
 
-// ready answers whether readings are received now.
-func (a *app) ready(w http.ResponseWriter, _ *http.Request) error {
-	if err := a.ledger.Ready(); err != nil {
-		return err
+type readyRequest struct {
+	For string `param:"for" oneof:"readings"`
+}
+
+// ready answers whether questions are answered, which is so once there is a router, or
+// whether readings are taken too.
+func (a *app) ready(_ context.Context, q *readyRequest) (api.Readiness, error) {
+	var err error
+	if q.For != "" {
+		err = a.ledger.Ready()
 	}
-	httpkit.WriteJSON(w, http.StatusOK, api.Readiness{Status: "ready"})
-	return nil
+	return api.Readiness{Status: "ready"}, err
 }
 
 // noParameters is a request without parameters.

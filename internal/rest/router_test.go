@@ -3,10 +3,11 @@ package rest
 import (
 	"testing"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 )
 
-func TestRoutesAreThoseOfTheDocument(t *testing.T) { apitest.WantRoutes(t, "", Features()) }
+func TestRoutesAreThoseOfTheDocument(t *testing.T) { apitest.WantRoutes(t, api.ProgramAPI, Features()) }
 
 // Features returns the feature of each route, by its method and pattern.
 func Features() map[string]string {

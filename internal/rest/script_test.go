@@ -30,7 +30,8 @@ import (
 // feature. Each gets an empty api of its own.
 //
 //	# a comment
-//	now 2026-11-23T10:10:00            the present, until it is set again
+//	now 2026-11-23T10:10:00            the present, until it is set again; an operator trusts it
+//	clock 2026-11-23T10:10:00          the present, and nobody says that it is right
 //	file daily_2026-11-22.csv          an archive file appears, with the | lines as its content
 //	remove daily_2026-11-22.csv        an archive file is gone
 //	restart                            the api is closed and opened again on the same files
@@ -62,7 +63,7 @@ func TestScripts(t *testing.T) {
 }
 
 type script struct {
-	t      *testing.T
+	t      testing.TB
 	file   string
 	line   int // of the request that is being run
 	fs     vfs.FS
@@ -74,17 +75,17 @@ type script struct {
 	kept   map[string]string // values of headers, by $name
 }
 
-func newScript(t *testing.T, file string) *script {
+func newScript(t testing.TB, file string) *script {
 	t.Helper()
 	return newScriptOn(t, file, vfs.NewMem())
 }
 
-func newScriptOn(t *testing.T, file string, fs vfs.FS) *script {
+func newScriptOn(t testing.TB, file string, fs vfs.FS) *script {
 	t.Helper()
 	return newScriptIn(t, file, fs, "Asia/Singapore")
 }
 
-func newScriptIn(t *testing.T, file string, fs vfs.FS, zoneName string) *script {
+func newScriptIn(t testing.TB, file string, fs vfs.FS, zoneName string) *script {
 	t.Helper()
 	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
@@ -115,7 +116,7 @@ func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 func (s *script) open() {
 	var err error
 	s.node, err = node.Open(context.Background(), node.Options{
-		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", Zone: s.zone,
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
 		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1,
 	})
@@ -144,6 +145,16 @@ func (s *script) setNow(stamp string) {
 	s.now = now
 }
 
+// trustClock says that the clock is right, if it was set back.
+func (s *script) trustClock() {
+	if meter.ReasonOf(s.node.Ready()) != meter.ReasonClockBehind {
+		return
+	}
+	if err := s.node.ResumeTrusting(context.Background()); err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+}
+
 // run executes the script step by step: a step is a line that is neither blank
 // nor a comment, and what belongs to it.
 func (s *script) run(text string) {
@@ -156,6 +167,9 @@ func (s *script) run(text string) {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case word == "now":
+			s.setNow(rest)
+			s.trustClock()
+		case word == "clock":
 			s.setNow(rest)
 		case word == "restart":
 			s.close()

@@ -118,7 +118,7 @@ func benchMonths(b *testing.B, l *node.Node) {
 }
 
 func constantHandler(log *slog.Logger, body []byte) http.Handler {
-	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
+	r := httpkit.NewRouter(httpkit.Program{Log: log, Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	r.Get("/constant", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -177,7 +177,7 @@ func (s benchSide) ask(b *testing.B, answers int) time.Duration {
 // benchCaller asks over one connection and drops the answers. It does no more than it
 // must, so that the time is the server's.
 func benchCaller(connection net.Conn, path string, questions <-chan struct{}) error {
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: api\r\n\r\n")
+	request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	in := bufio.NewReaderSize(connection, 64<<10)
 	for range questions {
 		if _, err := connection.Write(request); err != nil {

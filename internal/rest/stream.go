@@ -103,7 +103,7 @@ func (s *stream) end(err error) error {
 		err = s.send()
 	}
 	if errors.Is(err, errCallerGone) {
-		s.log.Debug("the caller went away", "path", s.r.URL.Path, "error", err)
+		s.log.Debug("the caller went away", "path", httpkit.LoggedPath(s.r), "error", err)
 		panic(http.ErrAbortHandler) // nobody is left to answer
 	}
 	if err != nil {

@@ -61,7 +61,7 @@ func (c *stepwise) askHandler(ctx context.Context, h http.Handler, path string) 
 			broken = reason == http.ErrAbortHandler //nolint:errorlint // net/http compares it so
 		}
 	}()
-	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil))
 	return false
 }
 
@@ -266,7 +266,7 @@ func TestOnlySomeExportsRunAtATime(t *testing.T) {
 	for range 4 {
 		<-begun
 	}
-	s.run("GET /export_readings?month=2026-10\n=> 503 overloaded: 4 exports are under way, and no more are run at a time")
+	s.run("GET /export_readings?month=2026-10\n=> 429 rate_limited: 4 exports are under way, and no more are run at a time")
 	close(release)
 	for range 4 {
 		if <-ended {

@@ -66,6 +66,15 @@ func (f *Folder) Sequences() ([]uint64, error) {
 	return sequences, nil
 }
 
+// WrittenAt returns when a snapshot was written, in ns of Unix time, or 0 if it is not known.
+func (f *Folder) WrittenAt(sequence uint64) int64 {
+	info, err := f.fs.Stat(f.Path(sequence))
+	if err != nil {
+		return 0
+	}
+	return info.ModTime().UnixNano()
+}
+
 // Write makes a snapshot of the records that encode hands out, and reads it back.
 // If it returns an error there is no new snapshot.
 func (f *Folder) Write(p chain.Position, encode func(emit func(record []byte) error) error) (size int64, err error) {
@@ -139,6 +148,9 @@ func (r *reader) all(take func([]byte) error) (chain.Position, error) {
 		}
 	}
 }
+
+// CopyTo puts all snapshots into a new folder. It must not run beside Write or Keep.
+func (f *Folder) CopyTo(path string) error { return durable.CopyFolder(f.fs, f.path, path) }
 
 // Keep removes all snapshots but the given ones.
 func (f *Folder) Keep(sequences ...uint64) error {

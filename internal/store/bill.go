@@ -88,7 +88,7 @@ type billsFact struct {
 
 // AppendBills adds bills to a batch that the closing of a month issues: of the month
 // itself, those that are new or change and do not just say what its summary says, and
-// every one of a later month that changes with it. They take effect with the closing.
+// every one of another month that changes with it. They take effect with the closing.
 func AppendBills(b []byte, m meter.Month, at time.Time, part []BillOf) []byte {
 	b = appendTime(appendMonth(append(b, byte(kindBills)), m), at)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
@@ -134,11 +134,18 @@ func (f billsFact) effect(s *Store) Verdict {
 }
 
 // issue completes the pending bills of a month that is about to be closed: a bill that
-// is not issued anew stays as it is. It also changes those of later months.
+// is not issued anew stays as it is. It also changes those of other months.
 func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 	if s.level < LevelHolds {
 		s.issueByRule(m, pending, closing)
 		return
+	}
+	if m.Revision > 0 {
+		for _, bill := range pending.bills.all {
+			if bill.Revision > 1 {
+				s.revised++
+			}
+		}
 	}
 	for i, bill := range m.bills.all {
 		if pending.bills.at(i) == nil {
@@ -146,10 +153,19 @@ func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 		}
 	}
 	for _, r := range pending.revised {
-		if later := s.closedMonth(r.month); later != nil {
-			later.setBill(r.meter, r.bill, s.grid.ice)
+		if other := s.closedMonth(r.month); other != nil {
+			other.setBill(r.meter, r.bill, s.grid.ice)
+			s.revised++
 		}
 	}
+}
+
+// BillsRevised returns how many bills were issued again with other figures since the process
+// began to apply entries, those of a replay included.
+func (s *Store) BillsRevised() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.revised
 }
 
 // Bill returns a meter's bill for a month, the month as it was closed, and false if the
@@ -165,25 +181,40 @@ func (s *Store) Bill(i Index, name meter.Month) (Bill, MonthArchive, bool) {
 	return bill, m.MonthArchive, ok
 }
 
-// BillsAround returns the meter's bills that a closing of a month can change or depends
-// on: the nearest before it, its own, and the nearest after it. Revision is 0 for a bill
-// that does not exist.
-func (s *Store) BillsAround(i Index, name meter.Month) (before, own, after Bill, afterMonth meter.Month) {
+// BilledBefore reports whether a meter has a bill for a closed month before a month.
+func (s *Store) BilledBefore(i Index, name meter.Month) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.ContainsFunc(s.months, func(m *month) bool {
+		_, billed := m.bill(i)
+		return billed && m.Month.Before(name)
+	})
+}
+
+// ClosedBill is a meter's bill for a closed month.
+type ClosedBill struct {
+	Month meter.Month
+	Bill  // Revision is 0 if there is none
+	// Closing is the register of the month's end, and Closes says that the bill ends before
+	// it: it became known after the bill was issued.
+	Closing meter.Point
+	Closes  bool
+}
+
+// Bills appends a meter's bills for all closed months to buffer, in order of time.
+func (s *Store) Bills(i Index, buffer []ClosedBill) []ClosedBill {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, m := range s.months {
-		bill, ok := m.bill(i)
-		switch order := m.Month.Compare(name); {
-		case !ok:
-		case order < 0:
-			before = bill
-		case order == 0:
-			own = bill
-		default:
-			return before, own, bill, m.Month
+		of := ClosedBill{Month: m.Month}
+		of.Bill, _ = m.bill(i)
+		if end := m.Window.To; of.Revision > 0 && of.End.Slot < end {
+			of.Closing.Slot = end
+			of.Closing.Register, of.Closes = s.at(i, end)
 		}
+		buffer = append(buffer, of)
 	}
-	return before, own, after, afterMonth
+	return buffer
 }
 
 // encodeBills writes for each closed month, and encodePendingBills for each that is

@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
 	"meterledger/internal/meter"
 )
-
-// dayMax keeps a damaged record from claiming all memory: the year 4840.
-const dayMax = 1 << 20
 
 // encodeGrid writes for each chunk that holds readings
 //
@@ -82,11 +80,15 @@ func (b *block) appendWide(to []byte, w *wideBlock) []byte {
 func decodeChunk(d *StateDecoder) {
 	day, first := d.uint32(), Index(d.uint32())
 	used := d.take(chunkMeters / 8)
-	if d.err != nil || first%chunkMeters != 0 || day > dayMax {
+	if d.err != nil || first%chunkMeters != 0 || day > dayMax || int(first) >= len(d.s.accounts) {
 		d.fail(fmt.Errorf("a chunk of meter %d on day %d", first, day))
 		return
 	}
 	c := d.s.grid.page(day).chunk(first)
+	if c.blocks != nil {
+		d.fail(fmt.Errorf("a second chunk of meter %d on day %d", first, day))
+		return
+	}
 	c.melt(ice{})
 	for i := range Index(chunkMeters) {
 		if used[i/8]&(0x80>>(i%8)) == 0 {
@@ -130,15 +132,21 @@ func (b *block) decode(record *[blockBytes]byte) {
 	}
 }
 
-// check refuses a block that the store could not have made.
+// check refuses a block that the store could not have made. That no offset is too large is
+// seen at once, but for registers near the limit.
 func (b *block) check(d *decoder) {
-	last := bits.Len64(b.mask()) - 1
-	if last < 0 {
+	if b.mask() == 0 {
 		d.fail(errors.New("a block without readings"))
 		return
 	}
-	if _, ok := meter.KWhFromParts(b.base+int64(b.offsets[last]), b.scale()); !ok || b.base < 0 {
-		d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", b.base, b.scale()))
+	if _, ok := meter.KWhFromParts(b.base+math.MaxUint16, b.scale()); ok && b.base >= 0 {
+		return
+	}
+	for slot := range b.slots {
+		if _, ok := meter.KWhFromParts(b.base+int64(b.offsets[slot]), b.scale()); !ok || b.base < 0 {
+			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", b.base, b.scale()))
+			return
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ type meterRecords struct {
 type newMonth struct {
 	meterRecords
 
-	revised []monthBill // of later months
+	revised []monthBill // of other months
 }
 
 func (r *meterRecords) summary(i Index) (Summary, bool) {

@@ -18,6 +18,16 @@ import (
 //	archive  rows uint64 | SHA-256 32 bytes | written at
 const pointBytes = 4 + 1 + 8
 
+// dayMax and slotMax keep bytes that this program did not write from claiming all
+// memory, which has a place for every day between two readings. They end after the year
+// 9999, the last that a timestamp can have.
+const (
+	dayMax  = 3 << 20
+	slotMax = meter.Slot((dayMax+1)*meter.SlotsPerDay - 1)
+)
+
+func errSlot(slot meter.Slot) error { return fmt.Errorf("half hour %d is beyond all time", slot) }
+
 func appendText(b []byte, s string) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
 	return append(b, s...)
@@ -111,6 +121,9 @@ func (d *decoder) point() meter.Point {
 	register, ok := meter.KWhFromParts(coefficient, scale)
 	if !ok {
 		d.fail(fmt.Errorf("register %d × 10^-%d is outside the limits", coefficient, scale))
+	}
+	if slot > slotMax {
+		d.fail(errSlot(slot))
 	}
 	return meter.Point{Slot: slot, Register: register}
 }

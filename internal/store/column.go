@@ -9,8 +9,8 @@ type segment[T comparable] struct {
 	all [segmentMeters]T
 }
 
-// column is a value of each meter: segments by meter, nil if all values are
-// zero. A frozen state shares its segments.
+// column is a value of each meter, or of whatever else is counted from 0: segments by
+// meter, nil if all values are zero. A frozen state shares its segments.
 type column[T comparable] []*segment[T]
 
 func (c column[T]) at(i Index) (value T) {

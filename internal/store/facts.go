@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"time"
 
 	"meterledger/internal/meter"
 )
@@ -14,6 +15,7 @@ import (
 type state struct {
 	level    Level
 	shut     bool                        // reception was shut down
+	written  time.Time                   // when something was written last; zero before the first time that says so
 	accounts []meter.Account             // by Index; only ever added to
 	latest   column[meter.Point]         // by Index: the reading with the latest slot ever accepted; slot 0 before the first
 	grid     grid                        // readings in memory
@@ -22,6 +24,8 @@ type state struct {
 	days     []DayArchive                // archived, in order of time
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
+	holds    uint32                      // that were taken so far
+	arrivals arrivals                    // of readings, by half hour
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
 }
 
@@ -35,6 +39,7 @@ func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
 	shared.grid = s.grid.share()
+	shared.arrivals = arrivals{slices.Clone(s.arrivals.column)}
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -67,6 +72,7 @@ const (
 	kindUnder     kind = 18
 	kindRestored  kind = 19
 	kindBills     kind = 20
+	kindWriting   kind = 21
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -95,6 +101,7 @@ var entryKinds = map[kind]entryKind{
 	kindLevel:     {factOf((*decoder).level), false},
 	kindFree:      {factOf((*decoder).release), false},
 	kindBills:     {factOf((*decoder).bills), true},
+	kindWriting:   {factOf((*decoder).writing), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -114,11 +121,14 @@ type record struct {
 // version in a state of the first version.
 var records = []record{
 	{1, 2, encodeBegin, decodeBegin},
+	{17, 1, encodeWriting, decodeWriting},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
-	{4, 1, encodeDays, decodeDay},
+	{4, 2, encodeDays, decodeDay},
 	{5, 1, encodeIntents, decodeIntent},
 	{13, 1, encodeHold, decodeHold},
+	{18, 1, encodeHolds, decodeHolds},
+	{19, 1, encodeArrivals, decodeArrivals},
 	{6, 2, encodeMonths, decodeMonth},
 	{14, 1, encodeRecalled, decodeRecalled},
 	{7, 1, encodeSummaries, decodeSummaries},

@@ -26,7 +26,7 @@ type judgedEntry struct {
 	outcomes string
 }
 
-func readFirstState(t *testing.T, name string) (f firstState) {
+func readFirstState(t testing.TB, name string) (f firstState) {
 	t.Helper()
 	file, err := os.Open(name)
 	if err != nil {
@@ -57,7 +57,7 @@ func readFirstState(t *testing.T, name string) (f firstState) {
 	return f
 }
 
-func unhex(t *testing.T, digits string) []byte {
+func unhex(t testing.TB, digits string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(digits)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -115,8 +116,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level"}
-	for len(kinds) < 26 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing"}
+	for len(kinds) < 27 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -136,6 +137,9 @@ func (h *historian) next() entry {
 			return h.level()
 		}
 		return h.reading()
+	case "writing":
+		at, trusted := time.Unix(h.Int64N(1000), 0), h.between(0, 3) == 0
+		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
 	case "lift":
 		return h.lift()
 	default:

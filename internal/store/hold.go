@@ -71,6 +71,7 @@ func (h Hold) effect(s *Store) Verdict {
 	}
 	if s.hold == noHold {
 		s.hold = h
+		s.holds++
 		clear(s.pending) // of a run that was cut off
 	}
 	return Verdict{Outcome: Accepted}

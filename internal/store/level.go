@@ -23,6 +23,7 @@ const (
 	// from summaries.
 	LevelBegun Level = 1
 	// LevelHolds has holds, the switch of reception and bills as entries, which decide.
+	// From here on arrivals are kept.
 	LevelHolds Level = 2
 
 	LevelNewest = LevelHolds
@@ -41,6 +42,9 @@ func (d *decoder) level() Level {
 }
 
 func (l Level) effect(s *Store) Verdict {
+	if s.level < LevelHolds && l >= LevelHolds {
+		s.deriveArrivals()
+	}
 	s.level = max(s.level, l)
 	return Verdict{Outcome: Accepted}
 }

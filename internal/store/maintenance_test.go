@@ -205,17 +205,31 @@ func (h *historian) summarize(i Index, rows []meter.Point, to meter.Slot) Summar
 
 // issued are the bills that a closing with a summary issues, and that must be written down.
 func issued(s *Store, i Index, month meter.Month, summary Summary) (bills []BillOf) {
-	before, own, after, later := s.BillsAround(i, month)
-	figures := summary.figures()
-	if before.Revision > 0 {
-		figures.Start = before.End
+	all := s.Bills(i, nil)
+	if !slices.ContainsFunc(all, func(of ClosedBill) bool { return of.Month == month }) {
+		all = append(all, ClosedBill{Month: month})
+		slices.SortFunc(all, func(a, b ClosedBill) int { return a.Month.Compare(b.Month) })
 	}
-	if bill := own.revised(figures, account.RegisteredAt); bill.Revision > 1 || bill.Figures != summary.figures() {
-		bills = append(bills, BillOf{month, i, figures})
-	}
-	if after.Revision > 0 && after.Start != figures.End {
-		after.Start = figures.End
-		bills = append(bills, BillOf{later, i, after.Figures})
+	var before *Figures
+	for _, of := range all {
+		figures := of.Figures
+		if of.Month == month {
+			figures = summary.figures()
+		} else if of.Closes {
+			figures.End = of.Closing
+			figures.Readings++
+		}
+		if of.Month != month && of.Revision == 0 {
+			continue
+		}
+		if before != nil {
+			figures.Start = before.End
+		}
+		bill := of.revised(figures, account.RegisteredAt)
+		if of.Month == month && (bill.Revision > 1 || figures != summary.figures()) || of.Month != month && figures != of.Figures {
+			bills = append(bills, BillOf{of.Month, i, figures})
+		}
+		before = &figures
 	}
 	return bills
 }

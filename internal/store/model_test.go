@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -14,8 +15,11 @@ import (
 // ever accepted, and where it is.
 type model struct {
 	shut   bool
+	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
+	holds  uint32
+	came   map[meter.Slot]uint32              // the holds before the last reading of a half hour, and one
 	known  map[Index]map[meter.Slot]meter.KWh // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.KWh
 	months map[meter.Month]*modelMonth
@@ -29,7 +33,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth),
+		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint32),
 		known: make(map[Index]map[meter.Slot]meter.KWh), memory: make(map[Index]map[meter.Slot]meter.KWh),
 	}
 }
@@ -49,6 +53,13 @@ func (m *model) reception(on bool) Verdict {
 	return Verdict{}
 }
 
+func (m *model) write(at time.Time, trusted bool) Verdict {
+	if trusted || at.After(m.at) {
+		m.at = at
+	}
+	return Verdict{}
+}
+
 func (m *model) account(id meter.ID) Verdict {
 	switch {
 	case m.shut:
@@ -64,6 +75,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 	for _, r := range readings {
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
+			m.came[r.Slot] = m.holds + 1
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
@@ -141,6 +153,9 @@ func (m *model) begin(h Hold) Verdict {
 	if h.ID.Term != Term || m.hold != nil && *m.hold != h {
 		return Verdict{Outcome: Over}
 	}
+	if m.hold == nil {
+		m.holds++
+	}
 	m.hold = &h
 	return Verdict{}
 }
@@ -205,6 +220,9 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 // wantNothingLost looks for every reading that was accepted: in memory, or in the file
 // of its month.
 func (m *model) wantNothingLost(t fataler, s *Store) {
+	if !s.written.Equal(m.at) {
+		t.Fatalf("the newest writing was at %v, not %v", s.written, m.at)
+	}
 	for i, all := range m.known {
 		for slot, register := range all {
 			if got, ok := s.At(i, slot); ok && got == register {
@@ -213,6 +231,21 @@ func (m *model) wantNothingLost(t fataler, s *Store) {
 			p := meter.Point{Slot: slot, Register: register}
 			if archived, closed := s.Month(slot); !closed || !slices.Contains(m.months[archived.Month].file[i], p) {
 				t.Fatalf("meter %d: the reading %v, %v was accepted and is lost", i, slot, register)
+			}
+		}
+	}
+}
+
+// wantSameArrivals asks of each half hour since which hold nothing came.
+func (m *model) wantSameArrivals(t fataler, s *Store) {
+	first, some := s.FirstArrival()
+	if some != (len(m.came) > 0) || some && first != slices.Min(slices.Collect(maps.Keys(m.came))) {
+		t.Fatalf("the first reading that came is of %d, %v", first, some)
+	}
+	for slot := meter.Slot(closedFrom - 10); slot < closedFrom+(historyMonths+1)*monthSlots; slot++ {
+		for hold := range m.holds + 2 {
+			if got, want := s.CameSince(meter.Window{From: slot, To: slot}, hold), m.came[slot] > hold; got != want {
+				t.Fatalf("a reading of %d came since hold %d: %v, want %v", slot, hold, got, want)
 			}
 		}
 	}
@@ -258,6 +291,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		}
 		m.wantNothingLost(t, h.s)
 		m.wantSameMemory(t, h.s)
+		m.wantSameArrivals(t, h.s)
 	})
 	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
 }

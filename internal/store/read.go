@@ -55,6 +55,10 @@ func (s *Store) HasReadings(w meter.Window) bool {
 func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.at(i, slot)
+}
+
+func (s *Store) at(i Index, slot meter.Slot) (meter.KWh, bool) {
 	if register, ok := s.grid.at(i, slot); ok {
 		return register, true
 	}
@@ -134,6 +138,25 @@ func (s *Store) Closed(w meter.Window) (months []ClosedMonth, whole bool) {
 // silentTogether is the number of meters for which the lock is held at a time: some ten
 // microseconds.
 const silentTogether = 4096
+
+// CountSilent returns how many meters have no reading after a slot, and the latest slot that
+// any meter has a reading for, 0 without readings.
+func (s *Store) CountSilent(last meter.Slot) (silent int, newest meter.Slot) {
+	for from, end := Index(0), false; !end; from += silentTogether {
+		s.mu.RLock()
+		to := min(from+silentTogether, Index(len(s.accounts)))
+		for i := from; i < to; i++ {
+			latest := s.latest.at(i).Slot
+			newest = max(newest, latest)
+			if latest <= last {
+				silent++
+			}
+		}
+		end = to < from+silentTogether
+		s.mu.RUnlock()
+	}
+	return silent, newest
+}
 
 // Silent returns meters whose latest reading lies at or before a slot, or that have
 // none, in the order of registration from an index on: at most limit of them, and

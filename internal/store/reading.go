@@ -78,7 +78,7 @@ func (r *batchReader) pack(restored bool) {
 		readings := buffer[:min(left, togetherReadings)]
 		err := p.decode(readings, distances)
 		if err == nil {
-			err = r.s.registered(readings)
+			err = r.s.known(readings)
 		}
 		if err != nil {
 			r.fail(err)
@@ -94,10 +94,14 @@ func (r *batchReader) pack(restored bool) {
 	}
 }
 
-func (s *Store) registered(readings []Reading) error {
+// known makes sure that readings are of meters that are registered and of a time that there is.
+func (s *Store) known(readings []Reading) error {
 	for i := range readings {
 		if int(readings[i].Meter) >= len(s.accounts) {
 			return fmt.Errorf("meter %d is not registered", readings[i].Meter)
+		}
+		if readings[i].Slot > slotMax {
+			return errSlot(readings[i].Slot)
 		}
 	}
 	return nil
@@ -123,6 +127,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		if s.level >= LevelHolds {
+			s.arrive(r.Slot)
+		}
 		if m := s.monthAt(r.Slot); m != nil {
 			m.late = !mutant.LateReadingForgotten
 		}

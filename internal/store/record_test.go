@@ -17,7 +17,17 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
-	b := AppendLevel(nil, LevelHolds)
+	for _, outcome := range apply(t, s, fullBatch(meters)) {
+		if outcome != Accepted {
+			t.Fatalf("an entry came to %d", outcome)
+		}
+	}
+	return s
+}
+
+// fullBatch makes a full store of an empty one.
+func fullBatch(meters int) []byte {
+	b := AppendWriting(AppendLevel(nil, LevelHolds), account.RegisteredAt, false)
 	for i := range meters {
 		b = AppendAccount(b, meter.Account{
 			ID: meter.ID(fmt.Sprint("M", i)), OwnerName: strings.Repeat("ß", 50), Address: strings.Repeat("a long road ", 20), RegisteredAt: account.RegisteredAt,
@@ -57,13 +67,7 @@ func fullStore(t *testing.T, meters int) *Store {
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
-	b = AppendReception(b, false)
-	for _, outcome := range apply(t, s, b) {
-		if outcome != Accepted {
-			t.Fatalf("an entry came to %d", outcome)
-		}
-	}
-	return s
+	return AppendReception(b, false)
 }
 
 func TestEveryRecordIsWrittenInItsNewestVersionAndReadBack(t *testing.T) {

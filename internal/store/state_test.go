@@ -60,6 +60,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 		{"a reading", AppendReading(nil, reading(960_010, 1000))},
 		{"a second", AppendReading(nil, reading(960_011, 1000))},
 		{"shut down", AppendReception(nil, false)},
+		{"a time of writing", AppendWriting(nil, account.RegisteredAt, false)},
 		{"an intent", AppendIntent(nil, september.Period(), [32]byte{1})},
 		{"a day", AppendDay(nil, meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{WrittenAt: account.RegisteredAt})},
 		{"summaries", AppendSummaries(nil, meter.Month{Year: 2024, Month: 9}, []SummaryOf{{0, Summary{Count: 1}}})},

@@ -42,6 +42,9 @@ func decodeEnd(d *StateDecoder) {
 		d.fail(fmt.Errorf("%d records, %d meters and %d readings are there, not %d, %d and %d",
 			d.records, len(d.s.accounts), d.s.readings, records, meters, readings))
 	}
+	if !d.hasArrivals && d.s.level >= LevelHolds && d.err == nil {
+		d.s.deriveArrivals()
+	}
 	if len(d.former) > 0 && d.err == nil {
 		d.issueFormer()
 	}
@@ -58,6 +61,8 @@ type StateDecoder struct {
 	records   uint32
 	former    []*formerMonth // of a state of the first version
 	ended     bool
+
+	hasArrivals bool // the state says when readings came
 }
 
 // NewStateDecoder returns a decoder that waits for the first record.

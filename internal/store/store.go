@@ -28,6 +28,7 @@ type Store struct {
 	closedUntil meter.Slot         // the first slot after all closed months, 0 if there are none
 	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64             // of touch: keeps the compiler from removing its loads
+	revised     uint64             // bills, since the process began to apply
 	reader      batchReader        // of Apply: kept so that a batch costs no allocation
 }
 

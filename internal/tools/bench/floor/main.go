@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -15,7 +16,7 @@ import (
 	"meterledger/internal/httpkit"
 )
 
-func main() { config.Main("floor", run) }
+func main() { config.Main(settings, run) }
 
 // answer is what ours has answered once. The floor answers with the same header and the same bytes.
 type answer struct {
@@ -23,7 +24,9 @@ type answer struct {
 	body   []byte
 }
 
-func run(ctx context.Context, _ []string) error {
+func settings([]string, func(string) string, io.Writer) (config.Log, error) { return config.Log{}, nil }
+
+func run(ctx context.Context, _ config.Log, log *slog.Logger) error {
 	text, err := os.ReadFile(os.Getenv("FLOOR_ANSWER"))
 	if err != nil {
 		return err
@@ -40,8 +43,8 @@ func run(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	answer, log := answer{response.Header, body}, config.Log{Format: "text"}.Logger(os.Stderr)
-	r := httpkit.NewRouter(log, httpkit.NewMetrics(), httpkit.SwaggerUI())
+	answer := answer{response.Header, body}
+	r := httpkit.NewRouter(httpkit.Program{Log: log, Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
 	r.Post("/receive_meter_reading", answer.ServeHTTP)
 	r.Get("/get_consumption", answer.ServeHTTP)
 	r.Get("/get_readings", answer.ServeHTTP)

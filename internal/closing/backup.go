@@ -1,0 +1,43 @@
+package closing
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"meterledger/internal/durable"
+	"meterledger/internal/meter"
+)
+
+// The folders of a backup, each of which a program can be started on.
+const (
+	backupData    = "data"
+	backupArchive = "Archive"
+)
+
+// Backup copies the data folder and the archives, as they are at one moment, into a new
+// folder of that name below the folder of backups, and returns its path. Reception goes on.
+// All that was answered before is in it, and the archives are those that its journal tells
+// of: no run of maintenance goes on meanwhile. It returns when the backup is on the disk,
+// and a backup that was cut off leaves nothing of its name.
+func (rs *Runs) Backup(name string) (folder string, err error) {
+	folder = rs.fs.PathJoin(rs.backupDir, name)
+	run, err := rs.start(Backup, name, func(t task) error {
+		return durable.WriteFolder(rs.fs, folder, func(temporary string) error {
+			err := rs.writer.CopyTo(t.ctx, rs.fs.PathJoin(temporary, backupData))
+			return errors.Join(err, rs.archive.CopyTo(rs.fs.PathJoin(temporary, backupArchive)))
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	<-run.Done()
+	switch {
+	case errors.Is(run.Err, os.ErrExist):
+		return "", meter.Invalid(meter.CodeInvalidParameter, "name", "%s is that of a backup which exists: choose another", name)
+	case errors.Is(run.Err, syscall.ENOSPC):
+		return "", meter.Unavailable(meter.CodeDiskFull, time.Minute, "the disk of the backups is full")
+	}
+	return folder, run.Err
+}

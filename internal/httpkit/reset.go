@@ -1,0 +1,42 @@
+package httpkit
+
+import (
+	"context"
+	"net"
+	"net/http"
+)
+
+// connectionKey is of a request's context; its value is the net.Conn.
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// resetIfCut makes a connection of HTTP/1.0 end with a reset unless its answer is whole. An
+// answer without a length ends there with the connection, so one that is cut, be it by a
+// stop or a kill of the program, would look whole. Later versions have a mark for the end.
+func resetIfCut(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoAtLeast(1, 1) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		setLinger(r, 0)
+		next.ServeHTTP(w, r) // panics with http.ErrAbortHandler if it cuts the answer
+		setLinger(r, -1)
+	})
+}
+
+// setLinger sets for how many seconds the end of r's connection waits for what was sent: -1
+// is the default, which loses nothing, and 0 makes the end a reset. It does nothing without
+// a TCP connection, such as in a test.
+func setLinger(r *http.Request, seconds int) {
+	c := r.Context().Value(connectionKey{})
+	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = secure.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(seconds) // fails if the connection is closed already, which decides nothing
+	}
+}
