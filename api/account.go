@@ -14,6 +14,7 @@ type Account struct {
 	OwnerName    string   `json:"owner_name"`
 	Address      string   `json:"address"`
 	RegisteredAt string   `json:"registered_at"`
+	Timezone     string   `json:"timezone"`
 }
 
 // Meters is one page of the list of meters.

@@ -17,6 +17,8 @@ import (
 // The endpoints of the contract, and the statuses they answer with.
 var contract = map[string]string{
 	"POST /register_account":       "200 400 408 413 415 429 500 503",
+	"GET /export_accounts":         "200 400 429 500 503",
+	"POST /import_accounts":        "200 400 408 413 415 429 500 503",
 	"GET /account":                 "200 400 404 429 500 503",
 	"POST /receive_meter_reading":  "200 400 404 408 413 415 429 500 503",
 	"POST /receive_meter_readings": "200 400 408 413 415 429 500 503",
@@ -72,6 +74,8 @@ func operations(doc *openapi3.T) map[string]*openapi3.Operation {
 }
 
 func TestDocumentIsValidAndItsExamplesFitTheirSchemas(t *testing.T) {
+	// "decimal" is of OpenAPI's registry of formats, which the validator knows only in part.
+	openapi3.DefineNumberFormatValidator("decimal", openapi3.NewCallbackValidator(func(float64) error { return nil }))
 	err := load(t).Validate(t.Context(),
 		openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError())
 	if err != nil {

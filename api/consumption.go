@@ -21,9 +21,19 @@ type Usage struct {
 	Complete         bool         `json:"complete"`
 }
 
+// Terms say how to read an answer: its local times and its figures.
+type Terms struct {
+	Timezone string `json:"timezone"`
+	Unit     string `json:"unit"` // always kWh
+}
+
+// TermsIn returns the terms of answers with the local times of a time zone.
+func TermsIn(timezone string) Terms { return Terms{timezone, "kWh"} }
+
 // PeriodConsumption is the usage of a period and, on request, of the period before.
 type PeriodConsumption struct {
 	Usage
+	Terms
 	Previous *PreviousConsumption `json:"previous,omitempty"`
 }
 
@@ -63,6 +73,7 @@ type Bill struct {
 	Previous         *BillFigures  `json:"previous"`
 	Success          bool          `json:"success"`
 	Message          string        `json:"message"`
+	Terms
 }
 
 // BillFigures are those of a bill before its last revision.

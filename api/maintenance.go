@@ -103,14 +103,17 @@ type Backup struct {
 
 // RestoreResult counts what was restored from the archive folder.
 type RestoreResult struct {
-	Success    bool         `json:"success"`
+	Success    bool         `json:"success"`  // the folder was read to its end
+	Complete   bool         `json:"complete"` // nothing in it was refused or unverified
 	Message    string       `json:"message"`
 	Timestamp  string       `json:"timestamp"`
+	Accounts   int          `json:"restored_accounts_count"`
 	Meters     int          `json:"restored_meters_count"`
 	Readings   int          `json:"restored_readings_count"`
 	Duplicates int          `json:"duplicates_count"`
 	Refused    int          `json:"refused_count"`
-	Rows       []RefusedRow `json:"refused"` // at most 1,000 of the refused rows
+	Rows       []RefusedRow `json:"refused"`    // at most 1,000 of the refused rows
+	Unverified []string     `json:"unverified"` // files that were not those of their manifests, and were taken row by row
 }
 
 // RefusedRow says why a row of an archive file was not restored.

@@ -32,11 +32,12 @@ type RowError struct {
 
 // Intervals is one page of a meter's series.
 type Intervals struct {
-	MeterID  meter.ID   `json:"meter_id"`
-	Interval string     `json:"interval"`
-	Count    int        `json:"count"`
-	Next     *string    `json:"next"` // the cursor of the next page; null on the last
-	Results  []Interval `json:"results"`
+	MeterID  meter.ID `json:"meter_id"`
+	Interval string   `json:"interval"`
+	Count    int      `json:"count"`
+	Next     *string  `json:"next"` // the cursor of the next page; null on the last
+	Terms
+	Results []Interval `json:"results"`
 }
 
 // Interval is one interval of a series. Unknown values are null.

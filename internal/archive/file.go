@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/zstd"
 
 	"meterledger/internal/durable"
@@ -18,9 +17,9 @@ import (
 // File is an archive that is open to be read. Its form and its size were found out
 // when it was opened, and nothing that takes its place on the disk changes them.
 type File struct {
-	vfs.File
+	*durable.Regular
+
 	name         string // without the ending of its form
-	size         int64
 	isCompressed bool
 
 	hash hash.Hash // of the bytes that Read returned
@@ -47,18 +46,14 @@ func (f *Folder) Open(name string) (*File, error) {
 }
 
 func (f *Folder) openAt(path, name string) (*File, error) {
-	file, err := f.fs.Open(path)
+	file, err := durable.OpenRegular(f.fs, path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrMissing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening archive %s: %w", name, err)
+		return nil, unreadable(name, err)
 	}
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
-	}
-	return &File{File: file, name: name, size: stat.Size(), isCompressed: strings.HasSuffix(path, compressedSuffix)}, nil
+	return &File{Regular: file, name: name, isCompressed: strings.HasSuffix(path, compressedSuffix)}, nil
 }
 
 // Read reads on, and hashes and counts what was read.
@@ -66,17 +61,31 @@ func (f *File) Read(b []byte) (int, error) {
 	if f.hash == nil {
 		f.hash = sha256.New()
 	}
-	n, err := f.File.Read(b)
+	n, err := f.Regular.Read(b)
 	f.hash.Write(b[:n]) // never fails
 	f.read += int64(n)
-	return n, err
+	return n, f.worded(err)
+}
+
+// ReadAt reads at an offset.
+func (f *File) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := f.Regular.ReadAt(b, offset)
+	return n, f.worded(err)
+}
+
+// worded tells a disk that does not read from a file that ends.
+func (f *File) worded(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return unreadable(f.name, err)
 }
 
 // readSHA256 reads the whole file and returns its hash.
 func (f *File) readSHA256() (sum [32]byte, err error) {
 	hash := sha256.New()
-	if _, err := io.Copy(hash, f.File); err != nil {
-		return sum, fmt.Errorf("reading archive %s: %w", f.name, err)
+	if _, err := io.Copy(hash, f.Regular); err != nil {
+		return sum, unreadable(f.name, err)
 	}
 	return [32]byte(hash.Sum(nil)), nil
 }
@@ -90,7 +99,7 @@ func (f *Folder) Stat(name string) (path string, size int64, err error) {
 			return path, stat.Size(), nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return path, 0, fmt.Errorf("looking for archive %s: %w", name, err)
+			return path, 0, unreadable(name, err)
 		}
 	}
 	return f.plain(name), 0, fmt.Errorf("looking for archive %s: %w", name, ErrMissing)
@@ -125,7 +134,7 @@ func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
 	if _, err := f.fs.Stat(f.compressed(name)); errors.Is(err, os.ErrNotExist) {
 		return sum, false, nil
 	} else if err != nil {
-		return sum, false, fmt.Errorf("looking for archive %s: %w", name, err)
+		return sum, false, unreadable(name, err)
 	}
 	left, err := f.openAt(f.plain(name), name)
 	if errors.Is(err, ErrMissing) {
@@ -143,6 +152,7 @@ func (f *Folder) Left(name string) (sum [32]byte, there bool, err error) {
 type Text struct {
 	file    *File
 	decoded io.ReadCloser
+	failure error
 }
 
 // OpenText opens the text of a file.
@@ -152,22 +162,34 @@ func (f *Folder) OpenText(name string) (*Text, error) {
 		return nil, err
 	}
 	if !file.isCompressed {
-		return &Text{file, io.NopCloser(file)}, nil
+		return &Text{file: file, decoded: io.NopCloser(file)}, nil
 	}
-	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowBytesMax))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening archive %s: %w", name, err), file.Close())
 	}
-	return &Text{file, decoder.IOReadCloser()}, nil
+	return &Text{file: file, decoded: decoder.IOReadCloser()}, nil
 }
 
-func (t *Text) Read(b []byte) (int, error) { return t.decoded.Read(b) }
+// Read reads on. An error other than io.EOF says of the file what is wrong with it.
+func (t *Text) Read(b []byte) (int, error) {
+	n, err := t.decoded.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.failure = Damaged(t.file.name, err)
+		err = t.failure
+	}
+	return n, err
+}
+
+// Failure returns the error of Read, or nil. It tells a file that cannot be read from one
+// whose rows are refused.
+func (t *Text) Failure() error { return t.failure }
 
 // BytesRead returns how many bytes of the file were read.
 func (t *Text) BytesRead() int64 { return t.file.read }
 
 // Size returns how many bytes the file has.
-func (t *Text) Size() int64 { return t.file.size }
+func (t *Text) Size() int64 { return t.file.Regular.Size }
 
 // SHA256 returns the hash of the file. It is only known once all of it was read.
 func (t *Text) SHA256() [32]byte { return [32]byte(t.file.hash.Sum(nil)) }

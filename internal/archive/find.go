@@ -18,27 +18,32 @@ const searchBytes = 4 << 10
 // FindMeter appends one meter's rows within a window to points. It finds them by
 // bisection, so its cost hardly grows with the file. A missing file is an error.
 func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []meter.Point) ([]meter.Point, error) {
+	points, err := f.findMeter(name, id, w, points)
+	return points, Damaged(name, err)
+}
+
+func (f *Folder) findMeter(name string, id meter.ID, w meter.Window, points []meter.Point) ([]meter.Point, error) {
 	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	finder := &finder{name: name, id: id, window: w, values: meter.NewRowParser(f.zone), points: points}
+	finder := &finder{id: id, window: w, values: meter.NewRowParser(f.zone), points: points}
 	if file.isCompressed {
 		return finder.compressed(file)
 	}
 	start, err := rowBefore(file, id)
 	if err != nil {
-		return nil, fmt.Errorf("searching archive %s: %w", name, err)
+		return nil, err
 	}
-	in := bufio.NewReaderSize(io.NewSectionReader(file, start, file.size-start), 64<<10)
+	in := bufio.NewReaderSize(io.NewSectionReader(file, start, file.Size-start), 64<<10)
 	for {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return finder.points, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading archive %s: %w", name, err)
+			return nil, err
 		}
 		if beyond, err := finder.row(line[:len(line)-1]); beyond || err != nil {
 			return finder.points, err
@@ -48,7 +53,6 @@ func (f *Folder) FindMeter(name string, id meter.ID, w meter.Window, points []me
 
 // finder picks one meter's rows out of a sorted file.
 type finder struct {
-	name   string
 	id     meter.ID
 	window meter.Window
 	values meter.RowParser
@@ -64,7 +68,7 @@ func (f *finder) row(line []byte) (beyond bool, err error) {
 	point, err := f.values.Point(timestamp, reading)
 	if err != nil || !ok {
 		f.points = nil
-		return false, fmt.Errorf("archive %s has a row among those of meter %s that cannot be read", f.name, f.id)
+		return false, fmt.Errorf("it has a row among those of meter %s that cannot be read", f.id)
 	}
 	if f.window.Contains(point.Slot) {
 		f.points = append(f.points, point)
@@ -77,11 +81,11 @@ func (f *finder) row(line []byte) (beyond bool, err error) {
 func (f *finder) compressed(file *File) ([]meter.Point, error) {
 	index, err := readIndex(file)
 	if err != nil {
-		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+		return nil, err
 	}
 	first, err := index.before(f.id)
 	if err != nil {
-		return nil, fmt.Errorf("searching archive %s: %w", f.name, err)
+		return nil, err
 	}
 	decoder, err := frameDecoder()
 	if err != nil {
@@ -93,7 +97,7 @@ func (f *finder) compressed(file *File) ([]meter.Point, error) {
 			text, err = decoder.DecodeAll(frame, text[:0])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading frame %d of archive %s: %w", n, f.name, err)
+			return nil, fmt.Errorf("frame %d: %w", n, err)
 		}
 		lines := text
 		if n == 0 {
@@ -116,7 +120,7 @@ func rowBefore(file *File, id meter.ID) (int64, error) {
 	buffer := make([]byte, 2*meter.WrittenRowBytesMax)
 	// The first row that starts at or after an offset only moves on as the
 	// offset does, so the question can be bisected by offset.
-	blocks := int(max(file.size-header, 0)/searchBytes) + 1
+	blocks := int(max(file.Size-header, 0)/searchBytes) + 1
 	block := sort.Search(blocks, func(i int) bool {
 		_, row, err := rowFrom(file, header+int64(i)*searchBytes, buffer)
 		if err != nil {

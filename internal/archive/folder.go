@@ -70,9 +70,9 @@ func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 // Files returns the names of the CSV files in the folder, months before days and
 // each in order of time. Other names are left out.
 func (f *Folder) Files() ([]string, error) {
-	names, err := f.fs.List(f.path)
+	names, err := f.list()
 	if err != nil {
-		return nil, fmt.Errorf("listing the archive: %w", err)
+		return nil, err
 	}
 	for i, name := range names {
 		names[i] = strings.TrimSuffix(name, compressedSuffix)
@@ -88,6 +88,14 @@ func (f *Folder) Files() ([]string, error) {
 		return strings.Compare(a, b)
 	})
 	return slices.Compact(names), nil
+}
+
+func (f *Folder) list() ([]string, error) {
+	names, err := f.fs.List(f.path)
+	if err != nil {
+		return nil, unavailable("the archive folder cannot be listed: see that its disk is mounted and well")
+	}
+	return names, nil
 }
 
 // CopyTo puts all files of the folder into a new one. No file may be replaced meanwhile.

@@ -22,7 +22,7 @@ const (
 // Manifest stands beside an archive and says what that holds, for a reader who
 // has the folder and nothing else: monthly_2026-10.json beside monthly_2026-10.csv.
 type Manifest struct {
-	Period    meter.Period `json:"period"` // YYYY-MM-DD or YYYY-MM
+	Period    meter.Period `json:"period,omitzero"` // YYYY-MM-DD or YYYY-MM; none of the accounts
 	File      string       `json:"file"`
 	Rows      uint64       `json:"rows"`
 	Meters    uint64       `json:"meters"`
@@ -70,22 +70,24 @@ func (f *Folder) WriteManifest(m Manifest) error {
 	})
 }
 
-// Manifest reads the manifest of a file. If there is none the error is ErrMissing.
+// Manifest reads the manifest of a file. If there is none the error is ErrMissing, and
+// ErrBadManifest if something else is in its place, or it is that of another file.
 func (f *Folder) Manifest(name string) (m Manifest, err error) {
 	b, err := durable.ReadFile(f.fs, f.manifestPath(name), manifestBytesMax)
 	if errors.Is(err, os.ErrNotExist) {
 		return m, ErrMissing
 	}
-	if err != nil {
-		return m, fmt.Errorf("reading the manifest of %s: %w", name, err)
+	if err != nil && !errors.Is(err, durable.ErrNotRegular) && !errors.Is(err, durable.ErrLonger) {
+		return m, unreadable(stem(name)+manifestSuffix, err)
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
-		return Manifest{}, fmt.Errorf("the manifest of %s %w: %v", name, ErrBadManifest, err)
+	if err == nil {
+		err = json.Unmarshal(b, &m)
 	}
-	if m.File != name && m.File != name+compressedSuffix {
-		return Manifest{}, fmt.Errorf("the manifest of %s %w: it describes %q", name, ErrBadManifest, m.File)
+	// What stands in a manifest's place may be anything: nothing of its content is told.
+	if err != nil || m.File != name && m.File != name+compressedSuffix {
+		return Manifest{}, fmt.Errorf("the manifest of %s %w", name, ErrBadManifest)
 	}
-	if period, ok := PeriodOf(name); !ok || m.Period != period {
+	if period, _ := PeriodOf(name); m.Period != period { // none of the accounts
 		return Manifest{}, fmt.Errorf("the manifest of %s %w: it is of another period", name, ErrBadManifest)
 	}
 	return m, nil

@@ -31,6 +31,9 @@ func (f *Folder) Read(name string) (*Reader, error) {
 	}
 	r := &Reader{Text: text, in: bufio.NewReaderSize(text, bufferBytes), values: meter.NewRowParser(f.zone)}
 	line, err := r.in.ReadSlice('\n')
+	if failure := text.Failure(); failure != nil {
+		return nil, errors.Join(failure, r.Close())
+	}
 	if err != nil || string(line) != meter.RowHeader+"\n" {
 		return nil, errors.Join(r.fail(fmt.Errorf("header must be %q", meter.RowHeader)), r.Close())
 	}
@@ -75,8 +78,13 @@ func (r *Reader) scan() error {
 	if errors.Is(err, io.EOF) {
 		return r.fail(errors.New("is cut off")) // and must not be taken for the end
 	}
-	if err != nil {
+	switch failure := r.Failure(); {
+	case failure != nil:
+		return failure
+	case err != nil:
 		return r.fail(err)
+	case len(line) > meter.WrittenRowBytesMax:
+		return r.fail(errors.New("is longer than any that is written")) // and would not be found
 	}
 	id, timestamp, reading, ok := meter.SplitRow(line[:len(line)-1])
 	if !ok {

@@ -121,9 +121,11 @@ func TestAManifestSaysWhatItsFileHolds(t *testing.T) {
 	if _, err := f.Manifest(name); err == nil || !strings.Contains(err.Error(), "manifest of "+name) {
 		t.Errorf("a damaged one: %v", err)
 	}
-	put(t, disk, "monthly_2026-11.json", `{"file":"other.csv"}`)
-	if _, err := f.Manifest(name); err == nil || !strings.Contains(err.Error(), `"other.csv"`) {
-		t.Errorf("one of another file: %v", err)
+	for _, other := range []string{`{"file":"other.csv"}`, "root:x:0:0"} { // what its name links to is not told
+		put(t, disk, "monthly_2026-11.json", other)
+		if _, err := f.Manifest(name); !errors.Is(err, archive.ErrBadManifest) || err.Error() != "the manifest of "+name+" is damaged" {
+			t.Errorf("%s in its place: %v", other, err)
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	footerBytes    = 8 + len(indexMagic)
 	indexMagic     = "MLINDEX1"
 	frameBytesMax  = 2 * frameBytes // of a frame, however badly it compresses
+	windowBytesMax = 128 << 20      // of a file from outside: what the zstd tool takes without being asked
 )
 
 // frameEncoder makes the frames and the index of one file. A nil one leaves everything
@@ -111,19 +112,37 @@ var (
 	errIndex   = errors.New("its index is damaged")
 )
 
+// Searchable returns nil if FindMeter finds the rows of each meter of a file whose rows are in
+// this program's form: a compressed one needs an index that is right.
+func (f *Folder) Searchable(name string) error {
+	file, err := f.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if !file.isCompressed {
+		return nil
+	}
+	index, err := readIndex(file)
+	if err == nil {
+		err = index.check()
+	}
+	return Damaged(name, err)
+}
+
 func readIndex(file *File) (*frameIndex, error) {
 	footer := make([]byte, footerBytes)
-	if file.size < int64(footerBytes) {
+	if file.Size < int64(footerBytes) {
 		return nil, errNoIndex
 	}
-	if _, err := file.ReadAt(footer, file.size-int64(footerBytes)); err != nil {
+	if _, err := file.ReadAt(footer, file.Size-int64(footerBytes)); err != nil {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint64(footer)
-	if string(footer[8:]) != indexMagic || n > uint64(file.size)/entryBytes {
+	if string(footer[8:]) != indexMagic || n > uint64(file.Size)/entryBytes {
 		return nil, errNoIndex
 	}
-	from := file.size - int64(footerBytes) - int64(n)*entryBytes - skippableBytes
+	from := file.Size - int64(footerBytes) - int64(n)*entryBytes - skippableBytes
 	if from < 0 {
 		return nil, errNoIndex
 	}
@@ -169,4 +188,36 @@ func (x *frameIndex) frame(n int, buffer []byte) ([]byte, error) {
 	buffer = append(buffer[:0], make([]byte, end-offset)...)
 	_, err = x.file.ReadAt(buffer, offset)
 	return buffer, err
+}
+
+// check compares each frame's first row with the index.
+func (x *frameIndex) check() error {
+	decoder, err := frameDecoder()
+	if err != nil {
+		return err
+	}
+	if x.n == 0 {
+		return errNoIndex
+	}
+	var frame, text []byte
+	for n := range x.n {
+		offset, id, err := x.entry(n)
+		if err != nil || n == 0 && offset != 0 {
+			return errors.Join(errIndex, err)
+		}
+		if frame, err = x.frame(n, frame); err != nil {
+			return err
+		}
+		if text, err = decoder.DecodeAll(frame, text[:0]); err != nil {
+			return err
+		}
+		lines := text
+		if n == 0 {
+			lines = bytes.TrimPrefix(text, []byte(meter.RowHeader+"\n"))
+		}
+		if first, _, _ := bytes.Cut(lines, []byte{','}); !bytes.Equal(first, id) || !bytes.HasSuffix(text, []byte{'\n'}) {
+			return errIndex
+		}
+	}
+	return nil
 }

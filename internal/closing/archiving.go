@@ -71,7 +71,7 @@ func (a *archiveJob) takeIn() error {
 		return err
 	}
 	restorer := restorer{task: a.task}
-	err := restorer.rowByRow(a.name)
+	_, err := restorer.rowByRow(a.name)
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error)
 			pace()
 			return each(rows)
 		},
-		Reserve: a.reserve,
+		Reserve: func(bytes int) error { return a.reserve(a.name, bytes) },
 		Pace:    pace,
 		Intend:  a.intend,
 	})
@@ -118,12 +118,12 @@ func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error)
 
 // reserve keeps free on the disk what the journal needs: an archive must not take
 // the last of it.
-func (a *archiveJob) reserve(bytes int) error {
-	if free, known := a.archive.Free(); !known || free >= a.diskFreeMin+uint64(bytes) {
+func (rs *Runs) reserve(name string, bytes int) error {
+	if free, known := rs.archive.Free(); !known || free >= rs.diskFreeMin+uint64(bytes) {
 		return nil
 	}
 	return meter.Unavailable(meter.CodeDiskFull, time.Minute,
-		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", a.name, a.diskFreeMin>>20)
+		"%s was not written: less than the %d MiB that are kept free would be left on the disk; make room first", name, rs.diskFreeMin>>20)
 }
 
 // intend writes down which file is about to take the place of the old one: if the run is
@@ -160,7 +160,7 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 	memory := &memorySource{a: a, order: order}
 	var file, month archive.Source
 	var err error
-	if a.expected != nil {
+	if a.expected != nil && !a.isLostDay() {
 		if file, err = a.verified(a.period, *a.expected); err != nil {
 			return nil, err
 		}
@@ -181,6 +181,13 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 	return archive.Merge(known, file), nil
 }
 
+// isLostDay reports whether the file is a day's and is missing: memory and the month's file
+// hold all that it held.
+func (a *archiveJob) isLostDay() bool {
+	_, _, err := a.archive.Stat(a.name)
+	return !a.period.IsMonth() && errors.Is(err, archive.ErrMissing)
+}
+
 // checkLeft refuses to replace a plain file beside a compressed one, unless it is one
 // that a run was cut off in replacing.
 func (a *archiveJob) checkLeft() error {
@@ -188,11 +195,7 @@ func (a *archiveJob) checkLeft() error {
 	if err != nil || !there {
 		return err
 	}
-	known := a.store.Intents(a.period)
-	if a.expected != nil {
-		known = append(known, a.expected.SHA256)
-	}
-	if !slices.Contains(known, sum) {
+	if !slices.Contains(a.sums(a.period), sum) {
 		return archive.Refused("%s was not written: it is there both plain and compressed; move one of them away", a.name)
 	}
 	return nil
@@ -206,7 +209,7 @@ func (a *archiveJob) verified(p meter.Period, last store.Archive) (archive.Sourc
 	}
 	a.opened = append(a.opened, file)
 	if p == a.period { // it will be written again
-		err = a.reserve(int(file.Size()))
+		err = a.reserve(a.name, int(file.Size()))
 	}
 	return file, err
 }

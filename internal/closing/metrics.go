@@ -31,13 +31,13 @@ func (rs *Runs) measure(set *metric.Set) {
 		return set.Counter("maintenance_runs_total", "Runs of maintenance that have ended since the program started.", "type", string(kind), "result", result)
 	}
 	rs.counts = make(map[Kind]*counts)
-	for _, kind := range []Kind{Daily, Monthly, Restore} {
+	for _, kind := range []Kind{Daily, Monthly, Restore, Backup} {
 		c := &counts{succeeded: runs(kind, "success"), failed: runs(kind, "failure")}
 		rs.counts[kind] = c
 		set.Gauge("maintenance_last_success_timestamp_seconds", "When a run last succeeded; 0 if none is known of.",
 			func() float64 { return float64(c.successAt.Load()) }, "type", string(kind))
 	}
-	for _, kind := range []Kind{Daily, Monthly, Both, Restore} {
+	for _, kind := range []Kind{Daily, Monthly, Both, Restore, Backup} {
 		set.Gauge("maintenance_running", "1 while such a run is under way.", func() float64 {
 			running := rs.running()
 			return metric.Flag(running != nil && running.Run.Kind == kind)
@@ -52,10 +52,7 @@ func (rs *Runs) measure(set *metric.Set) {
 	set.Gauge("months_to_close", "Months that have ended, have readings in memory, and were never closed.", func() float64 { return float64(rs.monthsToClose()) })
 	set.Gauge("late_months", "Closed months that have had readings since; the next monthly run closes them again.",
 		func() float64 { return float64(len(rs.store.LateMonths())) })
-	set.Gauge("disk_free_bytes", "Free space on the disk of a folder.", func() float64 {
-		free, _ := rs.archive.Free()
-		return float64(free)
-	}, "folder", "archive")
+	set.DiskFree("archive", rs.archive.Free)
 }
 
 // monthsMax is how many months back are looked at for such that are not closed.

@@ -45,7 +45,7 @@ func (t task) adoptUnasked(month meter.Month) (adopted bool, err error) {
 }
 
 // adopt makes the file the archive of a closed month without a change. The file must be in
-// this program's form, its meters must be registered, its registers must fit those that
+// this program's form, so that questions find its rows, its meters must be registered, its registers must fit those that
 // are known after it, and memory must hold nothing of the month. If adopt returns false,
 // nothing has changed.
 func (f *monthFile) adopt() (adopted bool, err error) {
@@ -60,6 +60,9 @@ func (f *monthFile) adopt() (adopted bool, err error) {
 	books := bookkeeping{runs: f.Runs, hold: h, month: f.month, window: f.window}
 	if fits, err := f.walk(books.add); !fits || err != nil {
 		return false, err
+	}
+	if err := f.archive.Searchable(archive.Name(f.month.Period())); err != nil {
+		return false, ignoreConflict(err)
 	}
 	if err := books.finish(); err != nil {
 		return false, err
@@ -117,6 +120,14 @@ func ignoreForeign(err error) error {
 	return err
 }
 
+// ignoreConflict drops an error of a file in which questions would not find their rows.
+func ignoreConflict(err error) error {
+	if meter.CodeOf(err) == meter.CodeArchiveConflict {
+		return nil
+	}
+	return err
+}
+
 // believes reports whether one meter's rows rise and lie in the month.
 func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
 	first, last := points[0], points[len(points)-1]
@@ -158,29 +169,40 @@ func (f *monthFile) writeManifest(name string, at time.Time) error {
 	return f.archive.WriteManifest(f.archive.NewManifest(path, f.written, f.version, at))
 }
 
-// checkManifest refuses a file that is not the one its manifest describes. It is for files
-// that the journal does not know; one that a run announced before it was cut off passes.
+// checkManifest refuses a file that is not the one its manifest describes, unless the journal
+// knows its hash: a run that is cut off leaves a new file beside the manifest of the old one.
 func (rs *Runs) checkManifest(name string) error {
-	manifest, err := rs.archive.Manifest(name)
+	manifest, bad := rs.archive.Manifest(name)
 	switch {
-	case errors.Is(err, archive.ErrMissing):
+	case errors.Is(bad, archive.ErrMissing):
 		return nil
-	case errors.Is(err, archive.ErrBadManifest):
-		return archive.Refused("%v: put the original back, or remove it to have the rows taken one by one", err)
-	case err != nil:
-		return err
+	case bad != nil && !errors.Is(bad, archive.ErrBadManifest):
+		return bad
 	}
 	sum, err := rs.archive.SHA256(name)
+	period, _ := archive.PeriodOf(name)
 	switch {
 	case errors.Is(err, archive.ErrMissing):
 		return nil
-	case slices.Contains(rs.store.Intents(manifest.Period), sum): // a run was cut off right before its manifest
+	case err != nil:
+		return err
+	case bad == nil && manifest.Describes(manifest.Rows, sum), slices.Contains(rs.sums(period), sum):
 		return nil
-	case err == nil && !manifest.Describes(manifest.Rows, sum):
-		return archive.Refused("%s is not the file that its manifest describes: put the original back, "+
-			"or remove the manifest to have the rows taken one by one", name)
+	case bad != nil:
+		return archive.Refused("%v: POST /restore_data takes the rows of its file one by one where nothing else is known of them", bad)
 	}
-	return err
+	return archive.Refused("%s is not the file that its manifest describes: put the original back, "+
+		"or remove the manifest to have the rows taken one by one", name)
+}
+
+// sums returns the hashes of the files that the journal knows of a period: of the one that was
+// archived last, and of those that were about to replace it.
+func (rs *Runs) sums(p meter.Period) [][32]byte {
+	sums := rs.store.Intents(p)
+	if last, archived := rs.store.Archived(p); archived {
+		sums = append(sums, last.SHA256)
+	}
+	return sums
 }
 
 // dayFile is a daily archive that is compared with its month's, meter by meter: if the

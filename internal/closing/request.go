@@ -50,6 +50,7 @@ type Request struct {
 	Day    meter.Day   // to archive, for Daily and Both
 	Month  meter.Month // to close, for Monthly and Both
 	DryRun bool        // says what would be written, and writes nothing
+	Lost   bool        // runs although no archive that was written is there
 }
 
 // periods returns the periods of the request in the order in which they are done.
@@ -88,6 +89,9 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 	if err := q.check(rs.zone.Today(rs.now())); err != nil {
 		return nil, err
 	}
+	if err := rs.checkFolder(q.Lost); err != nil {
+		return nil, err
+	}
 	periods := q.periods()
 	subject := periods[0].String()
 	if len(periods) > 1 {
@@ -108,7 +112,10 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 				return err
 			}
 		}
-		return nil
+		if q.DryRun {
+			return nil
+		}
+		return t.archiveAccounts()
 	})
 }
 
@@ -116,7 +123,7 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 func (t task) step(kind Kind, p meter.Period, work func() error) error {
 	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
 	before := len(t.run.Archives)
-	part.Err = work()
+	part.Err = fullDisk(work())
 	t.countRun(kind, part.Err)
 	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
 	t.mu.Lock()

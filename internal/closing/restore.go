@@ -12,11 +12,13 @@ import (
 
 // Restored is what came of putting archives back.
 type Restored struct {
+	Accounts   int // registered
 	Meters     int // for which readings were added
 	Readings   int // added
-	Duplicates int // already there
+	Duplicates int // readings that were there already
 	Refused    int
 	List       []RefusedRow // the first meter.RefusalsMax of the refused
+	Unverified []string     // files that are not those of their manifests, and were taken row by row
 }
 
 // RefusedRow is a row of an archive file that was not taken, and why.
@@ -54,12 +56,18 @@ type restorer struct {
 }
 
 // all restores in an order that keeps out of memory what a month's file holds: first the
-// days whose month has no file, then the months, the newest first, since a bill ends with
-// the first register of the month after, and at last the files with names of their own.
+// accounts, then the days whose month has no file, then the months, the newest first, since a
+// bill ends with the first register of the month after, and at last the files with names of
+// their own. What cannot be read is named, and the rest goes on.
 func (r *restorer) all() error {
 	found, err := r.findFiles()
 	if err != nil {
 		return err
+	}
+	for _, name := range found.accounts {
+		if err := r.pass(name, r.accountRows(name)); err != nil {
+			return err
+		}
 	}
 	for _, day := range found.loneDays() {
 		if err := r.day(day); err != nil {
@@ -72,58 +80,119 @@ func (r *restorer) all() error {
 		}
 	}
 	for _, name := range found.others {
-		if err := r.rowByRow(name); err != nil {
+		_, err := r.rowByRow(name)
+		if err := r.pass(name, err); err != nil {
 			return fmt.Errorf("restoring %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// month restores a month's file and the daily files of that month. A closed month's file
-// is compared with what was written. That of another month that is over is adopted. The
-// rows of a file with which neither succeeds are taken one by one, and then the month is
-// closed if it was not, nothing else was known of it and no row was refused: memory holds
-// one such month at a time.
+// pass names a file that cannot be taken. Any other error ends the restore.
+func (r *restorer) pass(name string, err error) error {
+	switch code := meter.CodeOf(err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, archive.ErrMissing):
+		err = archive.Missing(name) // it was there a moment ago
+	case code != meter.CodeArchiveConflict && code != meter.CodeArchiveUnavailable:
+		return err
+	}
+	r.refuse(name, 0, err)
+	return nil
+}
+
+// month restores a month's file and the daily files of that month, also if the month's cannot
+// be taken. Then the month is closed if all of its file was taken row by row, and nothing else
+// was known of it: memory holds one such month at a time.
 func (r *restorer) month(month meter.Month, days []meter.Day) error {
 	name := archive.Name(month.Period())
-	written, isClosed := r.store.Archived(month.Period())
+	file := monthFile{task: r.task, month: month, window: r.zone.MonthWindow(month)}
+	defer func() { closeDays(file.days) }()
+	closes, err := r.monthFile(&file, days)
+	if err := errors.Join(r.pass(name, err), r.restoreDays(days, file.days)); err != nil || !closes {
+		return err
+	}
+	return r.pass(name, r.closeMonth(month))
+}
+
+// monthFile restores a month's file. A closed month's is compared with what was written. That
+// of another month that is over is adopted. The rows of a file with which neither succeeds are
+// taken one by one; closes says that the month can be closed with them.
+func (r *restorer) monthFile(file *monthFile, days []meter.Day) (closes bool, err error) {
+	name := archive.Name(file.month.Period())
+	written, isClosed := r.store.Archived(file.month.Period())
+	trust := verified
 	if !isClosed {
-		if ok, err := r.fitsManifest(name); !ok || err != nil {
-			return errors.Join(err, r.restoreDays(days, nil))
+		if trust, err = r.trust(name); err != nil {
+			return false, err
 		}
 	}
-	isOver := month.Before(r.zone.Today(r.now()).CalendarMonth())
-	file := monthFile{task: r.task, month: month, window: r.zone.MonthWindow(month)}
-	if isClosed || isOver {
+	isOver := file.month.Before(r.zone.Today(r.now()).CalendarMonth())
+	if isClosed || isOver && trust == verified {
 		file.days = r.openDays(days)
-		defer closeDays(file.days)
 	}
 	var isArchive bool
-	var err error
 	switch {
 	case isClosed:
 		_, err = file.walk(func(archive.Rows) error { return nil })
 		isArchive = file.written.SHA256 == written.SHA256
-	case isOver:
+	case isOver && trust == verified:
 		file.each = r.touch
 		if isArchive, err = file.adopt(); isArchive {
 			r.restored.Readings += int(file.written.Rows)
 		}
 	}
-	switch {
-	case err != nil:
-		return err
-	case isArchive:
-		return r.restoreDays(days, file.days)
+	if isArchive {
+		return false, err
 	}
-	closes := isOver && !isClosed && !r.store.HasReadings(file.window.Rows())
+	closeDays(file.days)
+	file.days = nil // nothing is known of what they were compared with
+	if err != nil {
+		return false, err
+	}
+	closes = isOver && !isClosed && !r.store.HasReadings(file.window.Rows())
+	whole, err := r.period(name, file.month.Period(), trust)
+	return closes && whole, err
+}
+
+// period takes the rows of a period's file one by one, and reports whether it took all. Then
+// the journal gets to know the hash of an unverified file: from now on a run may replace it.
+func (r *restorer) period(name string, p meter.Period, t trust) (whole bool, err error) {
 	refused := r.restored.Refused
-	err = r.rowByRow(name)
-	closes = closes && r.restored.Refused == refused
-	if err = errors.Join(err, r.restoreDays(days, nil)); err != nil || !closes {
-		return err
+	sum, err := r.rowByRow(name)
+	if err == nil && t == unverified {
+		r.restored.Unverified = append(r.restored.Unverified, name)
 	}
-	return r.closeMonth(month)
+	if whole = err == nil && r.restored.Refused == refused; !whole || t == verified {
+		return whole, err
+	}
+	h, err := r.take(store.NoWindow)
+	if err != nil {
+		return false, err
+	}
+	defer h.free()
+	return true, h.write(store.AppendIntent(h.begin(), p, sum))
+}
+
+// trust is what is known of a file before it is read.
+type trust bool
+
+const (
+	verified   trust = true
+	unverified trust = false
+)
+
+// trust says whether a file is the one that its manifest describes or the journal knows. If
+// it is not, and the journal knows nothing of its period, as where the data folder was lost,
+// it is unverified: its rows are judged one by one. Otherwise it is an error.
+func (r *restorer) trust(name string) (trust, error) {
+	err := r.checkManifest(name)
+	period, _ := archive.PeriodOf(name)
+	if meter.CodeOf(err) == meter.CodeArchiveConflict && len(r.sums(period)) == 0 {
+		return unverified, nil
+	}
+	return verified, err
 }
 
 // openDays opens the daily files that can be compared with their month's.
@@ -164,19 +233,25 @@ func (r *restorer) restoreDays(days []meter.Day, compared []*dayFile) error {
 	return nil
 }
 
-// day restores a daily file, row by row. If all of it was taken and the file is in this
-// program's form, the day counts as archived.
+// day restores a daily file.
 func (r *restorer) day(day meter.Day) error {
 	name := archive.Name(day.Period())
-	if ok, err := r.fitsManifest(name); !ok || err != nil {
-		return err
-	}
-	refused := r.restored.Refused
-	if err := r.rowByRow(name); err != nil {
+	if err := r.pass(name, r.dayFile(name, day)); err != nil {
 		return fmt.Errorf("restoring %s: %w", name, err)
 	}
-	if r.restored.Refused > refused {
-		return nil
+	return nil
+}
+
+// dayFile restores a daily file, row by row. If all of it was taken and the file is in this
+// program's form, the day counts as archived.
+func (r *restorer) dayFile(name string, day meter.Day) error {
+	trust, err := r.trust(name)
+	if err != nil {
+		return err
+	}
+	whole, err := r.period(name, day.Period(), trust)
+	if err != nil || !whole {
+		return err
 	}
 	d, ok := r.openDay(day)
 	if !ok {
@@ -198,7 +273,7 @@ func (r *restorer) record(day meter.Day, rows uint64, sum [32]byte) error {
 		return nil
 	}
 	at := r.now()
-	if manifest, err := r.archive.Manifest(archive.Name(day.Period())); err == nil {
+	if manifest, err := r.archive.Manifest(archive.Name(day.Period())); err == nil && manifest.Describes(rows, sum) {
 		at = manifest.WrittenAt
 	}
 	h, err := r.take(store.NoWindow)
@@ -208,17 +283,6 @@ func (r *restorer) record(day meter.Day, rows uint64, sum [32]byte) error {
 	defer h.free()
 	_, err = h.end(store.AppendDay(h.begin(), day, store.Archive{Rows: rows, SHA256: sum, WrittenAt: at}))
 	return err
-}
-
-// fitsManifest refuses a file as a whole if it is not the one that its manifest describes.
-func (r *restorer) fitsManifest(name string) (bool, error) {
-	err := r.checkManifest(name)
-	var conflict *meter.Error
-	if errors.As(err, &conflict) {
-		r.refuse(name, 0, err)
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // touch counts a meter for which readings were added.
@@ -235,6 +299,14 @@ func (r *restorer) touch(i store.Index) {
 func (r *restorer) refuse(file string, row int, err error) {
 	r.restored.Refused++
 	r.list(file, row, err)
+}
+
+// refused counts and lists what was refused of a file's rows.
+func (r *restorer) refused(file string, tally meter.Tally) {
+	for _, refusal := range tally.Refusals {
+		r.list(file, refusal.Row, refusal.Err)
+	}
+	r.restored.Refused += tally.Refused
 }
 
 // list notes a refused row until the list is full.

@@ -8,21 +8,25 @@ import (
 	"meterledger/internal/store"
 )
 
-// rowByRow takes the rows of a file in any form, as if meters had sent them.
-func (r *restorer) rowByRow(name string) error {
+// rowByRow takes the rows of a file in any form, as if meters had sent them, and returns its
+// hash. Rows before a place that cannot be read are taken.
+func (r *restorer) rowByRow(name string) (sum [32]byte, err error) {
 	text, err := r.archive.OpenText(name)
 	if err != nil {
-		return err
+		return sum, err
 	}
 	defer text.Close()
 	r.run.progress.begin("reading "+name, 0, text.Size())
 	in, err := meter.NewCSVReader(text, r.zone)
+	if failure := text.Failure(); failure != nil {
+		return sum, failure
+	}
 	if fault := meter.RowFault(err, meter.CodeInvalidParameter); fault != nil {
 		r.refuse(name, 0, fault)
-		return nil
+		return sum, nil
 	}
 	if err != nil {
-		return err
+		return sum, err
 	}
 	rows := r.restore(r.ctx, func(i store.Index, recorded bool) {
 		r.rows++
@@ -36,8 +40,8 @@ func (r *restorer) rowByRow(name string) error {
 			r.did(read - told)
 			told = read
 		}
-		if errors.Is(err, io.EOF) {
-			return r.flush(name, rows)
+		if failure := text.Failure(); failure != nil || errors.Is(err, io.EOF) {
+			return text.SHA256(), errors.Join(failure, r.flush(name, rows))
 		}
 		if err == nil {
 			err = rows.Add(in.Row(), row)
@@ -45,7 +49,7 @@ func (r *restorer) rowByRow(name string) error {
 			err = rows.Refuse(in.Row(), fault)
 		}
 		if err = errors.Join(err, meter.Stopped(r.ctx)); err != nil {
-			return err
+			return sum, err
 		}
 	}
 }
@@ -54,10 +58,7 @@ func (r *restorer) flush(name string, rows Rows) error {
 	tally, err := rows.Flush()
 	r.restored.Readings += tally.Accepted
 	r.restored.Duplicates += tally.Duplicates
-	for _, refusal := range tally.Refusals {
-		r.list(name, refusal.Row, refusal.Err)
-	}
-	r.restored.Refused += tally.Refused
+	r.refused(name, tally)
 	r.did(0)
 	return err
 }

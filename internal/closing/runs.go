@@ -7,9 +7,11 @@ package closing
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -45,12 +47,15 @@ type Rows interface {
 type Options struct {
 	Writer  Writer
 	Restore func(ctx context.Context, each func(i store.Index, recorded bool)) Rows // each is called with every row that has a verdict
-	Store   *store.Store
-	Archive *archive.Folder
-	Zone    *meter.Zone
-	Now     func() time.Time
-	Log     *slog.Logger
-	Version string // of the program, for the manifests of archives
+	// RestoreAccounts begins to register accounts, also while reception is shut down. Those of
+	// meters that are registered are duplicates.
+	RestoreAccounts func(ctx context.Context) Accounts
+	Store           *store.Store
+	Archive         *archive.Folder
+	Zone            *meter.Zone
+	Now             func() time.Time
+	Log             *slog.Logger
+	Version         string // of the program, for the manifests of archives
 
 	// Metrics is where the runs add what they count and measure; nil for nobody.
 	Metrics   *metric.Set
@@ -63,21 +68,24 @@ type Options struct {
 
 // Runs is the maintenance of a ledger: one run at a time.
 type Runs struct {
-	writer      Writer
-	restore     func(context.Context, func(store.Index, bool)) Rows
-	store       *store.Store
-	archive     *archive.Folder
-	zone        *meter.Zone
-	now         func() time.Time
-	log         *slog.Logger
-	version     string
-	fs          vfs.FS
-	backupDir   string
-	diskFreeMin uint64
-	incarnation uint64 // of the holds of this process, drawn
+	writer          Writer
+	restore         func(context.Context, func(store.Index, bool)) Rows
+	restoreAccounts func(context.Context) Accounts
+	store           *store.Store
+	archive         *archive.Folder
+	zone            *meter.Zone
+	now             func() time.Time
+	log             *slog.Logger
+	version         string
+	fs              vfs.FS
+	backupDir       string
+	diskFreeMin     uint64
+	incarnation     uint64 // of the holds of this process, drawn
 
-	counts map[Kind]*counts // of Daily, Monthly and Restore; never changed
+	counts map[Kind]*counts // of each kind but Both; the map is never changed
 	group  sync.WaitGroup   // of the current run
+
+	accounts writtenAccounts // touched by the current run alone
 
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
@@ -91,7 +99,7 @@ type Runs struct {
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
-		writer: o.Writer, restore: o.Restore, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
+		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
 		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	rs.measure(o.Metrics)
@@ -103,6 +111,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	}
 	rs.remember()
 	rs.hintAtArchives()
+	rs.tellMissing()
 	return rs, nil
 }
 
@@ -165,7 +174,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := work(task{rs, ctx, run})
+		err := fullDisk(work(task{rs, ctx, run}))
 		cancel()
 		rs.finish(run, err)
 	})
@@ -173,13 +182,21 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	return run, nil
 }
 
+// fullDisk words the error of a run that found no space on a disk when it wrote.
+func fullDisk(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return meter.Unavailable(meter.CodeDiskFull, time.Minute, "the run came to an end because a disk is full; make room, and run it again: nothing is lost")
+	}
+	return err
+}
+
 func (rs *Runs) finish(run *Run, err error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	run.Err, run.FinishedAt = err, rs.now()
 	rs.current, rs.cancel = nil, nil
-	if run.Kind == Restore {
-		rs.countRun(Restore, err)
+	if run.Kind == Restore || run.Kind == Backup { // step counts the others
+		rs.countRun(run.Kind, err)
 	}
 	took := run.FinishedAt.Sub(run.StartedAt).Round(time.Millisecond)
 	if err != nil {

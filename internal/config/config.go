@@ -111,7 +111,10 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.addLog(&c.Log)
 	err := s.load(args, out)
 	c.Log.in(c.Timezone)
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return c, checkFolders(c.DataDir, c.ArchiveDir)
 }
 
 // LoadDaily is LoadAPI for daily.

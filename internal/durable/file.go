@@ -7,8 +7,10 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -40,12 +42,45 @@ func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 	return ReplaceFile(fs, path, write, func(string) error { return nil })
 }
 
+// WritePrivate is WriteFile for a file that only the user of this program may read: its mode
+// is 0600.
+func WritePrivate(fs vfs.FS, path string, write func(io.Writer) error) error {
+	return replaceFile(fs, path, createPrivate, write, func(string) error { return nil })
+}
+
 // ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the
 // path of the new content, which is safe beside the old. If it returns an error
 // the old file stays.
 func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
+	return replaceFile(fs, path, create, write, intend)
+}
+
+type creation func(fs vfs.FS, path string) (vfs.File, error)
+
+func create(fs vfs.FS, path string) (vfs.File, error) { return fs.Create(path, Category) }
+
+// createPrivate creates a file that nobody else can open at any moment. A file system that
+// is not the machine's has no modes.
+func createPrivate(fs vfs.FS, path string) (vfs.File, error) {
+	if fs != vfs.Default {
+		return create(fs, path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return fs.OpenReadWrite(path, Category)
+}
+
+func replaceFile(fs vfs.FS, path string, create creation, write func(io.Writer) error, intend func(temporary string) error) error {
 	temporary := path + temporarySuffix
-	err := writeSynced(fs, temporary, write)
+	err := writeSynced(fs, temporary, create, write)
 	if err == nil {
 		err = intend(temporary)
 	}
@@ -59,8 +94,8 @@ func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend fun
 	return SyncFolder(fs, fs.PathDir(path))
 }
 
-func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
-	f, err := fs.Create(path, Category)
+func writeSynced(fs vfs.FS, path string, create creation, write func(io.Writer) error) error {
+	f, err := create(fs, path)
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", path, err)
 	}
@@ -97,9 +132,12 @@ func RemoveTemporary(fs vfs.FS, folder, suffix string) error {
 	return nil
 }
 
-// ReadFile returns the content of a small file, at most sizeMax bytes.
+// ErrLonger says that a file is longer than it may be.
+var ErrLonger = errors.New("longer")
+
+// ReadFile returns the content of a small regular file, at most sizeMax bytes.
 func ReadFile(fs vfs.FS, path string, sizeMax int64) ([]byte, error) {
-	f, err := fs.Open(path)
+	f, err := OpenRegular(fs, path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
@@ -109,7 +147,7 @@ func ReadFile(fs vfs.FS, path string, sizeMax int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if int64(len(b)) > sizeMax {
-		return nil, fmt.Errorf("reading %s: longer than %d bytes", path, sizeMax)
+		return nil, fmt.Errorf("reading %s: %w than %d bytes", path, ErrLonger, sizeMax)
 	}
 	return b, nil
 }

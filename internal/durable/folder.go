@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -99,9 +100,23 @@ func CopyFolder(fs vfs.FS, from, to string) error {
 		if fs.Link(path, copied) == nil {
 			continue
 		}
-		if err := vfs.Copy(fs, path, copied); err != nil {
+		if err := copyFile(fs, path, copied); err != nil {
 			return fmt.Errorf("copying %s: %w", path, err)
 		}
 	}
 	return SyncFolder(fs, to)
+}
+
+// copyFile copies a file to one that only the user of this program may read: the accounts are
+// among them.
+func copyFile(fs vfs.FS, from, to string) error {
+	file, err := OpenRegular(fs, from)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return writeSynced(fs, to, createPrivate, func(w io.Writer) error {
+		_, err := io.Copy(w, file)
+		return err
+	})
 }

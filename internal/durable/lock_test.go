@@ -3,7 +3,9 @@ package durable_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -46,6 +48,56 @@ func TestASecondOwnerIsRefusedAndToldOfTheFirst(t *testing.T) {
 				t.Errorf("error %v, want it to name the second owner", err)
 			}
 		})
+	}
+}
+
+// TestWithoutItsFileTheLockStillHolds goes to the folder by another path too, because Pebble
+// remembers the paths that this process has locked.
+func TestWithoutItsFileTheLockStillHolds(t *testing.T) {
+	folder := t.TempDir()
+	alias := filepath.Join(t.TempDir(), "alias")
+	if err := os.Symlink(folder, alias); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	lock, err := durable.LockFolder(vfs.Default, folder, firstHolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder, "LOCK")); err != nil {
+		t.Skipf("the file cannot be removed here: %v", err)
+	}
+	if _, err := durable.LockFolder(vfs.Default, alias, secondHolder); err == nil || !strings.Contains(err.Error(), firstHolder) {
+		t.Errorf("the folder has two owners: %v", err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if lock, err = durable.LockFolder(vfs.Default, alias, secondHolder); err != nil {
+		t.Fatalf("after the first owner has gone: %v", err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnAFullDiskAFolderIsLockedAndItsHolderNotNamed(t *testing.T) {
+	disk := vfs.NewMem()
+	if err := disk.MkdirAll("data", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	full := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	lock, err := durable.LockFolder(full, "data", firstHolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if _, err := durable.LockFolder(full, "data", secondHolder); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -103,6 +103,19 @@ func TestProfilerStandsApartFromTheProgram(t *testing.T) {
 			t.Errorf("%s: %s", profile, response.Status)
 		}
 	}
+	rebound, err := http.NewRequest(http.MethodGet, at[1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rebound.Host = "evil.example"
+	response, err := http.DefaultClient.Do(rebound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another name gets %s", response.Status)
+	}
 	router, _ := newRouter(slog.LevelInfo, func(chi.Router) {})
 	if response, _ := do(router, http.MethodGet, "/debug/pprof/"); response.StatusCode != http.StatusNotFound {
 		t.Errorf("the program itself answers %s", response.Status)

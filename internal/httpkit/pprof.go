@@ -20,7 +20,7 @@ func ServeProfiler(ctx context.Context, addr string, log *slog.Logger) error {
 	}
 	log.Info("profiler listening", "pprof", "http://"+listener.Addr().String()+"/debug/pprof/")
 	go func() { // ends with ctx
-		if err := Serve(ctx, listener, profiler(), log); err != nil {
+		if err := Serve(ctx, listener, guard(nil)(profiler()), log); err != nil {
 			log.Error("the profiler ends", "error", err)
 		}
 	}()

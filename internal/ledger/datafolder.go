@@ -6,61 +6,74 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 const (
 	journalName   = "journal"
 	snapshotsName = "snapshots"
 	formatName    = "FORMAT"
-	FormatVersion = 3 // 1 had no snapshots, and a journal that was never cut; 2 no levels
+	FormatVersion = store.Format
 	unsigned      = 0
-	formatSizeMax = 4096
+	formatSizeMax = 64 << 10
 )
 
 // format is the content of a data folder's FORMAT file. The zone belongs to it: a
 // slot counts half hours of that zone's standard time, and a month was closed by
-// its clock.
+// its clock. From version 4 on it keeps what the zone's rules were, because the time zone
+// database of the next start may have others.
 type format struct {
-	Version  int    `json:"version"`
-	Timezone string `json:"timezone"`
+	Version  int         `json:"version"`
+	Timezone string      `json:"timezone"`
+	Standard int64       `json:"standard_offset"` // that the grid lies on, in seconds east of UTC
+	Rules    meter.Rules `json:"offsets,omitempty"`
 }
 
 // ErrTimezone says that a data folder was begun in another time zone.
 var ErrTimezone = errors.New("start with that zone or choose another folder")
 
-// checkFormat makes sure that this program understands a data folder, and returns
-// the version that it was signed with.
-func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (version int, err error) {
+// checkFormat makes sure that this program understands a data folder, and returns what the
+// folder was signed with; its version is unsigned if it was not.
+func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (found format, err error) {
 	path := fs.PathJoin(folder, formatName)
 	b, err := durable.ReadFile(fs, path, formatSizeMax)
 	if errors.Is(err, os.ErrNotExist) {
-		return unsigned, nil
+		return format{}, nil
 	}
 	if err != nil {
-		return unsigned, err
+		return format{}, err
 	}
-	var found format
-	if err := json.Unmarshal(b, &found); err != nil {
-		return unsigned, fmt.Errorf("%s is damaged: %w; put it back from a copy of the data folder", path, err)
+	if err := json.Unmarshal(b, &found); err != nil || found.Version <= unsigned {
+		return format{}, fmt.Errorf("%s is damaged: put it back from a copy of the data folder", path)
 	}
-	if found.Version <= unsigned || found.Version > FormatVersion {
-		return unsigned, fmt.Errorf("%s has format %d, this program knows formats 1 to %d: start the program that wrote it",
+	if found.Version > FormatVersion {
+		return format{}, fmt.Errorf("%s was written by a newer version: it has format %d, this program knows formats 1 to %d; start the newer version, nothing was changed",
 			folder, found.Version, FormatVersion)
 	}
 	if found.Timezone != zone.String() {
-		return unsigned, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
+		return format{}, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
 	}
-	return found.Version, nil
+	return found, nil
 }
 
-// sign makes a new data folder this program's.
+// keptZone returns the zone as the folder knows it, in which what was written until an
+// instant keeps its time.
+func (f format) keptZone(zone *meter.Zone, until time.Time) (*meter.Zone, error) {
+	if len(f.Rules) == 0 {
+		return zone, nil
+	}
+	return zone.Keep(f.Standard, f.Rules, until)
+}
+
+// sign makes a data folder this program's.
 func sign(fs vfs.FS, folder string, zone *meter.Zone) error {
 	return durable.WriteFile(fs, fs.PathJoin(folder, formatName), func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(format{FormatVersion, zone.String()})
+		return json.NewEncoder(w).Encode(format{FormatVersion, zone.String(), zone.Standard(), zone.Rules()})
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,12 +109,12 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
-	version, err := checkFormat(o.FS, o.DataDir, o.Zone)
+	signed, err := checkFormat(o.FS, o.DataDir, o.Zone)
 	if err != nil {
 		return err
 	}
 	folder := o.FS.PathJoin(o.DataDir, journalName)
-	if version != unsigned && !journal.Exists(o.FS, folder) {
+	if signed.Version != unsigned && !journal.Exists(o.FS, folder) {
 		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
 	}
 	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, snapshotsName))
@@ -124,10 +125,16 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress}
-	if err := errors.Join(l.signOnce(o, version), r.run()); err != nil {
+	if signed.Version == unsigned && l.journal.Last() > 0 {
+		err = fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
+	}
+	if err = errors.Join(err, r.run()); err == nil {
+		l.store = r.store
+		err = l.sign(o, signed)
+	}
+	if err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
-	l.store = r.store
 	l.clock.newest.Store(l.store.Written().Unix())
 	l.clock.isBehind() // says so in the log
 	l.gates = l.newGates()
@@ -163,17 +170,25 @@ func (l *Ledger) raiseLevel(ctx context.Context) error {
 	return err
 }
 
-// signOnce signs a data folder as soon as it has a journal, and never one that has
-// been in use. One of an older format gets the present one.
-func (l *Ledger) signOnce(o Options, version int) error {
-	if version == FormatVersion {
+// sign signs a data folder that is new, of an older format, or of a zone whose rules have
+// changed, and sets the zone as the folder knows it.
+func (l *Ledger) sign(o Options, signed format) (err error) {
+	until := l.store.Written().Add(meter.FutureMax)
+	if l.zone, err = signed.keptZone(o.Zone, until); err != nil {
+		return err
+	}
+	if l.zone != o.Zone {
+		l.log.Warn("the time zone database has other rules than when the folder was written; what was written keeps its time",
+			"timezone", o.Zone, "new_rules_from", until)
+	}
+	if signed.Version == FormatVersion && slices.Equal(signed.Rules, l.zone.Rules()) {
 		return nil
 	}
-	if version == unsigned && l.journal.Last() > 0 {
-		return fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
-	}
-	return sign(o.FS, o.DataDir, o.Zone)
+	return sign(o.FS, o.DataDir, l.zone)
 }
+
+// KeptZone returns the time zone as the data folder knows it.
+func (l *Ledger) KeptZone() *meter.Zone { return l.zone }
 
 // Failed is closed when the journal can no longer be written. Nothing is
 // acknowledged from then on, and the program has to end.

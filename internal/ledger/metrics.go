@@ -157,10 +157,7 @@ func (l *Ledger) measure() {
 				return metric.Flag(!g.shut())
 			}, "reason", string(g.refusal.Reason))
 	}
-	gauge("disk_free_bytes", "Free space on the disk of a folder.", func() float64 {
-		free, _ := l.space.free()
-		return float64(free)
-	}, "folder", "data")
+	l.metrics.set.DiskFree("data", l.space.free)
 	gauge("journal_bytes", "Size of the journal on disk.", func() float64 { return float64(l.journal.DiskBytes()) })
 	l.snapshots.measure(gauge)
 }

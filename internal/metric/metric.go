@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 
@@ -62,6 +63,17 @@ func (s *Set) Histogram(name, help string, bounds []float64, labels ...string) *
 // Buckets returns upper ends of buckets: the first, and each so many times the one before.
 func Buckets(first, factor float64, count int) []float64 {
 	return metrics.ExponentialBuckets(first, factor, count)
+}
+
+// DiskFree adds the free space on the disk of a folder: not a number if that is not known.
+func (s *Set) DiskFree(folder string, free func() (bytes uint64, known bool)) {
+	s.Gauge("disk_free_bytes", "Free space on the disk of a folder.", func() float64 {
+		bytes, known := free()
+		if !known {
+			return math.NaN()
+		}
+		return float64(bytes)
+	}, "folder", folder)
 }
 
 // Flag is the value of a gauge that says yes or no.

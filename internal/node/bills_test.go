@@ -99,7 +99,7 @@ func TestTheRegisterOfTheFirstThatComesAfterTheClosingRevisesTheBill(t *testing.
 				if err := b.fs.Rename("Archive/monthly_2026-09.csv", "elsewhere"); err != nil {
 					b.t.Fatal(err)
 				}
-				b.closes(monthOf(10))
+				b.mustMaintain(closing.Request{Kind: closing.Monthly, Month: monthOf(10), Lost: true}) // it is the only one
 			},
 			map[time.Month]string{9: first, 10: october},
 		},

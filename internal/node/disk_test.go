@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"meterledger/internal/archive"
 	"meterledger/internal/meter"
 )
 
@@ -198,7 +199,7 @@ type archiveDisk struct {
 }
 
 func (d *archiveDisk) Rename(from, to string) error {
-	if !strings.HasSuffix(to, ".csv") {
+	if !strings.HasSuffix(to, ".csv") || strings.HasSuffix(to, archive.AccountsName) {
 		return d.FS.Rename(from, to)
 	}
 	if d.before != nil {

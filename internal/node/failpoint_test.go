@@ -250,16 +250,7 @@ func TestAKillAtAnyStepOfClosingAMonthIsMended(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			sweep(t, s, func(b *bench, disk *vfs.MemFS, points *failpoints, n int) {
 				var after []*vfs.MemFS
-				points.at = func(count int, _ errorfs.Op) error {
-					if count == n {
-						for seed, percent := range []int{0, 50, 50, 100} {
-							after = append(after, disk.CrashClone(vfs.CrashCloneCfg{
-								UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(seed), uint64(n))),
-							}))
-						}
-					}
-					return nil
-				}
+				points.at = cloneAt(disk, n, &after)
 				points.arm(true)
 				b.maintain(october)
 				points.arm(false)
@@ -271,6 +262,23 @@ func TestAKillAtAnyStepOfClosingAMonthIsMended(t *testing.T) {
 		})
 	}
 }
+
+// cloneAt adds to after what a kill at the nth operation can leave.
+func cloneAt(disk *vfs.MemFS, n int, after *[]*vfs.MemFS) func(int, errorfs.Op) error {
+	return func(count int, _ errorfs.Op) error {
+		if count == n {
+			for seed, percent := range []int{0, 50, 50, 100} {
+				*after = append(*after, disk.CrashClone(vfs.CrashCloneCfg{
+					UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(seed), uint64(n))),
+				}))
+			}
+		}
+		return nil
+	}
+}
+
+// drawn draws the same for the same seed.
+func drawn(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 7)) }
 
 // goOnWith restarts on a disk and wants nothing to be lost.
 func (b *bench) goOnWith(s scene, disk vfs.FS) {
@@ -315,6 +323,9 @@ func TestAFailureAtAnyStepOfClosingAMonthIsToldAndMended(t *testing.T) {
 					points.arm(false)
 					if struck && run.Err == nil {
 						t.Errorf("the run did not notice")
+					}
+					if struck && fault.name == "disk full" && code(t, run.Err) != meter.CodeDiskFull {
+						t.Errorf("the run says %v", run.Err)
 					}
 					select {
 					case <-b.Failed(): // then the program ends

@@ -143,11 +143,12 @@ func (b *bench) readings(t fataler, id meter.ID, w meter.Window) []meter.Point {
 	return all
 }
 
+// maintain returns a run that has ended, or that was refused.
 func (b *bench) maintain(q closing.Request) *closing.Run {
 	b.t.Helper()
 	run, err := b.Start(q)
 	if err != nil {
-		b.t.Fatal(err)
+		return &closing.Run{Err: err}
 	}
 	<-run.Done()
 	return run

@@ -87,15 +87,16 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if folder, err = archive.OpenFolder(o.FS, o.ArchiveDir, o.Zone); err != nil {
+	if folder, err = archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone()); err != nil {
 		return errors.Join(err, n.Ledger.Close())
 	}
 	folder.Compress = o.ArchiveCompress
-	n.Reader = query.New(n.Store(), folder, o.Zone, o.Now, n.Asked)
+	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
-		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: o.Zone, Now: o.Now, Log: o.Log,
+		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
-		Restore: n.restore,
+		Restore:         n.restore,
+		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 	})
 	if err != nil {
 		return errors.Join(err, n.Ledger.Close())

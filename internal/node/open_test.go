@@ -3,12 +3,16 @@ package node_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"meterledger/internal/closing"
+	"meterledger/internal/durable"
 	"meterledger/internal/journal"
+	"meterledger/internal/ledger"
 	"meterledger/internal/node"
 )
 
@@ -80,6 +84,19 @@ func TestLastRunsAreKnownAfterARestart(t *testing.T) {
 	if daily.Err != nil || daily.Subject != "2026-11-22" || daily.FinishedAt.Unix() != now.Unix() {
 		t.Errorf("the last daily run is %+v", daily)
 	}
+}
+
+func TestAFolderOfANewerFormatIsSaidToBeWrittenByANewerVersion(t *testing.T) {
+	b := newBench(t, "Asia/Singapore")
+	b.close()
+	content := fmt.Sprintf(`{"version":%d,"timezone":"Asia/Singapore","new":{}}`, ledger.FormatVersion+1)
+	if err := durable.WriteFile(b.fs, "data/FORMAT", func(w io.Writer) error {
+		_, err := io.WriteString(w, content)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.mustNotOpen(func(*node.Options) {}, "data was written by a newer version", "start the newer version")
 }
 
 // TestFolderOfANewerVersionIsNotCalledDamaged has a newer version write an entry of a kind

@@ -237,8 +237,9 @@ func TestAFileThatDoesNotFitItsManifestIsNotBelieved(t *testing.T) {
 	b.loses("A", "B", "C")
 	edited := []string{header, "A,2026-10-01T00:00:00,4", "A,2026-10-31T23:30:00,400", ""}
 	b.put("monthly_2026-10.csv", edited...)
-	restored := b.restores()
-	if restored.Refused != 1 || restored.List[0].Row != 0 || code(t, restored.List[0].Err) != meter.CodeArchiveConflict {
+	restored := b.restores() // on an empty ledger: row by row
+	if restored.Refused != 1 || restored.List[0].Row != 2 || code(t, restored.List[0].Err) != meter.CodeReadingDecreases ||
+		!slices.Equal(restored.Unverified, []string{"monthly_2026-10.csv"}) {
 		t.Errorf("restored %+v", restored)
 	}
 	run := b.maintain(october)

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"iter"
 	"time"
 
 	"meterledger/internal/meter"
@@ -14,6 +15,19 @@ func (q *Reader) Account(id meter.ID) (meter.Account, error) {
 		return meter.Account{}, err
 	}
 	return q.store.Account(m.Index), nil
+}
+
+// Accounts hands out all accounts in the order of their registration, without a lock between
+// two of them.
+func (q *Reader) Accounts() iter.Seq[meter.Account] {
+	return func(yield func(meter.Account) bool) {
+		n, _ := q.store.Counts()
+		for i := range n {
+			if !yield(q.store.Account(store.Index(i))) {
+				return
+			}
+		}
+	}
 }
 
 // MetersQuery asks for a page of the meters, in the order of their registration.

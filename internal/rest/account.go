@@ -38,7 +38,7 @@ func (a *app) account(_ context.Context, q *meterRequest) (api.Account, error) {
 	account, err := a.reader.Account(q.Meter)
 	return api.Account{
 		MeterID: account.ID, OwnerName: account.OwnerName, Address: account.Address,
-		RegisteredAt: a.zone.StampTime(account.RegisteredAt),
+		RegisteredAt: a.zone.StampTime(account.RegisteredAt), Timezone: a.zone.String(),
 	}, err
 }
 
@@ -46,6 +46,7 @@ type metersRequest struct {
 	StaleFor silence      `param:"stale_for"`
 	PageSize pageSize     `param:"page_size"`
 	Cursor   metersCursor `param:"cursor"`
+	Numbers  numberForm   `param:"numbers" oneof:"number string"`
 }
 
 // meters lists all meters with their last readings, or those that are silent.
@@ -66,7 +67,7 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 		answer.Next = &next
 		linkNext(w, r, next)
 	}
-	httpkit.WriteJSON(w, http.StatusOK, answer)
+	q.Numbers.write(w, answer)
 	return nil
 }
 

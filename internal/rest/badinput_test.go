@@ -21,19 +21,20 @@ var endpoints = []struct {
 	required     []string
 }{
 	{"POST", "/register_account", map[string]string{"owner_name": "Lim", "address": "Road", "meter_id": "NEW"}, []string{"owner_name", "address", "meter_id"}},
+	{"GET", "/export_accounts", nil, nil},
 	{"GET", "/account", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"POST", "/receive_meter_reading", map[string]string{"meter_id": "A", "timestamp": "2026-11-23T05:00:00", "reading": "3"}, []string{"meter_id", "timestamp", "reading"}},
-	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous"}, []string{"meter_id", "period", "start", "end"}},
+	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous", "numbers": "string"}, []string{"meter_id", "period", "start", "end"}},
 	{"GET", "/get_readings", map[string]string{
-		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "estimate": "linear", "page_size": "5", "format": "json",
+		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "estimate": "linear", "page_size": "5", "format": "json", "numbers": "string",
 	}, []string{"meter_id"}},
 	{"GET", "/export_readings", map[string]string{"date": "2026-11-22"}, []string{"date"}},
 	{"GET", "/export_readings", map[string]string{"month": "2026-10"}, []string{"month"}},
-	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5"}, nil},
+	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5", "numbers": "number"}, nil},
 	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
-	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
-	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10"}, []string{"meter_id", "month"}},
-	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true"}, []string{"maintenance_type"}},
+	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
+	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
+	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
 	{"POST", "/shutdown", nil, nil},
@@ -80,6 +81,7 @@ var wrong = map[string][]string{
 	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
+	"archives":         {"LOST", "found", "true"},
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
@@ -109,6 +111,7 @@ Content-Type: text/csv
 func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
 	missing := rest.Features()
 	delete(missing, "POST /receive_meter_readings") // which takes none: its bodies are below
+	delete(missing, "POST /import_accounts")        // the same
 	for _, e := range endpoints {
 		delete(missing, e.method+" "+strings.Replace(e.path, "/A/", "/{meter_id}/", 1))
 	}
@@ -257,6 +260,12 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/receive_meter_readings", "text/csv", strings.Repeat("x", 1<<20)},
 		{"/receive_meter_readings", "application/json", `["` + strings.Repeat("x", 1<<20)},
 		{"/receive_meter_readings", "application/json", strings.Repeat(" ", 1<<20)},
+		{"/import_accounts", "", "owner_name,address,meter_id\n"},
+		{"/import_accounts", "application/json", "[]"},
+		{"/import_accounts", "text/csv", ""},
+		{"/import_accounts", "text/csv", "Tan,Road,NEW\n"},
+		{"/import_accounts", "text/csv", "meter_id,timestamp,reading\n"},
+		{"/import_accounts", "text/csv", strings.Repeat("x", 1<<20)},
 		{"/restore_data", "application/json", `{"file":"x"}`},
 		{"/shutdown", "application/json", `{"really":true}`},
 	} {
@@ -293,6 +302,7 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/receive_meter_readings", "text/csv", "Content-Length: 1000\r\n\r\nmeter_id,timest"},
 		{"/receive_meter_readings", "text/csv", "Content-Length: 1000\r\n\r\nmeter_id,timestamp,reading\nA,20"},
 		{"/receive_meter_readings", "application/json", "Content-Length: 1000\r\n\r\n[{"},
+		{"/import_accounts", "text/csv", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
 		{"/receive_meter_readings", "application/x-ndjson", "Content-Length: 1000\r\n\r\n{"},
 		{"/receive_meter_readings", "application/json", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
 		{"/receive_meter_readings", "text/csv", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},

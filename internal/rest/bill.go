@@ -10,12 +10,18 @@ import (
 )
 
 type billRequest struct {
-	Meter meter.ID    `param:"meter_id,required"`
-	Month meter.Month `param:"month,required"`
+	Meter   meter.ID    `param:"meter_id,required"`
+	Month   meter.Month `param:"month,required"`
+	Numbers numberForm  `param:"numbers" oneof:"number string"`
 }
 
-func (a *app) lastMonthBill(w http.ResponseWriter, r *http.Request, q *meterRequest) error {
-	return a.bill(w, r, &billRequest{q.Meter, a.reader.LastMonth()})
+type lastBillRequest struct {
+	Meter   meter.ID   `param:"meter_id,required"`
+	Numbers numberForm `param:"numbers" oneof:"number string"`
+}
+
+func (a *app) lastMonthBill(w http.ResponseWriter, r *http.Request, q *lastBillRequest) error {
+	return a.bill(w, r, &billRequest{q.Meter, a.reader.LastMonth(), q.Numbers})
 }
 
 func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error {
@@ -27,13 +33,13 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 	answer := api.Bill{
 		MeterID: q.Meter, Period: q.Month.String(), StartReading: now.StartReading, EndReading: now.EndReading, Consumption: now.Consumption,
 		StartTime: now.StartTime, EndTime: now.EndTime, Readings: now.Readings, ExpectedReadings: bill.Expected, Complete: now.Complete,
-		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully",
+		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully", Terms: a.terms,
 	}
 	if bill.Previous != nil {
 		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), new(a.figures(*bill.Previous))
 	}
 	// Encoding a bill costs less than a fingerprint of its data.
-	encoded := httpkit.Encode(answer)
+	encoded := q.Numbers.encode(httpkit.Encode(answer))
 	if !notModified(w, r, typeJSON, encoded) {
 		httpkit.WriteEncoded(w, http.StatusOK, encoded)
 	}

@@ -15,7 +15,8 @@ type consumptionRequest struct {
 	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
 	Start   meter.Bound      `param:"start" validate:"when=Period custom"`
 	End     meter.Bound      `param:"end" validate:"when=Period custom"`
-	Compare string           `param:"compare" oneof:"none previous"`
+	Compare string           `param:"compare" oneof:"none previous" validate:"-"`
+	Numbers numberForm       `param:"numbers" oneof:"number string" validate:"-"`
 }
 
 // Check makes sure that the rules hold.
@@ -42,7 +43,7 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 	if err != nil {
 		return err
 	}
-	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c)}
+	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c), Terms: a.terms}
 	if compared {
 		before, err := a.reader.Before(q.Meter, window)
 		if err != nil {
@@ -50,7 +51,7 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 		}
 		answer.Previous = a.previous(before, c)
 	}
-	httpkit.WriteJSON(w, http.StatusOK, answer)
+	q.Numbers.write(w, answer)
 	return nil
 }
 

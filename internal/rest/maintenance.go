@@ -18,6 +18,8 @@ type maintenanceRequest struct {
 	Month  meter.Month  `param:"month" validate:"excluded_if=Type daily"`
 	Wait   *bool        `param:"wait"` // true by default
 	DryRun bool         `param:"dry_run"`
+
+	Archives string `param:"archives" oneof:"lost"`
 }
 
 // Check makes sure that the rules hold.
@@ -55,7 +57,7 @@ func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *mainte
 
 // runRequest fills in the defaults: yesterday, last month.
 func (a *app) runRequest(q *maintenanceRequest) closing.Request {
-	request := closing.Request{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun}
+	request := closing.Request{Kind: q.Type, Day: q.Date, Month: q.Month, DryRun: q.DryRun, Lost: q.Archives != ""}
 	if q.Date == (meter.Day{}) {
 		request.Day = a.zone.Today(a.reader.Now()).AddDays(-1)
 	}
@@ -163,11 +165,11 @@ func (a *app) resume(ctx context.Context, q *resumeRequest) (api.Reception, erro
 func (a *app) restore(context.Context, *noParameters) (api.RestoreResult, error) {
 	restored, err := a.runs.RestoreArchives()
 	answer := api.RestoreResult{
-		Success: true, Timestamp: a.stamp(),
+		Success: true, Complete: restored.Refused == 0 && len(restored.Unverified) == 0, Timestamp: a.stamp(),
 		Message: fmt.Sprintf("%d readings of %d meters restored, %d were there already, %d were refused",
 			restored.Readings, restored.Meters, restored.Duplicates, restored.Refused),
-		Meters: restored.Meters, Readings: restored.Readings, Duplicates: restored.Duplicates, Refused: restored.Refused,
-		Rows: []api.RefusedRow{},
+		Accounts: restored.Accounts, Meters: restored.Meters, Readings: restored.Readings, Duplicates: restored.Duplicates, Refused: restored.Refused,
+		Rows: []api.RefusedRow{}, Unverified: append([]string{}, restored.Unverified...),
 	}
 	for _, row := range restored.List {
 		answer.Rows = append(answer.Rows, api.RefusedRow{File: row.File, Row: row.Row, Code: meter.CodeOf(row.Err), Detail: row.Err.Error()})

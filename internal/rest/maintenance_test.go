@@ -54,7 +54,7 @@ POST /receive_meter_reading?meter_id=A&timestamp=2026-11-01T00:00:00&reading=21
 => 200
 GET /get_consumption?meter_id=A&period=last_month
 => 200 {"meter_id":"A","period":"last_month","start_reading":20,"end_reading":21,"consumption":1,
-  "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false}`)
+  "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false,"timezone":"Asia/Singapore","unit":"kWh"}`)
 	close(slow.release)
 	if err := <-closed; err != nil {
 		t.Fatal(err)
@@ -65,5 +65,5 @@ POST /receive_meter_reading?meter_id=A&timestamp=2026-10-31T23:00:00&reading=19
 GET /get_last_month_bill?meter_id=A
 => 200 {"meter_id":"A","period":"2026-10","start_reading":20,"end_reading":21,"consumption":1,
   "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false,
-  "revision":1,"revised_at":null,"previous":null,"success":true,"message":"Bill details retrieved successfully"}`)
+  "revision":1,"revised_at":null,"previous":null,"success":true,"message":"Bill details retrieved successfully","timezone":"Asia/Singapore","unit":"kWh"}`)
 }

@@ -23,6 +23,7 @@ type readingsRequest struct {
 	PageSize pageSize       `param:"page_size"`
 	Cursor   string         `param:"cursor"`
 	Format   string         `param:"format" oneof:"json csv"`
+	Numbers  numberForm     `param:"numbers" oneof:"number string"`
 }
 
 func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsRequest) error {
@@ -30,7 +31,7 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 	if err != nil {
 		return err
 	}
-	w.Header().Add("Vary", "Accept")
+	w.Header()["Vary"] = varyTypeAndEncoding
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.readingsCSV(w, r, q.Meter, series)
 	}
@@ -48,7 +49,7 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 		next = writeCursor(q.Meter, series, *page.Next)
 		linkNext(w, r, next)
 	}
-	writePage(w, a.zone, q.Meter, series.Interval, &page, next)
+	writePage(w, a.zone, &page, pageHead{q.Meter, series.Interval, next, a.terms, q.Numbers})
 	return nil
 }
 

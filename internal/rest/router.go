@@ -46,6 +46,7 @@ type app struct {
 	reader  *query.Reader
 	runs    *closing.Runs
 	zone    *meter.Zone
+	terms   api.Terms
 	log     *slog.Logger
 	exports chan struct{} // holds a token for each export that is running
 }
@@ -53,7 +54,7 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log,
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
@@ -89,18 +90,20 @@ func (a *app) routes() []route {
 	return []route{
 		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", httpkit.Handler(a.importAccounts)},
 		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
 		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
 		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
 		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
-		{get, "/get_readings", "queries", httpkit.Take(a.zone, a.readings)},
-		{get, "/export_readings", "queries", httpkit.Take(a.zone, a.export)},
-		{get, "/meters", "operations", httpkit.Take(a.zone, a.meters)},
+		{get, "/get_readings", "queries", compressed(httpkit.Take(a.zone, a.readings))},
+		{get, "/export_readings", "queries", compressed(httpkit.Take(a.zone, a.export))},
+		{get, "/meters", "operations", compressed(httpkit.Take(a.zone, a.meters))},
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
 		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
-		{get, "/maintenance/status", "maintenance", httpkit.Answer(a.zone, a.maintenanceStatus)},
+		{get, "/maintenance/status", "maintenance", compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
 		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},

@@ -115,15 +115,16 @@ func recordMany(t testing.TB, l *node.Node, readings []meter.Reading) {
 
 func (s *script) open() {
 	var err error
+	metrics := httpkit.NewMetrics()
 	s.node, err = node.Open(context.Background(), node.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test", Version: "test",
-		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1,
+		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1, Metrics: metrics.Set,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
+	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: metrics}))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
@@ -32,26 +33,36 @@ type pageWriter struct {
 	opener   byte   // [ before the first bucket, then a comma
 	b        []byte // has capacity for another bucket
 	begun    bool   // a part of the page was sent
+	numbers  numberForm
+}
+
+// pageHead is what a page has beside its buckets.
+type pageHead struct {
+	meter    meter.ID
+	interval query.Interval
+	next     string // the cursor of the next page; empty on the last
+	terms    api.Terms
+	numbers  numberForm
 }
 
 // writePage answers with a page. A small one is sent with its length.
-func writePage(w http.ResponseWriter, zone *meter.Zone, id meter.ID, interval query.Interval, page *query.Page, next string) {
+func writePage(w http.ResponseWriter, zone *meter.Zone, page *query.Page, head pageHead) {
 	chunk := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(chunk)
-	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '['}
-	p.b = appendPageHead((*chunk)[:0], id, interval, page.Count(), next)
+	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
+	p.b = head.append((*chunk)[:0], page.Count())
 	if !p.buckets(page) {
 		return // the caller has gone
 	}
 	if p.opener == '[' {
 		p.b = append(p.b, p.opener)
 	}
-	p.b = append(p.b, "]}"...)
+	last := p.numbers.encode(append(p.b, "]}"...))
 	if !p.begun {
-		httpkit.WriteEncoded(w, http.StatusOK, p.b)
+		httpkit.WriteEncoded(w, http.StatusOK, last)
 		return
 	}
-	_, _ = w.Write(append(p.b, '\n')) // a failed write means that the caller has gone
+	_, _ = w.Write(append(last, '\n')) // a failed write means that the caller has gone
 }
 
 // buckets writes all buckets of a page. It returns false if the caller has gone.
@@ -120,23 +131,30 @@ func (p *pageWriter) send() bool {
 		p.begun = true
 		httpkit.BeginJSON(p.w)
 	}
-	_, err := p.w.Write(p.b)
+	_, err := p.w.Write(p.numbers.encode(p.b))
 	p.b = p.b[:0]
 	return err == nil
 }
 
-func appendPageHead(b []byte, id meter.ID, interval query.Interval, count int, next string) []byte {
+// append appends all that stands before the buckets, of which there are count. Nothing in it
+// is text that JSON would escape.
+func (h pageHead) append(b []byte, count int) []byte {
 	b = append(b, `{"meter_id":"`...)
-	b = append(b, id...) // has nothing that JSON would escape
+	b = append(b, h.meter...)
 	b = append(b, `","interval":"`...)
-	b = append(b, interval...)
+	b = append(b, h.interval...)
 	b = append(b, `","count":`...)
 	b = strconv.AppendInt(b, int64(count), 10)
-	if next == "" {
-		return append(b, `,"next":null,"results":`...)
+	b = append(b, `,"next":`...)
+	if h.next == "" {
+		b = append(b, "null"...)
+	} else {
+		b = append(append(append(b, '"'), h.next...), '"')
 	}
-	b = append(b, `,"next":"`...)
-	b = append(b, next...)
+	b = append(b, `,"timezone":"`...)
+	b = append(b, h.terms.Timezone...)
+	b = append(b, `","unit":"`...)
+	b = append(b, h.terms.Unit...)
 	return append(b, `","results":`...)
 }
 

@@ -34,7 +34,7 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 	}
 	recordMany(t, s.node, readings)
 
-	want := api.Intervals{MeterID: "M", Interval: "30min", Count: len(readings) - 1}
+	want := api.Intervals{MeterID: "M", Interval: "30min", Count: len(readings) - 1, Terms: api.TermsIn(s.zone.String())}
 	for i := range readings[1:] {
 		used := readings[i+1].Register.Sub(readings[i].Register)
 		want.Results = append(want.Results, api.Interval{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ type stream struct {
 	log    *slog.Logger
 	buffer *[]byte
 	chunk  []byte
+	begun  bool // a chunk was sent
 }
 
 func (a *app) newStream(w http.ResponseWriter, r *http.Request) stream {
@@ -93,13 +95,17 @@ func (s *stream) send() error {
 	if err != nil {
 		return errors.Join(errCallerGone, err)
 	}
-	s.chunk = s.chunk[:0]
+	s.chunk, s.begun = s.chunk[:0], true
 	return nil
 }
 
-// end sends the last chunk, unless err is set, and restores the connection.
+// end sends the last chunk, unless err is set, and restores the connection. An answer of one
+// chunk goes out with its length.
 func (s *stream) end(err error) error {
 	if err == nil {
+		if !s.begun {
+			s.w.Header().Set("Content-Length", strconv.Itoa(len(s.chunk)))
+		}
 		err = s.send()
 	}
 	if errors.Is(err, errCallerGone) {

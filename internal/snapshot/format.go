@@ -93,7 +93,7 @@ func (w *writer) all(p chain.Position, encode func(emit func(record []byte) erro
 // record writes a record; one without payload ends the snapshot.
 func (w *writer) record(payload []byte) error {
 	if len(payload) > RecordBytesMax {
-		panic(fmt.Sprintf("BUG: a snapshot's record of %d bytes", len(payload)))
+		return fmt.Errorf("BUG: record %d of the snapshot has %d bytes, and no reader takes more than %d", w.records, len(payload), RecordBytesMax)
 	}
 	var frame [frameBytes]byte
 	binary.BigEndian.PutUint32(frame[:], uint32(len(payload)))

@@ -205,3 +205,17 @@ func put(t *testing.T, fs vfs.FS, path string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+func TestARecordThatIsTooLongIsAnErrorOfItsSnapshotAlone(t *testing.T) {
+	f := open(t, vfs.NewMem())
+	if _, err := write(f, 17); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Write(position(18), func(emit func([]byte) error) error { return emit(make([]byte, snapshot.RecordBytesMax+1)) })
+	if err == nil || !strings.Contains(err.Error(), "16777217 bytes") {
+		t.Errorf("error %v", err)
+	}
+	if sequences, err := f.Sequences(); err != nil || !slices.Equal(sequences, []uint64{17}) {
+		t.Errorf("the snapshots are %v, %v", sequences, err)
+	}
+}

@@ -27,6 +27,12 @@ func AppendAccount(b []byte, a meter.Account) []byte {
 	return appendAccount(append(b, byte(kindAccount)), a)
 }
 
+// AppendRestoredAccount adds a registration that an operator puts back, which is taken also
+// while reception is shut down.
+func AppendRestoredAccount(b []byte, a meter.Account) []byte {
+	return AppendAccount(append(b, byte(kindRestored)), a)
+}
+
 func appendAccount(b []byte, a meter.Account) []byte {
 	b = appendTime(b, a.RegisteredAt)
 	b = appendText(b, string(a.ID))
@@ -42,6 +48,10 @@ func (a *accountFact) effect(s *Store) Verdict {
 	if s.refuses() {
 		return Verdict{Outcome: NotReceiving}
 	}
+	return a.take(s)
+}
+
+func (a *accountFact) take(s *Store) Verdict {
 	if !s.register(meter.Account(*a)) {
 		return Verdict{Outcome: MeterExists}
 	}
@@ -56,6 +66,7 @@ func (s *Store) register(a meter.Account) bool {
 	s.byID[a.ID] = Index(len(s.accounts))
 	s.accounts = append(s.accounts, a)
 	s.followers = append(s.followers, 0)
+	s.grid.meters = len(s.accounts)
 	return true
 }
 

@@ -70,25 +70,30 @@ func decodeArrivals(d *StateDecoder) {
 // deriveArrivals makes the arrivals of a state from before they were kept: whatever is in
 // memory may have come since its day was archived.
 func (s *Store) deriveArrivals() {
-	for day, p := range s.grid.pages {
-		if p == nil {
-			continue
-		}
-		var there block
-		for i := range p.chunks {
-			there.head |= p.chunks[i].presence()
-		}
-		for place := range there.slots {
-			s.arrive(slotOf(s.grid.first+uint32(day), place))
+	for n := range s.grid.lanes {
+		for place := range s.grid.lanes[n].tiles {
+			t := &s.grid.lanes[n].tiles[place]
+			for day := range uint32(tileDays) {
+				there := block{head: t.presence(day)}
+				for place := range there.slots {
+					s.arrive(slotOf(t.firstDay()+day, place))
+				}
+			}
 		}
 	}
 }
 
-// presence returns the slots of which a meter of the chunk has a reading.
-func (c *chunk) presence() (mask uint64) {
-	if c.blocks != nil {
-		for i := range c.blocks {
-			mask |= c.blocks[i].mask()
+// presence returns the slots of a day of which a meter has a reading.
+func (t *tile) presence(day uint32) (mask uint64) {
+	if t.dense>>day&1 != 0 {
+		for i := range t.chunks[day].blocks {
+			mask |= t.chunks[day].blocks[i].mask()
+		}
+		return mask
+	}
+	for _, s := range t.strips {
+		if at, found := s.find(day); found {
+			mask |= s.strip[at:].mask()
 		}
 	}
 	return mask

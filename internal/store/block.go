@@ -149,6 +149,13 @@ func (b *block) rebase(base int64) bool {
 	return true
 }
 
+// spread writes the registers of a narrow block into a wide one.
+func (b *block) spread(w *wideBlock) {
+	for slot := range b.slots {
+		w.set(slot, b.narrow(slot))
+	}
+}
+
 func (w *wideBlock) get(slot int) meter.KWh {
 	register, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot])
 	if !ok {

@@ -11,21 +11,21 @@ import (
 	"meterledger/internal/meter"
 )
 
-// encodeGrid writes for each chunk that holds readings
+// encodeChunks writes for each dense day of 256 meters
 //
-//	chunk  11 | version | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
+//	chunk  11 | version 2 | day uint32 | first meter uint32 | blocks in use 4 × uint64 | blocks
 //
 //	block: head uint64 | base uint64 | 48 × offset uint16   or, in the wide form,
 //	       head uint64 | 48 × coefficient uint64 | 48 × scale uint8
-func encodeGrid(e *stateEncoder, s *state) {
-	g := &s.grid
-	for day, p := range g.pages {
-		if p == nil {
-			continue
-		}
-		for place := range p.chunks {
-			if c := &p.chunks[place]; c.readings > 0 && e.err == nil {
-				e.chunk(g.first+uint32(day), Index(place*chunkMeters), c)
+//
+// In version 1 days that are not dense were written so too.
+func encodeChunks(e *stateEncoder, s *state) {
+	for n, l := range s.grid.lanes {
+		for _, t := range l.tiles {
+			for rest := t.dense; rest != 0 && e.err == nil; rest &= rest - 1 {
+				day := uint32(bits.TrailingZeros32(rest))
+				c := &t.chunks[day]
+				e.chunk(t.firstDay()+day, Index(n*chunkMeters), c)
 				e.readings += uint64(c.readings)
 			}
 		}
@@ -84,27 +84,62 @@ func decodeChunk(d *StateDecoder) {
 		d.fail(fmt.Errorf("a chunk of meter %d on day %d", first, day))
 		return
 	}
-	c := d.s.grid.page(day).chunk(first)
-	if c.blocks != nil {
-		d.fail(fmt.Errorf("a second chunk of meter %d on day %d", first, day))
-		return
+	d.s.grid.change(first, day, func(t *tile) {
+		switch {
+		case t.has(day % tileDays):
+			d.fail(fmt.Errorf("a second chunk of meter %d on day %d", first, day))
+		case d.version == 1 && onesOf(used) < int(d.s.grid.denseMeters(first)):
+			d.looseDays(t, day%tileDays, first, used)
+		default:
+			c := t.thicken(day%tileDays, d.s.grid.size(first), ice{})
+			d.usedBlocks(first, used, func(i Index) { c.decode(&c.blocks[i], &d.decoder) })
+			d.s.readings += uint64(c.readings)
+		}
+	})
+}
+
+func onesOf(set []byte) (n int) {
+	for _, b := range set {
+		n += bits.OnesCount8(b)
 	}
-	c.melt(ice{})
+	return n
+}
+
+// usedBlocks calls decode for each block of a chunk that is in use.
+func (d *StateDecoder) usedBlocks(first Index, used []byte, decode func(Index)) {
 	for i := range Index(chunkMeters) {
 		if used[i/8]&(0x80>>(i%8)) == 0 {
 			continue
 		}
 		if int(first+i) >= len(d.s.accounts) {
 			d.fail(fmt.Errorf("meter %d is not registered", first+i))
-		}
-		b := &c.blocks[i]
-		c.decode(b, &d.decoder)
-		if d.err != nil {
 			return
 		}
-		c.readings += uint32(bits.OnesCount64(b.mask()))
+		if decode(i); d.err != nil {
+			return
+		}
 	}
-	d.s.readings += uint64(c.readings)
+}
+
+// looseDays reads the blocks of a chunk into strips.
+func (d *StateDecoder) looseDays(t *tile, day uint32, first Index, used []byte) {
+	d.usedBlocks(first, used, func(i Index) {
+		var c chunk
+		var b block
+		if c.decode(&b, &d.decoder); d.err != nil {
+			return
+		}
+		loose := looseDay{block: b}
+		if b.isWide() {
+			loose.wide = c.wide[0]
+		}
+		t.change(i, ice{}, func(s strip) strip {
+			at, _ := s.find(day)
+			return slices.Insert(s, at, loose.append(nil, day)...)
+		})
+		t.counts[day]++
+		d.s.readings += uint64(c.readings)
+	})
 }
 
 func (c *chunk) decode(b *block, d *decoder) {
@@ -115,13 +150,14 @@ func (c *chunk) decode(b *block, d *decoder) {
 	if b.head = binary.BigEndian.Uint64(d.rest); !b.isWide() {
 		b.decode((*[blockBytes]byte)(d.take(blockBytes)))
 		b.check(d)
+		c.readings += uint32(bits.OnesCount64(b.mask()))
 		return
 	}
 	d.uint64() // the head
 	var w wideBlock
 	w.decode(d, b)
-	c.wide = append(c.wide, w)
-	b.base = int64(len(c.wide) - 1)
+	c.widen(b, &w)
+	c.readings += uint32(bits.OnesCount64(b.mask()))
 }
 
 func (b *block) decode(record *[blockBytes]byte) {

@@ -6,11 +6,18 @@ type age uint32
 // ice lies over a store while a frozen state of it is in use. A part that it
 // covers is shared with that state, and is copied before it is changed.
 type ice struct {
-	age   age
-	holds bool
+	age  age
+	kept *int64 // bytes that only the frozen state uses; nil if there is none
 }
 
-func (i ice) covers(part age) bool { return i.holds && part < i.age }
+func (i ice) covers(part age) bool { return i.kept != nil && part < i.age }
+
+// keeps notes that a part of some bytes is now the frozen state's alone.
+func (i ice) keeps(bytes int64) {
+	if i.kept != nil {
+		*i.kept += bytes
+	}
+}
 
 // FrozenState is the state of a store at one moment; later entries do not change it.
 type FrozenState struct {
@@ -25,10 +32,10 @@ type FrozenState struct {
 func (s *Store) Freeze() *FrozenState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.grid.ice.holds {
+	if s.grid.ice.kept != nil {
 		panic("BUG: a store was frozen twice")
 	}
-	s.grid.ice = ice{s.grid.ice.age + 1, true}
+	s.grid.ice = ice{s.grid.ice.age + 1, new(int64)}
 	return &FrozenState{s, s.share()}
 }
 
@@ -36,5 +43,5 @@ func (s *Store) Freeze() *FrozenState {
 func (f *FrozenState) Thaw() {
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
-	f.store.grid.ice.holds = false
+	f.store.grid.ice.kept = nil
 }

@@ -180,8 +180,8 @@ func TestASlotBeyondAllTimeIsRefused(t *testing.T) {
 	} {
 		s := New()
 		mustApply(t, s, AppendAccount(nil, account))
-		if _, err := s.Apply(entry, nil); err == nil || len(s.grid.pages) > 0 {
-			t.Errorf("%s: error %v, and the grid has %d days", name, err, len(s.grid.pages))
+		if _, err := s.Apply(entry, nil); err == nil || len(s.grid.lanes) > 0 {
+			t.Errorf("%s: error %v, and the grid has %d lanes", name, err, len(s.grid.lanes))
 		}
 	}
 }

@@ -1,166 +1,189 @@
 package store
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
 	"meterledger/internal/meter"
 )
 
-// chunkMeters is how many meters share a chunk. A late reading of an old day
-// costs one chunk, 28 KiB, and not a page.
-const chunkMeters = 256
-
-// chunk is the day of 256 meters. Its blocks fill one slab without pointers, so the
-// garbage collector does not scan it.
-type chunk struct {
-	blocks   *[chunkMeters]block // nil if nothing was received
-	wide     []wideBlock
-	readings uint32 // in all blocks
-	age      age
-}
-
-// page is one day of all meters: chunks by meter.
-type page struct {
-	chunks []chunk
-}
-
-// grid is the readings in memory: pages by day of standard time, counted from
-// first. A slot is found by arithmetic; nothing is searched.
+// grid is the readings in memory: tiles of 256 meters and 32 days of standard time. Only
+// tiles that have readings are there, so no use of it makes a reading dear: a reading
+// costs 300 bytes at the most, and 2.4 if its day is full.
 type grid struct {
-	first uint32
-	pages []*page
-	ice   ice
+	lanes  []lane // by meter
+	meters int    // that are registered
+	ice    ice
+	held   gridBytes
+	always uint8 // how many meters make a day dense, in tests; 0: see denseMeters
+}
+
+// gridBytes is what a grid takes.
+type gridBytes struct{ dense, sparse int64 }
+
+// size returns how many meters there are of those that share a meter's chunks.
+func (g *grid) size(i Index) int {
+	return min(chunkMeters, g.meters-int(i/chunkMeters*chunkMeters))
+}
+
+// denseMeters returns how many meters with readings make a day dense: two thirds of those
+// there are. Then a slab costs no more than 168 bytes a meter, nor half as much again as
+// strips of whole days.
+func (g *grid) denseMeters(i Index) uint8 {
+	if g.always > 0 {
+		return g.always
+	}
+	return uint8((2*g.size(i) + 2) / 3)
 }
 
 // share returns the grid as it is now, as long as ice covers it.
-func (g *grid) share() grid {
-	shared := grid{first: g.first, pages: make([]*page, len(g.pages))}
-	for i, p := range g.pages {
-		if p != nil {
-			shared.pages[i] = &page{slices.Clone(p.chunks)}
-		}
+func (g *grid) share() grid { return grid{lanes: slices.Clone(g.lanes)} }
+
+// find returns the block of a meter's dense day and the chunk it stands in, or nil.
+func (g *grid) find(i Index, day uint32) (*chunk, *block) {
+	if int(i/chunkMeters) >= len(g.lanes) {
+		return nil, nil
 	}
-	return shared
+	l, number := &g.lanes[i/chunkMeters], day/tileDays
+	var t *tile
+	if place := uint(number - l.first); place < uint(len(l.tiles)) && l.tiles[place].number == number {
+		t = &l.tiles[place]
+	} else if t = l.find(number); t == nil {
+		return nil, nil
+	}
+	if t.chunks == nil {
+		return nil, nil
+	}
+	c := &t.chunks[day%tileDays]
+	if int(i%chunkMeters) >= len(c.blocks) {
+		return nil, nil
+	}
+	return c, &c.blocks[i%chunkMeters]
 }
 
 // at returns the register of a meter at a slot.
 func (g *grid) at(i Index, slot meter.Slot) (meter.KWh, bool) {
 	day, place := slot.Page()
 	c, b := g.find(i, day)
-	if c == nil || !b.has(place) {
+	if c == nil {
+		return g.looseAt(i, day, place)
+	}
+	if !b.has(place) {
 		return meter.KWh{}, false
 	}
 	return c.get(b, place), true
 }
 
-// find returns the block of a meter's day and the chunk it stands in, or nil.
-func (g *grid) find(i Index, day uint32) (*chunk, *block) {
-	if day < g.first || day-g.first >= uint32(len(g.pages)) {
-		return nil, nil
+func (g *grid) looseAt(i Index, day uint32, place int) (meter.KWh, bool) {
+	t := g.lane(i).find(day / tileDays)
+	if t == nil {
+		return meter.KWh{}, false
 	}
-	p := g.pages[day-g.first]
-	if p == nil || int(i/chunkMeters) >= len(p.chunks) {
-		return nil, nil
+	s := t.strip(i)
+	at, found := s.find(day % tileDays)
+	if !found || s[at:].mask()>>place&1 == 0 {
+		return meter.KWh{}, false
 	}
-	c := &p.chunks[i/chunkMeters]
-	if c.blocks == nil {
-		return nil, nil
-	}
-	return c, &c.blocks[i%chunkMeters]
+	return s[at:].get(place), true
 }
 
 // set records a register. The slot must not be taken.
 func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 	day, place := slot.Page()
-	c := g.page(day).chunk(i)
-	c.melt(g.ice)
-	c.set(&c.blocks[i%chunkMeters], place, register)
-	c.readings++
+	c, b := g.find(i, day)
+	if c != nil && !g.ice.covers(c.age) {
+		wide := cap(c.wide)
+		c.set(b, place, register)
+		g.held.dense += int64(cap(c.wide)-wide) * wideSize
+		return
+	}
+	g.change(i, day, func(t *tile) {
+		if t.dense>>(day%tileDays)&1 == 0 && !g.fills(i, day) {
+			t.set(i, day%tileDays, place, register, g)
+			return
+		}
+		c := t.chunk(i, day%tileDays, g)
+		c.set(&c.blocks[i%chunkMeters], place, register)
+	})
 }
 
-func (g *grid) page(day uint32) *page {
-	if len(g.pages) == 0 {
-		g.first = day
-	}
-	if day < g.first {
-		longer := make([]*page, int(g.first-day)+len(g.pages))
-		copy(longer[g.first-day:], g.pages)
-		g.first, g.pages = day, longer
-	}
-	for uint32(len(g.pages)) <= day-g.first {
-		g.pages = append(g.pages, nil)
-	}
-	p := &g.pages[day-g.first]
-	if *p == nil {
-		*p = &page{}
-	}
-	return *p
+// fills reports whether a day will probably be full, because so many readings came for
+// the day before that the slab costs little beside them.
+func (g *grid) fills(i Index, day uint32) bool {
+	c, _ := g.find(i, day-1)
+	return c != nil && c.readings >= 6*uint32(g.denseMeters(i))
 }
 
-func (p *page) chunk(i Index) *chunk {
-	place := int(i / chunkMeters)
-	if place >= len(p.chunks) {
-		p.chunks = append(p.chunks, make([]chunk, place+1-len(p.chunks))...)
+// change lets f change the tile of a meter's day, which is made if it is not there.
+func (g *grid) change(i Index, day uint32, f func(*tile)) {
+	for int(i/chunkMeters) >= len(g.lanes) {
+		g.lanes = append(g.lanes, lane{age: g.ice.age})
 	}
-	return &p.chunks[place]
+	l := &g.lanes[i/chunkMeters]
+	g.held.sparse -= l.bytes()
+	place := l.open(day/tileDays, g.ice)
+	g.held.sparse += l.bytes()
+	g.changeTile(&l.tiles[place], f)
 }
 
-// melt prepares a chunk for a change: a new one gets its blocks, and one that a frozen
-// state shares is copied first.
-func (c *chunk) melt(ice ice) {
-	switch {
-	case c.blocks == nil:
-		c.blocks = new([chunkMeters]block)
-	case ice.covers(c.age):
-		blocks := *c.blocks
-		c.blocks, c.wide = &blocks, slices.Clone(c.wide)
-	}
-	c.age = ice.age
+// changeTile lets f change a tile of a lane that has melted.
+func (g *grid) changeTile(t *tile, f func(*tile)) {
+	t.melt(g.ice)
+	dense, sparse := t.bytes()
+	f(t)
+	denseNow, sparseNow := t.bytes()
+	g.held.dense += denseNow - dense
+	g.held.sparse += sparseNow - sparse
 }
 
-func (c *chunk) get(b *block, place int) meter.KWh {
-	if b.isWide() {
-		return c.wide[b.base].get(place)
+// clear drops every reading within a window and returns how many they were.
+func (g *grid) clear(w meter.Window) (dropped uint64) {
+	for n := range g.lanes {
+		l := &g.lanes[n]
+		for place := l.from(w.From); l.within(place, w); place++ {
+			l.melt(g.ice)
+			g.changeTile(&l.tiles[place], func(t *tile) { dropped += t.clear(w, g.ice) })
+		}
+		g.held.sparse -= l.bytes()
+		l.drop(g.ice)
+		g.held.sparse += l.bytes()
 	}
-	return b.narrow(place)
+	return dropped
 }
 
-func (c *chunk) set(b *block, place int, register meter.KWh) {
-	if !b.isWide() && !b.setNarrow(place, register) {
-		c.widen(b)
+// any reports whether there is a reading within a window.
+func (g *grid) any(w meter.Window) bool {
+	for n := range g.lanes {
+		l := &g.lanes[n]
+		for place := l.from(w.From); l.within(place, w); place++ {
+			if l.tiles[place].any(w) {
+				return true
+			}
+		}
 	}
-	if b.isWide() {
-		c.wide[b.base].set(place, register)
-		b.head |= 1 << place
-	}
-}
-
-func (c *chunk) widen(b *block) {
-	var w wideBlock
-	for slot := range b.slots {
-		w.set(slot, b.narrow(slot))
-	}
-	c.wide = append(c.wide, w)
-	b.head |= wideFlag
-	b.base = int64(len(c.wide) - 1)
+	return false
 }
 
 // before returns the latest reading of a meter in memory before a slot.
 func (g *grid) before(i Index, slot meter.Slot) (meter.Point, bool) {
 	day, place := slot.Page()
-	if end := g.first + uint32(len(g.pages)); day >= end {
-		day, place = end, 0
-	}
-	below := uint64(1)<<place - 1
-	for ; day+1 > g.first && len(g.pages) > 0; day-- {
-		if c, b := g.find(i, day); c != nil && b.mask()&below != 0 {
-			found := bits.Len64(b.mask()&below) - 1
-			return meter.Point{Slot: slotOf(day, found), Register: c.get(b, found)}, true
+	if c, b := g.find(i, day); c != nil {
+		if found := b.mask() & (1<<place - 1); found != 0 {
+			place = bits.Len64(found) - 1
+			return meter.Point{Slot: slotOf(day, place), Register: c.get(b, place)}, true
 		}
-		below = maskBits
-		if day == 0 {
-			break
+	}
+	w := meter.Window{To: slot}
+	l := g.lane(i)
+	for n := l.from(slot+tileDays*meter.SlotsPerDay) - 1; n >= 0 && w.To > 0; n-- {
+		t := &l.tiles[n]
+		for days := t.days(i, w.Rows()); days != 0; {
+			latest := uint32(bits.Len32(days) - 1)
+			days &^= 1 << latest
+			if d := t.day(i, latest, w.Rows()); d.wanted != 0 {
+				return d.point(bits.Len64(d.wanted) - 1), true
+			}
 		}
 	}
 	return meter.Point{}, false
@@ -168,37 +191,35 @@ func (g *grid) before(i Index, slot meter.Slot) (meter.Point, bool) {
 
 // after returns the first reading of a meter in memory after a slot.
 func (g *grid) after(i Index, slot meter.Slot) (meter.Point, bool) {
-	day, place := slot.Page()
-	above := uint64(maskBits) &^ (uint64(2)<<place - 1)
-	if day < g.first {
-		day, above = g.first, maskBits
-	}
-	for ; day < g.first+uint32(len(g.pages)); day++ {
-		if c, b := g.find(i, day); c != nil && b.mask()&above != 0 {
-			found := bits.TrailingZeros64(b.mask() & above)
-			return meter.Point{Slot: slotOf(day, found), Register: c.get(b, found)}, true
+	w := meter.Window{From: slot + 1, To: math.MaxUint32}
+	l := g.lane(i)
+	for n := l.from(w.From); l.within(n, w); n++ {
+		t := &l.tiles[n]
+		for days := t.days(i, w); days != 0; days &= days - 1 { // which drops the lowest bit
+			if d := t.day(i, uint32(bits.TrailingZeros32(days)), w); d.wanted != 0 {
+				return d.point(bits.TrailingZeros64(d.wanted)), true
+			}
 		}
-		above = maskBits
 	}
 	return meter.Point{}, false
 }
 
 // appendPoints adds a meter's readings within a window to points, in order.
 func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []meter.Point {
-	from, to := g.days(w)
-	for day := from; day < to; day++ {
-		c, b := g.find(i, day)
-		if c == nil {
-			continue
-		}
-		first, wanted := slotOf(day, 0), b.mask()&dayMask(day, w)
-		if !b.isWide() {
-			points = b.appendNarrow(points, first, wanted)
-			continue
-		}
-		for rest := wanted; rest != 0; rest &= rest - 1 { // which drops the lowest bit
-			place := bits.TrailingZeros64(rest)
-			points = append(points, meter.Point{Slot: first + meter.Slot(place), Register: c.get(b, place)})
+	l := g.lane(i)
+	for n := l.from(w.From); l.within(n, w); n++ {
+		t := &l.tiles[n]
+		for days := t.days(i, w); days != 0; days &= days - 1 {
+			day := uint32(bits.TrailingZeros32(days))
+			if b := t.block(i, day); b != nil && !b.isWide() {
+				number := t.firstDay() + day
+				points = b.appendNarrow(points, slotOf(number, 0), b.mask()&dayMask(number, w))
+				continue
+			}
+			d := t.day(i, day, w)
+			for rest := d.wanted; rest != 0; rest &= rest - 1 {
+				points = append(points, d.point(bits.TrailingZeros64(rest)))
+			}
 		}
 	}
 	return points
@@ -206,112 +227,30 @@ func (g *grid) appendPoints(points []meter.Point, i Index, w meter.Window) []met
 
 // span returns what there is of a meter within a window, by bit operations alone.
 func (g *grid) span(i Index, w meter.Window) (span Span) {
-	from, to := g.days(w)
-	for day := from; day < to; day++ {
-		c, b := g.find(i, day)
-		if c == nil {
-			continue
+	l := g.lane(i)
+	var last *tile
+	var lastDay uint32
+	for n := l.from(w.From); l.within(n, w); n++ {
+		t := &l.tiles[n]
+		for days := t.days(i, w); days != 0; days &= days - 1 {
+			day := uint32(bits.TrailingZeros32(days))
+			present := t.taken(i, day) & dayMask(t.firstDay()+day, w)
+			if present == 0 {
+				continue
+			}
+			if span.Count == 0 {
+				d := t.day(i, day, w)
+				span.First = d.point(bits.TrailingZeros64(present))
+			}
+			last, lastDay = t, day
+			span.Count += bits.OnesCount64(present)
 		}
-		present := b.mask() & dayMask(day, w)
-		if present == 0 {
-			continue
-		}
-		point := func(place int) meter.Point {
-			return meter.Point{Slot: slotOf(day, place), Register: c.get(b, place)}
-		}
-		if span.Count == 0 {
-			span.First = point(bits.TrailingZeros64(present))
-		}
-		span.Last = point(bits.Len64(present) - 1)
-		span.Count += bits.OnesCount64(present)
+	}
+	if last != nil {
+		d := last.day(i, lastDay, w)
+		span.Last = d.point(bits.Len64(d.wanted) - 1)
 	}
 	return span
-}
-
-// days returns the days of a window that have a page, to not included.
-func (g *grid) days(w meter.Window) (from, to uint32) {
-	first, _ := w.From.Page()
-	last, _ := w.To.Page()
-	return max(first, g.first), min(last+1, g.first+uint32(len(g.pages)))
-}
-
-// any reports whether there is a reading within a window.
-func (g *grid) any(w meter.Window) bool {
-	for place, p := range g.pages {
-		mask := dayMask(g.first+uint32(place), w)
-		if p == nil || mask == 0 {
-			continue
-		}
-		if slices.ContainsFunc(p.chunks, func(c chunk) bool { return c.any(mask) }) {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *chunk) any(mask uint64) bool {
-	if c.readings == 0 || mask == maskBits {
-		return c.readings > 0
-	}
-	for i := range c.blocks {
-		if c.blocks[i].mask()&mask != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// clear drops every reading within a window and returns how many they were. A
-// chunk whose whole day lies in the window is dropped without being read.
-func (g *grid) clear(w meter.Window) (dropped uint64) {
-	for place, p := range g.pages {
-		mask := dayMask(g.first+uint32(place), w)
-		if p == nil || mask == 0 {
-			continue
-		}
-		used := false
-		for i := range p.chunks {
-			c := &p.chunks[i]
-			before := c.readings
-			c.clear(mask, g.ice)
-			dropped += uint64(before - c.readings)
-			used = used || c.readings > 0
-		}
-		if !used {
-			g.pages[place] = nil
-		}
-	}
-	g.trim()
-	return dropped
-}
-
-// clear drops the readings of a mask's slots.
-func (c *chunk) clear(mask uint64, ice ice) {
-	if c.blocks == nil {
-		return
-	}
-	if mask != maskBits {
-		c.melt(ice)
-		for i := range c.blocks {
-			b := &c.blocks[i]
-			c.readings -= uint32(bits.OnesCount64(b.mask() & mask))
-			b.head &^= mask
-		}
-	}
-	if mask == maskBits || c.readings == 0 {
-		*c = chunk{}
-	}
-}
-
-// trim forgets empty days at both ends.
-func (g *grid) trim() {
-	for len(g.pages) > 0 && g.pages[0] == nil {
-		g.pages = g.pages[1:]
-		g.first++
-	}
-	for len(g.pages) > 0 && g.pages[len(g.pages)-1] == nil {
-		g.pages = g.pages[:len(g.pages)-1]
-	}
 }
 
 // dayMask returns the bits of a day's slots that lie within a window.

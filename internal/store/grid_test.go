@@ -10,6 +10,10 @@ import (
 	"meterledger/internal/meter"
 )
 
+// worlds are how many meters make a day dense: by the rule, all days are, as it comes, or
+// none is.
+var worlds = []uint8{0, 1, 2, 3, 255}
+
 // gridModel is a grid, the plainest way.
 type gridModel map[Index]map[meter.Slot]meter.KWh
 
@@ -53,7 +57,7 @@ func drawWindow(t *rapid.T) meter.Window {
 
 func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var g grid
+		g := grid{always: rapid.SampledFrom(worlds).Draw(t, "world")}
 		model := make(gridModel)
 		t.Repeat(map[string]func(*rapid.T){
 			"set": func(t *rapid.T) {
@@ -64,6 +68,7 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 				if model[i] == nil {
 					model[i] = make(map[meter.Slot]meter.KWh)
 				}
+				g.meters = max(g.meters, int(i)+1) // it is registered when it is needed
 				g.set(i, slot, register)
 				model[i][slot] = register
 			},
@@ -78,7 +83,10 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 					t.Fatalf("cleared %d, want %d", got, want)
 				}
 			},
-			"": func(t *rapid.T) { compareGrid(t, &g, model) },
+			"": func(t *rapid.T) {
+				compareGrid(t, &g, model)
+				wantHeld(t, &g)
+			},
 		})
 	})
 }
@@ -113,13 +121,50 @@ func comparePoint(t *rapid.T, what string, candidates []meter.Point, place int, 
 }
 
 func TestHomeTakesOneBlockADayAndNothingElse(t *testing.T) {
-	var g grid
-	for place := range meter.SlotsPerDay {
-		register, _ := meter.KWhFromParts(1_234_567+int64(place)*900, 3) // 43 kWh a day at 1 Wh
-		g.set(0, slotOf(20_000, place), register)
+	g := grid{meters: 2}
+	for i := range Index(2) {
+		for place := range meter.SlotsPerDay {
+			register, _ := meter.KWhFromParts(1_234_567+int64(place)*900, 3) // 43 kWh a day at 1 Wh
+			g.set(i, slotOf(20_000, place), register)
+		}
 	}
 	c, b := g.find(0, 20_000)
 	if b.isWide() || len(c.wide) != 0 {
 		t.Error("the day of a home became wide")
+	}
+}
+
+// wantHeld counts what a grid takes, and looks for days that are dense and in strips,
+// or counted wrongly.
+func wantHeld(t *rapid.T, g *grid) {
+	var held gridBytes
+	for _, l := range g.lanes {
+		held.sparse += l.bytes()
+		for _, tile := range l.tiles {
+			dense, sparse := tile.bytes()
+			held.dense += dense
+			held.sparse += sparse
+			var counts [tileDays]uint8
+			strips := int64(0)
+			for i := range tile.meters {
+				s := tile.strip(i)
+				strips += int64(cap(s))
+				for day := range counts {
+					counts[day] += uint8(s.days() >> day & 1)
+				}
+				if s.days() == 0 || s.days()&tile.dense != 0 {
+					t.Fatalf("a strip of the days %b, of which %b are dense", s.days(), tile.dense)
+				}
+			}
+			if counts != tile.counts || strips != tile.held {
+				t.Fatalf("counts %v and %d bytes, want %v and %d", tile.counts, tile.held, counts, strips)
+			}
+			if tile.empty() {
+				t.Fatal("an empty tile is kept")
+			}
+		}
+	}
+	if held != g.held {
+		t.Fatalf("%v bytes are held, want %v", g.held, held)
 	}
 }

@@ -97,7 +97,7 @@ func TestAHistoryComesToTheSameHoweverItIsCut(t *testing.T) {
 	met := make(map[string]int)
 	rapid.Check(t, func(t *rapid.T) {
 		h := drawHistory(t, met)
-		for _, w := range h.freeze(t, New()) {
+		for _, w := range h.freeze(t, drawStore(t)) {
 			restored, err := decodeState(w.records)
 			if err != nil {
 				t.Fatalf("the state before batch %d: %v", w.before, err)
@@ -108,8 +108,8 @@ func TestAHistoryComesToTheSameHoweverItIsCut(t *testing.T) {
 			h.goOn(t, restored, w.before)
 		}
 		whole := history{[][]byte{slices.Concat(h.entries...)}, [][]Verdict{slices.Concat(h.verdicts...)}, nil, h.hash}
-		whole.goOn(t, New(), 0)
-		s := New()
+		whole.goOn(t, drawStore(t), 0)
+		s := drawStore(t)
 		var verdicts []Verdict
 		for from, to := 0, 0; from < len(h.entries); from = to {
 			to = min(from+rapid.IntRange(1, 400).Draw(t, "size"), len(h.entries))

@@ -18,12 +18,12 @@ type Reading struct {
 // ReadingBytesMax is the size of a reading in a batch, at the most.
 const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 
-// Readings are entries of their own, or a pack of many. A reading that an operator puts
-// back is marked: it is taken also while reception is shut down. A hold keeps it out like
+// Readings are entries of their own, or a pack of many. A reading or an account that an operator
+// puts back is marked: it is taken also while reception is shut down. A hold keeps it out like
 // any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading or a pack
+//	restored  19 | a reading, a pack or an account
 //
 // AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
@@ -55,8 +55,12 @@ func (r *batchReader) restored() {
 		r.reading(true)
 	case kindPack:
 		r.pack(true)
+	case kindAccount:
+		if a := r.account(); r.err == nil {
+			r.verdicts = append(r.verdicts, a.take(r.s))
+		}
 	default:
-		r.fail(fmt.Errorf("an entry of kind %d cannot be restored", k))
+		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 func fullStore(t *testing.T, meters int) *Store {
 	t.Helper()
 	s := New()
+	s.grid.always = uint8(min(170, meters))
 	for _, outcome := range apply(t, s, fullBatch(meters)) {
 		if outcome != Accepted {
 			t.Fatalf("an entry came to %d", outcome)
@@ -63,6 +64,9 @@ func fullBatch(meters int) []byte {
 	for i := range Index(meters) {
 		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
 		b = AppendReading(b, Reading{i, closedFrom + 201, wide})
+		if i%5 == 0 { // a day that is not dense
+			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
+		}
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
@@ -139,9 +143,10 @@ const accountBytesMax = 1 << 10
 func TestNoRecordIsLongerThanItsLimit(t *testing.T) {
 	frozen := fullStore(t, 3000).Freeze()
 	defer frozen.Thaw()
-	lists := make(map[uint8]int)
+	lists, longest := make(map[uint8]int), make(map[uint8]int)
 	for _, record := range encodeState(t, frozen) {
 		lists[record[0]]++
+		longest[record[0]] = max(longest[record[0]], len(record))
 		limit := recordBytes + accountBytesMax
 		if record[0] == 11 {
 			limit = 64 + chunkMeters*wideBlockBytes
@@ -150,10 +155,60 @@ func TestNoRecordIsLongerThanItsLimit(t *testing.T) {
 			t.Errorf("a record of kind %d is %d bytes long", record[0], len(record))
 		}
 	}
-	for _, kind := range []uint8{2, 3, 4, 5, 7, 9, 11, 15, 16} {
-		if lists[kind] < 2 {
-			t.Errorf("%d records of kind %d were written, so nothing was divided", lists[kind], kind)
+	// What is one record each has a size that does not grow; the set of recalled meters has a
+	// test of its own.
+	fixed := map[uint8]int{1: 8, 17: 16, 13: 64, 6: 128, 12: 32}
+	for _, r := range records {
+		limit, isFixed := fixed[r.kind]
+		if r.encode != nil && r.kind != 14 && !isFixed && lists[r.kind] < 2 {
+			t.Errorf("%d records of kind %d were written, so nothing was divided", lists[r.kind], r.kind)
 		}
+		if isFixed && longest[r.kind] > limit {
+			t.Errorf("a record of kind %d is %d bytes long", r.kind, longest[r.kind])
+		}
+	}
+}
+
+// TestNoRecordGrowsWithTheTimesThatAMonthIsClosed closes a month again and again, each time
+// with a late reading more of each meter and bills that it revises.
+func TestNoRecordGrowsWithTheTimesThatAMonthIsClosed(t *testing.T) {
+	const meters, times = 1024, 530
+	s := New()
+	b := AppendLevel(nil, LevelHolds)
+	for i := range meters {
+		b = AppendAccount(b, meter.Account{ID: meter.ID(fmt.Sprint("M", i)), OwnerName: "Tan", Address: "Road"})
+	}
+	apply(t, s, b)
+	for n := range times {
+		id := holdOf(uint64(n + 1)).ID
+		from, to := meter.Point{Slot: closedFrom, Register: reading(0, 1).Register}, meter.Point{Slot: closedFrom + 5, Register: reading(0, int64(n+2)).Register}
+		var part []SummaryOf
+		var bills []BillOf
+		for i := range Index(meters) {
+			part = append(part, SummaryOf{i, Summary{uint16(n + 2), from, to}})
+			bills = append(bills, BillOf{september, i, Figures{uint16(n + 2), from, to}})
+		}
+		b = AppendHold(b[:0], Hold{id, windowOf(september)})
+		b = AppendIntent(AppendUnder(b, id), september.Period(), [32]byte{byte(n), byte(n >> 8)})
+		b = AppendSummaries(AppendUnder(b, id), september, part)
+		b = AppendBills(AppendUnder(b, id), september, account.RegisteredAt, bills)
+		b = AppendClose(AppendUnder(b, id), MonthArchive{Month: september, Window: windowOf(september), Revision: uint32(n + 1)})
+		apply(t, s, AppendFree(b, id))
+	}
+	if m := s.months[0]; m.Revision != times {
+		t.Fatalf("the month was closed %d times", m.Revision)
+	}
+	frozen := s.Freeze()
+	defer frozen.Thaw()
+	size := 0
+	for _, record := range encodeState(t, frozen) {
+		size += len(record)
+		if len(record) > recordBytes+accountBytesMax {
+			t.Errorf("a record of kind %d is %d bytes long", record[0], len(record))
+		}
+	}
+	if size > 1<<20 {
+		t.Errorf("the state of %d meters takes %d bytes", meters, size)
 	}
 }
 

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// accountsTogether is how many accounts are written as one commit: at most 0.9 MB.
+const accountsTogether = 512
+
+// Accounts registers the meters of a list, in its order, hundreds with one fsync. It needs the
+// same memory for any number of them.
+type Accounts struct {
+	l       *Ledger
+	ctx     context.Context
+	restore bool // an operator puts accounts back: also while reception is shut down
+
+	accounts []meter.Account // that wait to be written
+	numbers  []int           // of them
+	commit   commit
+	tally    meter.Tally
+}
+
+// ImportAccounts begins to register accounts. A meter that is registered already is a duplicate
+// if owner and address are the same, and refused otherwise. All calls must come from one
+// goroutine, and Flush last. It is an error while reception is shut down.
+func (l *Ledger) ImportAccounts(ctx context.Context) (*Accounts, error) {
+	if !l.store.Receiving() {
+		return nil, errNotReceiving
+	}
+	return &Accounts{l: l, ctx: ctx}, nil
+}
+
+// RestoreAccounts is ImportAccounts for an operator who puts accounts back, also while reception
+// is shut down. Whatever is registered stays as it is, and is a duplicate.
+func (l *Ledger) RestoreAccounts(ctx context.Context) *Accounts {
+	return &Accounts{l: l, ctx: ctx, restore: true}
+}
+
+// Add takes an account, whose number is the caller's. An error ends the list: it says nothing of
+// the account, and accounts before it may or may not have been registered.
+func (a *Accounts) Add(number int, account meter.Account) error {
+	if m, known := a.l.store.Lookup(account.ID); known {
+		a.exists(number, m.Index, account)
+		return nil
+	}
+	account.RegisteredAt = a.l.now()
+	if a.restore {
+		a.commit.payload = store.AppendRestoredAccount(a.commit.payload, account)
+	} else {
+		a.commit.payload = store.AppendAccount(a.commit.payload, account)
+	}
+	a.accounts, a.numbers = append(a.accounts, account), append(a.numbers, number)
+	if len(a.accounts) < accountsTogether {
+		return nil
+	}
+	return a.send()
+}
+
+// Refuse counts a row that the caller cannot make an account of.
+func (a *Accounts) Refuse(number int, err error) error {
+	a.tally.Refused++
+	if len(a.tally.Refusals) < meter.RefusalsMax {
+		a.tally.Refusals = append(a.tally.Refusals, meter.Refusal{Row: number, Err: err})
+	}
+	return nil
+}
+
+// exists counts an account of a meter that is registered.
+func (a *Accounts) exists(number int, i store.Index, account meter.Account) {
+	known := a.l.store.Account(i)
+	if a.restore || known.OwnerName == account.OwnerName && known.Address == account.Address {
+		a.tally.Duplicates++
+		return
+	}
+	_ = a.Refuse(number, meterExists(account.ID)) // which only counts
+}
+
+// Flush waits until all accounts that were taken have got their verdicts.
+func (a *Accounts) Flush() (meter.Tally, error) {
+	err := a.send()
+	slices.SortFunc(a.tally.Refusals, func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	return a.tally, err
+}
+
+// send writes the accounts that wait, and counts the verdicts on them. What the disk has no room
+// for is refused, and what comes after it is tried.
+func (a *Accounts) send() error {
+	if len(a.accounts) == 0 {
+		return nil
+	}
+	a.commit.entries, a.commit.deferred, a.commit.err = len(a.accounts), true, nil
+	err := a.l.committer.enqueue(a.ctx, &a.commit, bulky)
+	if err != nil {
+		return err
+	}
+	verdicts, err := a.l.committer.wait(&a.commit)
+	if err != nil && !errors.Is(err, errDiskFull) {
+		return err
+	}
+	for i, account := range a.accounts {
+		switch {
+		case err != nil:
+			_ = a.Refuse(a.numbers[i], err) // which only counts
+		case verdicts[i].Outcome == store.NotReceiving:
+			_ = a.Refuse(a.numbers[i], errNotReceiving)
+		case verdicts[i].Outcome == store.MeterExists: // it is in the list twice, or somebody was faster
+			m, _ := a.l.store.Lookup(account.ID)
+			a.exists(a.numbers[i], m.Index, account)
+		default:
+			a.tally.Accepted++
+		}
+	}
+	a.commit.payload, a.commit.verdicts = a.commit.payload[:0], a.commit.verdicts[:0]
+	a.accounts, a.numbers = a.accounts[:0], a.numbers[:0]
+	return nil
+}

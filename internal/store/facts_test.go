@@ -1,0 +1,29 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+)
+
+// formats says of each Format which kinds of entries and which records, with their versions,
+// can occur in a data folder. A line that is released is never changed.
+var formats = map[int]string{
+	3: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20] records [1.2 2.1 3.1 4.1 5.1 13.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.1 12.1] level 2",
+	4: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20 21] records [1.2 17.1 2.1 3.1 4.1 5.1 13.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.1 12.1] level 2",
+}
+
+func TestTheFormatMovesWithEveryKindOfEntryAndRecord(t *testing.T) {
+	kinds := append(slices.Collect(maps.Keys(entryKinds)), kindReading, kindPack, kindUnder, kindRestored)
+	slices.Sort(kinds)
+	var versions []string
+	for _, r := range records {
+		versions = append(versions, fmt.Sprint(r.kind, ".", r.version))
+	}
+	now := fmt.Sprint("entries ", kinds, " records ", versions, " level ", LevelNewest)
+	if formats[Format] != now {
+		t.Errorf("what can occur in a data folder is not that of format %d any more: raise Format if %d is released, and let its line say\n%s\nwhere it says\n%s",
+			Format, Format, now, formats[Format])
+	}
+}

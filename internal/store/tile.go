@@ -1,0 +1,268 @@
+package store
+
+import (
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"meterledger/internal/meter"
+)
+
+// tileDays is how many days a tile has.
+const tileDays = 32
+
+// tile is the readings of 256 meters on 32 days. Each of its days is either dense, with a
+// block for every meter, or lies in the strips of the meters that have readings on it.
+type tile struct {
+	number  uint32           // its first day, in tiles since day 0
+	dense   uint32           // the days that are, as bits
+	chunks  *[tileDays]chunk // of the dense days; nil if there are none
+	age     age
+	counts  [tileDays]uint8 // of each other day: how many strips have it
+	present [chunkMeters / 64]uint64
+	strips  []agedStrip // of the meters that are present, in order
+	held    int64       // by strips, in bytes
+}
+
+// agedStrip is a strip of a tile.
+type agedStrip struct {
+	strip
+
+	age age
+}
+
+const (
+	tileBytes      = int64(unsafe.Sizeof(tile{}))
+	chunksBytes    = int64(unsafe.Sizeof([tileDays]chunk{}))
+	agedStripBytes = int64(unsafe.Sizeof(agedStrip{}))
+)
+
+// bytes returns what a tile takes: for days that are dense, and for all else.
+func (t *tile) bytes() (dense, sparse int64) {
+	if t.chunks != nil {
+		dense = chunksBytes
+	}
+	for rest := t.dense; rest != 0; rest &= rest - 1 {
+		dense += t.chunks[bits.TrailingZeros32(rest)].bytes()
+	}
+	return dense, int64(cap(t.strips))*agedStripBytes + t.held
+}
+
+// melt copies what a frozen state shares of a tile, but for chunks and strips.
+func (t *tile) melt(ice ice) {
+	if !ice.covers(t.age) {
+		return
+	}
+	if t.age, t.strips = ice.age, slices.Clone(t.strips); t.chunks != nil {
+		chunks := *t.chunks
+		t.chunks = &chunks
+		ice.keeps(chunksBytes)
+	}
+	ice.keeps(int64(cap(t.strips)) * agedStripBytes)
+}
+
+// rank returns where the strip of a meter stands, or would.
+func (t *tile) rank(i Index) (rank int, found bool) {
+	i %= chunkMeters
+	for _, word := range t.present[:i/64] {
+		rank += bits.OnesCount64(word)
+	}
+	word := t.present[i/64]
+	return rank + bits.OnesCount64(word&(1<<(i%64)-1)), word>>(i%64)&1 != 0
+}
+
+// strip returns the strip of a meter, which is empty if it has none.
+func (t *tile) strip(i Index) strip {
+	if len(t.strips) == 0 {
+		return nil
+	}
+	if rank, found := t.rank(i); found {
+		return t.strips[rank].strip
+	}
+	return nil
+}
+
+// meters yields the meters that have a strip, counted from the tile's first, in order.
+func (t *tile) meters(yield func(Index) bool) {
+	for n, word := range t.present {
+		for ; word != 0; word &= word - 1 {
+			if !yield(Index(n*64 + bits.TrailingZeros64(word))) {
+				return
+			}
+		}
+	}
+}
+
+// set records a register on a day that is not dense, and makes it dense if so many
+// meters have readings then.
+func (t *tile) set(i Index, day uint32, place int, register meter.KWh, g *grid) {
+	fresh := false
+	t.change(i, g.ice, func(s strip) strip {
+		s, fresh = s.set(day, place, register)
+		return s
+	})
+	if fresh {
+		t.counts[day]++
+	}
+	if t.counts[day] >= g.denseMeters(i) {
+		t.thicken(day, g.size(i), g.ice)
+	}
+}
+
+// change replaces the strip of a meter, which may be empty before, but not after.
+func (t *tile) change(i Index, ice ice, f func(strip) strip) {
+	rank, found := t.rank(i)
+	if !found {
+		t.strips = slices.Insert(t.strips, rank, agedStrip{age: ice.age})
+		t.present[i%chunkMeters/64] |= 1 << (i % 64)
+	}
+	s := &t.strips[rank]
+	t.held -= int64(cap(s.strip))
+	if ice.covers(s.age) {
+		ice.keeps(int64(cap(s.strip)))
+		s.strip = slices.Clone(s.strip)
+	}
+	*s = agedStrip{f(s.strip), ice.age}
+	t.held += int64(cap(s.strip))
+}
+
+// rewrite replaces every strip by what f makes of it, which must not change the one it is
+// given. An empty one is none.
+func (t *tile) rewrite(ice ice, f func(Index, strip) strip) {
+	kept, rank := t.strips[:0], 0
+	t.held = 0
+	for i := range t.meters {
+		s := t.strips[rank]
+		rank++
+		if left := f(i, s.strip); len(left) != len(s.strip) {
+			if ice.covers(s.age) {
+				ice.keeps(int64(cap(s.strip)))
+			}
+			s = agedStrip{left, ice.age}
+		}
+		if len(s.strip) == 0 {
+			t.present[i/64] &^= 1 << (i % 64)
+			continue
+		}
+		kept = append(kept, s)
+		t.held += int64(cap(s.strip))
+	}
+	clear(t.strips[len(kept):])
+	if t.strips = kept; len(kept) == 0 {
+		t.strips = nil
+	}
+}
+
+// chunk returns the chunk of a day, with room for a meter, for a change. The day becomes
+// dense if it is not.
+func (t *tile) chunk(i Index, day uint32, g *grid) *chunk {
+	if t.dense>>day&1 == 0 {
+		return t.thicken(day, g.size(i), g.ice)
+	}
+	c := &t.chunks[day]
+	c.melt(g.ice)
+	if missing := g.size(i) - len(c.blocks); int(i%chunkMeters) >= len(c.blocks) {
+		c.blocks = slices.Concat(c.blocks, make([]block, missing))
+	}
+	return c
+}
+
+// thicken makes a day of so many meters dense.
+func (t *tile) thicken(day uint32, size int, ice ice) *chunk {
+	if t.chunks == nil {
+		t.chunks = new([tileDays]chunk)
+	}
+	c := &t.chunks[day]
+	*c = chunk{blocks: make([]block, size), age: ice.age}
+	t.dense |= 1 << day
+	if t.counts[day] == 0 {
+		return c
+	}
+	t.counts[day] = 0
+	t.rewrite(ice, func(i Index, s strip) strip {
+		at, found := s.find(day)
+		if !found {
+			return s
+		}
+		var d looseDay
+		s[at:].unpack(&d)
+		c.put(i, &d)
+		return slices.Concat(s[:at], s[at+s[at:].size():])
+	})
+	return c
+}
+
+// has reports whether any meter may have readings on a day.
+func (t *tile) has(day uint32) bool { return t.dense>>day&1 != 0 || t.counts[day] > 0 }
+
+// any reports whether there is a reading within a window.
+func (t *tile) any(w meter.Window) bool {
+	first := t.firstDay()
+	for rest := t.dense; rest != 0; rest &= rest - 1 {
+		day := uint32(bits.TrailingZeros32(rest))
+		if mask := dayMask(first+day, w); mask != 0 && t.chunks[day].any(mask) {
+			return true
+		}
+	}
+	for _, s := range t.strips {
+		for left := s.strip; len(left) > 0; left = left[left.size():] {
+			if left.mask()&dayMask(first+uint32(left[0]), w) != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// clear drops every reading within a window and returns how many they were.
+func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
+	first := t.firstDay()
+	for rest := t.dense; rest != 0; rest &= rest - 1 {
+		day := uint32(bits.TrailingZeros32(rest))
+		mask := dayMask(first+day, w)
+		if mask == 0 {
+			continue
+		}
+		c := &t.chunks[day]
+		before := c.readings
+		c.clear(mask, ice)
+		dropped += uint64(before - c.readings)
+		if c.blocks == nil {
+			t.dense &^= 1 << day
+		}
+	}
+	if t.dense == 0 {
+		t.chunks = nil
+	}
+	t.rewrite(ice, func(_ Index, s strip) strip {
+		left, n := t.cut(s, w)
+		dropped += n
+		return left
+	})
+	return dropped
+}
+
+// cut drops the readings of a strip within a window, and returns how many they were.
+func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
+	left = make(strip, 0, len(s))
+	for len(s) > 0 {
+		size, day := s.size(), uint32(s[0])
+		gone := s.mask() & dayMask(t.firstDay()+day, w)
+		if gone == 0 {
+			left = append(left, s[:size]...)
+		} else {
+			dropped += uint64(bits.OnesCount64(gone))
+			var d looseDay
+			s.unpack(&d)
+			if d.head &^= gone; d.mask() != 0 {
+				left = d.append(left, day)
+			} else {
+				t.counts[day]--
+			}
+		}
+		s = s[size:]
+	}
+	return left, dropped
+}
+
+func (t *tile) empty() bool { return t.dense == 0 && len(t.strips) == 0 }
