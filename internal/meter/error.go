@@ -160,6 +160,20 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
+// Passes reports whether err is about a state that passes, so that the same request may be
+// sent again.
+func Passes(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == KindUnavailable
+}
+
+// WorthRepeating reports whether a row that was refused with err may be taken if it is sent
+// again as it is: the reason passes, or is a fault of the program.
+func WorthRepeating(err error) bool {
+	_, ok := errors.AsType[*Error](err)
+	return !ok || Passes(err)
+}
+
 // ErrStopped ends long work when the program stops.
 var ErrStopped = errors.New("the program is being stopped; this can be repeated after a restart")
 
