@@ -39,6 +39,15 @@ type MaintenanceStatus struct {
 	Running           *MaintenanceProgress                `json:"running"`   // null if nothing runs
 	LastRuns          map[MaintenanceType]*MaintenanceRun `json:"last_runs"` // null for a type that has not run
 	Archives          []ArchiveListing                    `json:"archives"`
+	Due               []DuePeriod                         `json:"due"`    // in order of time, days before months
+	Meters            int                                 `json:"meters"` // that are registered
+}
+
+// DuePeriod is a day or a month that has ended and is to be archived, again or for the first
+// time.
+type DuePeriod struct {
+	Period string `json:"period"` // YYYY-MM-DD or YYYY-MM
+	Reason string `json:"reason"`
 }
 
 // Accepting says whether readings are taken now.
@@ -141,6 +150,15 @@ type ProgramStatus struct {
 	Running   bool           `json:"running"`
 	Timestamp string         `json:"timestamp"`
 	LastRuns  []ScheduledRun `json:"last_runs"` // the newest first
+
+	Reason      *meter.Reason       `json:"reason"`      // why nothing can be run; null if it can
+	Outstanding []OutstandingPeriod `json:"outstanding"` // in order of time
+}
+
+// OutstandingPeriod is a day or a month that daily or monthly has still to have archived.
+type OutstandingPeriod struct {
+	Period string `json:"period"` // YYYY-MM-DD or YYYY-MM
+	Reason string `json:"reason"` // that of a DuePeriod, missed, failed or refused
 }
 
 // ScheduledRun is a run of daily or monthly that has ended.

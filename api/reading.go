@@ -13,7 +13,14 @@ type BatchResult struct {
 	Accepted   int        `json:"accepted"`
 	Duplicates int        `json:"duplicates"`
 	Rejected   int        `json:"rejected"`
-	Errors     []RowError `json:"errors"` // at most 1,000 of the rejected rows
+	Retry      int        `json:"retry"`  // of the rejected rows: worth sending again as they are
+	Errors     []RowError `json:"errors"` // at most 1,000 of the rejected rows, those to retry first
+}
+
+// BatchProblem is a Problem about a batch. The counts are there if rows were read.
+type BatchProblem struct {
+	Problem
+	*BatchResult
 }
 
 // RowError says why a row was rejected. Rows count from 1, without the header.

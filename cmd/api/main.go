@@ -86,15 +86,18 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 }
 
 func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+	started := time.Now()
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
+		Steady:   func() time.Time { return started.Add(time.Since(started)) }, // Since does not ask the clock, which may be set
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { replayed.Store(&p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
-		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
+		ReadingsFrom: settings.ReadingsFrom,
+		Metrics:      metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
 

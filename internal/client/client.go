@@ -85,6 +85,7 @@ func ask[T any](ctx context.Context, c *Client, what call) (answer T, err error)
 	return answer, nil
 }
 
+// send makes a call and returns the content of its answer, also beside an *api.Problem.
 func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 	target := c.base.JoinPath(what.path)
 	target.RawQuery = what.parameters.encode()
@@ -104,7 +105,7 @@ func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 		return nil, fmt.Errorf("reading the api's answer to %s: %w", what.path, err)
 	}
 	if response.StatusCode/100 != 2 {
-		return nil, problem(response, content)
+		return content, problem(response, content)
 	}
 	return content, nil
 }

@@ -138,7 +138,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /receive_meter_reading?meter_id=m-1&reading=100000000.3&timestamp=2026-11-23T14%3A30%3A00%2B08%3A00", nil,
 		},
 		"readings": {
-			`{"accepted":1,"duplicates":2,"rejected":1,"errors":[{"row":3,"code":"invalid_reading","detail":"reading must not be negative"}]}`,
+			`{"accepted":1,"duplicates":2,"rejected":1,"retry":0,"errors":[{"row":3,"code":"invalid_reading","detail":"reading must not be negative"}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.RecordReadings(ctx, "text/csv", bytes.NewBufferString("meter_id,timestamp,reading\n"))
 			},
@@ -198,11 +198,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2026-11-23T14:30:05","timezone":"Asia/Singapore","running":null,"last_runs":{"daily":null,
 			"monthly":{"period":"2026-10","success":true,"message":"done","started_at":"2026-11-01T00:15:00","finished_at":"2026-11-01T00:15:04","archives":[` + archive + `]}},
 			"archives":[` + strings.TrimSuffix(archive, "}") + `,"written_at":"2026-11-01T00:15:04","state":"good","meters":12,
-			"first":null,"last":null,"bytes":7,"version":null}]}`,
+			"first":null,"last":null,"bytes":7,"version":null}],"due":[{"period":"2026-09","reason":"rows_since"}],"meters":12}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.MaintenanceStatus(ctx) },
 			"GET /maintenance/status",
 			api.MaintenanceStatus{
 				IsReceivingData: true, Accepting: api.Accepting{Readings: true}, Timestamp: "2026-11-23T14:30:05", Timezone: "Asia/Singapore",
+				Due: []api.DuePeriod{{Period: "2026-09", Reason: "rows_since"}}, Meters: 12,
 				Archives: []api.ArchiveListing{{
 					Archive: wantArchive, WrittenAt: "2026-11-01T00:15:04", State: "good", Meters: &twelve, Bytes: &seven,
 				}},
@@ -285,6 +286,24 @@ func TestProblemIsHandedBackWhole(t *testing.T) {
 	want := api.Problem{Type: "about:blank", Title: "Service Unavailable", Status: 503, Code: meter.CodeMaintenanceRunning, Detail: "daily maintenance is running", RetryAfter: 7 * time.Second}
 	if *p != want || err.Error() != "daily maintenance is running (503 maintenance_running)" {
 		t.Errorf("got %+v: %v", *p, err)
+	}
+}
+
+func TestBatchIsCountedAlsoBesideAProblem(t *testing.T) {
+	c, _ := serve(t, http.StatusServiceUnavailable, "application/problem+json",
+		`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"2026-10 is being archived","code":"maintenance_running",
+		"accepted":2,"duplicates":1,"rejected":1,"retry":1,"errors":[{"row":3,"code":"maintenance_running","detail":"2026-10 is being archived"}]}`)
+	got, err := c.RecordReadings(t.Context(), "text/csv", strings.NewReader("meter_id,timestamp,reading\n"))
+	var p *api.Problem
+	if !errors.As(err, &p) || p.Code != meter.CodeMaintenanceRunning || p.RetryAfter == 0 {
+		t.Fatalf("got %v", err)
+	}
+	want := api.BatchResult{
+		Accepted: 2, Duplicates: 1, Rejected: 1, Retry: 1,
+		Errors: []api.RowError{{Row: 3, Code: meter.CodeMaintenanceRunning, Detail: "2026-10 is being archived"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -28,11 +30,19 @@ func (c *Client) RecordReading(ctx context.Context, id meter.ID, timestamp strin
 }
 
 // RecordReadings records many readings in one of the forms text/csv, with the header
-// meter_id,timestamp,reading, application/x-ndjson and application/json.
+// meter_id,timestamp,reading, application/x-ndjson and application/json. Beside an
+// *api.Problem that passes, Retry counts the readings that are worth sending again; the
+// others have their verdicts. To send all of them again is right: a recorded one is a
+// duplicate.
 func (c *Client) RecordReadings(ctx context.Context, contentType string, readings io.Reader) (api.BatchResult, error) {
-	return ask[api.BatchResult](ctx, c, call{
+	var result api.BatchResult
+	content, err := c.send(ctx, call{
 		method: http.MethodPost, path: "/receive_meter_readings", contentType: contentType, body: readings,
 	})
+	if errContent := json.Unmarshal(content, &result); err == nil && errContent != nil {
+		err = fmt.Errorf("reading the api's answer to a batch: %w", errContent)
+	}
+	return result, err
 }
 
 // ReadingsQuery asks for a meter's readings. An empty field or 0 means the api's default.

@@ -97,7 +97,7 @@ func (r *restorer) accountRows(name string) error {
 	if failure := text.Failure(); failure != nil {
 		return failure
 	}
-	if refusal := refusalOf(err); refusal != nil {
+	if refusal := meter.RowFault(err, meter.CodeInvalidParameter); refusal != nil {
 		r.refuse(name, 0, refusal)
 		return nil
 	}
@@ -108,7 +108,7 @@ func (r *restorer) accountRows(name string) error {
 		if text.Failure() != nil || errors.Is(err, io.EOF) {
 			break
 		}
-		if refusal := refusalOf(err); refusal != nil {
+		if refusal := meter.RowFault(err, meter.CodeInvalidParameter); refusal != nil {
 			err = accounts.Refuse(in.Row(), refusal)
 		} else if err == nil {
 			err = accounts.Add(in.Row(), account)

@@ -27,11 +27,12 @@ func (t task) archiveDay(day meter.Day) error {
 	}
 	defer h.free()
 	job.hold = h
+	known := t.store.Arrivals() // before memory is read: what comes meanwhile may be in the file or not
 	written, err := job.write(func(archive.Rows) error { return nil })
 	if err != nil {
 		return err
 	}
-	_, err = h.end(store.AppendDay(h.begin(), day, written))
+	_, err = h.end(store.AppendDay(h.begin(), store.DayArchive{Day: day, Archive: written, Arrivals: known}))
 	return err
 }
 

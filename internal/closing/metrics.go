@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -49,24 +50,15 @@ func (rs *Runs) measure(set *metric.Set) {
 		}
 		return 0
 	})
-	set.Gauge("months_to_close", "Months that have ended, have readings in memory, and were never closed.", func() float64 { return float64(rs.monthsToClose()) })
+	set.Gauge("months_to_close", "Months that have ended, have readings in memory, and were never closed.", func() float64 {
+		isClosed := func(d Due) bool { return d.Reason != NeverArchived }
+		return float64(len(slices.DeleteFunc(rs.dueMonthsUntil(rs.today().CalendarMonth()), isClosed)))
+	})
+	set.Gauge("daily_archives_due", "Days that have ended and that a daily run should archive, again or for the first time.",
+		func() float64 { return float64(len(rs.dueDays(rs.today(), nil))) })
 	set.Gauge("late_months", "Closed months that have had readings since; the next monthly run closes them again.",
 		func() float64 { return float64(len(rs.store.LateMonths())) })
 	set.DiskFree("archive", rs.archive.Free)
-}
-
-// monthsMax is how many months back are looked at for such that are not closed.
-const monthsMax = 36
-
-func (rs *Runs) monthsToClose() (count int) {
-	last := rs.zone.Today(rs.now()).CalendarMonth().Period().Add(-1)
-	for back := range monthsMax {
-		month := last.Add(-back)
-		if _, isClosed := rs.store.Archived(month); !isClosed && rs.store.HasReadings(rs.zone.MonthWindow(month.CalendarMonth()).Rows()) {
-			count++
-		}
-	}
-	return count
 }
 
 // countRun counts a run, or the part of one.

@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"math"
 	"time"
 
 	"meterledger/internal/meter"
@@ -83,10 +84,33 @@ func (q Request) check(today meter.Day) error {
 	return nil
 }
 
+// clockStepMax is how far the clock may be set without being doubted.
+const clockStepMax = 5 * time.Minute
+
+// checkClock refuses to close a month that has ended only since the clock was put forward, as
+// long as no reading was taken in from after its end: nobody else says that it has ended.
+func (rs *Runs) checkClock(q Request) error {
+	if q.Kind == Daily || q.DryRun {
+		return nil
+	}
+	end := rs.zone.MonthWindow(q.Month).To
+	early := rs.zone.Time(end).Sub(rs.steady())
+	if early <= clockStepMax || rs.store.CameSince(meter.Window{From: end, To: math.MaxUint32}, 0) {
+		return nil
+	}
+	return meter.Unavailable(meter.CodeNotReady, time.Minute,
+		"%s is not closed: the clock was put forward since the api started, and by the time that has passed the month ends in %s; "+
+			"it is closed once a reading from after its end has come, or after a restart of the api if the clock is right",
+		q.Month, early.Round(time.Second))
+}
+
 // Start begins a run, which goes on if the caller goes away. It is refused while another
 // run is under way.
 func (rs *Runs) Start(q Request) (*Run, error) {
 	if err := q.check(rs.zone.Today(rs.now())); err != nil {
+		return nil, err
+	}
+	if err := rs.checkClock(q); err != nil {
 		return nil, err
 	}
 	if err := rs.checkFolder(q.Lost); err != nil {

@@ -281,7 +281,8 @@ func (r *restorer) record(day meter.Day, rows uint64, sum [32]byte) error {
 		return err
 	}
 	defer h.free()
-	_, err = h.end(store.AppendDay(h.begin(), day, store.Archive{Rows: rows, SHA256: sum, WrittenAt: at}))
+	written := store.Archive{Rows: rows, SHA256: sum, WrittenAt: at}
+	_, err = h.end(store.AppendDay(h.begin(), store.DayArchive{Day: day, Archive: written, Arrivals: r.store.Arrivals()}))
 	return err
 }
 

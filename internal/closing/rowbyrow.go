@@ -21,8 +21,8 @@ func (r *restorer) rowByRow(name string) (sum [32]byte, err error) {
 	if failure := text.Failure(); failure != nil {
 		return sum, failure
 	}
-	if refusal := refusalOf(err); refusal != nil {
-		r.refuse(name, 0, refusal)
+	if fault := meter.RowFault(err, meter.CodeInvalidParameter); fault != nil {
+		r.refuse(name, 0, fault)
 		return sum, nil
 	}
 	if err != nil {
@@ -43,28 +43,15 @@ func (r *restorer) rowByRow(name string) (sum [32]byte, err error) {
 		if failure := text.Failure(); failure != nil || errors.Is(err, io.EOF) {
 			return text.SHA256(), errors.Join(failure, r.flush(name, rows))
 		}
-		if refusal := refusalOf(err); refusal != nil {
-			err = rows.Refuse(in.Row(), refusal)
-		} else if err == nil {
+		if err == nil {
 			err = rows.Add(in.Row(), row)
+		} else if fault := meter.RowFault(err, meter.CodeInvalidParameter); fault != nil {
+			err = rows.Refuse(in.Row(), fault)
 		}
 		if err = errors.Join(err, meter.Stopped(r.ctx)); err != nil {
 			return sum, err
 		}
 	}
-}
-
-// refusalOf returns what is wrong with a row that cannot be taken, and nil if err says
-// nothing about a row.
-func refusalOf(err error) *meter.Error {
-	var refusal *meter.Error
-	switch {
-	case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
-		refusal = meter.Invalid(meter.CodeInvalidParameter, "row", "%v", err)
-	default:
-		errors.As(err, &refusal)
-	}
-	return refusal
 }
 
 func (r *restorer) flush(name string, rows Rows) error {

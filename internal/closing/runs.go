@@ -54,6 +54,7 @@ type Options struct {
 	Archive         *archive.Folder
 	Zone            *meter.Zone
 	Now             func() time.Time
+	Steady          func() time.Time // what the clock would say if nobody had set it since the start; nil if nobody can
 	Log             *slog.Logger
 	Version         string // of the program, for the manifests of archives
 
@@ -77,6 +78,7 @@ type Runs struct {
 	archive         *archive.Folder
 	zone            *meter.Zone
 	now             func() time.Time
+	steady          func() time.Time
 	log             *slog.Logger
 	version         string
 	fs              vfs.FS
@@ -102,8 +104,9 @@ type Runs struct {
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
-		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone, now: o.Now, log: o.Log,
-		version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin, closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone,
+		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
+		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 	}
 	rs.measure(o.Metrics)
 	if hold, stands := rs.store.Hold(); stands {
@@ -112,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
 			return nil, err
 		}
+	}
+	if rs.steady == nil {
+		rs.steady = rs.now
 	}
 	rs.remember()
 	rs.hintAtArchives()

@@ -3,6 +3,7 @@ package closing
 import (
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"meterledger/internal/archive"
@@ -15,6 +16,8 @@ type Status struct {
 	Running  *Running // nil while nothing runs
 	Last     map[Kind]*Run
 	Archives []Listing // in order of time, days before months
+	Due      []Due     // likewise
+	Meters   int       // that are registered
 }
 
 // Running is how far the current run is in its phase.
@@ -32,6 +35,14 @@ type Running struct {
 // Status returns the state of maintenance.
 func (rs *Runs) Status() Status {
 	status := Status{Archives: rs.listings(), Running: rs.running()}
+	status.Due = rs.due(status.Archives)
+	for n := range status.Archives {
+		of := &status.Archives[n]
+		if of.State == ArchiveGood && slices.ContainsFunc(status.Due, func(d Due) bool { return d.Period == of.Period }) {
+			of.State = ArchiveBehind
+		}
+	}
+	status.Meters, _ = rs.store.Counts()
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	status.Last = maps.Clone(rs.last)
@@ -49,6 +60,7 @@ type ListingState string
 // does not agree with it is not believed.
 const (
 	ArchiveGood      ListingState = "good"
+	ArchiveBehind    ListingState = "behind" // it is, but it is due: it was written early, or readings came since
 	ArchiveMissing   ListingState = "file_missing"
 	ArchiveChanged   ListingState = "file_changed"     // its length is not what was written
 	ManifestMissing  ListingState = "manifest_missing" // the next run of the period writes it

@@ -54,6 +54,10 @@ type API struct {
 	Timezone *meter.Zone
 	// Verify asks to check DataDir and ArchiveDir, which no program may be using, instead of serving.
 	Verify bool
+	// ReadingsFrom is the first day, on that clock, of which readings are taken, 2010-01-01
+	// by default: a meter whose clock was never set sends times before it. Restoring and
+	// replaying do not ask.
+	ReadingsFrom meter.Day
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
@@ -110,6 +114,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
 	s.add(setting{"memory-limit", "MEMORY_LIMIT", "80%", "memory of the process, a size or a share of the machine's or cgroup's: before it is passed, readings that need more are answered 503; 0 sets no limit", into(&c.MemoryLimit, parseMemoryLimit(os.DirFS("/")))})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
+	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)

@@ -11,6 +11,8 @@ import (
 	_ "time/tzdata" // so that -timezone works on a machine without zone files
 
 	"github.com/go-co-op/gocron/v2"
+
+	"meterledger/internal/meter"
 )
 
 func parseAddr(s string) (string, error) {
@@ -85,6 +87,14 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is not an address such as http://localhost:8000", s)
 	}
 	return u, nil
+}
+
+func parseReadingsFrom(s string) (meter.Day, error) {
+	day, ok := meter.ParseDay(s)
+	if !ok || day.Year < meter.EarliestYear {
+		return meter.Day{}, fmt.Errorf("%q is not a day such as 2010-01-01, not before the year %d", s, meter.EarliestYear)
+	}
+	return day, nil
 }
 
 const rateLimitMax = 1_000_000_000

@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"errors"
 	"math/bits"
 	"net/http"
 	"net/url"
@@ -16,16 +17,16 @@ import (
 // Bind fills the struct that into points to with the parameters of r, and checks them. A
 // field's tags name its parameter and the rules for it, its type says how it is parsed:
 //
-//	Meter  meter.ID   `param:"meter_id,required"`
-//	Period string     `param:"period" oneof:"today this_week custom"`
-//	Start  meter.Slot `param:"start" validate:"when=Period custom"`
+//	Meter  meter.ID    `param:"meter_id,required"`
+//	Period string      `param:"period" oneof:"today this_week custom"`
+//	Start  meter.Bound `param:"start" validate:"when=Period custom"`
 //
-// The type is meter.ID, Slot, KWh, Day or Month, bool, a kind of string, an
+// The type is meter.ID, Slot, Bound, KWh, Day or Month, bool, a kind of string, an
 // encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
 // given keeps its zero value. Timestamps without an offset are those of zone.
 //
 // The tag validate has the rules between fields: those of package validator, when (given if
-// another field has a value, and only then), and text, which is the domain's. A struct with
+// another field has a value, and only then), and text and seen, which are the domain's. A struct with
 // rules has a method Check() error that returns Check of it. Rules are checked last, after
 // all fields are parsed in their order.
 //
@@ -55,11 +56,17 @@ func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
 	return err
 }
 
-// BindJSON is Bind for one JSON object that is not a request's body.
-func BindJSON(object []byte, zone *meter.Zone, into any) error {
+// BindJSON is Bind for one JSON object that is not a request's body. If it is not an object
+// or has not the members that it must have, the error has the code given.
+func BindJSON(object []byte, zone *meter.Zone, into any, malformed meter.Code) error {
 	b := newBinder(into)
-	if err := b.json(object); err != nil {
-		return err
+	err := b.json(object)
+	if err == nil {
+		err = b.complete()
+	}
+	if fault, ok := errors.AsType[*meter.Error](err); ok {
+		fault.Code = malformed
+		return fault
 	}
 	return b.finish(zone, into)
 }
@@ -138,10 +145,18 @@ func (b *binder) field(name string) int {
 	return -1
 }
 
-// finish parses what was collected, and checks the rules.
-func (b *binder) finish(zone *meter.Zone, into any) error {
+// complete makes sure that what is required is given.
+func (b *binder) complete() error {
 	if missing := b.required &^ b.given; missing != 0 {
 		return errMissing(b.fields[bits.TrailingZeros64(missing)].name)
+	}
+	return nil
+}
+
+// finish parses what was collected, and checks the rules.
+func (b *binder) finish(zone *meter.Zone, into any) error {
+	if err := b.complete(); err != nil {
+		return err
 	}
 	for i := range b.fields {
 		if b.given&(1<<i) == 0 {

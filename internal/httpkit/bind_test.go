@@ -297,7 +297,7 @@ func TestBindRefusesBodiesThatAreNotOneWholeJSONObject(t *testing.T) {
 		" ", "{", `{"meter_id"`, `{"meter_id":`, `{"meter_id":"a`, `{"meter_id":"a"`, `{"meter_id":"a",`, `{"meter_id":"a",}`,
 		`{"meter_id" "a"}`, `{meter_id:"a"}`, `{'meter_id':'a'}`, `{"meter_id":a}`, `{"meter_id":01}`, `{"meter_id":.5}`,
 		`{"meter_id":NaN}`, `{"meter_id":0x10}`, `{"meter_id":1,2}`, `[]`, `[{"meter_id":"a"}]`, `"a"`, `null`, `1`,
-		"\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
+		"\ufeff", "{\ufeff}", "\ufeff\ufeff{}", `meter_id=a`, `}`, `{"a\`, "{\"meter_id\":\"a\nb\"}",
 	} {
 		err := bind(post("", jsonUTF, strings.NewReader(body)), &order{})
 		if got := asError(t, err); got.Kind != meter.KindInvalid || !strings.HasPrefix(got.Detail, "what was sent is not one whole JSON object") {

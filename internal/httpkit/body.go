@@ -42,7 +42,7 @@ func (b *binder) body(r *http.Request) error {
 		}
 		return b.pairs(string(content))
 	case "application/json":
-		return b.json(content)
+		return b.json(bytes.TrimPrefix(content, []byte(meter.ByteOrderMark)))
 	case "multipart/form-data":
 		return b.multipart(content, options["boundary"])
 	}

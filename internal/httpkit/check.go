@@ -25,6 +25,7 @@ func newRules() {
 	v.RegisterTagNameFunc(paramOf)
 	for name, holds := range map[string]validator.Func{
 		"text": func(f validator.FieldLevel) bool { return meter.ValidText(f.Field().String()) },
+		"seen": func(f validator.FieldLevel) bool { return meter.ShowsItself(f.Field().String()) },
 		"when": when,
 	} {
 		if err := v.RegisterValidation(name, holds); err != nil {
@@ -66,6 +67,8 @@ func sentence(broken validator.FieldError, request reflect.Type) error {
 	switch tag := broken.Tag(); tag {
 	case "text":
 		return invalid(name, "must be 1 to %d characters of valid UTF-8 without control characters", meter.TextLengthMax)
+	case "seen":
+		return invalid(name, "must show at least one character, and none that turns the direction of text")
 	case "when":
 		if reflect.ValueOf(broken.Value()).IsZero() {
 			return errMissing(name)

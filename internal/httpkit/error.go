@@ -29,6 +29,16 @@ var statusOf = map[meter.Kind]int{
 // Nobody receives it.
 const statusClientGone = 499
 
+// ExtendedError is an error whose problem has members of its own.
+type ExtendedError struct {
+	Err    error
+	Extend func(api.Problem) any // returns the body of the answer
+}
+
+func (e *ExtendedError) Error() string { return e.Err.Error() }
+
+func (e *ExtendedError) Unwrap() error { return e.Err }
+
 // WriteError answers with err as a problem: the *meter.Error in err's chain, 413 for an
 // *http.MaxBytesError, 408 for ErrSlowBody. Any other error is logged, and answered 500
 // without its text.
@@ -46,7 +56,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
-	writeProblem(w, publicError(err))
+	extend := func(p api.Problem) any { return p }
+	if extended, ok := errors.AsType[*ExtendedError](err); ok {
+		extend = extended.Extend
+	}
+	writeProblem(w, publicError(err), extend)
 }
 
 // publicError returns what a caller may know of err.
@@ -65,11 +79,11 @@ func publicError(err error) *meter.Error {
 		"something went wrong on our side, it has been logged; the same request may be sent again")
 }
 
-func writeProblem(w http.ResponseWriter, e *meter.Error) {
+func writeProblem(w http.ResponseWriter, e *meter.Error, extend func(api.Problem) any) {
 	status := statusOf[e.Kind]
-	body := Encode(api.Problem{
+	body := Encode(extend(api.Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field, Reason: e.Reason,
-	})
+	}))
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}

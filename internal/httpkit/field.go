@@ -84,6 +84,8 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 		*p, err = meter.ParseID(value)
 	case *meter.Slot:
 		*p, err = zone.ParseSlot(name, value)
+	case *meter.Bound:
+		*p, err = zone.ParseBound(name, value)
 	case *meter.KWh:
 		*p, err = meter.ParseReading(name, value)
 	case *meter.Day:

@@ -3,6 +3,8 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -14,7 +16,9 @@ import (
 const submissionsMax = 192
 
 // Bulk takes the rows of one sender, in order, as fast as they can be made durable,
-// and slows the sender down to that. While many single readings or questions come in
+// and slows the sender down to that. Each row has its own verdict, also if the reason
+// for its refusal is one that holds for all; only if that is so before the first row, it
+// ends the Bulk. While many single readings or questions come in
 // it is about half as fast. It needs the same memory for any number of rows. Which
 // rows are refused does not depend on timing; which of two refused rows of one meter is
 // named in the other's refusal can.
@@ -27,14 +31,42 @@ type Bulk struct {
 
 	rows    []meter.Row // that wait to be looked up
 	numbers []int       // by row
+	number  int         // of the last row
 	ids     []byte      // of the rows' meters
 	unknown []int
 	last    store.Index // the meter of the row before rows
 	filling *submission
 	sent    []*submission // the oldest first
 	spare   []*submission // to be filled again
-	tally   meter.Tally
+	begun   bool          // rows were sent
+
+	tally    meter.Tally
+	retries  []meter.Refusal // the first rows to send again
+	refusals []meter.Refusal // the first others
+	refused  run
 }
+
+// run follows how many rows were refused for good one after the other.
+type run struct {
+	until   int // the number of the last row that was followed
+	now     int // refused up to it
+	longest int
+}
+
+func (r *run) add(s *submission) {
+	if s.accepted+s.duplicates+s.retry == 0 {
+		r.now += s.refused
+		r.longest = max(r.longest, r.now)
+	} else {
+		r.longest = max(r.longest, r.now+s.firstGood-r.until-1)
+		r.now = s.until - s.lastGood
+	}
+	r.until = s.until
+}
+
+// ErrTooManyRefusals ends a Bulk of which more than meter.RefusedRunMax rows were refused for
+// good one after the other.
+var ErrTooManyRefusals = fmt.Errorf("%d rows in a row were refused, and the rest was not read", meter.RefusedRunMax)
 
 // Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
 func (l *Ledger) Bulk(ctx context.Context) *Bulk {
@@ -52,23 +84,26 @@ func (l *Ledger) Restore(ctx context.Context) *Bulk {
 // Tell sets what is called with the result of every row whose meter is known.
 func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.each = each }
 
-// Add takes a row, whose number is the caller's. An error ends the Bulk: it says
-// nothing of the row, and rows before it may or may not have been recorded.
+// Add takes a row. Numbers rise by one from row to row. After ErrTooManyRefusals only Flush
+// may be called. Any other error ends the Bulk: it says nothing of the row, and rows before
+// it may or may not have been recorded; none was if the error passes.
 func (b *Bulk) Add(number int, row meter.Row) error {
 	start := len(b.ids)
 	b.ids = append(b.ids, row.Meter...)
 	row.Meter = b.ids[start:]
-	b.rows, b.numbers = append(b.rows, row), append(b.numbers, number)
+	b.rows, b.numbers, b.number = append(b.rows, row), append(b.numbers, number), number
 	return b.sendFull()
 }
 
-// Refuse counts a row that the caller cannot make a Row of.
+// Refuse is Add for a row that the caller cannot make a Row of.
 func (b *Bulk) Refuse(number int, err error) error {
+	b.number = number
 	b.next().refuse(number, err)
 	return b.sendFull()
 }
 
-// Flush waits until all rows that were taken have got their verdicts.
+// Flush waits until all rows that were taken have got their verdicts. With
+// ErrTooManyRefusals the tally is whole.
 func (b *Bulk) Flush() (meter.Tally, error) {
 	if err := b.send(); err != nil {
 		return b.tally, err
@@ -82,8 +117,15 @@ func (b *Bulk) Flush() (meter.Tally, error) {
 		b.l.bulks.Put(s)
 	}
 	b.spare = nil
+	b.tally.Refusals = append(b.retries, b.refusals...)
+	b.tally.Refusals = b.tally.Refusals[:min(len(b.tally.Refusals), meter.RefusalsMax)]
+	if b.isHopeless() {
+		return b.tally, ErrTooManyRefusals
+	}
 	return b.tally, nil
 }
+
+func (b *Bulk) isHopeless() bool { return b.refused.longest >= meter.RefusedRunMax && !b.restore }
 
 // next returns the submission that is being filled.
 func (b *Bulk) next() *submission {
@@ -95,16 +137,22 @@ func (b *Bulk) next() *submission {
 		}
 		b.filling.reset(b.l, bulky)
 		b.filling.restore, b.filling.each = b.restore, b.each
-		b.filling.unlisted = len(b.tally.Refusals) == meter.RefusalsMax
+		b.filling.unlisted, b.filling.retryUnlisted = len(b.refusals) == meter.RefusalsMax, len(b.retries) == meter.RefusalsMax
 	}
 	return b.filling
 }
 
 func (b *Bulk) sendFull() error {
-	if len(b.rows) < submissionRows && (b.filling == nil || len(b.filling.refusals) < submissionRows) {
+	if len(b.rows) < submissionRows && (b.filling == nil || b.filling.refused < submissionRows) {
 		return nil
 	}
-	return b.send()
+	if err := b.send(); err != nil {
+		return err
+	}
+	if b.isHopeless() {
+		return ErrTooManyRefusals
+	}
+	return nil
 }
 
 func (b *Bulk) send() error {
@@ -119,10 +167,35 @@ func (b *Bulk) send() error {
 	b.pacer.step()
 	s := b.next()
 	b.locate(s)
-	if err := s.send(b.ctx); err != nil {
+	if err := b.queue(s); err != nil {
 		return err
 	}
 	b.sent, b.filling = append(b.sent, s), nil
+	return nil
+}
+
+// queue queues a submission. If the ledger takes nothing new now, each new row of it is
+// refused, but before the first row all of the Bulk is.
+func (b *Bulk) queue(s *submission) error {
+	s.until = b.number
+	if !b.begun && !b.restore {
+		if err := b.l.barred(); err != nil {
+			return err
+		}
+	}
+	b.begun = true
+	return s.send(b.ctx)
+}
+
+// barred returns why no row would be taken now. While the clock lies behind, rows that are
+// recorded already still are duplicates.
+func (l *Ledger) barred() error {
+	if err := l.Ready(); err != nil && !errors.Is(err, errClockBehind) && !errors.Is(err, errMemoryFull) {
+		return err
+	}
+	if l.committer.quota.isFull() {
+		return errOverloaded
+	}
 	return nil
 }
 
@@ -154,9 +227,23 @@ func (b *Bulk) settleOldest() error {
 	b.tally.Accepted += oldest.accepted
 	b.tally.Duplicates += oldest.duplicates
 	b.tally.Refused += oldest.refused
-	slices.SortFunc(oldest.refusals, func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) })
-	listed := min(len(oldest.refusals), meter.RefusalsMax-len(b.tally.Refusals))
-	b.tally.Refusals = append(b.tally.Refusals, oldest.refusals[:listed]...)
+	b.tally.Retry += oldest.retry
+	b.refused.add(oldest)
+	b.list(oldest.refusals)
 	b.spare = append(b.spare, oldest)
 	return nil
+}
+
+// list keeps the first refusals of either sort.
+func (b *Bulk) list(refusals []meter.Refusal) {
+	slices.SortFunc(refusals, func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	for _, refusal := range refusals {
+		list := &b.refusals
+		if meter.WorthRepeating(refusal.Err) {
+			list = &b.retries
+		}
+		if len(*list) < meter.RefusalsMax {
+			*list = append(*list, refusal)
+		}
+	}
 }

@@ -56,6 +56,9 @@ type Options struct {
 	DiskSlow time.Duration
 	// MemoryLimit is how many bytes the process may take; 0 is any number.
 	MemoryLimit uint64
+	// ReadingsFrom is the day before which no new readings are taken, except those that an
+	// operator puts back; the zero day is none.
+	ReadingsFrom meter.Day
 }
 
 // Ledger is the open system of record.
@@ -83,6 +86,8 @@ type Ledger struct {
 	clock     *clock
 	memory    *memory
 	gates     []gate
+
+	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
 
 // Open brings the state of a data folder back and starts to receive. It returns an
@@ -131,6 +136,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err = errors.Join(err, r.run()); err == nil {
 		l.store, l.memory.store = r.store, r.store
 		err = l.keepZone(o, signed)
+	}
+	if o.ReadingsFrom != (meter.Day{}) {
+		l.readingsFrom = l.zone.DayStart(o.ReadingsFrom)
 	}
 	if err == nil && !l.seal.closed.Load() {
 		err = l.sign(o, signed)

@@ -79,6 +79,13 @@ func (q *quota) take(ctx context.Context, bytes int, p patience, failed <-chan s
 	}
 }
 
+// isFull reports whether a single reading would be refused now.
+func (q *quota) isFull() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.taken+requestBytes > impatient.bytesMax
+}
+
 // leave removes a waiter, or gives back what it was granted meanwhile.
 func (q *quota) leave(w *waiter) {
 	q.mu.Lock()

@@ -141,11 +141,13 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 	if err := l.committer.quota.take(t.Context(), bulkBytesMax, bulky, nil); err != nil { // as other senders would
 		t.Fatal(err)
 	}
+	var tally meter.Tally
 	sent := make(chan error, 1)
 	go func() {
 		b := l.Bulk(t.Context())
 		err := b.Add(1, meter.Reading{Meter: "A", Slot: zone.Floor(now) - 10}.Row())
-		_, flushErr := b.Flush()
+		var flushErr error
+		tally, flushErr = b.Flush()
 		sent <- errors.Join(err, flushErr)
 	}()
 	for waiting := 0; waiting == 0; runtime.Gosched() {
@@ -160,8 +162,42 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 		t.Error("reception is on")
 	}
 	l.committer.quota.give(bulkBytesMax)
-	if err := <-sent; !errors.Is(err, errNotReceiving) {
-		t.Errorf("the bulk sender was told %v", err)
+	if err := <-sent; err != nil || tally.Retry != 1 || !errors.Is(tally.Retriable(), errNotReceiving) {
+		t.Errorf("the bulk sender was told %+v, %v", tally, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAFullQueueRefusesABulkBeforeItsFirstRow, like a single reading: it would only wait behind
+// those that are refused.
+func TestAFullQueueRefusesABulkBeforeItsFirstRow(t *testing.T) {
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(t.Context(), Options{FS: vfs.NewMem(), DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.committer.quota.take(t.Context(), queueBytesMax-requestBytes+1, impatient, nil); err != nil {
+		t.Fatal(err)
+	}
+	b := l.Bulk(t.Context())
+	if err := b.Refuse(1, errors.New("no row")); err != nil {
+		t.Error(err)
+	}
+	if tally, err := b.Flush(); !errors.Is(err, errOverloaded) || tally.Refused > 0 {
+		t.Errorf("the bulk sender was told %+v, %v", tally, err)
+	}
+	l.committer.quota.give(queueBytesMax - requestBytes + 1)
+	b = l.Bulk(t.Context())
+	if err := b.Refuse(1, errors.New("no row")); err != nil {
+		t.Error(err)
+	}
+	if tally, err := b.Flush(); err != nil || tally.Refused != 1 {
+		t.Errorf("with room again it was told %+v, %v", tally, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -169,7 +205,7 @@ func TestReceptionIsSwitchedWhileABulkSenderWaitsForQuota(t *testing.T) {
 }
 
 // TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts: rows that are worth sending
-// again must not pass for refused ones.
+// again must not pass for rows that are refused for good.
 func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
@@ -194,8 +230,8 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	if err := l.committer.enqueue(t.Context(), &b.commit, bulky); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.settle(); !errors.Is(err, errNotReceiving) || b.refused > 0 {
-		t.Errorf("the sender was told %v, and that %d rows are refused", err, b.refused)
+	if err := b.settle(); err != nil || b.retry != 1 || b.refused != 1 || !errors.Is(b.refusals[0].Err, errNotReceiving) {
+		t.Errorf("the sender was told %v, and that of %d refused rows %d are worth sending again: %v", err, b.refused, b.retry, b.refusals)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -27,6 +28,7 @@ type submission struct {
 
 	readings []store.Reading
 	rows     []int // by reading: the caller's number of it
+	until    int   // the caller's number of the last row that was sent
 
 	from, to int        // the readings that the commit is about
 	latest   meter.Slot // no new one may be later
@@ -41,10 +43,11 @@ type submission struct {
 
 	closedUntil meter.Slot // readings before it may be late
 
-	tooLate                       bool // reception was shut down before some readings got their verdicts
-	unlisted                      bool // nobody will read the refusals: they are only counted
+	unlisted, retryUnlisted       bool // nobody will read these refusals: they are only counted
 	accepted, duplicates, refused int
 	acceptedLate                  int // of the accepted
+	retry                         int // of the refused: worth sending again
+	firstGood, lastGood           int // the lowest and the highest row that is not refused for good, if there is one
 	refusals                      []meter.Refusal
 }
 
@@ -69,7 +72,7 @@ func newSubmission() any { return new(submission) }
 func (s *submission) reset(l *Ledger, p patience) {
 	clear(s.refusals)
 	*s = submission{
-		l: l, patience: p,
+		l: l, patience: p, firstGood: math.MaxInt,
 		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0],
 		commit: commit{payload: s.commit.payload[:0], verdicts: s.commit.verdicts[:0], done: s.commit.done, deferred: true},
 	}
@@ -91,12 +94,32 @@ func (s *submission) way() way {
 	return bySingle
 }
 
+// refuse counts a row that is refused for good.
 func (s *submission) refuse(row int, err error) {
 	s.refused++
 	s.l.metrics.refuse(s.way(), meter.CodeOf(err))
 	if !s.unlisted {
 		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
 	}
+}
+
+// putOff counts a row that is refused, and worth sending again.
+func (s *submission) putOff(row int, err error) {
+	s.countRetry(row, meter.CodeOf(err))
+	if !s.retryUnlisted {
+		s.refusals = append(s.refusals, meter.Refusal{Row: row, Err: err})
+	}
+}
+
+func (s *submission) countRetry(row int, code meter.Code) {
+	s.refused++
+	s.retry++
+	s.good(row)
+	s.l.metrics.refuse(s.way(), code)
+}
+
+func (s *submission) good(row int) {
+	s.firstGood, s.lastGood = min(s.firstGood, row), max(s.lastGood, row)
 }
 
 // refuseUnknown makes no error if nobody would read it.
@@ -164,7 +187,7 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	if s.full = s.refusal == error(errMemoryFull); s.full {
 		s.refusal = nil
 	}
-	if s.refusal != nil && (len(s.readings) == 0 || s.patience == bulky && s.refusal != error(errClockBehind)) {
+	if s.refusal != nil && len(s.readings) == 0 && s.patience != bulky {
 		return s.refusal
 	}
 	if s.refusal != nil {
@@ -212,21 +235,36 @@ func (s *submission) judge() {
 
 // judgeNew decides about a reading that is not recorded yet.
 func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
-	switch {
-	case s.refusal != nil:
-		s.decide(place, Result{Err: s.refusal})
-	case at.Slot > s.latest:
-		s.decide(place, Result{Err: errInFuture})
-	case v.Outcome != store.Accepted:
-		s.rule(place, v)
-	case s.full && s.l.store.Grows(at):
-		s.decide(place, Result{Err: errMemoryFull})
-	default:
-		s.take(place, at)
+	if err := s.keptOut(at.Slot); err != nil {
+		s.decide(place, Result{Err: err})
+		return
 	}
+	if v.Outcome == store.Accepted && s.full && s.l.store.Grows(at) {
+		s.decide(place, Result{Err: errMemoryFull})
+		return
+	}
+	if v.Outcome != store.Accepted {
+		s.rule(place, v)
+		return
+	}
+	s.take(place, at)
 }
 
 var errInFuture = meter.Invalid(meter.CodeInvalidTimestamp, "timestamp", "lies more than five minutes in the future")
+
+// keptOut returns why no new reading of a slot is taken.
+func (s *submission) keptOut(slot meter.Slot) error {
+	switch {
+	case s.refusal != nil:
+		return s.refusal
+	case slot > s.latest:
+		return errInFuture
+	case slot < s.l.readingsFrom && !s.restore:
+		return meter.Invalid(meter.CodeInvalidTimestamp, "timestamp",
+			"lies before %s: older readings are not taken, since a meter whose clock was never set sends such times", s.l.zone.Stamp(s.l.readingsFrom))
+	}
+	return nil
+}
 
 // late decides about a reading of a closed month. The meter's archived rows have to be
 // in memory before Apply can judge another beside them.
@@ -249,12 +287,8 @@ func (s *submission) late(place int, at store.Reading) {
 		s.rule(place, verdict)
 		return
 	}
-	if s.refusal != nil {
-		s.decide(place, Result{Err: s.refusal})
-		return
-	}
-	if at.Slot > s.latest {
-		s.decide(place, Result{Err: errInFuture})
+	if err := s.keptOut(at.Slot); err != nil {
+		s.decide(place, Result{Err: err})
 		return
 	}
 	if s.full {
@@ -277,24 +311,27 @@ func (s *submission) take(place int, at store.Reading) {
 func (s *submission) answered() bool { return s.commit.entries == 0 || len(s.commit.done) > 0 }
 
 // settle waits for the verdicts of what was sent, and prepares for the rest of the
-// readings. If reception was shut down meanwhile, the sender is told so, and not that some
-// rows are refused.
+// readings. A commit that is refused for a reason that passes is one refusal for each
+// reading in it, unless an operator puts them back.
 func (s *submission) settle() error {
 	if s.commit.entries > 0 {
 		verdicts, err := s.l.committer.wait(&s.commit)
-		if err != nil {
+		switch {
+		case err == nil:
+			verdicts = verdicts[s.recalls:]
+			for i, place := range s.places {
+				s.rule(place, verdicts[i])
+			}
+		case s.restore || !meter.Passes(err):
 			return err
-		}
-		verdicts = verdicts[s.recalls:]
-		for i, place := range s.places {
-			s.rule(place, verdicts[i])
+		default:
+			for _, place := range s.places {
+				s.decide(place, Result{Err: err})
+			}
 		}
 	}
 	s.from, s.recalls, s.taken, s.places, s.archived = s.to, 0, s.taken[:0], s.places[:0], nil
 	s.commit.payload, s.commit.entries = s.commit.payload[:0], 0
-	if s.tooLate {
-		return errNotReceiving
-	}
 	return nil
 }
 
@@ -302,16 +339,17 @@ func (s *submission) settle() error {
 // reads them.
 func (s *submission) rule(place int, v store.Verdict) {
 	switch {
-	case v.Outcome == store.NotReceiving:
-		s.tooLate = true
 	case s.each != nil:
 		s.decide(place, s.l.result(s.readings[place], v))
 	case v.Outcome == store.Accepted:
 		s.accepted++
+		s.good(s.rows[place])
 		if slot := s.readings[place].Slot; slot < s.closedUntil && s.l.isClosed(slot) {
 			s.acceptedLate++
 		}
-	case s.unlisted && v.Outcome != store.Duplicate:
+	case s.retryUnlisted && passes(v.Outcome):
+		s.countRetry(s.rows[place], codeOf(v.Outcome))
+	case s.unlisted && v.Outcome != store.Duplicate && !passes(v.Outcome):
 		s.refused++
 		s.l.metrics.refuse(s.way(), codeOf(v.Outcome))
 	default:
@@ -319,15 +357,24 @@ func (s *submission) rule(place int, v store.Verdict) {
 	}
 }
 
+// passes reports whether the store may take a reading later that it refuses so.
+func passes(o store.Outcome) bool {
+	return o == store.Held || o == store.Archived || o == store.NotReceiving
+}
+
 // decide counts the result of a reading.
 func (s *submission) decide(place int, r Result) {
-	switch {
+	switch row := s.rows[place]; {
+	case r.Err != nil && meter.WorthRepeating(r.Err):
+		s.putOff(row, r.Err)
 	case r.Err != nil:
-		s.refuse(s.rows[place], r.Err)
+		s.refuse(row, r.Err)
 	case r.Duplicate:
 		s.duplicates++
+		s.good(row)
 	default:
 		s.accepted++
+		s.good(row)
 	}
 	if s.each != nil {
 		s.each(s.rows[place], s.readings[place].Meter, r)

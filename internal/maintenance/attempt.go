@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"meterledger/api"
+	"meterledger/internal/meter"
 )
 
 const (
@@ -61,6 +62,9 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 // attempt asks the api once. It ends if the api stops answering, or attemptGrace after the
 // service.
 func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
+	if _, err := s.look(s.ctx, watchEvery); hindrance(err) == meter.ReasonOtherZone {
+		return api.MaintenanceResult{}, err
+	}
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(s.ctx))
 	defer context.AfterFunc(s.ctx, func() {
 		time.AfterFunc(attemptGrace, func() { stop(context.Canceled) })

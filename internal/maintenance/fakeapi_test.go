@@ -1,10 +1,12 @@
 package maintenance
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +20,11 @@ type fakeAPI struct {
 	mu       sync.Mutex // guards all below
 	away     bool       // nothing listens
 	archives []api.Archive
+	due      []api.DuePeriod
+	state    string // of every archive; manifest_missing where it is empty
+	zone     string // Asia/Singapore where it is empty
+	noMeters bool
+	along    string   // is archived with whatever is asked for
 	started  []string // the periods asked for, in order
 
 	// start answers the next POST /maintenance/start, 200 where it is nil. It may
@@ -76,12 +83,17 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		listed := []api.ArchiveListing{}
 		for _, a := range f.archives {
-			listed = append(listed, api.ArchiveListing{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: "manifest_missing"})
+			listed = append(listed, api.ArchiveListing{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: cmp.Or(f.state, "manifest_missing")})
+		}
+		due, _ := json.Marshal(append([]api.DuePeriod{}, f.due...))
+		zone, meters := cmp.Or(f.zone, "Asia/Singapore"), 1
+		if f.noMeters {
+			meters = 0
 		}
 		archives, _ := json.Marshal(listed)
 		f.mu.Unlock()
-		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2000-01-01T08:00:00","timezone":"Asia/Singapore",
-			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s}`, archives))
+		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2000-01-01T08:00:00","timezone":%q,
+			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s,"due":%s,"meters":%d}`, zone, archives, due, meters))
 	case "/maintenance/start":
 		status, body := f.run(r)
 		writeJSON(w, status, body)
@@ -102,8 +114,15 @@ func (f *fakeAPI) run(r *http.Request) (status int, body string) {
 		}
 	}
 	archive := archived(period)
-	f.set(func() { f.archives = append(f.archives, archive) })
-	encoded, _ := json.Marshal([]api.Archive{archive})
+	f.set(func() {
+		f.archives = append(f.archives, archive)
+		f.due = slices.DeleteFunc(f.due, func(d api.DuePeriod) bool { return d.Period == period })
+	})
+	all := []api.Archive{archive}
+	if f.along != "" {
+		all = append(all, archived(f.along))
+	}
+	encoded, _ := json.Marshal(all)
 	return http.StatusOK, fmt.Sprintf(`{"success":true,"message":"done","timestamp":"2000-01-01T08:00:00","maintenance_type":%q,"archives":%s}`, kind, encoded)
 }
 

@@ -35,6 +35,7 @@ type route struct {
 func (s *Service) routes() []route {
 	return []route{
 		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
+		{http.MethodGet, "/readyz", "operations", httpkit.Answer(s.settings.Timezone, s.ready)},
 		{http.MethodGet, "/status", "operations", httpkit.Answer(s.settings.Timezone, s.status)},
 	}
 }
@@ -60,7 +61,10 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) {
 	answer := api.ProgramStatus{
 		Program: s.kind.program, Schedule: s.settings.Schedule, Timezone: s.settings.Timezone.String(),
-		NextRun: s.nextRun(), Timestamp: s.stamp(time.Now()), LastRuns: []api.ScheduledRun{},
+		NextRun: s.nextRun(), Timestamp: s.stamp(time.Now()), LastRuns: []api.ScheduledRun{}, Outstanding: s.listOutstanding(),
+	}
+	if hindered := s.hindrance(); hindered != "" {
+		answer.Reason = &hindered
 	}
 	if answer.Schedule == "" {
 		answer.Schedule = "off"

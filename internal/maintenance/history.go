@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 
 	"meterledger/internal/meter"
@@ -28,16 +29,26 @@ type historyContent struct {
 	Program string         `json:"program"`
 	Runs    []run          `json:"runs"` // the newest first
 	Owed    []meter.Period `json:"owed"` // the periods whose last run failed, in order of time
+
+	// Refused are the periods that the api has refused for good, with its state of them then.
+	Refused map[meter.Period]string `json:"refused,omitempty"`
+}
+
+func (c historyContent) owed() map[meter.Period]bool {
+	owed := make(map[meter.Period]bool)
+	for _, period := range c.Owed {
+		owed[period] = true
+	}
+	return owed
 }
 
 // save replaces the file.
-func (h historyFile) save(program string, runs []run, owed map[meter.Period]bool) error {
+func (h historyFile) save(content historyContent) error {
 	if h.path == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(historyContent{
-		Version: historyVersion, Program: program, Runs: runs, Owed: slices.SortedFunc(maps.Keys(owed), meter.Period.Compare),
-	}, "", "  ")
+	content.Version = historyVersion
+	text, err := json.MarshalIndent(content, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(h.path), 0o755)
 	}
@@ -47,17 +58,37 @@ func (h historyFile) save(program string, runs []run, owed map[meter.Period]bool
 	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
 }
 
-// load returns what was saved last, or nothing if there is no file yet.
-func (h historyFile) load(program string) (runs []run, owed map[meter.Period]bool, err error) {
-	owed = make(map[meter.Period]bool)
+// lock makes the file this process's own until release is called: two services would each
+// write over what the other remembers. An error that is not errInUse says that the file
+// cannot be written.
+func (h historyFile) lock() (release func() error, err error) {
 	if h.path == "" {
-		return nil, owed, nil
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
+		return nil, err
+	}
+	lock := flock.New(h.path + ".lock")
+	isOurs, err := lock.TryLock()
+	if err == nil && !isOurs {
+		err = fmt.Errorf("the history %s %w: stop that program or choose another file with -history", h.path, errInUse)
+	}
+	return lock.Close, err
+}
+
+var errInUse = errors.New("is in use by another program")
+
+// load returns what was saved last, or nothing if there is no file yet.
+func (h historyFile) load(program string) (content historyContent, err error) {
+	none := historyContent{Refused: make(map[meter.Period]string)}
+	if h.path == "" {
+		return none, nil
 	}
 	b, err := os.ReadFile(h.path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, owed, nil
+		return none, nil
 	}
-	var content historyContent
+	content = historyContent{Refused: make(map[meter.Period]string)}
 	if err == nil {
 		err = json.Unmarshal(b, &content)
 	}
@@ -65,12 +96,9 @@ func (h historyFile) load(program string) (runs []run, owed map[meter.Period]boo
 		err = fmt.Errorf("it is version %d of program %q", content.Version, content.Program)
 	}
 	if err != nil {
-		return nil, owed, fmt.Errorf("reading the history %s: %w", h.path, err)
+		return none, fmt.Errorf("reading the history %s: %w", h.path, err)
 	}
-	for _, period := range content.Owed {
-		owed[period] = true
-	}
-	return content.Runs, owed, nil
+	return content, nil
 }
 
 // history returns the runs that have ended, the newest first, and whether another is
@@ -83,16 +111,33 @@ func (s *Service) history() (ended []run, isRunning bool) {
 
 // keep adds a run that has ended to the history. failure is why it failed, or nil.
 func (s *Service) keep(r run, failure *meter.Error) {
+	state := ""
+	if failure != nil && !isRepeatable(failure) {
+		if status, err := s.look(s.ctx, watchEvery); err == nil {
+			state = s.stateOf(r.Period, status)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = slices.Insert(s.last, 0, r)
 	s.last = s.last[:min(len(s.last), historyMax)]
-	if failure == nil {
-		delete(s.owed, r.Period)
-	} else if isRepeatable(failure) {
+	delete(s.owed, r.Period)
+	delete(s.refused, r.Period)
+	switch {
+	case failure == nil:
+	case isRepeatable(failure):
 		s.owed[r.Period] = true
+	default:
+		s.refused[r.Period] = state
 	}
-	if err := s.file.save(s.kind.program, s.last, s.owed); err != nil {
+	if err := s.file.save(s.content()); err != nil {
 		s.log.Warn("the history of runs could not be kept; the run itself is not affected", "error", err)
+	}
+}
+
+// content is what the history keeps. The caller holds the lock.
+func (s *Service) content() historyContent {
+	return historyContent{
+		Program: s.kind.program, Runs: s.last, Owed: slices.SortedFunc(maps.Keys(s.owed), meter.Period.Compare), Refused: s.refused,
 	}
 }

@@ -3,6 +3,7 @@ package maintenance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -74,7 +75,7 @@ func TestARunThatFailedIsTriedAgainAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &fakeAPI{}
 		upToDate(api)
-		api.start = func(*http.Request) (int, string) { return problem(500, "archive_conflict", "it was changed") }
+		api.start = func(*http.Request) (int, string) { return problem(500, "internal", "it broke") }
 		b := restartable(t, Monthly(), off, path, api, slog.New(slog.DiscardHandler))
 		b.post("/perform_monthly_maintenance?month=1999-06")
 		b.end()
@@ -84,7 +85,7 @@ func TestARunThatFailedIsTriedAgainAfterARestart(t *testing.T) {
 		if len(runs) < 2 || runs[0] != "1999-06 catch_up done 1" {
 			t.Errorf("runs %q", runs)
 		}
-		if last := b.status().LastRuns; last[len(last)-1].Message != "it was changed" {
+		if last := b.status().LastRuns; !strings.HasSuffix(last[len(last)-1].Message, ": it broke; the run will be tried again") {
 			t.Errorf("the failure is told as %+v", last[len(last)-1])
 		}
 		b.end()
@@ -108,8 +109,8 @@ func TestADamagedHistoryBeginsAnew(t *testing.T) {
 				t.Errorf("%s: the log is %s", content, log.String())
 			}
 		})
-		if runs, _, err := (historyFile{path}).load("daily"); err != nil || len(runs) != 1 {
-			t.Errorf("%s: then %v, %v", content, runs, err)
+		if kept, err := (historyFile{path}).load("daily"); err != nil || len(kept.Runs) != 1 {
+			t.Errorf("%s: then %+v, %v", content, kept, err)
 		}
 	}
 }
@@ -134,4 +135,35 @@ func TestADryRunIsToldAndNotRemembered(t *testing.T) {
 		synctest.Wait()
 		b.wantRuns()
 	})
+}
+
+func TestAHistoryBelongsToOneProgram(t *testing.T) {
+	file := historyFile{filepath.Join(t.TempDir(), "runs", "daily.json")}
+	release, err := file.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.lock(); !errors.Is(err, errInUse) || !strings.Contains(err.Error(), file.path) {
+		t.Errorf("a second one is told %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := file.lock()
+	if err != nil {
+		t.Fatalf("after the first has gone: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAHistoryThatCannotBeWrittenIsNoticedAtTheStart(t *testing.T) {
+	inTheWay := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (historyFile{filepath.Join(inTheWay, "daily.json")}).lock(); err == nil || errors.Is(err, errInUse) {
+		t.Errorf("a folder that is a file: %v", err)
+	}
 }

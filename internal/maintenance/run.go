@@ -49,7 +49,8 @@ type run struct {
 	Code       meter.Code   `json:"code,omitempty"`   // of the failure, if the run failed
 	Detail     string       `json:"detail,omitempty"` // of the failure
 
-	dryRun bool // asks only what would be written; not kept in the history
+	dryRun  bool     // asks only what would be written; not kept in the history
+	written []string // the periods that the api has archived, others among them
 }
 
 // perform does one run, and returns why it failed, or nil. The caller has the turn.
@@ -59,6 +60,9 @@ func (s *Service) perform(r run) (run, *meter.Error) {
 	done, err := s.archive(&r)
 	if err == nil {
 		r.Archive, err = archiveOf(done, r.Period)
+	}
+	for _, archive := range done.Archives {
+		r.written = append(r.written, archive.Period)
 	}
 	var failure *meter.Error
 	if err != nil {
@@ -85,7 +89,7 @@ func (s *Service) logEnd(r run, failure *meter.Error, err error) {
 	case isRepeatable(failure):
 		log.Error("run failed; it will be tried again", "error", err)
 	default:
-		log.Warn("run refused by the api", "error", err)
+		log.Warn("run refused by the api; it is not tried again before an operator asks for it or the api's state of the period changes", "error", err)
 	}
 }
 
@@ -124,6 +128,9 @@ var errStopping = errors.New("the program is being stopped")
 // isPassing reports whether the api may succeed later: it is away or busy, or it has
 // failed.
 func isPassing(err error) bool {
+	if hindrance(err) == meter.ReasonOtherZone {
+		return false
+	}
 	var p *api.Problem
 	if !errors.As(err, &p) {
 		return true
@@ -157,8 +164,11 @@ func (s *Service) explain(r run, err error) *meter.Error {
 		"the api did not archive %s in %s: %s; the run will be tried again", r.Period, attempts(r.Attempts), reason(err))
 }
 
-// isRepeatable reports whether the service tries a failed run again.
-func isRepeatable(e *meter.Error) bool { return e.Kind != meter.KindInvalid }
+// isRepeatable reports whether the service tries a failed run again although nothing has
+// changed.
+func isRepeatable(e *meter.Error) bool {
+	return e.Kind != meter.KindInvalid && e.Code != meter.CodeArchiveConflict
+}
 
 func attempts(count int) string {
 	if count == 1 {

@@ -39,9 +39,10 @@ func TestScheduleArchivesEachMonthThatHasEnded(t *testing.T) {
 
 func TestStartCatchesUpWithEveryDayThatWasMissed(t *testing.T) {
 	prepare := func(f *fakeAPI) {
-		f.archives = []api.Archive{archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
+		f.archives = []api.Archive{archived("1999-12-25"), archived("1999-12-28"), archived("1999-12-30"), archived("1999-11")}
+		f.due = []api.DuePeriod{{Period: "1999-12-29", Reason: "never_archived"}}
 	}
-	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *harness) {
+	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *harness) { // the 26th and the 27th have no readings
 		b.wantRuns("1999-12-31 catch_up done 1", "1999-12-29 catch_up done 1")
 	})
 }
@@ -70,7 +71,7 @@ func TestStartWaitsForAnAPIThatIsAway(t *testing.T) {
 }
 
 func TestCatchUpIsBounded(t *testing.T) {
-	old := []api.Archive{archived("1990-01-01"), archived("1990-01")}
+	old := []api.ArchiveListing{{Archive: archived("1990-01-01")}, {Archive: archived("1990-01")}}
 	days := Daily().missed(old, period(t, "1999-12-31"))
 	if len(days) != 62 || days[0] != period(t, "1999-10-31") || days[61] != period(t, "1999-12-31") {
 		t.Errorf("days: %v", days)
@@ -79,7 +80,7 @@ func TestCatchUpIsBounded(t *testing.T) {
 	if len(months) != 12 || months[0] != period(t, "1999-01") || months[11] != period(t, "1999-12") {
 		t.Errorf("months: %v", months)
 	}
-	if early := Daily().missed([]api.Archive{archived("2000-01-01")}, period(t, "1999-12-31")); early != nil {
+	if early := Daily().missed([]api.ArchiveListing{{Archive: archived("2000-01-01")}}, period(t, "1999-12-31")); early != nil {
 		t.Errorf("only today is archived: %v", early)
 	}
 }

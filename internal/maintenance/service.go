@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-co-op/gocron/v2"
 
+	"meterledger/api"
 	"meterledger/internal/client"
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
@@ -34,6 +35,15 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
+	release, err := historyFile{settings.History}.lock()
+	switch {
+	case errors.Is(err, errInUse):
+		return errors.Join(err, listener.Close())
+	case err != nil:
+		log.Warn("the history of runs cannot be kept; runs are not affected", "error", err)
+	default:
+		defer func() { _ = release() }() // so does the end of the process
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
@@ -80,6 +90,10 @@ type Service struct {
 	current meter.Period          // of the present run, or none
 	last    []run                 // the newest first
 	owed    map[meter.Period]bool // the periods whose last run failed
+
+	refused  map[meter.Period]string // the periods that the api has refused for good, with its state of them then
+	pending  []api.OutstandingPeriod // what the present catching up has still to do
+	inTheWay meter.Reason            // why nothing could be run when the api was asked last, or none
 }
 
 // New returns a service that lives until ctx is done. Before KeepUp, it runs on request
@@ -90,10 +104,11 @@ func New(ctx context.Context, kind Kind, settings config.Maintenance, api *clien
 		due: make(chan struct{}, 1), retry: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		file: historyFile{settings.History},
 	}
-	var err error
-	if s.last, s.owed, err = s.file.load(kind.program); err != nil {
+	content, err := s.file.load(kind.program)
+	if err != nil {
 		log.Warn("the history of runs begins anew; the api knows what is archived", "error", err)
 	}
+	s.last, s.owed, s.refused = content.Runs, content.owed(), content.Refused
 	if err := s.schedule(); err != nil {
 		return nil, fmt.Errorf("scheduling %q: %w", settings.Schedule, err)
 	}
@@ -142,7 +157,7 @@ func (s *Service) KeepUp() {
 		case <-s.ctx.Done():
 			return
 		case <-s.due:
-			s.runInTurn(s.lastEnded(), bySchedule)
+			s.runScheduled()
 		case <-s.retry:
 		}
 		s.catchUp()
@@ -175,13 +190,23 @@ func (s *Service) nextTime() (next time.Time, ok bool) {
 	return next, err == nil && !next.IsZero() // otherwise the scheduler has not started, or has stopped
 }
 
+// runScheduled archives the last period, if there is anything to archive.
+func (s *Service) runScheduled() {
+	if status, err := s.look(s.ctx, watchEvery); err == nil && status.Meters == 0 {
+		s.log.Info("no meter is registered: there is nothing to archive")
+		return
+	}
+	s.runInTurn(s.lastEnded(), bySchedule)
+}
+
 // runInTurn waits for the turn, and does a run.
-func (s *Service) runInTurn(period meter.Period, t trigger) {
+func (s *Service) runInTurn(period meter.Period, t trigger) (done run) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
-		s.runWithTurn(run{Period: period, Trigger: t})
+		done, _ = s.runWithTurn(run{Period: period, Trigger: t})
 	}
+	return done
 }
 
 // runNow does a run on request, unless it would overlap with another.

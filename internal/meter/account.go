@@ -77,3 +77,29 @@ func ValidText(s string) bool {
 	}
 	return true
 }
+
+// ShowsItself reports whether a text can be seen, and is seen as what it is: at least one
+// character shows something, and none turns the direction of the text around it. Joiners,
+// which scripts and emoji need, are taken.
+func ShowsItself(s string) bool {
+	seen := false
+	for _, r := range s {
+		if isTurning(r) {
+			return false
+		}
+		seen = seen || isSeen(r)
+	}
+	return seen
+}
+
+// isTurning reports whether r is one of the embeddings, overrides and isolates of the
+// bidirectional algorithm: they make one name look like another, also beyond its end.
+func isTurning(r rune) bool {
+	return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+}
+
+// isSeen reports whether r by itself shows anything. Some letters and a symbol do not.
+func isSeen(r rune) bool {
+	const brailleBlank = '\u2800'
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != brailleBlank && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+}

@@ -59,3 +59,30 @@ func TestNamesAndAddressesAreTextOfLimitedLength(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesThatShowNothingOrTurnTheTextAreNoNames(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Ann":                true,
+		"陈 大文, Blk 5 #03-12": true,
+		"-":                  true,
+		"👩\u200d👩\u200d👧":    true, // a family, of three that are joined
+		"न\u094d\u200dय, می\u200cخواهم": true, // with joiners as the scripts need them
+		"שלום\u200f 5":                  true, // a mark, which turns nothing else
+		"e\u0301":                       true,
+		" ":                             false,
+		"\u00a0\u3000 ":                 false,
+		"\u200b":                        false,
+		"\u200d\u200c\u2060\ufeff":      false,
+		"\u200e\u200f\u061c":            false,
+		"\u3164\u115f\uffa0":            false, // letters that fill a place
+		"\u2800":                        false,
+		"\u0301\ufe0f":                  false, // marks with nothing under them
+		"\u00ad":                        false,
+		"Ann\u202etaN":                  false,
+		"Ann\u2066":                     false,
+	} {
+		if got := meter.ShowsItself(text); got != want {
+			t.Errorf("%+q shows itself: %v, want %v", text, got, want)
+		}
+	}
+}

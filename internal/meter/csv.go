@@ -18,145 +18,159 @@ const readBytes = 256 << 10
 // order, quoted or not, with blanks around the values, with \r\n, with a byte
 // order mark, with or without a last line break.
 //
+// A row is a line, also where a quote is opened and not closed in it: no value of a row
+// can have a line break, and a quote that a device forgot must not swallow the rows
+// that follow.
+//
 // A line of three values without quotes and blanks is read without allocating. All
-// others go through encoding/csv, which is given the text line by line and so never
-// reads ahead.
+// others go through encoding/csv, which is given one line at a time.
 type CSVReader struct {
-	lines *csvLines
-	csv   *csv.Reader
-	zone  *Zone
-	rows  RowParser
-	row   int
+	in   *bufio.Reader
+	line bytes.Reader // what csv reads
+	csv  *csv.Reader
+	zone *Zone
+	rows RowParser
+	row  int
 }
 
 // NewCSVReader reads the header.
 func NewCSVReader(r io.Reader, zone *Zone) (*CSVReader, error) {
-	lines := &csvLines{in: bufio.NewReaderSize(r, readBytes)}
-	in := csv.NewReader(lines)
-	in.ReuseRecord = true
-	in.TrimLeadingSpace = true // a quote may follow a blank
-	c := &CSVReader{lines: lines, csv: in, zone: zone, rows: NewRowParser(zone)}
-	if mark, _ := lines.in.Peek(3); string(mark) == "\ufeff" {
-		_, _ = lines.in.Discard(len(mark)) // cannot fail: they were peeked at
-	}
-	header, err := in.Read()
-	var syntax *csv.ParseError
-	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &syntax) {
+	c := &CSVReader{in: SkipByteOrderMark(bufio.NewReaderSize(r, readBytes)), zone: zone, rows: NewRowParser(zone)}
+	c.csv = csv.NewReader(&c.line)
+	c.csv.ReuseRecord = true
+	c.csv.TrimLeadingSpace = true // a quote may follow a blank
+	header, err := c.header()
+	if err != nil && !errors.Is(err, ErrRowSyntax) {
 		return nil, err
 	}
-	trim(header)
 	if !slices.Equal(header, strings.Split(RowHeader, ",")) {
 		return nil, fmt.Errorf("%w: the first line must be %s", ErrRowSyntax, RowHeader)
 	}
 	return c, nil
 }
 
+// header returns the values of the first line that is not empty, and none if there is no
+// such line.
+func (c *CSVReader) header() ([]string, error) {
+	for {
+		line, err := ReadRowLine(c.in)
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if record, err := c.split(line); record != nil || err != nil {
+			return record, err
+		}
+	}
+}
+
+// SkipByteOrderMark reads a byte order mark, if the text begins with one.
+func SkipByteOrderMark(in *bufio.Reader) *bufio.Reader {
+	if mark, _ := in.Peek(len(ByteOrderMark)); string(mark) == ByteOrderMark {
+		_, _ = in.Discard(len(mark)) // cannot fail: they were peeked at
+	}
+	return in
+}
+
+// ByteOrderMark is what some programs of Windows write before a text.
+const ByteOrderMark = "\ufeff"
+
 // Row returns the number of the row that was read last, from 1, the header not counted.
 func (c *CSVReader) Row() int { return c.row }
 
-// Next returns the next row, which is valid until the next call. A value that
-// breaks a rule is a *Error, and the next row can still be read. So can it
-// after ErrRowSyntax and ErrRowTooLong. After the last row the error is io.EOF.
+// Next returns the next row, which is valid until the next call. After an error that has a
+// RowFault the next row can still be read. After the last row the error is io.EOF.
 func (c *CSVReader) Next() (Row, error) {
-	if id, timestamp, reading, ok := SplitRow(c.lines.next()); ok {
-		if row, err := c.rows.Row(id, timestamp, reading); err == nil {
-			c.lines.drop()
-			c.row++
-			return row, nil
+	for {
+		line, err := ReadRowLine(c.in)
+		if err == nil {
+			if id, timestamp, reading, ok := SplitRow(withoutEnd(line)); ok {
+				if row, err := c.rows.Row(id, timestamp, reading); err == nil {
+					c.row++
+					return row, nil
+				}
+			}
+		}
+		if row, isRow, err := c.unusual(line, err); isRow || err != nil {
+			return row, err
 		}
 	}
-	return c.unusual()
 }
 
-// unusual reads the next row as encoding/csv does, whatever it looks like.
-func (c *CSVReader) unusual() (Row, error) {
-	record, err := c.csv.Read()
+// unusual reads a line as encoding/csv does, whatever it looks like. An empty one is no
+// row.
+func (c *CSVReader) unusual(line []byte, err error) (row Row, isRow bool, _ error) {
 	if errors.Is(err, io.EOF) {
-		return Row{}, io.EOF
+		return Row{}, false, io.EOF
+	}
+	var record []string
+	if err == nil {
+		record, err = c.split(line)
+	}
+	if err == nil && record == nil {
+		return Row{}, false, nil
 	}
 	c.row++
-	var syntax *csv.ParseError
-	switch {
-	case c.lines.skip:
-		return Row{}, ErrRowTooLong
-	case errors.As(err, &syntax):
-		return Row{}, fmt.Errorf("%w: %v", ErrRowSyntax, syntax.Err)
-	case err != nil:
-		return Row{}, err
+	if err != nil {
+		return Row{}, true, err
 	}
-	trim(record)
 	r, err := ParseRow(c.zone, record[0], record[1], record[2])
-	return r.Row(), err
+	return r.Row(), true, err
 }
 
-func trim(record []string) {
+// split returns the values in a line, without the blanks around them, and none if it is
+// empty.
+func (c *CSVReader) split(line []byte) ([]string, error) {
+	c.line.Reset(line)
+	record, err := c.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
 	for i := range record {
 		record[i] = strings.Trim(record[i], " \t")
 	}
+	if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
+		return nil, fmt.Errorf("%w: %v", ErrRowSyntax, syntax.Err)
+	}
+	return record, err
 }
 
-// csvLines hands a text to a csv.Reader in pieces that never reach beyond a line,
-// and lets the line that comes next be looked at.
-type csvLines struct {
-	in     *bufio.Reader
-	ahead  []byte // what was read and not handed out yet: at most a line
-	err    error  // what came after ahead
-	handed int    // bytes of the row so far
-	skip   bool   // to the end of the line
+// ReadRowLine returns the next line, with its end if it has one, which is valid until the
+// next call. The last line is followed by io.EOF. One that is longer than RowBytesMax is
+// passed over, and ErrRowTooLong. in has room for more than RowBytesMax.
+func ReadRowLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if err == nil && len(line) <= RowBytesMax {
+		return line, nil
+	}
+	return readRestOfLine(in, line, err)
 }
 
-// next looks at the next line, without its end, and begins a row. The line is empty if it
-// is not whole, or too long.
-func (l *csvLines) next() []byte {
-	l.handed = 0
-	if l.skip {
-		l.skipLine()
+func readRestOfLine(in *bufio.Reader, line []byte, err error) ([]byte, error) {
+	tooLong := len(line) > RowBytesMax
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = in.ReadSlice('\n')
 	}
-	if len(l.ahead) == 0 && l.err == nil {
-		l.read()
+	switch {
+	case errors.Is(err, io.EOF) && (tooLong || len(line) > 0):
+		err = nil
+	case err != nil:
+		return nil, err
 	}
-	if l.err != nil || len(l.ahead) > RowBytesMax {
-		return nil
+	if tooLong {
+		return nil, ErrRowTooLong
 	}
-	end := len(l.ahead) - 1
-	if end > 0 && l.ahead[end-1] == '\r' {
-		end--
-	}
-	return l.ahead[:end]
+	return line, nil
 }
 
-// drop passes over the line that next returned.
-func (l *csvLines) drop() { l.ahead = nil }
-
-// Read hands out what remains of the line, and the next line after it.
-func (l *csvLines) Read(p []byte) (int, error) {
-	if len(l.ahead) == 0 && l.err == nil {
-		l.read()
+func withoutEnd(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
 	}
-	if len(l.ahead) == 0 {
-		return 0, l.err
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
 	}
-	n := copy(p, l.ahead)
-	if l.handed += n; l.handed > RowBytesMax {
-		l.skip = true
-		return 0, ErrRowTooLong
-	}
-	l.ahead = l.ahead[n:]
-	return n, nil
-}
-
-// read fetches a line, or as much of it as there is room for.
-func (l *csvLines) read() {
-	l.ahead, l.err = l.in.ReadSlice('\n')
-	if errors.Is(l.err, bufio.ErrBufferFull) {
-		l.err = nil
-	}
-}
-
-// skipLine passes over the rest of a line that is too long.
-func (l *csvLines) skipLine() {
-	for l.err == nil && !bytes.HasSuffix(l.ahead, []byte{'\n'}) {
-		l.read()
-	}
-	l.ahead, l.skip = nil, false
+	return line
 }

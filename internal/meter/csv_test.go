@@ -119,6 +119,16 @@ A,2026-11-01T02:30:00,6
 	}
 }
 
+// TestAQuoteThatIsNotClosedSpoilsItsOwnLineOnly: the rows after it would be taken for the
+// rest of its value, and be lost in silence.
+func TestAQuoteThatIsNotClosedSpoilsItsOwnLineOnly(t *testing.T) {
+	rows, err := rowsOf(t, meter.RowHeader+"\n\"A,2026-11-01T00:00:00,1\nA,2026-11-01T00:30:00,2\n\"B\",2026-11-01T00:00:00,3\nA,\"2026-11-01\nT01:00:00\",4\n")
+	want := []string{"1: syntax", "2: A 2026-11-01T00:30:00 2", "3: B 2026-11-01T00:00:00 3", "4: syntax", "5: syntax"}
+	if err != nil || strings.Join(rows, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%v, read\n%s\nwant\n%s", err, strings.Join(rows, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestAReadErrorIsNotTheEndOfTheFile(t *testing.T) {
 	reason := errors.New("connection reset")
 	z := loadZone(t, "Asia/Singapore")

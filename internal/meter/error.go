@@ -88,6 +88,9 @@ const (
 	ReasonDiskSlow    Reason = "disk_slow"
 	ReasonMemoryFull  Reason = "memory_full"
 	ReasonClockBehind Reason = "clock_behind"
+
+	ReasonAPIAway   Reason = "api_away"   // daily and monthly run nothing
+	ReasonOtherZone Reason = "other_zone" // the api's days and months are not theirs
 )
 
 // Error is an error that a caller is told. Detail is one plain sentence and
@@ -155,6 +158,20 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return CodeInternal
+}
+
+// Passes reports whether err is about a state that passes, so that the same request may be
+// sent again.
+func Passes(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == KindUnavailable
+}
+
+// WorthRepeating reports whether a row that was refused with err may be taken if it is sent
+// again as it is: the reason passes, or is a fault of the program.
+func WorthRepeating(err error) bool {
+	_, ok := errors.AsType[*Error](err)
+	return !ok || Passes(err)
 }
 
 // ErrStopped ends long work when the program stops.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/bits"
 	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -16,7 +17,8 @@ const (
 )
 
 // KWh is a register value in kilowatt-hours: an exact decimal, never negative,
-// with at most 9 digits after the point and 18 in all. The zero value is 0 kWh.
+// with at most 9 digits after the point and 18 in all, trailing zeros after the point not
+// counted. The zero value is 0 kWh.
 // It is always kept in its shortest form, so equal values compare equal with ==.
 type KWh struct {
 	coefficient int64 // the digits, without the point
@@ -41,8 +43,10 @@ var powersOfTen = func() (p [KWhDigitsMax + 1]int64) {
 }()
 
 // ParseKWh reads digits with an optional point and, because Python writes
-// 0.00001 as 1e-05, an optional exponent. Signs, blanks, thousands separators,
-// NaN, Infinity and other bases are refused.
+// 0.00001 as 1e-05, an optional exponent: whatever is exact within the limits of a reading,
+// however it is written. A blank in the exponent is the plus sign that a query string turns
+// into one. Of a minus sign only that of a zero is taken. Other signs, blanks, thousands
+// separators, NaN, Infinity and other bases are refused.
 func ParseKWh[T ~string | ~[]byte](s T) (KWh, error) {
 	var coefficient uint64 // which overflows only if there are too many digits
 	end, point := 0, -1    // there is none yet
@@ -59,62 +63,96 @@ func ParseKWh[T ~string | ~[]byte](s T) (KWh, error) {
 	if point >= 0 {
 		digits, decimals = end-1, end-1-point
 	}
+	if end < len(s) || digits > KWhDigitsMax || decimals > KWhDecimalsMax || point == end-1 {
+		return parseUnusual(s, end, point)
+	}
+	return KWh{int64(coefficient), uint8(decimals)}.shortest(), nil
+}
+
+// parseUnusual is ParseKWh for any text, whose mantissa ends at end and may have a point.
+func parseUnusual[T ~string | ~[]byte](s T, end, point int) (KWh, error) {
 	switch {
-	case digits > KWhDigitsMax && digits-leadingZeros(s) > KWhDigitsMax:
-		return KWh{}, errTooManyDigits
 	case end == 0 && len(s) > 0 && s[0] == '-':
+		if len(s) > 1 && s[1] != '-' {
+			if k, err := ParseKWh(s[1:]); err == nil && k == (KWh{}) {
+				return k, nil
+			}
+		}
 		return KWh{}, errNegative
 	case point == end-1: // no digits, or none after the point
 		return KWh{}, errNotDecimal
-	case end == len(s):
-		return newKWh(int64(coefficient), decimals)
 	}
-	exponent, err := parseExponent(s[end:])
-	if err != nil {
-		return KWh{}, err
-	}
-	return newKWh(int64(coefficient), decimals-exponent)
-}
-
-// leadingZeros counts the zeros before the first other digit, on both sides of the point.
-func leadingZeros[T ~string | ~[]byte](s T) (zeros int) {
-	for i := range len(s) {
-		switch s[i] {
-		case '0':
-			zeros++
-		case '.':
-		default:
-			return zeros
+	exponent := 0
+	if end < len(s) {
+		var err error
+		if exponent, err = parseExponent(s[end:]); err != nil {
+			return KWh{}, err
 		}
 	}
-	return zeros
+	coefficient, zeros, ok := significant(s[:end])
+	if !ok {
+		return KWh{}, errTooManyDigits
+	}
+	if point >= 0 {
+		exponent -= end - 1 - point
+	}
+	return newKWh(coefficient, -exponent-zeros)
 }
 
-// parseExponent reads e and a number with an optional sign. One above 100 is returned as
-// 100, which no reading has either.
+// significant returns the digits of a mantissa without the zeros at its ends, and how many
+// zeros follow them. ok is false if there are more than KWhDigitsMax.
+func significant[T ~string | ~[]byte](mantissa T) (coefficient int64, zeros int, ok bool) {
+	digits := 0
+	for i := range len(mantissa) {
+		switch digit := mantissa[i]; {
+		case digit == '.':
+		case digit == '0':
+			zeros++
+		case coefficient == 0:
+			coefficient, zeros, digits = int64(digit-'0'), 0, 1
+		default:
+			if digits += zeros + 1; digits > KWhDigitsMax {
+				return 0, 0, false
+			}
+			coefficient, zeros = coefficient*powersOfTen[zeros+1]+int64(digit-'0'), 0
+		}
+	}
+	return coefficient, zeros, true
+}
+
+// exponentMax is far more than any text has digits.
+const exponentMax = 1 << 30
+
+// parseExponent reads e and a number with an optional sign. One beyond exponentMax is
+// returned as that, which no reading has either.
 func parseExponent[T ~string | ~[]byte](s T) (int, error) {
 	if s[0] != 'e' && s[0] != 'E' {
 		return 0, errNotDecimal
 	}
-	exponent, err := strconv.Atoi(string(s[1:]))
+	digits := string(s[1:])
+	if rest, ok := strings.CutPrefix(digits, " "); ok {
+		digits = "+" + rest
+	}
+	exponent, err := strconv.Atoi(digits)
 	if errors.Is(err, strconv.ErrSyntax) {
 		return 0, errNotDecimal
 	}
-	return max(-100, min(exponent, 100)), nil
+	return max(-exponentMax, min(exponent, exponentMax)), nil
 }
 
+// newKWh is coefficient × 10^-scale kWh. The coefficient has no zeros at its end.
 func newKWh(coefficient int64, scale int) (KWh, error) {
 	switch {
-	case scale > KWhDecimalsMax:
-		return KWh{}, errTooManyDecimals
 	case coefficient == 0:
 		return KWh{}, nil
+	case scale > KWhDecimalsMax:
+		return KWh{}, errTooManyDecimals
 	case scale <= -KWhDigitsMax || scale < 0 && coefficient >= powersOfTen[KWhDigitsMax+scale]:
 		return KWh{}, errTooManyDigits
 	case scale < 0:
 		return KWh{coefficient: coefficient * powersOfTen[-scale]}, nil
 	}
-	return KWh{coefficient, uint8(scale)}.shortest(), nil
+	return KWh{coefficient, uint8(scale)}, nil
 }
 
 // KWhFromParts is coefficient × 10^-scale kWh: the inverse of Parts. It reports

@@ -22,8 +22,18 @@ var (
 	// ErrRowSyntax says that a row does not have the form of a CSV row of three values.
 	ErrRowSyntax = errors.New("cannot be parsed")
 	// ErrRowTooLong says that a row has more than RowBytesMax.
-	ErrRowTooLong = fmt.Errorf("a row is longer than %d bytes", RowBytesMax)
+	ErrRowTooLong = fmt.Errorf("is longer than %d bytes", RowBytesMax)
 )
+
+// RowFault returns what is wrong with one row of a list, and nil if err is about more than
+// that. A row that cannot be parsed gets the code malformed.
+func RowFault(err error, malformed Code) *Error {
+	if errors.Is(err, ErrRowSyntax) || errors.Is(err, ErrRowTooLong) {
+		return Invalid(malformed, "row", "%v", err)
+	}
+	fault, _ := errors.AsType[*Error](err)
+	return fault
+}
 
 // Row is a Reading as it is read off a long list: the bytes that name its meter belong
 // to the list, and a caller that keeps the row copies them.
@@ -36,8 +46,13 @@ type Row struct {
 // Row returns r as a Row.
 func (r Reading) Row() Row { return Row{[]byte(r.Meter), r.Slot, r.Register} }
 
-// RefusalsMax is how many refused rows of one sender are listed; all are counted.
-const RefusalsMax = 1000
+const (
+	// RefusalsMax is how many refused rows of one sender are listed; all are counted.
+	RefusalsMax = 1000
+	// RefusedRunMax is how many rows of one sender may be refused for good one after the
+	// other. Whoever sends more sends something else than readings.
+	RefusedRunMax = 100_000
+)
 
 // Refusal is a row that was not taken, and why.
 type Refusal struct {
@@ -48,7 +63,18 @@ type Refusal struct {
 // Tally is what became of many rows.
 type Tally struct {
 	Accepted, Duplicates, Refused int
-	Refusals                      []Refusal // the first of them, in order of the rows
+	Retry                         int       // of the refused: worth sending again as they are
+	Refusals                      []Refusal // the first rows to send again, and then the first others, both in order
+}
+
+// Retriable returns why the first row to send again was refused: one whose reason passes, if
+// there is one among those that are listed. It is nil if no row is worth it.
+func (t *Tally) Retriable() error {
+	listed := t.Refusals[:min(t.Retry, len(t.Refusals))]
+	if len(listed) == 0 {
+		return nil
+	}
+	return listed[max(0, slices.IndexFunc(listed, func(r Refusal) bool { return Passes(r.Err) }))].Err
 }
 
 // ParseRow checks the three values of a row.

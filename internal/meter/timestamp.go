@@ -21,11 +21,13 @@ const grammar = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T0
 //
 // A local time that the clock shows twice, or jumps over, is refused: only an
 // offset says which instant was meant.
-func (z *Zone) ParseSlot(field, s string) (Slot, error) {
+func (z *Zone) ParseSlot(field, s string) (Slot, error) { return z.parseSlot(field, s, grammar) }
+
+func (z *Zone) parseSlot(field, s, grammar string) (Slot, error) {
 	p := stampParser{rest: s}
 	local, offset, hasOffset := p.stamp()
 	if p.failed || p.rest != "" {
-		return 0, Invalid(CodeInvalidTimestamp, field, grammar)
+		return 0, Invalid(CodeInvalidTimestamp, field, "%s", grammar)
 	}
 	t := local.Add(-offset)
 	if !hasOffset {
@@ -39,13 +41,33 @@ func (z *Zone) ParseSlot(field, s string) (Slot, error) {
 		t = shown.at[0]
 	}
 	if year := t.In(z.location).Year(); year < EarliestYear || year > latestYear {
-		return 0, Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to %d", EarliestYear, latestYear)
+		return 0, errYear(field)
 	}
 	slot, ok := z.SlotOf(t)
 	if !ok {
 		return 0, Invalid(CodeInvalidTimestamp, field, "must lie on the hour or half hour")
 	}
 	return slot, nil
+}
+
+func errYear(field string) error {
+	return Invalid(CodeInvalidTimestamp, field, "lies outside the years %d to %d", EarliestYear, latestYear)
+}
+
+// Bound is a point of the half-hour grid from which or up to which is asked.
+type Bound Slot
+
+// ParseBound reads a bound: a timestamp as ParseSlot does, or a date, which is its first
+// point.
+func (z *Zone) ParseBound(field, s string) (Bound, error) {
+	if day, ok := ParseDay(s); ok {
+		if day.Year < EarliestYear {
+			return 0, errYear(field)
+		}
+		return Bound(z.DayStart(day)), nil
+	}
+	slot, err := z.parseSlot(field, s, grammar+", or a date such as 2026-11-23")
+	return Bound(slot), err
 }
 
 // Stamp writes a slot as the callers see it: local YYYY-MM-DDTHH:MM:SS. If

@@ -312,3 +312,35 @@ func FuzzParseSlot(f *testing.F) {
 		}
 	})
 }
+
+func TestABoundMayBeADate(t *testing.T) {
+	for _, tt := range []struct{ zone, date, stamp string }{
+		{"Asia/Singapore", "2026-11-23", "2026-11-23T00:00:00"},
+		{"Asia/Singapore", "2000-01-01", "2000-01-01T00:00:00"},
+		{"Asia/Singapore", "9999-12-31", "9999-12-31T00:00:00"},
+		{"Europe/London", "2026-03-29", "2026-03-29T00:00:00"},
+		{"America/Santiago", "2026-09-06", "2026-09-06T01:00:00"},     // the clock jumps over its midnight
+		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00"}, // its midnight comes twice
+	} {
+		z := loadZone(t, tt.zone)
+		want, err := z.ParseSlot("start", tt.stamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := z.ParseBound("start", tt.date); err != nil || meter.Slot(got) != want {
+			t.Errorf("%s in %s is slot %d, %v, want %d", tt.date, tt.zone, got, err, want)
+		}
+		if got, err := z.ParseBound("start", tt.stamp); err != nil || meter.Slot(got) != want {
+			t.Errorf("%s in %s is slot %d, %v, want %d", tt.stamp, tt.zone, got, err, want)
+		}
+		if _, err := z.ParseSlot("timestamp", tt.date); meter.CodeOf(err) != meter.CodeInvalidTimestamp {
+			t.Errorf("%s was taken as the time of a reading", tt.date)
+		}
+	}
+	z := loadZone(t, "Asia/Singapore")
+	for _, text := range []string{"", "1999-12-31", "2026-02-29", "2026-1-1", "20261123", "2026-11", "2026-11-23T", "2026-11-23Z", "2026-11-23 "} {
+		if _, err := z.ParseBound("start", text); meter.CodeOf(err) != meter.CodeInvalidTimestamp {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+}

@@ -34,6 +34,7 @@ type bench struct {
 	zone *meter.Zone
 	now  time.Time
 
+	steady        func() time.Time
 	snapshotBytes int64
 	snapshotEvery time.Duration
 	diskFreeMin   uint64
@@ -52,7 +53,7 @@ func newBench(t testing.TB, zone string) *bench {
 func (b *bench) options() node.Options {
 	return node.Options{
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
-		Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Holder: "a test",
+		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
 		Version: "test", ArchiveCompress: b.compress,
 	}

@@ -28,6 +28,7 @@ type Options struct {
 	ArchiveDir string
 	Zone       *meter.Zone
 	Now        func() time.Time
+	Steady     func() time.Time // see closing.Options; may be nil
 	Log        *slog.Logger
 	Holder     string                // the name of this program, for the error of a second one that wants a folder
 	Progress   func(ledger.Progress) // called while the state is brought back; may be nil
@@ -37,9 +38,10 @@ type Options struct {
 	// DiskFreeMin is how many bytes must be free on the data folder's disk for
 	// readings and registrations to be taken, and on the archive folder's for a file
 	// to be written.
-	DiskFreeMin uint64
-	DiskSlow    time.Duration // see ledger.Options
-	MemoryLimit uint64        // see ledger.Options
+	DiskFreeMin  uint64
+	DiskSlow     time.Duration // see ledger.Options
+	MemoryLimit  uint64        // see ledger.Options
+	ReadingsFrom meter.Day     // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
@@ -80,8 +82,8 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	var folder *archive.Folder
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
-		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow, MemoryLimit: o.MemoryLimit,
-		Metrics: o.Metrics,
+		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
+		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},
@@ -95,7 +97,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	folder.Compress = o.ArchiveCompress
 	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
-		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Log: o.Log,
+		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
 		Restore:         n.restore,
 		Closed:          o.Closed,

@@ -150,6 +150,37 @@ func (b *bench) put(name string, lines ...string) {
 
 const header = "meter_id,timestamp,reading"
 
+// TestARestoreReadsAFileToItsEndHoweverManyRowsAreRefused: too many of them end a body that is
+// sent, but an operator looks for what can be saved.
+func TestARestoreReadsAFileToItsEndHoweverManyRowsAreRefused(t *testing.T) {
+	b := newCrashableBench(t)
+	defer func() { b.close() }()
+	b.register("A")
+	lines := slices.Repeat([]string{"nobody,2026-11-02T00:00:00,1"}, meter.RefusedRunMax+1)
+	b.put("monthly_copy.csv", append(append([]string{header}, lines...), "A,2026-11-02T00:00:00,1", "")...)
+	if r := b.restores(); r.Readings != 1 || r.Refused != meter.RefusedRunMax+1 || len(r.List) != meter.RefusalsMax {
+		t.Errorf("restored %d, refused %d, listed %d", r.Readings, r.Refused, len(r.List))
+	}
+}
+
+func TestARestoreOnAFullDiskFailsAsAWhole(t *testing.T) {
+	disk := &limitedDisk{FS: vfs.NewMem()}
+	disk.free.Store(2000)
+	b := &bench{t: t, fs: disk, zone: loadZone(t, "Asia/Singapore"), now: now, diskFreeMin: 1000}
+	b.open()
+	defer b.close()
+	b.register("A")
+	b.put("monthly_copy.csv", header, "A,2026-11-02T00:00:00,1", "")
+	disk.free.Store(1001)
+	if _, err := b.RestoreArchives(); meter.CodeOf(err) != meter.CodeDiskFull {
+		t.Errorf("the restore says %v", err)
+	}
+	disk.free.Store(2000)
+	if r := b.restores(); r.Readings != 1 || r.Refused != 0 {
+		t.Errorf("with space again: %+v", r)
+	}
+}
+
 func TestFilesOfOthersComeBackAsClosedMonths(t *testing.T) {
 	b := newCrashableBench(t)
 	defer func() { b.close() }()

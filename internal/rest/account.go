@@ -16,8 +16,8 @@ import (
 )
 
 type registerAccountRequest struct {
-	OwnerName string   `param:"owner_name,required" validate:"text"`
-	Address   string   `param:"address,required" validate:"text"`
+	OwnerName string   `param:"owner_name,required" validate:"text,seen"`
+	Address   string   `param:"address,required" validate:"text,seen"`
 	Meter     meter.ID `param:"meter_id,required"`
 }
 

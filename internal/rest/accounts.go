@@ -66,7 +66,7 @@ func (a *app) importAccounts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	httpkit.WriteJSON(w, http.StatusOK, tallyAnswer(tally))
+	httpkit.WriteJSON(w, http.StatusOK, batchResult(tally))
 	return nil
 }
 

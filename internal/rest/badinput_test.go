@@ -51,13 +51,13 @@ var nothing = []string{
 // wrong are values that one parameter in particular does not take.
 var wrong = map[string][]string{
 	"timestamp": {
-		"2026-11-23T05:10:00", "2026-11-23T05:00:01", "2026-11-23T05:00:00.5", "05:00:00", "2026-11-23", "0000-01-01T00:00:00", "9999-12-31T23:30:00",
+		"2026-11-23T05:10:00", "2026-11-23T05:00:01", "2026-11-23T05:00:00.5", "05:00:00", "2026-11-23", "0000-01-01T00:00:00", "9999-12-31T23:30:00", "2009-12-31T23:30:00", "2000-01-01T00:00:00",
 		"2026-11-23T24:30:00", "2026-11-23T25:00:00", "2026-11-23T05:60:00", "2026-02-30T00:00:00", "2026-13-01T00:00:00", "2026-11-24T00:00:00",
 		"2026-11-23T05:00:00+08:15", "2026-11-23T05:00:00+99:00", "2026-11-23T05:00:00 Asia/Singapore", "20261123T050000", "1700000000", "-1", "now",
 		"１０２６-11-23T05:00:00", "2026-11-23T05:00:00Z+08:00", "1999-12-31T23:30:00", "10000-01-01T00:00:00",
 	},
 	"reading": {
-		"-1", "-0", "+1", "NaN", "nan", "Infinity", "-Infinity", "inf", "1e1000000", "1e-1000000", "1e18", "1e-10", "1234567890123456789", "1.0123456789",
+		"-1", "-0.1", "-", "+1", "NaN", "nan", "Infinity", "-Infinity", "inf", "1e1000000", "1e-1000000", "1e18", "1e-10", "1234567890123456789", "1.0123456789",
 		"0.0000000001", "0x10", "1,000", "1_000", "1.2.3", ".", "1.", ".5", "e5", "1e", "1e+", "٣", "1/2", "true", "1 2",
 	},
 	"start":            {"2026-11-23T00:10:00", "2026-11-23T01:00:00", "2026-11-23T02:00:00", "0000-01-01T00:00:00", "yesterday"},
@@ -65,8 +65,8 @@ var wrong = map[string][]string{
 	"month":            {"2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026", "0000-00"},
 	"date":             {"2026-11-31", "2026-1-1", "2026-11", "23.11.2026", "2999-01-01"},
 	"meter_id":         {"-A", ".A", "_A", "A B", "A/B", "A,B", "Ä", strings.Repeat("A", 65)},
-	"owner_name":       {strings.Repeat("ä", 201), "a\tb", "\x7f"},
-	"address":          {strings.Repeat("ä", 201), "a\nb"},
+	"owner_name":       {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d", "\u00a0\u3000", "Lim\u202ehcum"},
+	"address":          {strings.Repeat("ä", 201), "a\nb", "\u3164", "Road\u2066"},
 	"period":           {"Today", "last_year", "today,this_week"},
 	"interval":         {"15min", "HOUR", "60"},
 	"order":            {"ASC", "up"},
@@ -141,7 +141,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 			bad = append(bad, with(name, v))
 		}
 		for _, v := range nothing {
-			if isText := name == "owner_name" || name == "address"; !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r") || len(v) > 1000 {
+			if isText := name == "owner_name" || name == "address"; !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
 				bad = append(bad, with(name, v))
 			}
 		}
@@ -252,16 +252,11 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/receive_meter_readings", "", "meter_id,timestamp,reading\n"},
 		{"/receive_meter_readings", "text/csv", ""},
 		{"/receive_meter_readings", "text/csv", "A,2026-11-23T00:00:00,1\n"},
-		{"/receive_meter_readings", "text/csv", "meter_id,timestamp,reading\n\"A,2026-11-23T00:00:00,1\n"},
 		{"/receive_meter_readings", "application/json", ""},
 		{"/receive_meter_readings", "application/json", "null"},
 		{"/receive_meter_readings", "application/json", "[1,"},
 		{"/receive_meter_readings", "application/json", "[]]"},
 		{"/receive_meter_readings", "application/json", `[] {"meter_id":"A"}`},
-		{"/receive_meter_readings", "application/x-ndjson", "{}{}\n"},
-		{"/receive_meter_readings", "application/x-ndjson", "[\n"},
-		{"/receive_meter_readings", "application/x-ndjson", `{"meter_id":"` + long + `"}`},
-		{"/receive_meter_readings", "text/csv", "meter_id,timestamp,reading\n\"" + strings.Repeat("x", 1<<20)},
 		{"/receive_meter_readings", "text/csv", strings.Repeat("x", 1<<20)},
 		{"/receive_meter_readings", "application/json", `["` + strings.Repeat("x", 1<<20)},
 		{"/receive_meter_readings", "application/json", strings.Repeat(" ", 1<<20)},
@@ -275,6 +270,19 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/shutdown", "application/json", `{"really":true}`},
 	} {
 		s.mustRefuseRequest(http.MethodPost, b.path, b.contentType, []byte(b.body))
+	}
+	for _, b := range []struct{ contentType, body string }{
+		{"text/csv", "meter_id,timestamp,reading\n\"A,2026-11-23T00:00:00,1\n"},
+		{"text/csv", "meter_id,timestamp,reading\n\"" + strings.Repeat("x", 1<<20)},
+		{"application/x-ndjson", "{}{}\n"},
+		{"application/x-ndjson", "[\n"},
+		{"application/x-ndjson", "\xff\n"},
+		{"application/x-ndjson", `{"meter_id":"` + long + `"}`},
+	} {
+		status, verdict := s.postBulk(b.contentType, "", strings.NewReader(b.body))
+		if status != http.StatusOK || verdict.Rejected != 1 || verdict.Errors[0].Code != "invalid_row" {
+			t.Errorf("%s %.200s: %d %+v", b.contentType, b.body, status, verdict)
+		}
 	}
 	if after := s.state(); after != before {
 		t.Errorf("bad bodies changed something:\nbefore %s\nafter  %s", before, after)

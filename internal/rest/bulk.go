@@ -13,9 +13,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rowSource reads the rows of a bulk body. A row is valid until the next call of Next. A
-// *meter.Error is about one row, and the next row can be read. Any other error ends the
-// batch: io.EOF at its end.
+// rowSource reads the rows of a bulk body. A row is valid until the next call of Next. An
+// error with a meter.RowFault is about one row, and the next row can be read. Any other error
+// ends the batch: io.EOF at its end.
 type rowSource interface {
 	Next() (meter.Row, error)
 	Row() int // the number of the last row, from 1
@@ -37,11 +37,11 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tally, err := takeRows(a.ledger.Bulk(r.Context()), rows)
+	answer, err := takeRows(a.ledger.Bulk(r.Context()), rows)
 	if err != nil {
 		return err
 	}
-	httpkit.WriteJSON(w, http.StatusOK, tallyAnswer(tally))
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -64,43 +64,59 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 		"readings are taken with Content-Type application/json, application/x-ndjson or text/csv")
 }
 
-// takeRows hands all rows to bulk.
-func takeRows(bulk *ledger.Bulk, rows rowSource) (meter.Tally, error) {
+// takeRows hands all rows to bulk, and returns the answer if all of them could be read and
+// none is worth sending again. The error of any other batch has what became of its rows
+// beside it, if it was begun.
+func takeRows(bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err error) {
 	for {
 		row, err := rows.Next()
-		var broken *meter.Error
-		switch {
-		case err == nil:
+		if err == nil {
 			err = bulk.Add(rows.Row(), row)
-		case errors.Is(err, io.EOF):
-			return bulk.Flush()
-		case errors.As(err, &broken):
-			err = bulk.Refuse(rows.Row(), broken)
-		default:
-			return meter.Tally{}, cutShort(bulk, rows.Row(), err)
+		} else if fault := meter.RowFault(err, meter.CodeInvalidRow); fault != nil {
+			err = bulk.Refuse(rows.Row(), fault)
+		} else {
+			return endOf(bulk, rows.Row(), err)
+		}
+		if errors.Is(err, ledger.ErrTooManyRefusals) {
+			return endOf(bulk, rows.Row(), io.EOF)
 		}
 		if err != nil {
-			return meter.Tally{}, err
+			return answer, err
 		}
 	}
 }
 
-func tallyAnswer(t meter.Tally) api.BatchResult {
-	answer := api.BatchResult{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Errors: []api.RowError{}}
-	for _, refusal := range t.Refusals {
-		answer.Errors = append(answer.Errors, api.RowError{Row: refusal.Row, Code: meter.CodeOf(refusal.Err), Detail: refusal.Err.Error()})
+// endOf ends a batch after a row, or in it if the cause is not io.EOF. What came before
+// stays recorded.
+func endOf(bulk *ledger.Bulk, row int, cause error) (api.BatchResult, error) {
+	tally, err := bulk.Flush()
+	answer := batchResult(tally)
+	counted := fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
+		tally.Accepted, tally.Duplicates, tally.Refused)
+	switch {
+	case errors.Is(err, ledger.ErrTooManyRefusals):
+		err = meter.Invalid(meter.CodeTooManyRefusals, "body", "was read up to row %d: %v", row, err)
+	case err != nil:
+		return answer, err
+	case !errors.Is(cause, io.EOF):
+		err = bodyErrorFrom(row, cause, counted)
+	default:
+		err = tally.Retriable()
 	}
-	return answer
+	if err == nil {
+		return answer, nil
+	}
+	return answer, &httpkit.ExtendedError{Err: err, Extend: func(p api.Problem) any {
+		return api.BatchProblem{Problem: p, BatchResult: &answer}
+	}}
 }
 
-// cutShort ends a batch whose rest cannot be read. The rows before it stay recorded.
-func cutShort(bulk *ledger.Bulk, row int, cause error) error {
-	tally, err := bulk.Flush()
-	if err != nil {
-		return err
+func batchResult(t meter.Tally) api.BatchResult {
+	answer := api.BatchResult{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Retry: t.Retry, Errors: []api.RowError{}}
+	for _, refusal := range t.Refusals {
+		answer.Errors = append(answer.Errors, api.RowError{Row: refusal.Row, Code: meter.CodeOf(refusal.Err), Detail: httpkit.Detail(refusal.Err)})
 	}
-	return bodyErrorFrom(row, cause, fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
-		tally.Accepted, tally.Duplicates, tally.Refused))
+	return answer
 }
 
 // bodyError returns the answer to a body whose beginning cannot be read.
@@ -119,7 +135,7 @@ func bodyError(err error) error {
 // what became of the rows before.
 func bodyErrorFrom(row int, cause error, counted string) error {
 	switch {
-	case errors.Is(cause, meter.ErrRowTooLong):
+	case errors.Is(cause, meter.ErrRowTooLong), errors.Is(cause, errElementTooLong):
 		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,
 			"row %d is longer than the %d bytes that a row may have%s", row, meter.RowBytesMax, counted)
 	case errors.Is(cause, errUnpackedTooLarge):
@@ -127,7 +143,7 @@ func bodyErrorFrom(row int, cause error, counted string) error {
 			"row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
 	case errors.Is(cause, httpkit.ErrSlowBody):
 		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "the body came to a halt in row %d%s", row, counted)
-	case errors.Is(cause, meter.ErrRowSyntax), errors.Is(cause, errPacked):
+	case errors.Is(cause, errBroken), errors.Is(cause, errPacked):
 		return meter.Invalid(meter.CodeInvalidParameter, "body", "row %d: %v%s", row, cause, counted)
 	}
 	return meter.Invalid(meter.CodeInvalidParameter, "body", "is cut off in row %d%s", row, counted)

@@ -20,9 +20,9 @@ type jsonRows struct {
 }
 
 func newJSONRows(r io.Reader, zone *meter.Zone) (*jsonRows, error) {
-	body := &rowReader{in: r}
+	body := &rowReader{in: meter.SkipByteOrderMark(bufio.NewReader(r))}
 	body.nextRow()
-	j := &jsonRows{body: body, in: json.NewDecoder(body), rows: newJSONRowParser(zone)}
+	j := &jsonRows{body: body, in: json.NewDecoder(body), rows: newJSONRowParser(zone, meter.CodeInvalidParameter)}
 	if token, err := j.in.Token(); err != nil || token != json.Delim('[') {
 		if err == nil || isJSONSyntax(err) || errors.Is(err, io.EOF) {
 			return nil, meter.Invalid(meter.CodeInvalidParameter, "body", "must be a JSON array of readings")
@@ -58,14 +58,21 @@ func (j *jsonRows) end() error {
 		return io.EOF
 	}
 	j.row++
-	return fmt.Errorf("%w: something follows the array", meter.ErrRowSyntax)
+	return fmt.Errorf("%w: something follows the array", errBroken)
 }
 
-// rowError returns the error of a row that cannot be read.
+var (
+	// errBroken says that an array is not JSON from a row on.
+	errBroken = errors.New("cannot be parsed")
+	// errElementTooLong says that an element of an array is longer than a row may be.
+	errElementTooLong = errors.New("is too long")
+)
+
+// rowError returns the error of an array that cannot be read on.
 func rowError(err error) error {
 	switch {
 	case isJSONSyntax(err):
-		return fmt.Errorf("%w: %v", meter.ErrRowSyntax, err)
+		return fmt.Errorf("%w: %v", errBroken, err)
 	case errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF // the array has not ended
 	}
@@ -88,7 +95,7 @@ func (r *rowReader) nextRow() { r.left = 4 * meter.RowBytesMax }
 
 func (r *rowReader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
-		return 0, meter.ErrRowTooLong
+		return 0, errElementTooLong
 	}
 	n, err := r.in.Read(p[:min(len(p), r.left)])
 	r.left -= n
@@ -106,27 +113,23 @@ type ndjsonRows struct {
 }
 
 func newNDJSONRows(r io.Reader, zone *meter.Zone) *ndjsonRows {
-	return &ndjsonRows{lines: bufio.NewReaderSize(r, readBytes), rows: newJSONRowParser(zone)}
+	lines := meter.SkipByteOrderMark(bufio.NewReaderSize(r, readBytes))
+	return &ndjsonRows{lines: lines, rows: newJSONRowParser(zone, meter.CodeInvalidRow)}
 }
 
 func (n *ndjsonRows) Row() int { return n.row }
 
 func (n *ndjsonRows) Next() (meter.Row, error) {
 	for {
-		line, err := n.lines.ReadSlice('\n')
-		if len(line) > meter.RowBytesMax {
-			n.row++
-			return meter.Row{}, meter.ErrRowTooLong
-		}
-		last := errors.Is(err, io.EOF)
-		if line = bytes.TrimSpace(line); len(line) == 0 && last {
+		line, err := meter.ReadRowLine(n.lines)
+		if errors.Is(err, io.EOF) {
 			return meter.Row{}, io.EOF
 		}
-		if len(line) == 0 && err == nil {
+		if line = bytes.TrimSpace(line); len(line) == 0 && err == nil {
 			continue
 		}
 		n.row++
-		if err != nil && !last {
+		if err != nil {
 			return meter.Row{}, err
 		}
 		return n.rows.parse(line)

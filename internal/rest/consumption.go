@@ -13,8 +13,8 @@ import (
 type consumptionRequest struct {
 	Meter   meter.ID         `param:"meter_id,required"`
 	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
-	Start   meter.Slot       `param:"start" validate:"when=Period custom"`
-	End     meter.Slot       `param:"end" validate:"when=Period custom"`
+	Start   meter.Bound      `param:"start" validate:"when=Period custom"`
+	End     meter.Bound      `param:"end" validate:"when=Period custom"`
 	Compare string           `param:"compare" oneof:"none previous" validate:"-"`
 	Numbers numberForm       `param:"numbers" oneof:"number string" validate:"-"`
 }
@@ -23,7 +23,7 @@ type consumptionRequest struct {
 func (q *consumptionRequest) Check() error { return httpkit.Check(q) }
 
 func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
-	custom := meter.Window{From: q.Start, To: q.End}
+	custom := meter.Window{From: meter.Slot(q.Start), To: meter.Slot(q.End)}
 	if q.Period == query.Custom && isEmpty(custom) {
 		return errEndsEarly()
 	}

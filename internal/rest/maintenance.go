@@ -89,12 +89,17 @@ func (a *app) maintenanceStatus(context.Context, *noParameters) (api.Maintenance
 		Timezone:          a.zone.String(),
 		LastRuns:          map[api.MaintenanceType]*api.MaintenanceRun{api.Daily: nil, api.Monthly: nil},
 		Archives:          []api.ArchiveListing{},
+		Due:               []api.DuePeriod{},
+		Meters:            status.Meters,
 	}
 	if running := status.Running; running != nil {
 		answer.Running = a.progress(running)
 	}
 	for _, listing := range status.Archives {
 		answer.Archives = append(answer.Archives, a.listing(listing))
+	}
+	for _, due := range status.Due {
+		answer.Due = append(answer.Due, api.DuePeriod{Period: due.Period.String(), Reason: string(due.Reason)})
 	}
 	for kind, run := range status.Last {
 		answer.LastRuns[api.MaintenanceType(kind)] = a.run(run)

@@ -41,7 +41,7 @@ POST /receive_meter_reading?meter_id=A&timestamp=2026-10-31T23:30:00&reading=20
 	<-slow.begun
 	s.run(`
 GET /maintenance/status
-=> 200 {"is_maintenance_mode":true,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"*","timezone":"Asia/Singapore","last_runs":{"daily":null,"monthly":null},"archives":[],
+=> 200 {"is_maintenance_mode":true,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"*","timezone":"Asia/Singapore","last_runs":{"daily":null,"monthly":null},"archives":[],"due":"*","meters":1,
   "running":{"maintenance_type":"monthly","period":"2026-10","phase":"writing monthly_2026-10.csv","rows":0,"rows_per_second":0,
   "meters":0,"meters_total":1,"percent":0,"seconds_left":null,"started_at":"2026-11-23T10:10:00"}}
 POST /maintenance/start?maintenance_type=daily

@@ -87,6 +87,7 @@ Content-Type: text/csv
 		"accounts": "2", "readings_in_memory": "4", "silent_meters": "2",
 		"newest_reading_timestamp_seconds":                 "1793462400", // 2026-11-01T00:00:00+08:00
 		"months_to_close":                                  "1",
+		"daily_archives_due":                               "2",
 		"readings_total single accepted":                   "1",
 		"readings_total single duplicate":                  "1",
 		"readings_total single rejected reading_decreases": "1",

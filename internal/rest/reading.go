@@ -2,8 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"meterledger/api"
@@ -37,26 +35,24 @@ func (a *app) receiveReading(w http.ResponseWriter, r *http.Request) error {
 }
 
 // jsonRowParser reads {"meter_id":…,"timestamp":…,"reading":…} by the rules for the
-// parameters of a single reading. JSON that breaks them is the error of a row; anything
-// else ends the batch.
+// parameters of a single reading.
 type jsonRowParser struct {
-	zone *meter.Zone
-	rows meter.RowParser
+	zone      *meter.Zone
+	rows      meter.RowParser
+	malformed meter.Code // of a row that is no object with these members
 }
 
-func newJSONRowParser(zone *meter.Zone) jsonRowParser {
-	return jsonRowParser{zone, meter.NewRowParser(zone)}
+func newJSONRowParser(zone *meter.Zone, malformed meter.Code) jsonRowParser {
+	return jsonRowParser{zone, meter.NewRowParser(zone), malformed}
 }
 
+// parse reads an object. Its error is a *meter.Error about this row.
 func (p *jsonRowParser) parse(object []byte) (meter.Row, error) {
 	if r, ok := p.parsePlain(object); ok {
 		return r, nil
 	}
-	if !json.Valid(object) {
-		return meter.Row{}, fmt.Errorf("%w: the line is not JSON", meter.ErrRowSyntax)
-	}
 	var q readingRequest
-	if err := httpkit.BindJSON(object, p.zone, &q); err != nil {
+	if err := httpkit.BindJSON(object, p.zone, &q, p.malformed); err != nil {
 		return meter.Row{}, err
 	}
 	return q.reading().Row(), nil

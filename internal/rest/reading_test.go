@@ -23,13 +23,13 @@ func loadSingapore(t testing.TB) *meter.Zone {
 // checkObject wants an object that is plain to be what the general way makes of it,
 // and reports whether it was taken for plain.
 func checkObject(t interface{ Fatalf(string, ...any) }, zone *meter.Zone, object string) bool {
-	p := newJSONRowParser(zone)
+	p := newJSONRowParser(zone, meter.CodeInvalidRow)
 	got, plain := p.parsePlain([]byte(object))
 	if !plain {
 		return false
 	}
 	var q readingRequest
-	if err := httpkit.BindJSON([]byte(object), zone, &q); err != nil || !json.Valid([]byte(object)) {
+	if err := httpkit.BindJSON([]byte(object), zone, &q, meter.CodeInvalidRow); err != nil || !json.Valid([]byte(object)) {
 		t.Fatalf("%q is plain, but not JSON: %v", object, err)
 	}
 	if want := q.reading(); string(got.Meter) != string(want.Meter) || got.Slot != want.Slot || got.Register != want.Register {
@@ -72,7 +72,7 @@ func FuzzPlainObject(f *testing.F) {
 }
 
 func TestPlainLinesAreReadWithoutAllocating(t *testing.T) {
-	p := newJSONRowParser(loadSingapore(t))
+	p := newJSONRowParser(loadSingapore(t), meter.CodeInvalidRow)
 	line := []byte(`{"meter_id": "SG-1000007", "timestamp": "2026-11-23T00:30:00", "reading": 61234.567}`)
 	allocated := testing.AllocsPerRun(100, func() {
 		if _, plain := p.parsePlain(line); !plain {

@@ -15,8 +15,8 @@ const (
 
 type readingsRequest struct {
 	Meter    meter.ID       `param:"meter_id,required"`
-	Start    meter.Slot     `param:"start"`
-	End      meter.Slot     `param:"end"`
+	Start    meter.Bound    `param:"start"`
+	End      meter.Bound    `param:"end"`
 	Interval query.Interval `param:"interval" oneof:"30min hour day week month"`
 	Order    string         `param:"order" oneof:"asc desc"`
 	Estimate string         `param:"estimate" oneof:"none linear"`
@@ -65,10 +65,10 @@ func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err err
 	}
 	before := series
 	if q.Start != 0 {
-		series.Window.From = q.Start
+		series.Window.From = meter.Slot(q.Start)
 	}
 	if q.End != 0 {
-		series.Window.To = q.End
+		series.Window.To = meter.Slot(q.End)
 	}
 	if q.Interval != "" {
 		series.Interval = q.Interval
@@ -80,7 +80,7 @@ func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err err
 		series.Estimate = q.Estimate == "linear"
 	}
 	if isEmpty(series.Window) {
-		return series, errEndsEarly()
+		return series, errEmpty(q)
 	}
 	if q.Cursor != "" && series != before {
 		return series, meter.Invalid(meter.CodeInvalidParameter, "cursor",
@@ -88,6 +88,14 @@ func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err err
 	}
 	series.PageSize = q.PageSize.orDefault()
 	return series, nil
+}
+
+// errEmpty is the answer to a window that ends before it begins.
+func errEmpty(q *readingsRequest) error {
+	if q.Start == 0 && q.Cursor == "" {
+		return meter.Invalid(meter.CodeInvalidParameter, "start", "is missing: without it the window begins with this month, which end does not lie after")
+	}
+	return errEndsEarly()
 }
 
 // readingsCSV answers with the raw readings of a window, written as in the archives.

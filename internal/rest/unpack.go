@@ -35,6 +35,7 @@ type unpacker struct {
 	in    io.Reader
 	body  *bodyReader
 	name  string // of the encoding
+	err   error  // after which nothing more is read
 	close func()
 }
 
@@ -68,8 +69,12 @@ func unpack(encoding string, body io.Reader, bytesMax int) (*unpacker, error) {
 }
 
 func (u *unpacker) Read(p []byte) (int, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
 	n, err := u.in.Read(p)
-	return n, u.explain(err)
+	u.err = u.explain(err)
+	return n, u.err
 }
 
 // explain tells damaged data from a body that could not be read.

@@ -3,29 +3,55 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"meterledger/internal/meter"
 )
 
-// arrivals says of each half hour, by Index(slot), how many holds had been taken when a
-// reading of it was accepted last, and one more: 0 if none was. So it tells which
-// readings came since a run began, however many meters there are.
-type arrivals struct{ column[uint32] }
+// arrivals says of each half hour, by Index(slot), which reading of all that were ever
+// accepted was its last, counted from 1: 0 if none was. So it tells what came since a run
+// looked, however many meters there are.
+type arrivals struct {
+	column[uint64]
 
-// arrive notes that a reading of a slot was accepted now.
+	count uint64 // of all readings that were ever accepted
+
+	// present is the slot of the newest arrivals while Apply goes on, which the column does
+	// not know yet: many meters report a half hour together. 0 if there is none.
+	present meter.Slot
+}
+
+// arrive notes that a reading of a slot is accepted now.
 func (s *Store) arrive(slot meter.Slot) {
-	if now := s.holds + 1; s.arrivals.at(Index(slot)) != now {
-		s.arrivals.set(Index(slot), now, s.grid.ice)
+	if slot != s.arrivals.present {
+		s.noteArrivals()
+		s.arrivals.present = slot
+	}
+	s.arrivals.count++
+}
+
+// noteArrivals puts the newest arrivals into the column.
+func (s *Store) noteArrivals() {
+	if s.arrivals.present != 0 {
+		s.arrivals.set(Index(s.arrivals.present), s.arrivals.count, s.grid.ice)
+		s.arrivals.present = 0
 	}
 }
 
-// CameSince reports whether a reading within a window was accepted since a hold was taken,
-// which is given by its number; since the first reading of all if that is 0.
-func (s *Store) CameSince(w meter.Window, hold uint32) bool {
+// Arrivals returns how many readings were ever accepted, for CameSince.
+func (s *Store) Arrivals() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.arrivals.count
+}
+
+// CameSince reports whether a reading within a window was accepted after so many others;
+// whether any ever was if that is 0.
+func (s *Store) CameSince(w meter.Window, arrivals uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for slot := w.From; slot <= w.To && int(slot/segmentMeters) < len(s.arrivals.column); slot++ {
-		if s.arrivals.at(Index(slot)) > hold {
+		if s.arrivals.at(Index(slot)) > arrivals {
 			return true
 		}
 	}
@@ -42,16 +68,18 @@ func (s *Store) FirstArrival() (first meter.Slot, ok bool) {
 	return 0, false
 }
 
-// encodeHolds and encodeArrivals write
+// encodeArrivalCount and encodeArrivals write
 //
-//	holds     18 | version | holds uint32
-//	arrivals  19 | version | first slot uint32 | n uint32 | n × uint32
-func encodeHolds(e *stateEncoder, s *state) { e.put(binary.BigEndian.AppendUint32(e.begin(), s.holds)) }
+//	count     18 | version | readings ever accepted uint64
+//	arrivals  19 | version | first slot uint32 | n uint32 | n × uint64
+func encodeArrivalCount(e *stateEncoder, s *state) {
+	e.put(binary.BigEndian.AppendUint64(e.begin(), s.arrivals.count))
+}
 
-func decodeHolds(d *StateDecoder) { d.s.holds, d.hasArrivals = d.uint32(), true }
+func decodeArrivalCount(d *StateDecoder) { d.s.arrivals.count, d.hasArrivals = d.uint64(), true }
 
 func encodeArrivals(e *stateEncoder, s *state) {
-	encodeColumn(e, s.arrivals.column, noHead, binary.BigEndian.AppendUint32)
+	encodeColumn(e, s.arrivals.column, noHead, binary.BigEndian.AppendUint64)
 }
 
 func decodeArrivals(d *StateDecoder) {
@@ -61,9 +89,32 @@ func decodeArrivals(d *StateDecoder) {
 		return
 	}
 	for slot := first; slot < first+n && d.err == nil; slot++ {
-		if value := d.uint32(); value != 0 {
+		if value := d.uint64(); value != 0 {
 			d.s.arrivals.set(Index(slot), value, ice{})
 		}
+	}
+}
+
+// rankArrivals puts arrivals and archived days into their order. The numbers themselves depend
+// on the order of readings that came at the same time.
+func (s *state) rankArrivals() {
+	var marks []uint64
+	for _, d := range s.days {
+		marks = append(marks, d.Arrivals)
+	}
+	slices.Sort(marks)
+	rank := func(number uint64) uint64 {
+		before, _ := slices.BinarySearch(marks, number)
+		return uint64(before)
+	}
+	ranked := arrivals{}
+	for i, number := range s.arrivals.all {
+		ranked.set(i, rank(number)+1, ice{})
+	}
+	s.arrivals = ranked
+	s.days = slices.Clone(s.days)
+	for place := range s.days {
+		s.days[place].Arrivals = rank(s.days[place].Arrivals)
 	}
 }
 
@@ -81,6 +132,7 @@ func (s *Store) deriveArrivals() {
 			}
 		}
 	}
+	s.noteArrivals()
 }
 
 // presence returns the slots of a day of which a meter has a reading.

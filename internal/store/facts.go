@@ -24,8 +24,7 @@ type state struct {
 	days     []DayArchive                // archived, in order of time
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
-	holds    uint32                      // that were taken so far
-	arrivals arrivals                    // of readings, by half hour
+	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
 }
 
@@ -39,7 +38,7 @@ func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
 	shared.grid = s.grid.share()
-	shared.arrivals = arrivals{slices.Clone(s.arrivals.column)}
+	shared.arrivals.column = slices.Clone(s.arrivals.column)
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -54,7 +53,7 @@ func (s *state) share() state {
 // Format is the version of a data folder in which all kinds of entries and versions of
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
-// never cut; 2 no levels; 3 no times of writing.
+// never cut; 2 no levels; 3 no times of writing and no arrivals.
 const Format = 4
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
@@ -79,6 +78,8 @@ const (
 	kindRestored  kind = 19
 	kindBills     kind = 20
 	kindWriting   kind = 21
+
+	kindArchivedDay kind = 22
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -101,13 +102,15 @@ var entryKinds = map[kind]entryKind{
 	kindSummaries: {factOf((*decoder).summaries), true},
 	kindClose:     {factOf((*decoder).closing), true},
 	kindDay:       {factOf((*decoder).dayArchive), true},
-	kindIntent:    {factOf((*decoder).intent), true},
-	kindAdopt:     {factOf((*decoder).adoption), true},
-	kindHold:      {factOf((*decoder).hold), false},
-	kindLevel:     {factOf((*decoder).level), false},
-	kindFree:      {factOf((*decoder).release), false},
-	kindBills:     {factOf((*decoder).bills), true},
-	kindWriting:   {factOf((*decoder).writing), false},
+
+	kindArchivedDay: {factOf((*decoder).archivedDay), true},
+	kindIntent:      {factOf((*decoder).intent), true},
+	kindAdopt:       {factOf((*decoder).adoption), true},
+	kindHold:        {factOf((*decoder).hold), false},
+	kindLevel:       {factOf((*decoder).level), false},
+	kindFree:        {factOf((*decoder).release), false},
+	kindBills:       {factOf((*decoder).bills), true},
+	kindWriting:     {factOf((*decoder).writing), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -133,7 +136,7 @@ var records = []record{
 	{4, 2, encodeDays, decodeDay},
 	{5, 1, encodeIntents, decodeIntent},
 	{13, 1, encodeHold, decodeHold},
-	{18, 1, encodeHolds, decodeHolds},
+	{18, 1, encodeArrivalCount, decodeArrivalCount},
 	{19, 1, encodeArrivals, decodeArrivals},
 	{6, 2, encodeMonths, decodeMonth},
 	{14, 1, encodeRecalled, decodeRecalled},

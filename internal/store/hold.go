@@ -71,7 +71,6 @@ func (h Hold) effect(s *Store) Verdict {
 	}
 	if s.hold == noHold {
 		s.hold = h
-		s.holds++
 		clear(s.pending) // of a run that was cut off
 		s.countRecords()
 	}

@@ -72,7 +72,7 @@ func ofRun() map[string][]byte {
 		"an empty part":      AppendSummaries(nil, september, nil),
 		"bills":              AppendBills(nil, september, account.RegisteredAt, []BillOf{{september, 1, Figures{Readings: 9}}}),
 		"an intent":          AppendIntent(nil, september.Period(), [32]byte{1}),
-		"a day":              AppendDay(nil, meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{Rows: 1}),
+		"a day":              AppendDay(nil, DayArchive{meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{Rows: 1}, 0}),
 		"a close":            closeSeptember(nil, 1),
 		"a close once more":  closeSeptember(nil, 2),
 		"a close of nothing": AppendClose(nil, MonthArchive{Month: september}),

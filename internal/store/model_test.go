@@ -18,8 +18,8 @@ type model struct {
 	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
-	holds  uint32
-	came   map[meter.Slot]uint32              // the holds before the last reading of a half hour, and one
+	count  uint64                             // of accepted readings
+	came   map[meter.Slot]uint64              // which of them was the last of a half hour
 	known  map[Index]map[meter.Slot]meter.KWh // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.KWh
 	months map[meter.Month]*modelMonth
@@ -33,7 +33,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint32),
+		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.KWh), memory: make(map[Index]map[meter.Slot]meter.KWh),
 	}
 }
@@ -75,7 +75,8 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 	for _, r := range readings {
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
-			m.came[r.Slot] = m.holds + 1
+			m.count++
+			m.came[r.Slot] = m.count
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
@@ -152,9 +153,6 @@ func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
 func (m *model) begin(h Hold) Verdict {
 	if h.ID.Term != Term || m.hold != nil && *m.hold != h {
 		return Verdict{Outcome: Over}
-	}
-	if m.hold == nil {
-		m.holds++
 	}
 	m.hold = &h
 	return Verdict{}
@@ -236,17 +234,16 @@ func (m *model) wantNothingLost(t fataler, s *Store) {
 	}
 }
 
-// wantSameArrivals asks of each half hour since which hold nothing came.
+// wantSameArrivals asks of each half hour when its last reading came.
 func (m *model) wantSameArrivals(t fataler, s *Store) {
 	first, some := s.FirstArrival()
 	if some != (len(m.came) > 0) || some && first != slices.Min(slices.Collect(maps.Keys(m.came))) {
 		t.Fatalf("the first reading that came is of %d, %v", first, some)
 	}
 	for slot := meter.Slot(closedFrom - 10); slot < closedFrom+(historyMonths+1)*monthSlots; slot++ {
-		for hold := range m.holds + 2 {
-			if got, want := s.CameSince(meter.Window{From: slot, To: slot}, hold), m.came[slot] > hold; got != want {
-				t.Fatalf("a reading of %d came since hold %d: %v, want %v", slot, hold, got, want)
-			}
+		w, came := meter.Window{From: slot, To: slot}, m.came[slot]
+		if s.CameSince(w, came) || came > 0 && !s.CameSince(w, came-1) {
+			t.Fatalf("the last reading of %d was not number %d", slot, came)
 		}
 	}
 }

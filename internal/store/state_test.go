@@ -62,7 +62,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 		{"shut down", AppendReception(nil, false)},
 		{"a time of writing", AppendWriting(nil, account.RegisteredAt, false)},
 		{"an intent", AppendIntent(nil, september.Period(), [32]byte{1})},
-		{"a day", AppendDay(nil, meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{WrittenAt: account.RegisteredAt})},
+		{"a day", AppendDay(nil, DayArchive{meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{WrittenAt: account.RegisteredAt}, 0})},
 		{"summaries", AppendSummaries(nil, meter.Month{Year: 2024, Month: 9}, []SummaryOf{{0, Summary{Count: 1}}})},
 		{"a closed month", AppendClose(nil, MonthArchive{Month: meter.Month{Year: 2024, Month: 9}, Window: meter.Window{From: 960_000, To: 960_100}, Revision: 1})},
 		{"a recall", AppendRecall(nil, meter.Month{Year: 2024, Month: 9}, 1, 0, nil)},

@@ -27,6 +27,7 @@ func (s *Store) Hash() [sha256.Size]byte {
 	e := &stateEncoder{emit: func(record []byte) error { _, err := hash.Write(record); return err }}
 	shared := s.share()
 	shared.grid = grid{} // its form depends on the order of the readings
+	shared.rankArrivals()
 	e.state(&shared)
 	for i := range s.accounts {
 		b := binary.BigEndian.AppendUint32(e.buffer[:0], uint32(i))

@@ -58,6 +58,7 @@ const lockVerdicts = 1024
 func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.noteArrivals()
 	r := &s.reader
 	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
 	defer s.noteHeld()
@@ -81,6 +82,7 @@ type batchReader struct {
 // yield lets readers of the store in if the lock was held for long.
 func (r *batchReader) yield() {
 	if len(r.verdicts) >= r.yieldAt {
+		r.s.noteArrivals()
 		r.s.noteHeld()
 		r.s.mu.Unlock()
 		r.s.mu.Lock()

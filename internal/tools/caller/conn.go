@@ -127,9 +127,19 @@ func (a Answer) Problem() (p api.Problem) {
 // OK reports whether the answer is a success.
 func (a Answer) OK() bool { return a.Status == http.StatusOK }
 
-// isPassing reports whether the same request may be answered otherwise later.
+// isPassing reports whether the same request may be answered otherwise later, and says nothing else.
 func (a Answer) isPassing() bool {
-	return a.Status == http.StatusTooManyRequests || a.Status >= http.StatusInternalServerError
+	_, judged := a.Batch()
+	return a.Status == http.StatusTooManyRequests || a.Status >= http.StatusInternalServerError && !judged
+}
+
+// Batch reads what became of the rows of a body that was read to its end.
+func (a Answer) Batch() (b api.BatchResult, judged bool) {
+	var p api.BatchProblem
+	if a.Status/100 == 4 || json.Unmarshal(a.Body, &p) != nil || p.BatchResult == nil {
+		return b, false
+	}
+	return *p.BatchResult, true
 }
 
 // Code names an answer: the api's own code, or "ok".

@@ -37,15 +37,12 @@ func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum a
 		if err != nil {
 			return sum, err
 		}
-		if !a.OK() { // the api keeps what came before the fault
+		batch, judged := a.Batch()
+		if !judged { // the api keeps what came before the fault
 			for _, n := range numbers {
 				d.Fate(n, Uncertain, a.Problem())
 			}
 			return sum, nil
-		}
-		var batch api.BatchResult
-		if err := a.Into("readings that were sent together", &batch); err != nil {
-			return sum, err
 		}
 		if batch.Rejected > len(batch.Errors) { // not all are listed: sent again in parts, they are
 			half := len(numbers) / 2

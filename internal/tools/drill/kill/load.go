@@ -215,22 +215,19 @@ func (w *worker) send(ctx context.Context, f format, rows []row) error {
 	if err != nil {
 		return err
 	}
-	if code != taken { // some of it may have been taken
+	b, judged := answer.Batch()
+	if !judged { // some of it may have been taken
 		for _, r := range rows {
 			r.home.returned(r.n)
 		}
 		w.unexpected("a batch of right readings", code)
 		return nil
 	}
-	var b api.BatchResult
-	if err := answer.Into("a batch", &b); err != nil {
-		return err
-	}
 	codes := make(map[int]meter.Code)
 	for _, e := range b.Errors {
 		codes[e.Row] = e.Code
 	}
-	if b.Accepted+b.Duplicates+b.Rejected != len(rows) || b.Rejected != len(codes) {
+	if b.Accepted+b.Duplicates+b.Rejected != len(rows) || b.Rejected != len(codes) || answer.OK() != (b.Retry == 0) {
 		w.findings.Misbehaved("a batch of %d rows was answered %+v", len(rows), b)
 	}
 	if b.Accepted > fresh {
