@@ -28,8 +28,9 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 	v := &verification{out: out, ctx: ctx}
 	s, zone := ledger.Verify(ctx, ledger.Options{FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Log: o.Log}, v.tell)
 	if s != nil {
-		v.store, v.archive = s, archive.OpenFolderToRead(o.FS, o.ArchiveDir, zone)
+		v.store, v.zone, v.archive = s, zone, archive.OpenFolderToRead(o.FS, o.ArchiveDir, zone)
 		v.state()
+		v.memory()
 		v.archives()
 		v.accounts()
 	}
@@ -46,6 +47,7 @@ type verification struct {
 	ctx            context.Context
 	out            io.Writer
 	archive        *archive.Folder
+	zone           *meter.Zone
 	store          *store.Store
 	parts, damaged int
 	failed         error // to write to out
@@ -92,6 +94,21 @@ func (v *verification) state() {
 	}
 	v.line("state    %d meters, %d readings in memory, %d closed months with %d bills, %d archived days, level %d, reception %s",
 		meters, readings, len(months), bills, len(v.store.Days()), v.store.Level(), reception)
+}
+
+// memory tells what the state takes in memory, and which days and meters take most of it.
+func (v *verification) memory() {
+	const most, mib = 5, 1 << 20
+	f := v.store.Footprint()
+	v.line("memory   %d MiB: %d for %d MiB of dense and %d MiB of sparse readings, the rest for meters and closed months",
+		f.Sum()/mib, (f.Dense+f.Sparse+f.Promised)/mib, f.Dense/mib, (f.Sparse+f.Promised)/mib)
+	days, meters := v.store.Largest(most)
+	for _, d := range days {
+		v.line("memory   %d KiB for %.10s", d.Bytes>>10, v.zone.Stamp(d.First))
+	}
+	for _, m := range meters {
+		v.line("memory   %d KiB for meter %s", m.Bytes>>10, v.store.Account(m.Meter).ID)
+	}
 }
 
 // archives tells of the files that the state knows, and names those that it does not.
