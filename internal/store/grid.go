@@ -62,11 +62,11 @@ func (g *grid) find(i Index, day uint32) (*chunk, *block) {
 	if t.chunks == nil {
 		return nil, nil
 	}
-	c := &t.chunks[day%tileDays]
-	if int(i%chunkMeters) >= len(c.blocks) {
+	c, place := &t.chunks[day%tileDays], uint(i%chunkMeters)
+	if place >= uint(len(c.blocks)) {
 		return nil, nil
 	}
-	return c, &c.blocks[i%chunkMeters]
+	return c, &c.blocks[place]
 }
 
 // at returns the register of a meter at a slot.
@@ -102,7 +102,9 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 	if c != nil && !g.ice.covers(c.age) {
 		wide := cap(c.wide)
 		c.set(b, place, register)
-		g.held.dense += int64(cap(c.wide)-wide) * wideSize
+		if cap(c.wide) != wide {
+			g.held.dense += int64(cap(c.wide)-wide) * wideSize
+		}
 		return
 	}
 	g.change(i, day, func(t *tile) {

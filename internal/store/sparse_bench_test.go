@@ -22,7 +22,7 @@ func BenchmarkSparse(b *testing.B) {
 		full = sparseSizes{meters: 1000, many: 2000, days: 300, months: 3, touched: 30}
 	}
 	for range b.N {
-		m := sparseBench{B: b, sparseSizes: full}
+		m := sparseBench{B: b, sparseSizes: full, counted: [2]float64{math.Inf(1), 0}}
 		m.every256th()
 		m.oneMeter()
 		m.lateReading()
@@ -30,6 +30,8 @@ func BenchmarkSparse(b *testing.B) {
 		m.neighbours()
 		m.freeze()
 		b.ReportMetric(m.replay, "x-replay")
+		b.ReportMetric(m.counted[0], "x-counted-min")
+		b.ReportMetric(m.counted[1], "x-counted-max")
 	}
 }
 
@@ -43,7 +45,8 @@ type sparseBench struct {
 	*testing.B
 	sparseSizes
 
-	replay float64 // memory after a replay, in units of that before, the most
+	replay  float64    // memory after a replay, in units of that before, the most
+	counted [2]float64 // what the store says it takes, in units of what it does: the least and the most
 }
 
 // sparseStart is the first half hour of readings: of 2010.
@@ -105,6 +108,9 @@ func (m *sparseBench) world(prepare func() *store.Store, fill func(*store.Store)
 	}
 	replayed := heapBytes()
 	m.replay = max(m.replay, float64(replayed-written)/float64(filled-before))
+	f := s.Footprint()
+	counted := float64(f.Sum()-f.Promised) / float64(filled-before)
+	m.counted = [2]float64{min(m.counted[0], counted), max(m.counted[1], counted)}
 	runtime.KeepAlive([]any{s, state, d})
 	return float64(filled) - float64(prepared)
 }
