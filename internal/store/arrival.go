@@ -12,13 +12,60 @@ import (
 // accepted was its last, counted from 1: 0 if none was. So it tells what came since a run
 // looked, however many meters there are.
 type arrivals struct {
-	column[uint64]
+	column column[*arrivalRun] // by slot / arrivalRunSlots
 
 	count uint64 // of all readings that were ever accepted
 
 	// present is the slot of the newest arrivals while Apply goes on, which the column does
 	// not know yet: many meters report a half hour together. 0 if there is none.
 	present meter.Slot
+}
+
+// arrivalRunSlots keeps readings that come once a day from taking the memory of all half
+// hours.
+const arrivalRunSlots = 16
+
+// arrivalRun is the arrivals of slots that follow each other.
+type arrivalRun struct {
+	age     age
+	numbers [arrivalRunSlots]uint64
+}
+
+func (a *arrivals) at(slot meter.Slot) uint64 {
+	if run := a.column.at(Index(slot / arrivalRunSlots)); run != nil {
+		return run.numbers[slot%arrivalRunSlots]
+	}
+	return 0
+}
+
+func (a *arrivals) set(slot meter.Slot, number uint64, ice ice) {
+	place := Index(slot / arrivalRunSlots)
+	run := a.column.at(place)
+	if run == nil || ice.covers(run.age) {
+		young := arrivalRun{age: ice.age}
+		if run != nil {
+			young.numbers = run.numbers
+		}
+		run = &young
+		a.column.set(place, run, ice)
+	}
+	run.numbers[slot%arrivalRunSlots] = number
+}
+
+// all yields the arrivals in order of time.
+func (a *arrivals) all(yield func(meter.Slot, uint64) bool) {
+	for i, run := range a.column.all {
+		for n, number := range run.numbers {
+			if number != 0 && !yield(meter.Slot(i)*arrivalRunSlots+meter.Slot(n), number) {
+				return
+			}
+		}
+	}
+}
+
+// end returns the slot after all that have a place.
+func (a *arrivals) end() meter.Slot {
+	return meter.Slot(len(a.column)) * segmentMeters * arrivalRunSlots
 }
 
 // arrive notes that a reading of a slot is accepted now.
@@ -33,7 +80,7 @@ func (s *Store) arrive(slot meter.Slot) {
 // noteArrivals puts the newest arrivals into the column.
 func (s *Store) noteArrivals() {
 	if s.arrivals.present != 0 {
-		s.arrivals.set(Index(s.arrivals.present), s.arrivals.count, s.grid.ice)
+		s.arrivals.set(s.arrivals.present, s.arrivals.count, s.grid.ice)
 		s.arrivals.present = 0
 	}
 }
@@ -50,8 +97,8 @@ func (s *Store) Arrivals() uint64 {
 func (s *Store) CameSince(w meter.Window, arrivals uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for slot := w.From; slot <= w.To && int(slot/segmentMeters) < len(s.arrivals.column); slot++ {
-		if s.arrivals.at(Index(slot)) > arrivals {
+	for slot := w.From; slot <= w.To && slot < s.arrivals.end(); slot++ {
+		if s.arrivals.at(slot) > arrivals {
 			return true
 		}
 	}
@@ -62,8 +109,8 @@ func (s *Store) CameSince(w meter.Window, arrivals uint64) bool {
 func (s *Store) FirstArrival() (first meter.Slot, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for i := range s.arrivals.all {
-		return meter.Slot(i), true
+	for slot := range s.arrivals.all {
+		return slot, true
 	}
 	return 0, false
 }
@@ -79,7 +126,27 @@ func encodeArrivalCount(e *stateEncoder, s *state) {
 func decodeArrivalCount(d *StateDecoder) { d.s.arrivals.count, d.hasArrivals = d.uint64(), true }
 
 func encodeArrivals(e *stateEncoder, s *state) {
-	encodeColumn(e, s.arrivals.column, noHead, binary.BigEndian.AppendUint64)
+	for first := meter.Slot(0); first < s.arrivals.end(); first += segmentMeters {
+		if s.arrivals.column[first/arrivalRunSlots/segmentMeters] == nil {
+			continue
+		}
+		var there segment[uint64]
+		used := 0
+		for n := range there.all {
+			if there.all[n] = s.arrivals.at(first + meter.Slot(n)); there.all[n] != 0 {
+				used = n + 1
+			}
+		}
+		if used == 0 {
+			continue
+		}
+		b := binary.BigEndian.AppendUint32(e.begin(), uint32(first))
+		b = binary.BigEndian.AppendUint32(b, uint32(used))
+		for _, number := range there.all[:used] {
+			b = binary.BigEndian.AppendUint64(b, number)
+		}
+		e.put(b)
+	}
 }
 
 func decodeArrivals(d *StateDecoder) {
@@ -90,7 +157,7 @@ func decodeArrivals(d *StateDecoder) {
 	}
 	for slot := first; slot < first+n && d.err == nil; slot++ {
 		if value := d.uint64(); value != 0 {
-			d.s.arrivals.set(Index(slot), value, ice{})
+			d.s.arrivals.set(meter.Slot(slot), value, ice{})
 		}
 	}
 }
