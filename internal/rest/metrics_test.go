@@ -27,7 +27,7 @@ var (
 	figure = regexp.MustCompile(`(?m)^meterledger_(\w+)(?:\{(.*)\})? (.+)$`)
 	label  = regexp.MustCompile(`\w+="([^"]*)"`)
 	// elsewhere are the figures that depend on the machine or the clock of the test.
-	elsewhere = regexp.MustCompile(`^(http_|build_info|journal_|disk_free|last_snapshot)`)
+	elsewhere = regexp.MustCompile(`^(http_|build_info|journal_|disk_free|last_snapshot|memory_)`)
 )
 
 // figures returns the suite's figures that are not 0, by name and the values of the labels.
@@ -81,7 +81,7 @@ Content-Type: text/csv
 | X,2026-11-01T00:00:00,11
 | A,2026-11-01T00:30:00,x
 | A,2026-11-01T00:30:00,1
-=> 200 {"accepted":3,"duplicates":1,"rejected":3,"errors":"*"}
+=> 200 {"accepted":3,"duplicates":1,"rejected":3,"retry":0,"errors":"*"}
 `)
 	want := map[string]string{
 		"accounts": "2", "readings_in_memory": "4", "silent_meters": "2",
@@ -101,7 +101,7 @@ Content-Type: text/csv
 		"readings_total bulk rejected meter_not_found":     "1",
 		"readings_total bulk rejected invalid_reading":     "1",
 		"readings_total bulk rejected reading_decreases":   "1",
-		"accepting shut_down":                              "1", "accepting disk_full": "1", "accepting disk_slow": "1", "accepting clock_behind": "1",
+		"accepting shut_down":                              "1", "accepting disk_full": "1", "accepting disk_slow": "1", "accepting clock_behind": "1", "accepting memory_full": "1",
 	}
 	got := s.figures()
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -19,7 +19,7 @@ import (
 func BenchmarkSparse(b *testing.B) {
 	full := sparseSizes{meters: 100_000, many: 500_000, days: 16 * 365, months: 3, touched: 10 * 365}
 	if testing.Short() {
-		full = sparseSizes{meters: 1000, many: 2000, days: 300, months: 3, touched: 30}
+		full = sparseSizes{meters: 1000, many: 2000, days: 3000, months: 3, touched: 30}
 	}
 	for range b.N {
 		m := sparseBench{B: b, sparseSizes: full, counted: [2]float64{math.Inf(1), 0}}
