@@ -78,7 +78,7 @@ var exactly = cmp.Options{
 
 const (
 	usage = `{"meter_id":"m-1","period":%q,"start_reading":100000000.000000001,"end_reading":100000000.300000001,"consumption":0.3,
-		"start_time":"2026-10-01T00:00:00","end_time":"2026-11-01T00:00:00","readings":1489,"expected_readings":1489,"complete":true%s}`
+		"start_time":"2026-10-01T00:00:00","end_time":"2026-11-01T00:00:00","readings":1489,"expected_readings":1489,"complete":true%s,"timezone":"Asia/Singapore","unit":"kWh"}`
 	archive  = `{"period":"2026-10","file":"Archive/monthly_2026-10.csv","rows":17856,"sha256":"4b1d8e02f96a37c5d0e48b7a15f3c2960a7d5e1b83c94f2670d6a9e3b58c1f47"}`
 	refusals = `{"file":"daily_2026-11-22.csv","row":17,"code":"invalid_reading","detail":"reading must not be negative"}`
 )
@@ -99,6 +99,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
 	revised := "2026-12-01T00:15:09"
+	terms := api.TermsIn("Asia/Singapore")
 	wantBill := api.Bill{
 		MeterID: "m-1", Period: "2026-10", StartReading: new(kWh(t, "100000000.000000001")), EndReading: new(kWh(t, "100000000.300000001")),
 		Consumption: new(energy(t, "0.3")), StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-11-01T00:00:00"),
@@ -107,7 +108,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			StartReading: new(kWh(t, "1")), EndReading: new(kWh(t, "2.5")), Consumption: new(energy(t, "1.5")),
 			StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-10-02T00:00:00"), Readings: 49,
 		},
-		Success: true, Message: "Bill details retrieved successfully",
+		Success: true, Message: "Bill details retrieved successfully", Terms: terms,
 	}
 	october := meter.Month{Year: 2026, Month: time.October}
 	next, start, one, two, zero := "AAdcAA", "start", kWh(t, "1"), kWh(t, "2.5"), energy(t, "1.5")
@@ -125,10 +126,10 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /register_account?address=1+Ang+Mo+Kio+%26+Co&meter_id=m-1&owner_name=Tan+Ah+Kow", nil,
 		},
 		"account": {
-			`{"meter_id":"m-1","owner_name":"Tan","address":"1 Ang Mo Kio","registered_at":"2026-11-23T14:30:05"}`,
+			`{"meter_id":"m-1","owner_name":"Tan","address":"1 Ang Mo Kio","registered_at":"2026-11-23T14:30:05","timezone":"Asia/Singapore"}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Account(ctx, "m-1") },
 			"GET /account?meter_id=m-1",
-			api.Account{MeterID: "m-1", OwnerName: "Tan", Address: "1 Ang Mo Kio", RegisteredAt: "2026-11-23T14:30:05"},
+			api.Account{MeterID: "m-1", OwnerName: "Tan", Address: "1 Ang Mo Kio", RegisteredAt: "2026-11-23T14:30:05", Timezone: "Asia/Singapore"},
 		},
 		"reading": {
 			`{"success":true,"message":"Reading recorded successfully"}`,
@@ -150,12 +151,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			{"interval_start":"2026-11-23T00:00:00","interval_end":"2026-11-23T01:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5,
 			 "complete":true,"clipped":true,"estimated":true,"missing":"start"},
 			{"interval_start":"2026-11-23T01:00:00","interval_end":"2026-11-23T02:00:00","start_reading":2.5,"end_reading":null,"consumption":null,
-			 "complete":false,"clipped":false,"estimated":false,"missing":null}]}`,
+			 "complete":false,"clipped":false,"estimated":false,"missing":null}],"timezone":"Asia/Singapore","unit":"kWh"}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", Estimate: "linear", PageSize: 2})
 			},
 			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
-			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Results: []api.Interval{
+			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Terms: terms, Results: []api.Interval{
 				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
@@ -166,7 +167,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "last_month"})
 			},
 			"GET /get_consumption?meter_id=m-1&period=last_month",
-			api.PeriodConsumption{Usage: wantUsage("last_month")},
+			api.PeriodConsumption{Usage: wantUsage("last_month"), Terms: terms},
 		},
 		"custom consumption": {
 			fmt.Sprintf(usage, "custom", ""),
@@ -174,7 +175,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "custom", Start: "2026-10-01T00:00", End: "2026-11-01T00:00"})
 			},
 			"GET /get_consumption?end=2026-11-01T00%3A00&meter_id=m-1&period=custom&start=2026-10-01T00%3A00",
-			api.PeriodConsumption{Usage: wantUsage("custom")},
+			api.PeriodConsumption{Usage: wantUsage("custom"), Terms: terms},
 		},
 		"bill": {
 			bill,
@@ -227,12 +228,14 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /resume", nil,
 		},
 		"restore": {
-			`{"success":true,"message":"restored","timestamp":"2026-11-23T14:30:05","restored_meters_count":12,"restored_readings_count":574,
-			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `]}`,
+			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,
+			"restored_meters_count":12,"restored_readings_count":574,
+			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `],"unverified":["daily_2026-11-21.csv"]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Restore(ctx) },
 			"POST /restore_data",
 			api.RestoreResult{
-				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Unverified: []string{"daily_2026-11-21.csv"},
 				Rows: []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},
 		},
