@@ -236,7 +236,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			api.RestoreResult{
 				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
 				Unverified: []string{"daily_2026-11-21.csv"},
-				Rows: []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
+				Rows:       []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},
 		},
 		"ready": {

@@ -53,7 +53,8 @@ func (s *state) share() state {
 // Format is the version of a data folder in which all kinds of entries and versions of
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
-// never cut; 2 no levels; 3 no times of writing and no arrivals.
+// never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
+// restored.
 const Format = 4
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
