@@ -24,6 +24,7 @@ type Accounts struct {
 	numbers  []int           // of them
 	commit   commit
 	tally    meter.Tally
+	retry    []meter.Refusal // the first that are worth sending again; the others are in tally
 }
 
 // ImportAccounts begins to register accounts. A meter that is registered already is a duplicate
@@ -65,8 +66,13 @@ func (a *Accounts) Add(number int, account meter.Account) error {
 // Refuse counts a row that the caller cannot make an account of.
 func (a *Accounts) Refuse(number int, err error) error {
 	a.tally.Refused++
-	if len(a.tally.Refusals) < meter.RefusalsMax {
-		a.tally.Refusals = append(a.tally.Refusals, meter.Refusal{Row: number, Err: err})
+	list := &a.tally.Refusals
+	if meter.WorthRepeating(err) {
+		a.tally.Retry++
+		list = &a.retry
+	}
+	if len(*list) < meter.RefusalsMax {
+		*list = append(*list, meter.Refusal{Row: number, Err: err})
 	}
 	return nil
 }
@@ -84,7 +90,11 @@ func (a *Accounts) exists(number int, i store.Index, account meter.Account) {
 // Flush waits until all accounts that were taken have got their verdicts.
 func (a *Accounts) Flush() (meter.Tally, error) {
 	err := a.send()
-	slices.SortFunc(a.tally.Refusals, func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	byRow := func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) }
+	slices.SortFunc(a.tally.Refusals, byRow)
+	slices.SortFunc(a.retry, byRow)
+	listed := append(a.retry, a.tally.Refusals...)
+	a.tally.Refusals = listed[:min(len(listed), meter.RefusalsMax)]
 	return a.tally, err
 }
 

@@ -25,10 +25,7 @@ type AccountReader struct {
 
 // NewAccountReader reads the header.
 func NewAccountReader(r io.Reader) (*AccountReader, error) {
-	a := &AccountReader{in: bufio.NewReaderSize(r, readBytes)}
-	if mark, _ := a.in.Peek(3); string(mark) == "\ufeff" {
-		_, _ = a.in.Discard(len(mark)) // cannot fail: they were peeked at
-	}
+	a := &AccountReader{in: SkipByteOrderMark(bufio.NewReaderSize(r, readBytes))}
 	a.csv = csv.NewReader(&a.line)
 	a.csv.FieldsPerRecord = 3
 	a.csv.ReuseRecord = true
@@ -65,15 +62,8 @@ func (a *AccountReader) Next() (Account, error) {
 // record returns the values of the next line that is not empty.
 func (a *AccountReader) record() ([]string, error) {
 	for {
-		line, err := a.in.ReadSlice('\n')
-		tooLong := len(line) > RowBytesMax
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line, err = a.in.ReadSlice('\n')
-		}
-		switch {
-		case tooLong:
-			return nil, ErrRowTooLong
-		case err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)):
+		line, err := ReadRowLine(a.in)
+		if err != nil {
 			return nil, err
 		}
 		a.line.Reset(line)

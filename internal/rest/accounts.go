@@ -1,12 +1,10 @@
 package rest
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"mime"
 	"net/http"
 
+	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
@@ -62,35 +60,27 @@ func (a *app) importAccounts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bodyError(err)
 	}
-	tally, err := takeAccounts(accounts, rows)
+	answer, err := takeAccounts(accounts, rows)
 	if err != nil {
 		return err
 	}
-	httpkit.WriteJSON(w, http.StatusOK, batchResult(tally))
+	httpkit.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-// takeAccounts hands all accounts to the ledger.
-func takeAccounts(accounts *ledger.Accounts, rows *meter.AccountReader) (meter.Tally, error) {
+// takeAccounts hands all accounts to the ledger, as takeRows does readings.
+func takeAccounts(accounts *ledger.Accounts, rows *meter.AccountReader) (answer api.BatchResult, err error) {
 	for {
 		account, err := rows.Next()
-		var broken *meter.Error
-		switch {
-		case err == nil:
+		if err == nil {
 			err = accounts.Add(rows.Row(), account)
-		case errors.Is(err, io.EOF):
-			return accounts.Flush()
-		case errors.As(err, &broken):
-			err = accounts.Refuse(rows.Row(), broken)
-		case errors.Is(err, meter.ErrRowSyntax), errors.Is(err, meter.ErrRowTooLong):
-			err = accounts.Refuse(rows.Row(), meter.Invalid(meter.CodeInvalidRow, "row", "%v", err))
-		default:
-			tally, failed := accounts.Flush()
-			return tally, errors.Join(failed, bodyErrorFrom(rows.Row(), err, fmt.Sprintf("; before it %d accounts were registered, %d were duplicates and %d were rejected",
-				tally.Accepted, tally.Duplicates, tally.Refused)))
+		} else if fault := meter.RowFault(err, meter.CodeInvalidRow); fault != nil {
+			err = accounts.Refuse(rows.Row(), fault)
+		} else {
+			return endOf(accounts, rows.Row(), err)
 		}
 		if err != nil {
-			return meter.Tally{}, err
+			return answer, err
 		}
 	}
 }

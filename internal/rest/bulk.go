@@ -88,7 +88,7 @@ func takeRows(bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err er
 
 // endOf ends a batch after a row, or in it if the cause is not io.EOF. What came before
 // stays recorded.
-func endOf(bulk *ledger.Bulk, row int, cause error) (api.BatchResult, error) {
+func endOf(bulk flusher, row int, cause error) (api.BatchResult, error) {
 	tally, err := bulk.Flush()
 	answer := batchResult(tally)
 	counted := fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
@@ -110,6 +110,9 @@ func endOf(bulk *ledger.Bulk, row int, cause error) (api.BatchResult, error) {
 		return api.BatchProblem{Problem: p, BatchResult: &answer}
 	}}
 }
+
+// flusher is what a batch was handed to: readings or accounts.
+type flusher interface{ Flush() (meter.Tally, error) }
 
 func batchResult(t meter.Tally) api.BatchResult {
 	answer := api.BatchResult{Accepted: t.Accepted, Duplicates: t.Duplicates, Rejected: t.Refused, Retry: t.Retry, Errors: []api.RowError{}}
