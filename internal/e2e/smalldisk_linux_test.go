@@ -107,7 +107,7 @@ func startStation(t *testing.T, d *smallDisk, freeMin string) *station {
 		http: &http.Client{Transport: apitest.NewTransport(t, &http.Transport{MaxIdleConnsPerHost: 10}), Timeout: time.Minute},
 	}
 	env := append(settings(filepath.Join(d.path, "data"), filepath.Join(d.path, "Archive")),
-		"DISK_FREE_MIN="+freeMin, "SNAPSHOT_SIZE=0", "SNAPSHOT_INTERVAL=0")
+		"DISK_FREE_MIN="+freeMin, "READINGS_FROM=2001-01-01", "SNAPSHOT_SIZE=0", "SNAPSHOT_INTERVAL=0")
 	var err error
 	if s.api, err = programs.StartProgram(t.Context(), programs.Config{BinDir: binaries, Env: env}, programs.API); err != nil {
 		t.Fatal(err)
