@@ -64,9 +64,10 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 }
 
 // issue goes through a meter's bills in order of time and writes down what they say from
-// now on: that of the month, as its summary tells, those that ended before the register of
-// their month's end came, and those that open elsewhere therefore. It writes down nothing
-// that the store derives from the summary. Without rows in the month its count is 0.
+// now on: the bill of the month, from its summary; bills that ended before the register of
+// their month's end came; and bills that open with another register because of those. It
+// writes down nothing that the store derives from the summary. Without rows in the month its
+// count is 0.
 func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 	b.known = b.runs.store.Bills(i, b.known[:0])
 	place, closed := slices.BinarySearchFunc(b.known, b.month, func(of store.ClosedBill, name meter.Month) int { return of.Month.Compare(name) })

@@ -24,8 +24,8 @@ const (
 	FileMissing   DueReason = "file_missing"   // of a day whose month has no file either
 )
 
-// dayBackMax is how many days back such are looked for that have readings and were never
-// archived. Their months will have them, and an import of years must not write a file a day.
+// dayBackMax is how many days back the api looks for days that have readings and were never
+// archived. The files of their months will have them, and an import of years must not write a file a day.
 const dayBackMax = 62
 
 // due lists the periods that are due, in order of time, days before months.

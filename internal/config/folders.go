@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// checkFolders refuses folders of which one is the other or lies in it: who removes or copies
-// one would meet the other too. The folder of backups may hold the others, but lies in neither.
+// checkFolders refuses a data folder and an archive folder of which one is the other or lies
+// in it: to remove or copy one would remove or copy the other too. The folder of backups may
+// hold both, but must lie in neither.
 func checkFolders(data, archive, backup string) error {
 	data, archive, backup = realPath(data), realPath(archive), realPath(backup)
 	if isWithin(data, archive) || isWithin(archive, data) {

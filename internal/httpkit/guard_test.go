@@ -130,8 +130,8 @@ func TestForeignHostsAreForbiddenWhateverIsAsked(t *testing.T) {
 	}
 }
 
-// A program on all interfaces has no name, but whoever asks for the address that the
-// connection came in on has not been led here by a name.
+// A program on all interfaces has no name. A caller that asks for the address of the
+// connection itself was not led here by a foreign name.
 func TestTheAddressOfTheConnectionIsNoForeignHost(t *testing.T) {
 	server, reached := newGuarded(t, ":8000")
 	local := server.Listener.Addr().String()

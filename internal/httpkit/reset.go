@@ -14,7 +14,7 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 }
 
 // resetIfCut makes a connection of HTTP/1.0 end with a reset unless its answer is whole. An
-// answer without a length ends there with the connection, so one that is cut, be it by a
+// answer without a length ends there with the connection, so one that is cut, even by a
 // stop or a kill of the program, would look whole. Later versions have a mark for the end.
 func resetIfCut(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

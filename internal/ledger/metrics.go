@@ -191,7 +191,7 @@ func (s *snapshotter) measure(gauge func(name, help string, value func() float64
 const (
 	silentAfter = 24 * time.Hour
 	// silenceKept is how long a count of silent meters is told again before the meters are
-	// looked at anew: a few milliseconds for a million of them.
+	// looked at again: a few milliseconds for a million of them.
 	silenceKept = 15 * time.Second
 )
 

@@ -50,7 +50,7 @@ const (
 	// RefusalsMax is how many refused rows of one sender are listed; all are counted.
 	RefusalsMax = 1000
 	// RefusedRunMax is how many rows of one sender may be refused for good one after the
-	// other. Whoever sends more sends something else than readings.
+	// other. A sender of more does not send readings.
 	RefusedRunMax = 100_000
 )
 

@@ -178,7 +178,7 @@ func (v *verification) manifest(name string, a store.Archive) error {
 	return err
 }
 
-// accounts compares the file of accounts with its manifest. Each run writes both anew.
+// accounts compares the file of accounts with its manifest. Each run writes both again.
 func (v *verification) accounts() {
 	sum, err := v.archive.SHA256(archive.AccountsName)
 	if errors.Is(err, archive.ErrMissing) {

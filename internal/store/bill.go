@@ -135,7 +135,7 @@ func (f billsFact) effect(s *Store) Verdict {
 }
 
 // issue completes the pending bills of a month that is about to be closed: a bill that
-// is not issued anew stays as it is. It also changes those of other months.
+// is not issued again stays as it is. It also changes those of other months.
 func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 	if s.level < LevelHolds {
 		s.issueByRule(m, pending, closing)

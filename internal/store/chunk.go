@@ -15,7 +15,7 @@ const chunkMeters = 256
 // fewer. Its blocks fill one slab without pointers, so the garbage collector does not
 // scan it.
 type chunk struct {
-	blocks   []block // by meter, of those there were; nil if the day is not dense
+	blocks   []block // by meter, for the meters of the time when it was made; nil if the day is not dense
 	wide     []wideBlock
 	readings uint32 // in all blocks
 	age      age

@@ -34,9 +34,9 @@ func (g *grid) size(i Index) int {
 	return min(chunkMeters, g.meters-int(i/chunkMeters*chunkMeters))
 }
 
-// denseMeters returns how many meters with readings make a day dense: two thirds of those
-// there are. Then a slab costs no more than 168 bytes a meter, nor half as much again as
-// strips of whole days.
+// denseMeters returns how many meters with readings make a day dense: two thirds of all.
+// Then a slab costs at most 168 bytes a meter, and at most half as much again as strips of
+// whole days.
 func (g *grid) denseMeters(i Index) uint8 {
 	if g.always > 0 {
 		return g.always
