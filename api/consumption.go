@@ -54,7 +54,7 @@ type PreviousConsumption struct {
 	Percent          *json.Number  `json:"percent"`
 }
 
-// Bill is the usage of a closed month. Late readings revise it. Where a meter has one
+// Bill is the usage of a closed month. Late readings revise it. If a meter has one
 // register and no earlier bill, what two registers would say is null, here and in
 // BillFigures.
 type Bill struct {

@@ -189,7 +189,7 @@ func (rs *Runs) checkManifest(name string) error {
 	case bad == nil && manifest.Describes(manifest.Rows, sum), slices.Contains(rs.sums(period), sum):
 		return nil
 	case bad != nil:
-		return archive.Refused("%v: POST /restore_data takes the rows of its file one by one where nothing else is known of them", bad)
+		return archive.Refused("%v: POST /restore_data takes the rows of its file one by one if nothing else is known of them", bad)
 	}
 	return archive.Refused("%s is not the file that its manifest describes: put the original back, "+
 		"or remove the manifest to have the rows taken one by one", name)

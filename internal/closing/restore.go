@@ -184,7 +184,7 @@ const (
 )
 
 // trust says whether a file is the one that its manifest describes or the journal knows. If
-// it is not, and the journal knows nothing of its period, as where the data folder was lost,
+// it is not, and the journal knows nothing of its period, as after the data folder was lost,
 // it is unverified: its rows are judged one by one. Otherwise it is an error.
 func (r *restorer) trust(name string) (trust, error) {
 	err := r.checkManifest(name)

@@ -109,7 +109,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"archive-compress", "ARCHIVE_COMPRESS", "off", "how archives are compressed when they are written: off or zstd; they are read in either form", into(&c.ArchiveCompress, parseCompress)})
 	s.add(setting{"backup-dir", "BACKUP_DIR", "backup", "folder of the backups that POST /backup makes, created with the first", into(&c.BackupDir, parseFolder)})
 	s.add(setting{"snapshot-size", "SNAPSHOT_SIZE", "256MiB", "the state is written down when the journal has grown by this, and by its own size; 0 turns it off", into(&c.SnapshotSize, parseSize)})
-	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, where anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
+	s.add(setting{"snapshot-interval", "SNAPSHOT_INTERVAL", "1h", "and after this time, if anything was written; 0 turns it off", into(&c.SnapshotInterval, parseInterval)})
 	s.add(setting{"disk-free-min", "DISK_FREE_MIN", "256MiB", "below this much free disk, readings and registrations are answered 503", into(&c.DiskFreeMin, parseSize)})
 	s.add(setting{"disk-slow", "DISK_SLOW", "2s", "while the disk takes longer than this for a batch, they are answered 503 too; 0 sets no limit", into(&c.DiskSlow, parseInterval)})
 	s.add(setting{"memory-limit", "MEMORY_LIMIT", "80%", "memory of the process, a size or a share of the machine's or cgroup's: before it is passed, readings that need more are answered 503; 0 sets no limit", into(&c.MemoryLimit, parseMemoryLimit(os.DirFS("/")))})
@@ -123,7 +123,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	if err != nil {
 		return c, err
 	}
-	return c, checkFolders(c.DataDir, c.ArchiveDir)
+	return c, checkFolders(c.DataDir, c.ArchiveDir, c.BackupDir)
 }
 
 // LoadDaily is LoadAPI for daily.

@@ -6,11 +6,14 @@ import (
 )
 
 // checkFolders refuses folders of which one is the other or lies in it: who removes or copies
-// one would meet the other too.
-func checkFolders(data, archive string) error {
-	data, archive = realPath(data), realPath(archive)
+// one would meet the other too. The folder of backups may hold the others, but lies in neither.
+func checkFolders(data, archive, backup string) error {
+	data, archive, backup = realPath(data), realPath(archive), realPath(backup)
 	if isWithin(data, archive) || isWithin(archive, data) {
 		return &SettingError{Setting: "-archive-dir", Problem: "the archive folder and the data folder must not lie in one another: choose a folder beside the other"}
+	}
+	if isWithin(backup, data) || isWithin(backup, archive) {
+		return &SettingError{Setting: "-backup-dir", Problem: "the folder of backups must not lie in the data folder or the archive folder: choose a folder beside them"}
 	}
 	return nil
 }

@@ -42,3 +42,14 @@ func TestTheArchiveFolderAndTheDataFolderDoNotLieInOneAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestBackupsLieBesideWhatTheyAreOf(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for folder, fits := range map[string]bool{"backup": true, "data2": true, ".": true, "data": false, "data/backup": false, "Archive/x": false, "x/../Archive": false} {
+		_, err := config.LoadAPI([]string{"-backup-dir", folder}, func(string) string { return "" }, io.Discard)
+		var setting *config.SettingError
+		if (err == nil) != fits || err != nil && (!errors.As(err, &setting) || setting.Setting != "-backup-dir") {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+}

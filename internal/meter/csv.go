@@ -18,7 +18,7 @@ const readBytes = 256 << 10
 // order, quoted or not, with blanks around the values, with \r\n, with a byte
 // order mark, with or without a last line break.
 //
-// A row is a line, also where a quote is opened and not closed in it: no value of a row
+// A row is a line, even if a quote is opened and not closed in it: no value of a row
 // can have a line break, and a quote that a device forgot must not swallow the rows
 // that follow.
 //

@@ -31,7 +31,7 @@ func (w writing) effect(s *Store) Verdict {
 }
 
 // Written returns when the ledger wrote last: at most some seconds of writing later than
-// that. Where no time of writing was written down yet, it is that of the newest account or
+// that. If no time of writing was written down yet, it is that of the newest account or
 // archive, and never before the earliest year.
 func (s *Store) Written() time.Time {
 	s.mu.RLock()
