@@ -108,13 +108,28 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 		return
 	}
 	g.change(i, day, func(t *tile) {
-		if t.dense>>(day%tileDays)&1 == 0 && !g.fills(i, day) {
+		if !g.becomesDense(t, i, day) {
 			t.set(i, day%tileDays, place, register, g)
 			return
 		}
 		c := t.chunk(i, day%tileDays, g)
 		c.set(&c.blocks[i%chunkMeters], place, register)
 	})
+}
+
+// becomesDense reports whether a reading of a meter shall stand in a slab. A day stops being
+// dense if its slab ends before the meter and would be large for what is in it.
+func (g *grid) becomesDense(t *tile, i Index, day uint32) bool {
+	within := day % tileDays
+	if t.dense>>within&1 == 0 {
+		return g.fills(i, day)
+	}
+	c := &t.chunks[within]
+	if int(i%chunkMeters) < len(c.blocks) || c.meters() >= int(g.denseMeters(i))-1 || g.fills(i, day) {
+		return true
+	}
+	t.thin(within, g.ice)
+	return false
 }
 
 // fills reports whether a day will probably be full, because so many readings came for

@@ -196,6 +196,33 @@ func (t *tile) thicken(day uint32, size int, ice ice) *chunk {
 	return c
 }
 
+// thin moves a dense day into strips.
+func (t *tile) thin(day uint32, ice ice) {
+	c := &t.chunks[day]
+	for i := range c.blocks {
+		if b := &c.blocks[i]; b.mask() != 0 {
+			d := c.loose(b)
+			t.put(Index(i), day, &d, ice)
+		}
+	}
+	if t.dense &^= 1 << day; ice.covers(c.age) {
+		ice.keeps(c.bytes())
+	}
+	if *c = (chunk{}); t.dense == 0 {
+		t.chunks = nil
+	}
+}
+
+// put takes a meter's whole day into its strip, which must have nothing of it.
+func (t *tile) put(i Index, day uint32, d *looseDay, ice ice) {
+	t.change(i, ice, func(s strip) strip {
+		at, _ := s.find(day)
+		var buffer [stripDayBytes]byte
+		return slices.Insert(s, at, d.append(buffer[:0], day)...)
+	})
+	t.counts[day]++
+}
+
 // has reports whether any meter may have readings on a day.
 func (t *tile) has(day uint32) bool { return t.dense>>day&1 != 0 || t.counts[day] > 0 }
 
