@@ -92,7 +92,10 @@ func decodeChunk(d *StateDecoder) {
 			d.looseDays(t, day%tileDays, first, used)
 		default:
 			c := t.thicken(day%tileDays, d.blocks(first, used), ice{})
-			d.usedBlocks(first, used, func(i Index) { c.decode(&c.blocks[i], &d.decoder) })
+			d.usedBlocks(first, used, func(i Index) {
+				t.meet(i)
+				c.decode(&c.blocks[i], &d.decoder)
+			})
 			d.s.readings += uint64(c.readings)
 		}
 	})

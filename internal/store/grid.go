@@ -101,6 +101,9 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 	c, b := g.find(i, day)
 	if c != nil && !g.ice.covers(c.age) {
 		wide := cap(c.wide)
+		if b.mask() == 0 {
+			g.lane(i).find(day / tileDays).meet(i)
+		}
 		c.set(b, place, register)
 		if cap(c.wide) != wide {
 			g.held.dense += int64(cap(c.wide)-wide) * wideSize
@@ -113,6 +116,7 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 			return
 		}
 		c := t.chunk(i, day%tileDays, g)
+		t.meet(i)
 		c.set(&c.blocks[i%chunkMeters], place, register)
 	})
 }

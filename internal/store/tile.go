@@ -18,7 +18,8 @@ type tile struct {
 	dense   uint32           // the days that are, as bits
 	chunks  *[tileDays]chunk // of the dense days; nil if there are none
 	age     age
-	counts  [tileDays]uint8 // of each other day: how many strips have it
+	met     [chunkMeters / 64]uint64 // the meters that had readings on dense days
+	counts  [tileDays]uint8          // of each other day: how many strips have it
 	present [chunkMeters / 64]uint64
 	strips  []agedStrip // of the meters that are present, in order
 	held    int64       // by strips, in bytes
@@ -51,6 +52,12 @@ func (t *tile) bytes() (b gridBytes) {
 	}
 	return b
 }
+
+// meet notes that a meter has readings on dense days. It keeps a look for a neighbour from
+// going through all slabs of the years between.
+func (t *tile) meet(i Index) { t.met[i%chunkMeters/64] |= 1 << (i % 64) }
+
+func (t *tile) hasMet(i Index) bool { return t.met[i%chunkMeters/64]>>(i%64)&1 != 0 }
 
 // melt copies what a frozen state shares of a tile, but for chunks and strips.
 func (t *tile) melt(ice ice) {
@@ -191,6 +198,7 @@ func (t *tile) thicken(day uint32, size int, ice ice) *chunk {
 		var d looseDay
 		s[at:].unpack(&d)
 		c.put(i, &d)
+		t.meet(i)
 		return slices.Concat(s[:at], s[at+s[at:].size():])
 	})
 	return c
@@ -209,7 +217,7 @@ func (t *tile) thin(day uint32, ice ice) {
 		ice.keeps(c.bytes())
 	}
 	if *c = (chunk{}); t.dense == 0 {
-		t.chunks = nil
+		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
 	}
 }
 
@@ -263,7 +271,7 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 		}
 	}
 	if t.dense == 0 {
-		t.chunks = nil
+		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
 	}
 	t.rewrite(ice, func(_ Index, s strip) strip {
 		left, n := t.cut(s, w)
