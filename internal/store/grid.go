@@ -157,8 +157,8 @@ func (g *grid) change(i Index, day uint32, f func(*tile)) {
 
 // changeTile lets f change a tile of a lane that has melted.
 func (g *grid) changeTile(t *tile, f func(*tile)) {
+	before := t.bytes() // a copy may have less room to grow
 	t.melt(g.ice)
-	before := t.bytes()
 	f(t)
 	after := t.bytes()
 	g.held.add(&after, 1)
@@ -169,11 +169,11 @@ func (g *grid) changeTile(t *tile, f func(*tile)) {
 func (g *grid) clear(w meter.Window) (dropped uint64) {
 	for n := range g.lanes {
 		l := &g.lanes[n]
+		g.held.sparse -= l.bytes()
 		for place := l.from(w.From); l.within(place, w); place++ {
 			l.melt(g.ice)
 			g.changeTile(&l.tiles[place], func(t *tile) { dropped += t.clear(w, g.ice) })
 		}
-		g.held.sparse -= l.bytes()
 		l.drop(g.ice)
 		g.held.sparse += l.bytes()
 	}
