@@ -77,3 +77,62 @@ func TestDaysThatWereDenseForOneMeterTakeNoMoreOnceTheyAreReadBack(t *testing.T)
 		t.Errorf("the state takes %d bytes instead of %d", is, was)
 	}
 }
+
+// TestNoReadingsMakeAStoreGrowByMoreThanWasSaid compares what Growth says of some readings
+// with what they do, while a frozen state is in use and while none is.
+func TestNoReadingsMakeAStoreGrowByMoreThanWasSaid(t *testing.T) {
+	const lists = 8 << 10 // that double once they are full
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		s, days := New(), []uint32{16_000, 16_001, 16_033, 16_001 + uint32(r.IntN(10))}
+		var frozen *FrozenState
+		for range 300 {
+			if r.IntN(10) == 0 {
+				for range 1 + r.IntN(60) {
+					apply(t, s, AppendAccount(nil, meter.Account{ID: meter.ID(fmt.Sprint(len(s.accounts))), RegisteredAt: time.Unix(0, 0)}))
+				}
+			}
+			if r.IntN(15) == 0 && frozen != nil {
+				frozen.Thaw()
+				frozen = nil
+			} else if r.IntN(15) == 0 && frozen == nil {
+				frozen = s.Freeze()
+			}
+			var some []Reading
+			for range r.IntN(100) * min(len(s.accounts), 1) {
+				some = append(some, Reading{Meter: Index(r.IntN(len(s.accounts))), Slot: slotOf(days[r.IntN(len(days))], r.IntN(48))})
+			}
+			was, said := s.Footprint().Sum(), s.Growth(some, true)
+			apply(t, s, AppendReadings(nil, some, false))
+			if grown := s.Footprint().Sum() - was; grown > said+said/8+lists {
+				t.Fatalf("seed %d: frozen %v, meters %d: %d readings made the store grow by %d bytes, not by %d", seed, frozen != nil, len(s.accounts), len(some), grown, said)
+			}
+		}
+	}
+}
+
+// TestTheFirstReadingsOfADayCountAsTheSlabsThatTheyMake fills a day, and asks for one reading
+// a slab of the next.
+func TestTheFirstReadingsOfADayCountAsTheSlabsThatTheyMake(t *testing.T) {
+	const slabs = 4
+	s := New()
+	var some []Reading
+	for i := range Index(slabs * chunkMeters) {
+		apply(t, s, AppendAccount(nil, meter.Account{ID: meter.ID(fmt.Sprint(i)), RegisteredAt: time.Unix(0, 0)}))
+	}
+	for place := range 6 {
+		for i := range Index(slabs * chunkMeters) {
+			some = append(some, Reading{Meter: i, Slot: slotOf(16_000, place)})
+		}
+	}
+	apply(t, s, AppendReadings(nil, some, false))
+	some = some[:0]
+	for n := range Index(slabs) {
+		some = append(some, Reading{Meter: n * chunkMeters, Slot: slotOf(16_001, 0)})
+	}
+	was, said := s.Footprint().Sum(), s.Growth(some, true)
+	apply(t, s, AppendReadings(nil, some, false))
+	if grown := s.Footprint().Sum() - was; grown > said {
+		t.Errorf("%d readings made the store grow by %d bytes, not by %d", slabs, grown, said)
+	}
+}
