@@ -136,3 +136,19 @@ func TestTheFirstReadingsOfADayCountAsTheSlabsThatTheyMake(t *testing.T) {
 		t.Errorf("%d readings made the store grow by %d bytes, not by %d", slabs, grown, said)
 	}
 }
+
+// TestWhatIsLeftOfAMeterTakesNoMoreThanItNeeds drops all days of strips but one.
+func TestWhatIsLeftOfAMeterTakesNoMoreThanItNeeds(t *testing.T) {
+	g := grid{meters: chunkMeters}
+	for i := range Index(40) {
+		for slot := slotOf(16_000, 0); slot < slotOf(16_032, 0); slot++ {
+			g.set(i, slot, meter.KWh{})
+		}
+	}
+	was := g.held.sparse
+	g.clear(meter.Window{From: slotOf(16_001, 0), To: slotOf(16_040, 0)})
+	if g.held.sparse > was/8 {
+		t.Errorf("a day of 32 takes %d bytes of %d", g.held.sparse, was)
+	}
+	wantHeld(t, &g)
+}

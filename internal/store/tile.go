@@ -281,9 +281,14 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 	return dropped
 }
 
-// cut drops the readings of a strip within a window, and returns how many they were.
+// cut drops the readings of a strip within a window, and returns how many they were. What
+// is left takes no more room than it needs.
 func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
-	left = make(strip, 0, len(s))
+	if s.days()&t.mask(w) == 0 {
+		return s, 0
+	}
+	var buffer [tileDays * stripDayBytes]byte
+	left = buffer[:0]
 	for len(s) > 0 {
 		size, day := s.size(), uint32(s[0])
 		gone := s.mask() & dayMask(t.firstDay()+day, w)
@@ -301,7 +306,7 @@ func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
 		}
 		s = s[size:]
 	}
-	return left, dropped
+	return slices.Clone(left), dropped
 }
 
 func (t *tile) empty() bool { return t.dense == 0 && len(t.strips) == 0 }
