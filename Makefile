@@ -47,13 +47,9 @@ lint: ## formatting, vet, staticcheck
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
 
-fuzz: ## every fuzz test for FUZZTIME, 30s; an input that breaks one is kept under its testdata/fuzz
-	@grep -rl --include='*_test.go' '^func Fuzz' internal | sort | while read -r file; do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
-			echo "$$name in $$(dirname $$file)"; \
-			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$(dirname $$file) </dev/null || exit 1; \
-		done || exit 1; \
-	done
+fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time; an input that breaks one is kept under its testdata/fuzz
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' internal | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | \
+		xargs -P 2 -L 1 sh -c 'echo "$$1 in $$0"; go test -run "^$$" -fuzz "^$$1$$" -parallel 1 -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "./$$0"'
 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node

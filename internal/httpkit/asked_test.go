@@ -65,9 +65,6 @@ func TestLogTellsOnceAMinuteHowManyWereRefused(t *testing.T) {
 		for _, path := range []string{"/full", "/busy", "/full", "/wrong"} {
 			do(router, http.MethodPost, path)
 		}
-		if log.String() != "" {
-			t.Fatalf("before the minute is over:\n%s", log)
-		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		const want = `level=WARN msg="requests were refused with 503 in the last minute" requests=3 code.disk_full=2 code.overloaded=1` + "\n"

@@ -21,7 +21,9 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if err := l.refusal(); err != nil {
 		return err
 	}
-	verdict, err := l.put(ctx, &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true, growth: 2 * store.GrowthMax}, impatient)
+	k := &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}
+	k.growth = accountsGrowth(k)
+	verdict, err := l.put(ctx, k, impatient)
 	switch {
 	case err != nil:
 		return err

@@ -98,19 +98,14 @@ func (a *Accounts) Flush() (meter.Tally, error) {
 	return a.tally, err
 }
 
-// send writes the accounts that wait, and counts the verdicts on them. What the disk has no room
-// for is refused, and what comes after it is tried.
+// send writes the accounts that wait, and counts the verdicts on them. What there is no room for
+// on the disk or in memory is refused, and what comes after it is tried.
 func (a *Accounts) send() error {
 	if len(a.accounts) == 0 {
 		return nil
 	}
-	a.commit.entries, a.commit.deferred, a.commit.err = len(a.accounts), true, nil
-	err := a.l.committer.enqueue(a.ctx, &a.commit, bulky)
-	if err != nil {
-		return err
-	}
-	verdicts, err := a.l.committer.wait(&a.commit)
-	if err != nil && !errors.Is(err, errDiskFull) {
+	verdicts, err := a.write()
+	if err != nil && !errors.Is(err, errDiskFull) && !errors.Is(err, errMemoryFull) {
 		return err
 	}
 	for i, account := range a.accounts {
@@ -129,4 +124,24 @@ func (a *Accounts) send() error {
 	a.commit.payload, a.commit.verdicts = a.commit.payload[:0], a.commit.verdicts[:0]
 	a.accounts, a.numbers = a.accounts[:0], a.numbers[:0]
 	return nil
+}
+
+// write returns the verdicts on the accounts that wait. An operator's are not held back by
+// memory.
+func (a *Accounts) write() ([]store.Verdict, error) {
+	if !a.restore && a.l.memory.full() {
+		return nil, errMemoryFull
+	}
+	k := &a.commit
+	k.entries, k.deferred, k.err = len(a.accounts), true, nil
+	k.growth = accountsGrowth(k)
+	if err := a.l.committer.enqueue(a.ctx, k, bulky); err != nil {
+		return nil, err
+	}
+	return a.l.committer.wait(k)
+}
+
+// accountsGrowth returns by how much a commit of accounts can make the store grow, in bytes.
+func accountsGrowth(k *commit) int64 {
+	return int64(k.entries)*store.GrowthMax + int64(len(k.payload))
 }

@@ -44,6 +44,10 @@ func (m *memory) taken() int64 { return m.store.HeldBytes() + m.granted.Load() }
 // has a place for.
 func (m *memory) full() bool { return m.max > 0 && m.taken() >= m.max }
 
+// near reports whether the store would take more than the process may if it took twice as
+// much as now.
+func (m *memory) near() bool { return m.max > 0 && 2*m.taken() >= int64(m.limit) }
+
 // look logs when the store has passed a mark, or has come back below one.
 func (m *memory) look() {
 	if m.max == 0 {

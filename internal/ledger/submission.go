@@ -201,7 +201,7 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	s.judge()
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
 	s.commit.entries = s.recalls + len(s.taken)
-	s.commit.growth = s.l.store.Growth(s.taken) + int64(recalled)
+	s.commit.growth = s.l.store.Growth(s.taken, s.l.memory.near()) + int64(recalled)
 	if s.commit.entries == 0 {
 		s.l.committer.release(&s.commit)
 		return nil

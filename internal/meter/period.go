@@ -95,11 +95,11 @@ type Day struct {
 
 // ParseDay reads YYYY-MM-DD.
 func ParseDay(s string) (Day, bool) {
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil || len(s) != len(time.DateOnly) {
+	if len(s) != len(time.DateOnly) { // an error of time.Parse costs allocations
 		return Day{}, false
 	}
-	return dayOf(t), true
+	t, err := time.Parse(time.DateOnly, s)
+	return dayOf(t), err == nil
 }
 
 func dayOf(t time.Time) Day {

@@ -144,3 +144,31 @@ func TestAStartThatNeedsMoreMemoryThanItMayTakeSaysHowMuch(t *testing.T) {
 		t.Errorf("after a restart the state takes %d bytes instead of %d", now, held.Sum())
 	}
 }
+
+// TestAListOfAccountsStopsAtFullMemory imports accounts until memory is full.
+func TestAListOfAccountsStopsAtFullMemory(t *testing.T) {
+	const limit = 2 << 20
+	b := limitedBench(t, 1, limit)
+	defer func() { b.close() }()
+	text := strings.Repeat("x", 200)
+	accounts, err := b.ImportAccounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 10_000
+	for n := range many {
+		if err := accounts.Add(n+1, meter.Account{ID: meter.ID(fmt.Sprint("A", n)), OwnerName: text, Address: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tally, err := accounts.Flush()
+	if err != nil || tally.Accepted == 0 || tally.Retry == 0 || tally.Accepted+tally.Retry != many {
+		t.Fatalf("%d accounts were taken, %d are worth sending again: %v", tally.Accepted, tally.Retry, err)
+	}
+	if first := code(t, tally.Refusals[0].Err); first != meter.CodeMemoryFull {
+		t.Errorf("the first is refused with %q", first)
+	}
+	if held := b.Store().Footprint().Sum(); held > limit {
+		t.Errorf("the state takes %d bytes", held)
+	}
+}

@@ -60,6 +60,24 @@ func (c *chunk) set(b *block, place int, register meter.KWh) {
 	c.readings++
 }
 
+// meters returns how many meters have readings in a chunk.
+func (c *chunk) meters() (n int) {
+	for i := range c.blocks {
+		if c.blocks[i].mask() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// loose returns a meter's day as it stands in a strip.
+func (c *chunk) loose(b *block) (d looseDay) {
+	if d.block = *b; b.isWide() {
+		d.wide = c.wide[b.base]
+	}
+	return d
+}
+
 // widen turns a block into its wide form.
 func (c *chunk) widen(b *block, w *wideBlock) {
 	c.wide = append(c.wide, *w)

@@ -91,11 +91,28 @@ func decodeChunk(d *StateDecoder) {
 		case d.version == 1 && onesOf(used) < int(d.s.grid.denseMeters(first)):
 			d.looseDays(t, day%tileDays, first, used)
 		default:
-			c := t.thicken(day%tileDays, d.s.grid.size(first), ice{})
-			d.usedBlocks(first, used, func(i Index) { c.decode(&c.blocks[i], &d.decoder) })
+			c := t.thicken(day%tileDays, d.blocks(first, used), ice{})
+			d.usedBlocks(first, used, func(i Index) {
+				t.meet(i)
+				c.decode(&c.blocks[i], &d.decoder)
+			})
 			d.s.readings += uint64(c.readings)
 		}
 	})
+}
+
+// blocks returns how many blocks a chunk needs: no more than were there, if they are few of
+// those that there are now.
+func (d *StateDecoder) blocks(first Index, used []byte) int {
+	size := d.s.grid.size(first)
+	if onesOf(used) >= int(d.s.grid.denseMeters(first)) {
+		return size
+	}
+	last := len(used) - 1
+	for last > 0 && used[last] == 0 {
+		last--
+	}
+	return min(size, 8*last+8-bits.TrailingZeros8(used[last]|0x80))
 }
 
 func onesOf(set []byte) (n int) {
@@ -129,15 +146,8 @@ func (d *StateDecoder) looseDays(t *tile, day uint32, first Index, used []byte) 
 		if c.decode(&b, &d.decoder); d.err != nil {
 			return
 		}
-		loose := looseDay{block: b}
-		if b.isWide() {
-			loose.wide = c.wide[0]
-		}
-		t.change(i, ice{}, func(s strip) strip {
-			at, _ := s.find(day)
-			return slices.Insert(s, at, loose.append(nil, day)...)
-		})
-		t.counts[day]++
+		loose := c.loose(&b)
+		t.put(i, day, &loose, ice{})
 		d.s.readings += uint64(c.readings)
 	})
 }

@@ -63,23 +63,69 @@ func (d *StateDecoder) HeldBytes() int64 { return d.s.footprint().Sum() }
 // noteHeld is called when the footprint has changed.
 func (s *Store) noteHeld() { s.held.sum.Store(s.footprint().Sum()) }
 
-// Growth returns by how much readings can make the store grow, in bytes.
-func (s *Store) Growth(readings []Reading) int64 {
+// Growth returns by how much readings can make the store grow, in bytes. If it need not be
+// exact, slabs that a reading alone makes are left out: they at most double the store.
+func (s *Store) Growth(readings []Reading, exact bool) int64 {
 	growth := GrowthMax * int64(len(readings))
-	if !s.held.frozen.Load() {
+	if !exact && !s.held.frozen.Load() {
 		return growth
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var last *chunk
+	type laneDay struct {
+		lane Index
+		day  uint32
+	}
+	var seen map[laneDay]bool
 	for i := range readings {
 		day, _ := readings[i].Slot.Page()
-		if c, _ := s.grid.find(readings[i].Meter, day); c != nil && c != last && s.grid.ice.covers(c.age) {
-			growth += c.bytes() + chunksBytes
-			last = c
+		at := laneDay{readings[i].Meter / chunkMeters, day}
+		if more := s.grid.growth(readings[i].Meter, day); more > 0 && !seen[at] {
+			if seen == nil {
+				seen = make(map[laneDay]bool)
+			}
+			seen[at] = true
+			growth += more
 		}
 	}
 	return growth
+}
+
+// fewMeters is how many make a day dense whose list of slabs costs much beside them.
+const fewMeters = 32
+
+// growth returns by how much the first reading of some meters' day can make a grid grow
+// beyond GrowthMax, in bytes: by copies and by slabs.
+func (g *grid) growth(i Index, day uint32) (more int64) {
+	if c, _ := g.find(i, day); c != nil && !g.ice.covers(c.age) {
+		return 0 // nearly always
+	}
+	l, within := g.lane(i), day%tileDays
+	if g.ice.covers(l.age) {
+		more += l.bytes()
+	}
+	t := l.find(day / tileDays)
+	if t != nil && g.ice.covers(t.age) {
+		more += chunksBytes + int64(cap(t.strips))*agedStripBytes + t.held
+	}
+	if t != nil && len(t.strips) == cap(t.strips) {
+		more += int64(cap(t.strips)) * agedStripBytes
+	}
+	slab := int64(g.size(i)) * blockSize
+	if (t == nil || t.chunks == nil) && g.denseMeters(i) < fewMeters {
+		more += chunksBytes
+	}
+	switch {
+	case t != nil && t.dense>>within&1 != 0:
+		c := &t.chunks[within]
+		more += c.bytes()
+		if int(i%chunkMeters) >= len(c.blocks) { // made longer, or moved into strips
+			more += max(slab, int64(len(c.blocks))*(promisedBytes+stripDayBytes))
+		}
+	case g.fills(i, day):
+		more += slab + chunksBytes
+	}
+	return more
 }
 
 // Grows reports whether a reading needs memory that the store does not have yet: any that

@@ -101,6 +101,9 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 	c, b := g.find(i, day)
 	if c != nil && !g.ice.covers(c.age) {
 		wide := cap(c.wide)
+		if b.mask() == 0 {
+			g.lane(i).find(day / tileDays).meet(i)
+		}
 		c.set(b, place, register)
 		if cap(c.wide) != wide {
 			g.held.dense += int64(cap(c.wide)-wide) * wideSize
@@ -108,13 +111,29 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
 		return
 	}
 	g.change(i, day, func(t *tile) {
-		if t.dense>>(day%tileDays)&1 == 0 && !g.fills(i, day) {
+		if !g.becomesDense(t, i, day) {
 			t.set(i, day%tileDays, place, register, g)
 			return
 		}
 		c := t.chunk(i, day%tileDays, g)
+		t.meet(i)
 		c.set(&c.blocks[i%chunkMeters], place, register)
 	})
+}
+
+// becomesDense reports whether a reading of a meter shall stand in a slab. A day stops being
+// dense if its slab ends before the meter and would be large for what is in it.
+func (g *grid) becomesDense(t *tile, i Index, day uint32) bool {
+	within := day % tileDays
+	if t.dense>>within&1 == 0 {
+		return g.fills(i, day)
+	}
+	c := &t.chunks[within]
+	if int(i%chunkMeters) < len(c.blocks) || c.meters() >= int(g.denseMeters(i))-1 || g.fills(i, day) {
+		return true
+	}
+	t.thin(within, g.ice)
+	return false
 }
 
 // fills reports whether a day will probably be full, because so many readings came for
@@ -138,8 +157,8 @@ func (g *grid) change(i Index, day uint32, f func(*tile)) {
 
 // changeTile lets f change a tile of a lane that has melted.
 func (g *grid) changeTile(t *tile, f func(*tile)) {
+	before := t.bytes() // a copy may have less room to grow
 	t.melt(g.ice)
-	before := t.bytes()
 	f(t)
 	after := t.bytes()
 	g.held.add(&after, 1)
@@ -150,11 +169,11 @@ func (g *grid) changeTile(t *tile, f func(*tile)) {
 func (g *grid) clear(w meter.Window) (dropped uint64) {
 	for n := range g.lanes {
 		l := &g.lanes[n]
+		g.held.sparse -= l.bytes()
 		for place := l.from(w.From); l.within(place, w); place++ {
 			l.melt(g.ice)
 			g.changeTile(&l.tiles[place], func(t *tile) { dropped += t.clear(w, g.ice) })
 		}
-		g.held.sparse -= l.bytes()
 		l.drop(g.ice)
 		g.held.sparse += l.bytes()
 	}

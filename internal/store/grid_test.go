@@ -136,7 +136,7 @@ func TestHomeTakesOneBlockADayAndNothingElse(t *testing.T) {
 
 // wantHeld counts what a grid takes, and looks for days that are dense and in strips,
 // or counted wrongly.
-func wantHeld(t *rapid.T, g *grid) {
+func wantHeld(t rapid.TB, g *grid) {
 	var held gridBytes
 	for _, l := range g.lanes {
 		held.sparse += l.bytes()

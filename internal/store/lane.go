@@ -96,7 +96,11 @@ func (g *grid) lane(i Index) *lane {
 
 // days returns, as bits, the days of a window on which a meter may have readings.
 func (t *tile) days(i Index, w meter.Window) uint32 {
-	return (t.dense | t.strip(i).days()) & t.mask(w)
+	days := t.strip(i).days()
+	if t.hasMet(i) {
+		days |= t.dense
+	}
+	return days & t.mask(w)
 }
 
 // noBlock is that of a meter that was registered after its day became dense.

@@ -18,7 +18,8 @@ type tile struct {
 	dense   uint32           // the days that are, as bits
 	chunks  *[tileDays]chunk // of the dense days; nil if there are none
 	age     age
-	counts  [tileDays]uint8 // of each other day: how many strips have it
+	met     [chunkMeters / 64]uint64 // the meters that had readings on dense days
+	counts  [tileDays]uint8          // of each other day: how many strips have it
 	present [chunkMeters / 64]uint64
 	strips  []agedStrip // of the meters that are present, in order
 	held    int64       // by strips, in bytes
@@ -51,6 +52,12 @@ func (t *tile) bytes() (b gridBytes) {
 	}
 	return b
 }
+
+// meet notes that a meter has readings on dense days. It keeps a look for a neighbour from
+// going through all slabs of the years between.
+func (t *tile) meet(i Index) { t.met[i%chunkMeters/64] |= 1 << (i % 64) }
+
+func (t *tile) hasMet(i Index) bool { return t.met[i%chunkMeters/64]>>(i%64)&1 != 0 }
 
 // melt copies what a frozen state shares of a tile, but for chunks and strips.
 func (t *tile) melt(ice ice) {
@@ -191,9 +198,37 @@ func (t *tile) thicken(day uint32, size int, ice ice) *chunk {
 		var d looseDay
 		s[at:].unpack(&d)
 		c.put(i, &d)
+		t.meet(i)
 		return slices.Concat(s[:at], s[at+s[at:].size():])
 	})
 	return c
+}
+
+// thin moves a dense day into strips.
+func (t *tile) thin(day uint32, ice ice) {
+	c := &t.chunks[day]
+	for i := range c.blocks {
+		if b := &c.blocks[i]; b.mask() != 0 {
+			d := c.loose(b)
+			t.put(Index(i), day, &d, ice)
+		}
+	}
+	if t.dense &^= 1 << day; ice.covers(c.age) {
+		ice.keeps(c.bytes())
+	}
+	if *c = (chunk{}); t.dense == 0 {
+		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
+	}
+}
+
+// put takes a meter's whole day into its strip, which must have nothing of it.
+func (t *tile) put(i Index, day uint32, d *looseDay, ice ice) {
+	t.change(i, ice, func(s strip) strip {
+		at, _ := s.find(day)
+		var buffer [stripDayBytes]byte
+		return slices.Insert(s, at, d.append(buffer[:0], day)...)
+	})
+	t.counts[day]++
 }
 
 // has reports whether any meter may have readings on a day.
@@ -236,7 +271,7 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 		}
 	}
 	if t.dense == 0 {
-		t.chunks = nil
+		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
 	}
 	t.rewrite(ice, func(_ Index, s strip) strip {
 		left, n := t.cut(s, w)
@@ -246,9 +281,14 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 	return dropped
 }
 
-// cut drops the readings of a strip within a window, and returns how many they were.
+// cut drops the readings of a strip within a window, and returns how many they were. What
+// is left takes no more room than it needs.
 func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
-	left = make(strip, 0, len(s))
+	if s.days()&t.mask(w) == 0 {
+		return s, 0
+	}
+	var buffer [tileDays * stripDayBytes]byte
+	left = buffer[:0]
 	for len(s) > 0 {
 		size, day := s.size(), uint32(s[0])
 		gone := s.mask() & dayMask(t.firstDay()+day, w)
@@ -266,7 +306,7 @@ func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
 		}
 		s = s[size:]
 	}
-	return left, dropped
+	return slices.Clone(left), dropped
 }
 
 func (t *tile) empty() bool { return t.dense == 0 && len(t.strips) == 0 }
