@@ -22,10 +22,10 @@ import (
 )
 
 // TestABodyThatWouldFillTheMemoryEndsIn503sAndNotInADeath sends packed CSV with a reading a
-// day of so many meters that no day becomes dense, which is what takes the most memory for
-// its length. With PROOFS=whole the limit is 2 GiB instead of 64 MiB.
+// day of as few meters as make a day dense, which is what takes the most memory for its
+// length. With PROOFS=whole the limit is 2 GiB instead of 96 MiB.
 func TestABodyThatWouldFillTheMemoryEndsIn503sAndNotInADeath(t *testing.T) {
-	limit, groups := uint64(64<<20), 1
+	limit, groups := uint64(96<<20), 1
 	if faulttest.Whole() {
 		limit, groups = 2<<30, 12
 	}
@@ -77,7 +77,7 @@ func TestABodyThatWouldFillTheMemoryEndsIn503sAndNotInADeath(t *testing.T) {
 
 func sparseMeter(i int) string { return fmt.Sprintf("M%06d", i) }
 
-// sparseBody is a reading a day of 170 of each 256 meters.
+// sparseBody is a reading a day of 171 of each 256 meters.
 func sparseBody(from, days, groups int) (rows int, packed []byte) {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -85,7 +85,7 @@ func sparseBody(from, days, groups int) (rows int, packed []byte) {
 	for day := from; day < from+days; day++ {
 		stamp := time.Date(2010, 1, 2+day, 12, 0, 0, 0, time.UTC).Format(stampLayout)
 		for i := range 256 * groups {
-			if i%256 < 170 {
+			if i%256 < 171 {
 				fmt.Fprintf(w, "%s,%s,%d\n", sparseMeter(i), stamp, day)
 				rows++
 			}

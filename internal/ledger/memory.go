@@ -44,6 +44,10 @@ func (m *memory) taken() int64 { return m.store.HeldBytes() + m.granted.Load() }
 // has a place for.
 func (m *memory) full() bool { return m.max > 0 && m.taken() >= m.max }
 
+// over reports whether the store has taken clearly more than it may. Readings that have a
+// place each need not have it together.
+func (m *memory) over() bool { return m.taken()-m.max >= m.max/16 }
+
 // near reports whether the store would take more than the process may if it took twice as
 // much as now.
 func (m *memory) near() bool { return m.max > 0 && 2*m.taken() >= int64(m.limit) }

@@ -239,7 +239,7 @@ func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
 		s.decide(place, Result{Err: err})
 		return
 	}
-	if v.Outcome == store.Accepted && s.full && s.l.store.Grows(at) {
+	if v.Outcome == store.Accepted && s.full && (s.l.memory.over() || s.l.store.Grows(at)) {
 		s.decide(place, Result{Err: errMemoryFull})
 		return
 	}

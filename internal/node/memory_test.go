@@ -172,3 +172,33 @@ func TestAListOfAccountsStopsAtFullMemory(t *testing.T) {
 		t.Errorf("the state takes %d bytes", held)
 	}
 }
+
+// TestReadingsThatHaveAPlaceEachButNotTogetherDoNotPassTheLimit sends pairs of readings of
+// which the blocks of dense days can take either.
+func TestReadingsThatHaveAPlaceEachButNotTogetherDoNotPassTheLimit(t *testing.T) {
+	const meters, days, limit = 150, 20, 4 << 20
+	b := limitedBench(t, meters, limit)
+	defer func() { b.close() }()
+	on := func(day int, clock string) string { return fmt.Sprintf("2026-09-%02dT%s", day+1, clock) }
+	var first, pairs []meter.Reading
+	for day := range days {
+		for n := range meters {
+			id, base := meter.ID(fmt.Sprint("M", n)), 100_000*(day+1)
+			first = append(first, b.reading(id, on(day, "10:00"), fmt.Sprint(base)))
+			pairs = append(pairs, b.reading(id, on(day, "09:30"), fmt.Sprint(base-1)), b.reading(id, on(day, "11:00"), fmt.Sprint(base+65_535)))
+		}
+	}
+	if _, err := b.RecordMany(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	fillMemory(t, b, 90)
+	was := b.Store().Footprint()
+	for range 20 {
+		if _, err := b.RecordMany(t.Context(), pairs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if is := b.Store().Footprint(); is.Sum() > was.Sum()*12/10 { // it was 1.7 times as much
+		t.Errorf("what was full has grown from %+v to %+v", was, is)
+	}
+}

@@ -15,6 +15,7 @@ type arrivals struct {
 	column column[*arrivalRun] // by slot / arrivalRunSlots
 
 	count uint64 // of all readings that were ever accepted
+	held  int64  // bytes, by the column
 
 	// present is the slot of the newest arrivals while Apply goes on, which the column does
 	// not know yet: many meters report a half hour together. 0 if there is none.
@@ -31,6 +32,12 @@ type arrivalRun struct {
 	numbers [arrivalRunSlots]uint64
 }
 
+// What arrivals take, in bytes, as it is allocated.
+const (
+	arrivalRunBytes     = 144
+	arrivalSegmentBytes = 9472
+)
+
 func (a *arrivals) at(slot meter.Slot) uint64 {
 	if run := a.column.at(Index(slot / arrivalRunSlots)); run != nil {
 		return run.numbers[slot%arrivalRunSlots]
@@ -41,6 +48,12 @@ func (a *arrivals) at(slot meter.Slot) uint64 {
 func (a *arrivals) set(slot meter.Slot, number uint64, ice ice) {
 	place := Index(slot / arrivalRunSlots)
 	run := a.column.at(place)
+	if run == nil {
+		a.held += arrivalRunBytes
+		if at := int(place / segmentMeters); at >= len(a.column) || a.column[at] == nil {
+			a.held += arrivalSegmentBytes
+		}
+	}
 	if run == nil || ice.covers(run.age) {
 		young := arrivalRun{age: ice.age}
 		if run != nil {

@@ -11,7 +11,7 @@ import (
 // readings, meters or months is not counted.
 type Footprint struct {
 	Dense     int64 // days of 256 meters that are slabs
-	Sparse    int64 // other readings: far from others, late, or recalled
+	Sparse    int64 // other readings: far from others, late, or recalled; and when readings came
 	Promised  int64 // what the days of Sparse take more if they become slabs
 	Frozen    int64 // what only a frozen state still uses
 	Accounts  int64 // meters, the index of their ids, their latest readings
@@ -47,7 +47,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}
@@ -172,11 +172,12 @@ func (h *recordsHeld) add(r *meterRecords) {
 	}
 }
 
-// bytes returns what a column takes.
+// bytes returns what a column takes. Its segments are allocated as whole pages.
 func (c column[T]) bytes() (bytes int64) {
+	const page = 8 << 10
 	for _, s := range c {
 		if s != nil {
-			bytes += int64(unsafe.Sizeof(*s))
+			bytes += (int64(unsafe.Sizeof(*s)) + page - 1) / page * page
 		}
 	}
 	return bytes

@@ -13,7 +13,7 @@ import (
 )
 
 // TestALongLifeOfTheGridIsThatOfANaiveMap sets, recalls, drops, freezes and reads back, at
-// any time from 2000 to 2100, while meters are registered. With PROOFS=whole it takes some
+// any time from 2000 to 2100, while meters are registered. With PROOFS=whole it takes six
 // minutes.
 func TestALongLifeOfTheGridIsThatOfANaiveMap(t *testing.T) {
 	lives, steps := uint64(5), 150

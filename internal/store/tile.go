@@ -273,8 +273,9 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 	if t.dense == 0 {
 		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
 	}
+	var buffer strip
 	t.rewrite(ice, func(_ Index, s strip) strip {
-		left, n := t.cut(s, w)
+		left, n := t.cut(s, w, &buffer)
 		dropped += n
 		return left
 	})
@@ -282,30 +283,29 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 }
 
 // cut drops the readings of a strip within a window, and returns how many they were. What
-// is left takes no more room than it needs.
-func (t *tile) cut(s strip, w meter.Window) (left strip, dropped uint64) {
+// is left takes no more room than it needs; buffer is used again.
+func (t *tile) cut(s strip, w meter.Window, buffer *strip) (left strip, dropped uint64) {
 	if s.days()&t.mask(w) == 0 {
 		return s, 0
 	}
-	var buffer [tileDays * stripDayBytes]byte
-	left = buffer[:0]
-	for len(s) > 0 {
-		size, day := s.size(), uint32(s[0])
+	left = (*buffer)[:0]
+	for ; len(s) > 0; s = s[s.size():] {
+		day := uint32(s[0])
 		gone := s.mask() & dayMask(t.firstDay()+day, w)
-		if gone == 0 {
-			left = append(left, s[:size]...)
-		} else {
-			dropped += uint64(bits.OnesCount64(gone))
+		dropped += uint64(bits.OnesCount64(gone))
+		switch gone {
+		case 0:
+			left = append(left, s[:s.size()]...)
+		case s.mask():
+			t.counts[day]--
+		default:
 			var d looseDay
 			s.unpack(&d)
-			if d.head &^= gone; d.mask() != 0 {
-				left = d.append(left, day)
-			} else {
-				t.counts[day]--
-			}
+			d.head &^= gone
+			left = d.append(left, day)
 		}
-		s = s[size:]
 	}
+	*buffer = left
 	return slices.Clone(left), dropped
 }
 
