@@ -3,8 +3,6 @@ package closing
 import (
 	"errors"
 	"os"
-	"syscall"
-	"time"
 
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
@@ -33,11 +31,8 @@ func (rs *Runs) Backup(name string) (folder string, err error) {
 		return "", err
 	}
 	<-run.Done()
-	switch {
-	case errors.Is(run.Err, os.ErrExist):
+	if errors.Is(run.Err, os.ErrExist) {
 		return "", meter.Invalid(meter.CodeInvalidParameter, "name", "%s is that of a backup which exists: choose another", name)
-	case errors.Is(run.Err, syscall.ENOSPC):
-		return "", meter.Unavailable(meter.CodeDiskFull, time.Minute, "the disk of the backups is full")
 	}
 	return folder, run.Err
 }

@@ -7,16 +7,15 @@ package closing
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 	"meterledger/internal/store"
@@ -194,7 +193,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 
 // fullDisk words the error of a run that found no space on a disk when it wrote.
 func fullDisk(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if durable.IsFull(err) {
 		return meter.Unavailable(meter.CodeDiskFull, time.Minute, "the run came to an end because a disk is full; make room, and run it again: nothing is lost")
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -151,3 +152,6 @@ func ReadFile(fs vfs.FS, path string, sizeMax int64) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// IsFull reports whether err came of a disk without space, or of a quota that is used up.
+func IsFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

@@ -251,7 +251,16 @@ func (j *Journal) Close() error {
 	if j.readOnly {
 		return j.closeLog()
 	}
-	return errors.Join(j.noteLast(), j.closeLog())
+	return errors.Join(unlessFull(j.noteLast()), unlessFull(j.closeLog()))
+}
+
+// unlessFull passes over a full disk at the end of the use of a journal: what was noted and
+// written before still holds, as after a kill.
+func unlessFull(err error) error {
+	if durable.IsFull(err) {
+		return nil
+	}
+	return err
 }
 
 func (j *Journal) closeLog() error { return j.fault.guard(func() error { return j.db.Close() }) }

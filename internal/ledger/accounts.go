@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -29,7 +28,8 @@ type Accounts struct {
 
 // ImportAccounts begins to register accounts. A meter that is registered already is a duplicate
 // if owner and address are the same, and refused otherwise. All calls must come from one
-// goroutine, and Flush last. It is an error while reception is shut down.
+// goroutine, and Flush last. It is an error while reception is shut down; each account that comes
+// while another gate is shut is refused.
 func (l *Ledger) ImportAccounts(ctx context.Context) (*Accounts, error) {
 	if !l.store.Receiving() {
 		return nil, errNotReceiving
@@ -50,6 +50,9 @@ func (a *Accounts) Add(number int, account meter.Account) error {
 		a.exists(number, m.Index, account)
 		return nil
 	}
+	if err := a.refusal(); err != nil {
+		return a.Refuse(number, err)
+	}
 	account.RegisteredAt = a.l.now()
 	if a.restore {
 		a.commit.payload = store.AppendRestoredAccount(a.commit.payload, account)
@@ -61,6 +64,15 @@ func (a *Accounts) Add(number int, account meter.Account) error {
 		return nil
 	}
 	return a.send()
+}
+
+// refusal returns why an account that comes now is not taken, or nil. An operator who restores
+// is only stopped by the disk.
+func (a *Accounts) refusal() error {
+	if a.restore {
+		return nil
+	}
+	return a.l.refusal()
 }
 
 // Refuse counts a row that the caller cannot make an account of.
@@ -98,14 +110,14 @@ func (a *Accounts) Flush() (meter.Tally, error) {
 	return a.tally, err
 }
 
-// send writes the accounts that wait, and counts the verdicts on them. What there is no room for
-// on the disk or in memory is refused, and what comes after it is tried.
+// send writes the accounts that wait, and counts the verdicts on them. What is refused for a
+// reason that passes is counted so, and what comes after it is tried.
 func (a *Accounts) send() error {
 	if len(a.accounts) == 0 {
 		return nil
 	}
 	verdicts, err := a.write()
-	if err != nil && !errors.Is(err, errDiskFull) && !errors.Is(err, errMemoryFull) {
+	if err != nil && !meter.Passes(err) {
 		return err
 	}
 	for i, account := range a.accounts {
@@ -126,12 +138,8 @@ func (a *Accounts) send() error {
 	return nil
 }
 
-// write returns the verdicts on the accounts that wait. An operator's are not held back by
-// memory.
+// write returns the verdicts on the accounts that wait.
 func (a *Accounts) write() ([]store.Verdict, error) {
-	if !a.restore && a.l.memory.full() {
-		return nil, errMemoryFull
-	}
 	k := &a.commit
 	k.entries, k.deferred, k.err = len(a.accounts), true, nil
 	k.growth = accountsGrowth(k)

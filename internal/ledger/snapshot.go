@@ -86,8 +86,12 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 
 // CopyTo puts the data folder, as it is, into a new folder, while reception goes on. All
 // that was answered before the call is in the copy. It waits for a snapshot that is being
-// taken: no file may vanish meanwhile, nor a part of the journal.
+// taken: no file may vanish meanwhile, nor a part of the journal. Since Pebble copies no journal
+// that is open for reading only, a ledger that was started on a full disk has to wait for room.
 func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
+	if l.seal.closed.Load() {
+		return errDiskFull
+	}
 	resume, err := l.PauseSnapshots(ctx)
 	if err != nil {
 		return err

@@ -129,8 +129,9 @@ func TestOnAFullDiskItStartsAnswersAndTakesNothingIn(t *testing.T) {
 		if code := b.record("A", "2026-11-21T00:00", "100"); code != meter.CodeDiskFull {
 			t.Errorf("a reading: %q", code)
 		}
+		_, backup := b.Backup("one")
 		for what, err := range map[string]error{
-			"the switch": b.Shutdown(t.Context()), "a registration": b.Register(t.Context(), "B", "Tan", "Road"),
+			"a backup": backup, "the switch": b.Shutdown(t.Context()), "a registration": b.Register(t.Context(), "B", "Tan", "Road"),
 			"a run": b.maintain(october).Err, "a snapshot": b.Snapshot(t.Context()),
 		} {
 			if what != "a snapshot" && meter.CodeOf(err) != meter.CodeDiskFull || err == nil {
@@ -180,5 +181,23 @@ func TestARunThatTheDiskCutOffIsLiftedWhenThereIsRoom(t *testing.T) {
 	if code := b.record("A", "2026-10-21T00:00", "10"); code != "" {
 		t.Errorf("a reading that was held back: %q", code)
 	}
+	b.close()
+}
+
+func TestAProgramStopsOnAFullDiskAsOnAnyOther(t *testing.T) {
+	disk := newFullDisk()
+	b := &bench{t: t, fs: disk, zone: loadZone(t, "Asia/Singapore"), now: now, diskFreeMin: 1000}
+	b.open()
+	b.register("A")
+	b.live("A", "2026-11-20T00:00", 0, 5)
+	disk.full.Store(true)
+	disk.free.Store(0)
+	if err := b.Close(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	disk.empty()
+	disk.use(disk.mem.CrashClone(vfs.CrashCloneCfg{})) // the process has ended
+	b.open()
+	b.wantReadings("A", "2026-11-20T00:00", 5)
 	b.close()
 }
