@@ -243,7 +243,7 @@ func (r *restorer) day(day meter.Day) error {
 }
 
 // dayFile restores a daily file, row by row. If all of it was taken and the file is in this
-// program's form, the day counts as archived.
+// program's form, the day counts as archived, and an unverified file gets a manifest of its own.
 func (r *restorer) dayFile(name string, day meter.Day) error {
 	trust, err := r.trust(name)
 	if err != nil {
@@ -258,13 +258,21 @@ func (r *restorer) dayFile(name string, day meter.Day) error {
 		return nil
 	}
 	defer closeDays([]*dayFile{d})
+	var read archive.Written
 	for ; !d.ended; d.advance() {
-		d.rows += uint64(len(d.head.Points))
+		read.Add(d.head)
 	}
 	if d.lacks {
 		return nil
 	}
-	return r.record(day, d.rows, d.reader.SHA256())
+	read.Bytes, read.SHA256 = d.reader.Size(), d.reader.SHA256()
+	if trust == unverified {
+		manifest := r.archive.NewManifest(r.archive.Path(name), read, r.version, r.now())
+		if err := r.archive.WriteManifest(manifest); err != nil {
+			return err
+		}
+	}
+	return r.record(day, read.Rows, read.SHA256)
 }
 
 // record writes down that a day is archived, unless that is known.

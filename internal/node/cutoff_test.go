@@ -81,6 +81,11 @@ func TestAnArchiveThatWasCutOffFromItsManifestComesBack(t *testing.T) {
 			if again := b.restores(); again.Readings != 0 || again.Refused != 0 {
 				t.Errorf("a second time: %+v", again)
 			}
+			b.close()
+			if lines, err := b.verify(); err != nil {
+				t.Errorf("what was restored is damaged: %v\n%s", err, strings.Join(lines, "\n"))
+			}
+			b.open()
 			b.mustMaintain(c.q)
 			if listed := b.Status().Archives; len(listed) != 1 || listed[0].State != closing.ArchiveGood || listed[0].Rows != 20 {
 				t.Errorf("after the next run: %+v", listed)
