@@ -168,10 +168,11 @@ func Passes(err error) bool {
 }
 
 // WorthRepeating reports whether a row that was refused with err may be taken if it is sent
-// again as it is: the reason passes, or is a fault of the program.
+// again as it is: the reason passes, or is a fault on our side, such as an archive that an
+// operator has to put back.
 func WorthRepeating(err error) bool {
-	_, ok := errors.AsType[*Error](err)
-	return !ok || Passes(err)
+	e, ok := errors.AsType[*Error](err)
+	return !ok || e.Kind == KindUnavailable || e.Kind == KindInternal
 }
 
 // ErrStopped ends long work when the program stops.
