@@ -73,7 +73,7 @@ func TestAStreamThatAKillCutsEndsWithAResetInHTTP10(t *testing.T) {
 	if err := connection.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // so that the stream waits for us
 		t.Fatal(err)
 	}
-	fmt.Fprint(connection, "GET /get_readings?meter_id=A&format=csv&start=2019-01-01T00:00&end=2026-01-01T00:00 HTTP/1.0\r\n\r\n")
+	fmt.Fprintf(connection, "GET /get_readings?meter_id=%s&format=csv&start=2019-01-01T00:00&end=2026-01-01T00:00 HTTP/1.0\r\n\r\n", streamMeter)
 	if _, err := io.ReadFull(connection, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,11 @@ func TestAStreamThatAKillCutsEndsWithAResetInHTTP10(t *testing.T) {
 	}
 }
 
-// fillForStream records seven years of meter A, which are more than a connection buffers.
+// streamMeter has a long id, so that its rows are long.
+var streamMeter = strings.Repeat("A", 64)
+
+// fillForStream records seven years of a meter: 11 MB of CSV, which is more than a connection
+// buffers.
 func fillForStream(t *testing.T, client *http.Client, base string) {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
@@ -96,10 +100,10 @@ func fillForStream(t *testing.T, client *http.Client, base string) {
 	rows.WriteString("meter_id,timestamp,reading\n")
 	at := time.Date(2019, 1, 1, 0, 0, 0, 0, zone.Location())
 	for i := range 7 * 365 * 48 {
-		fmt.Fprintf(&rows, "A,%s,%d\n", zone.StampTime(at.Add(time.Duration(i)*30*time.Minute)), i)
+		fmt.Fprintf(&rows, "%s,%s,%d\n", streamMeter, zone.StampTime(at.Add(time.Duration(i)*30*time.Minute)), i)
 	}
 	for _, request := range []struct{ path, contentType, body string }{
-		{"/register_account?owner_name=Tan&address=Road&meter_id=A", "text/plain", ""},
+		{"/register_account?owner_name=Tan&address=Road&meter_id=" + streamMeter, "text/plain", ""},
 		{"/receive_meter_readings", "text/csv", rows.String()},
 	} {
 		answer, err := client.Post(base+request.path, request.contentType, strings.NewReader(request.body))
