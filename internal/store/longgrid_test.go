@@ -13,12 +13,12 @@ import (
 )
 
 // TestALongLifeOfTheGridIsThatOfANaiveMap sets, recalls, drops, freezes and reads back, at
-// any time from 2000 to 2100, while meters are registered. With PROOFS=whole it takes six
-// minutes.
+// any time from 2000 to 2100, while meters are registered. With PROOFS=whole it takes a
+// minute.
 func TestALongLifeOfTheGridIsThatOfANaiveMap(t *testing.T) {
 	lives, steps := uint64(5), 150
 	if faulttest.Whole() {
-		lives, steps = 50, 1500
+		lives, steps = 8, 1500
 	}
 	for seed := range lives {
 		l := newGridLife(t, seed)
