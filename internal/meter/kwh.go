@@ -134,7 +134,8 @@ func parseExponent[T ~string | ~[]byte](s T) (int, error) {
 		digits = "+" + rest
 	}
 	exponent, err := strconv.Atoi(digits)
-	if errors.Is(err, strconv.ErrSyntax) {
+	// What is out of range may be followed by anything.
+	if errors.Is(err, strconv.ErrSyntax) || strings.Trim(strings.TrimLeft(digits, "+-"), "0123456789") != "" {
 		return 0, errNotDecimal
 	}
 	return max(-exponentMax, min(exponent, exponentMax)), nil
