@@ -33,7 +33,7 @@ func generalRows(z *meter.Zone, text string) []string {
 		switch {
 		case errors.Is(err, io.EOF):
 		case header == nil:
-			if header = record; !slices.Equal(header, strings.Split(meter.RowHeader, ",")) {
+			if header = record; err != nil || !slices.Equal(header, strings.Split(meter.RowHeader, ",")) {
 				return []string{"header"}
 			}
 		case errors.As(err, &syntax):
