@@ -19,8 +19,12 @@ SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 # PROOFS=whole, and else through a sample.
 PROOFS_RUN := TailCut|TailGarbled|NothingAcknowledged|NoFailedWrite|FlippedBitIs|ToTheSameState|NaiveModel
 
-# How long each fuzz test of `make fuzz` looks for an input that breaks it.
+# Which fuzz tests `make fuzz` runs, and how long each looks for an input that breaks it.
+FUZZ     ?= .
 FUZZTIME ?= 30s
+
+# Those of what is read back from disk and from cursors, which `make check` runs.
+FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Manifest|Cursor)$$
 
 .PHONY: help build run test check lint race fuzz proofs soak mutants bench demo clean
 
@@ -37,6 +41,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 
+check: FUZZ = $(FUZZ_READ_BACK)
 check: lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
@@ -50,8 +55,8 @@ race: ## all tests under the race detector; needs a C compiler
 # Go 1.26 may end a fuzz test with this error though it has found nothing: golang/go#75804.
 FUZZ_OVER := ^    context deadline exceeded$$
 
-fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time; an input that breaks one is kept under its testdata/fuzz
-	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' internal | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | \
+fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time (FUZZ=Apply for one); an input that breaks one is kept under its testdata/fuzz
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' internal | sed 's|\(.*\)/[^/]*:func |\1 |' | grep -E '$(FUZZ)' | sort | \
 		xargs -P 2 -L 1 sh -c 'out=$$(go test -run "^$$" -fuzz "^$$1$$" -parallel 1 -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "./$$0" 2>&1); status=$$?; \
 			printf "%s in %s\n%s\n" "$$1" "$$0" "$$out"; test $$status = 0 || printf "%s\n" "$$out" | grep -q "$(FUZZ_OVER)"'
 
