@@ -27,9 +27,8 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err := httpkit.BindQuery(r, a.zone, &noParameters{}); err != nil {
 		return err
 	}
-	body, err := unpack(r.Header.Get("Content-Encoding"), r.Body, unpackedBytesMax)
+	body, err := unpackRequest(w, r)
 	if err != nil {
-		w.Header().Set("Accept-Encoding", encodings)
 		return err
 	}
 	defer body.close()

@@ -39,6 +39,16 @@ type unpacker struct {
 	close func()
 }
 
+// unpackRequest is unpack for the body of a request. If that fails, the answer names the
+// encodings that are taken.
+func unpackRequest(w http.ResponseWriter, r *http.Request) (*unpacker, error) {
+	body, err := unpack(r.Header.Get("Content-Encoding"), r.Body, unpackedBytesMax)
+	if err != nil {
+		w.Header().Set("Accept-Encoding", encodings)
+	}
+	return body, err
+}
+
 // unpack returns a reader of body without its Content-Encoding. A compressed body that
 // becomes larger than bytesMax ends with errUnpackedTooLarge.
 func unpack(encoding string, body io.Reader, bytesMax int) (*unpacker, error) {
