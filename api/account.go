@@ -29,7 +29,7 @@ type MeterState struct {
 	MeterID      meter.ID   `json:"meter_id"`
 	RegisteredAt string     `json:"registered_at"`
 	LastTime     *string    `json:"last_time"`
-	LastReading  *meter.KWh `json:"last_reading"`
+	LastReading  *meter.Register `json:"last_reading"`
 }
 
 // Gaps are the readings that a meter's month lacks.

@@ -11,8 +11,8 @@ import (
 type Usage struct {
 	MeterID          meter.ID     `json:"meter_id"`
 	Period           string       `json:"period"` // as in the request
-	StartReading     meter.KWh    `json:"start_reading"`
-	EndReading       meter.KWh    `json:"end_reading"`
+	StartReading     meter.Register    `json:"start_reading"`
+	EndReading       meter.Register    `json:"end_reading"`
 	Consumption      meter.Energy `json:"consumption"`
 	StartTime        string       `json:"start_time"`
 	EndTime          string       `json:"end_time"`
@@ -42,8 +42,8 @@ type PeriodConsumption struct {
 type PreviousConsumption struct {
 	Start            string        `json:"start"`
 	End              string        `json:"end"`
-	StartReading     *meter.KWh    `json:"start_reading"`
-	EndReading       *meter.KWh    `json:"end_reading"`
+	StartReading     *meter.Register    `json:"start_reading"`
+	EndReading       *meter.Register    `json:"end_reading"`
 	Consumption      *meter.Energy `json:"consumption"`
 	StartTime        *string       `json:"start_time"`
 	EndTime          *string       `json:"end_time"`
@@ -60,8 +60,8 @@ type PreviousConsumption struct {
 type Bill struct {
 	MeterID          meter.ID      `json:"meter_id"`
 	Period           string        `json:"period"` // YYYY-MM
-	StartReading     *meter.KWh    `json:"start_reading"`
-	EndReading       *meter.KWh    `json:"end_reading"`
+	StartReading     *meter.Register    `json:"start_reading"`
+	EndReading       *meter.Register    `json:"end_reading"`
 	Consumption      *meter.Energy `json:"consumption"`
 	StartTime        *string       `json:"start_time"`
 	EndTime          *string       `json:"end_time"`
@@ -78,8 +78,8 @@ type Bill struct {
 
 // BillFigures are those of a bill before its last revision.
 type BillFigures struct {
-	StartReading *meter.KWh    `json:"start_reading"`
-	EndReading   *meter.KWh    `json:"end_reading"`
+	StartReading *meter.Register    `json:"start_reading"`
+	EndReading   *meter.Register    `json:"end_reading"`
 	Consumption  *meter.Energy `json:"consumption"`
 	StartTime    *string       `json:"start_time"`
 	EndTime      *string       `json:"end_time"`

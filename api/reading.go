@@ -44,8 +44,8 @@ type Intervals struct {
 type Interval struct {
 	Start        string        `json:"interval_start"`
 	End          string        `json:"interval_end"`
-	StartReading *meter.KWh    `json:"start_reading"`
-	EndReading   *meter.KWh    `json:"end_reading"`
+	StartReading *meter.Register    `json:"start_reading"`
+	EndReading   *meter.Register    `json:"end_reading"`
 	Consumption  *meter.Energy `json:"consumption"`
 	Complete     bool          `json:"complete"`
 	Clipped      bool          `json:"clipped"`   // by the window or the present

@@ -50,9 +50,9 @@ func openFolder(t tester, fs vfs.FS, z *meter.Zone) *archive.Folder {
 	return f
 }
 
-func kwh(t tester, text string) meter.KWh {
+func kwh(t tester, text string) meter.Register {
 	t.Helper()
-	k, err := meter.ParseKWh(text)
+	k, err := meter.ParseRegister(text)
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -141,7 +141,7 @@ func anyPoints(w meter.Window, most int) *rapid.Generator[[]meter.Point] {
 		points := make([]meter.Point, len(slots))
 		for i, s := range slots {
 			coefficient := rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "coefficient")
-			register, _ := meter.KWhFromParts(coefficient, rapid.Uint8Range(0, 9).Draw(t, "scale"))
+			register, _ := meter.RegisterFromParts(coefficient, rapid.Uint8Range(0, 9).Draw(t, "scale"))
 			points[i] = meter.Point{Slot: meter.Slot(s), Register: register}
 		}
 		return points
@@ -284,7 +284,7 @@ func TestADoubledHourSurvivesWritingAndReading(t *testing.T) {
 		w := z.DayWindow(c.day)
 		var points []meter.Point
 		for s := w.From; s <= w.To; s++ {
-			register, _ := meter.KWhFromParts(int64(s), 3)
+			register, _ := meter.RegisterFromParts(int64(s), 3)
 			points = append(points, meter.Point{Slot: s, Register: register})
 		}
 		f := openFolder(t, vfs.NewMem(), z)

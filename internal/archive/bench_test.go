@@ -31,7 +31,7 @@ func (h *households) Next() (archive.Rows, error) {
 	h.points = h.points[:0]
 	for s := h.window.From; s < h.window.To; s++ {
 		register += int64(s*2654435761>>24) % 700
-		k, _ := meter.KWhFromParts(register, 3)
+		k, _ := meter.RegisterFromParts(register, 3)
 		h.points = append(h.points, meter.Point{Slot: s, Register: k})
 	}
 	return archive.Rows{Meter: id, Points: h.points}, nil

@@ -34,7 +34,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 type ConflictError struct {
 	Meter meter.ID
 	Slot  meter.Slot
-	A, B  meter.KWh
+	A, B  meter.Register
 }
 
 func (e *ConflictError) Error() string {

@@ -70,7 +70,7 @@ func TestTwoRegistersForOneTimeAreAConflictWhereverTheyStand(t *testing.T) {
 		}
 		id := rapid.SampledFrom(sortedIDs(truth)).Draw(t, "id")
 		p := rapid.SampledFrom(truth[id]).Draw(t, "point")
-		other, _ := meter.KWhFromParts(123_456_789_123, 9)
+		other, _ := meter.RegisterFromParts(123_456_789_123, 9)
 		if other == p.Register {
 			return
 		}

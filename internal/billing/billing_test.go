@@ -9,7 +9,7 @@ import (
 
 // point is a register in thousandths of a kWh.
 func point(s meter.Slot, thousandths int64) meter.Point {
-	register, ok := meter.KWhFromParts(thousandths, 3)
+	register, ok := meter.RegisterFromParts(thousandths, 3)
 	if !ok {
 		panic("BUG: no register")
 	}

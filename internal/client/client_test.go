@@ -55,9 +55,9 @@ func address(t *testing.T, s *httptest.Server) *url.URL {
 	return u
 }
 
-func kWh(t *testing.T, s string) meter.KWh {
+func kWh(t *testing.T, s string) meter.Register {
 	t.Helper()
-	k, err := meter.ParseKWh(s)
+	k, err := meter.ParseRegister(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,12 +66,12 @@ func kWh(t *testing.T, s string) meter.KWh {
 
 func energy(t *testing.T, s string) meter.Energy {
 	t.Helper()
-	return kWh(t, s).Sub(meter.KWh{})
+	return kWh(t, s).Sub(meter.Register{})
 }
 
 // exactly compares quantities by their values.
 var exactly = cmp.Options{
-	cmp.Comparer(func(a, b meter.KWh) bool { return a == b }),
+	cmp.Comparer(func(a, b meter.Register) bool { return a == b }),
 	cmp.Comparer(func(a, b meter.Energy) bool { return a.Equal(b.Decimal) }),
 	cmpopts.EquateEmpty(),
 }

@@ -74,7 +74,7 @@ func (b *books) close(t *rapid.T, month meter.Month, w meter.Window, summaries [
 
 // wantSameBills compares every bill, what it said before included.
 func (b *books) wantSameBills(t *rapid.T) {
-	equal := gocmp.Comparer(func(a, b meter.KWh) bool { return a == b })
+	equal := gocmp.Comparer(func(a, b meter.Register) bool { return a == b })
 	for i := range store.Index(bookMeters) {
 		for n := range bookMonths {
 			ruled, _, want := b.rule.Bill(i, bookMonth(n))
@@ -125,7 +125,7 @@ func TestBillsThatAreFactsSayWhatTheRuleSaid(t *testing.T) {
 				i := rapid.IntRange(0, bookMeters-1).Draw(t, "meter")
 				slot := meter.Slot(rapid.IntRange(1000, 1000+bookMonths*bookSlots).Draw(t, "slot"))
 				place, taken := slices.BinarySearchFunc(readings[i], slot, func(p meter.Point, s meter.Slot) int { return cmp.Compare(p.Slot, s) })
-				if register, _ := meter.KWhFromParts(int64(slot)/2, 3); !taken && slot%bookSlots != 0 { // some stand still
+				if register, _ := meter.RegisterFromParts(int64(slot)/2, 3); !taken && slot%bookSlots != 0 { // some stand still
 					readings[i] = slices.Insert(readings[i], place, meter.Point{Slot: slot, Register: register})
 				}
 			}

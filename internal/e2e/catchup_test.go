@@ -29,7 +29,7 @@ func TestDailyAndMonthlyStartWithWhatIsDue(t *testing.T) {
 	}
 	for _, row := range []string{"2014-03-01T00:00:00 100", "2014-03-31T23:30:00 130", yesterday + "T00:00:00 200", yesterday + "T00:30:00 201"} {
 		stamp, register, _ := strings.Cut(row, " ")
-		if err := c.RecordReading(t.Context(), "c1", stamp, mustKWh(t, register)); err != nil {
+		if err := c.RecordReading(t.Context(), "c1", stamp, mustRegister(t, register)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,9 +82,9 @@ func awaitNothingDue(t *testing.T, c *client.Client) api.MaintenanceStatus {
 	}
 }
 
-func mustKWh(t *testing.T, text string) meter.KWh {
+func mustRegister(t *testing.T, text string) meter.Register {
 	t.Helper()
-	register, err := meter.ParseKWh(text)
+	register, err := meter.ParseRegister(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -220,7 +220,7 @@ func (h *historian) note(m, number int, called int64, input, output any) {
 }
 
 func (h *historian) postSingly(m, number int, p post) error {
-	register, err := meter.ParseKWh(strconv.Itoa(p.register))
+	register, err := meter.ParseRegister(strconv.Itoa(p.register))
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func (s *station) reading() witness.Reading {
 // post sends the next reading and returns the api's answer.
 func (s *station) post() error {
 	r := s.reading()
-	register, err := meter.ParseKWh(r.Register)
+	register, err := meter.ParseRegister(r.Register)
 	if err != nil {
 		return err
 	}

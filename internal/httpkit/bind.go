@@ -21,7 +21,7 @@ import (
 //	Period string      `param:"period" oneof:"today this_week custom"`
 //	Start  meter.Bound `param:"start" validate:"when=Period custom"`
 //
-// The type is meter.ID, Slot, Bound, KWh, Day or Month, bool, a kind of string, an
+// The type is meter.ID, Slot, Bound, Register, Day or Month, bool, a kind of string, an
 // encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
 // given keeps its zero value. Timestamps without an offset are those of zone.
 //

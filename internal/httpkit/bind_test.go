@@ -186,7 +186,7 @@ func (c *celsius) UnmarshalText(text []byte) error {
 type visit struct {
 	Meter       meter.ID    `path:"meter_id"`
 	At          meter.Slot  `param:"at"`
-	Register    meter.KWh   `param:"register"`
+	Register    meter.Register   `param:"register"`
 	Temperature celsius     `param:"temperature"`
 	Urgent      bool        `param:"urgent"`
 	Floor       *celsius    `param:"floor"`
@@ -216,7 +216,7 @@ func TestBindParsesEachFieldByItsType(t *testing.T) {
 		t.Fatal(err)
 	}
 	floor := celsius(4)
-	register, err := meter.ParseKWh("1.5")
+	register, err := meter.ParseRegister("1.5")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestBindParsesEachFieldByItsType(t *testing.T) {
 		Meter: "m-1", At: utc.Floor(time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC)), Register: register, Temperature: -3, Urgent: true,
 		Floor: &floor, Kind: "read", Day: meter.Day{Year: 2026, Month: 2, Day: 28},
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b meter.KWh) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b meter.Register) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -437,7 +437,7 @@ func BenchmarkBind(b *testing.B) {
 	type reading struct {
 		MeterID   meter.ID   `param:"meter_id,required"`
 		Timestamp meter.Slot `param:"timestamp,required"`
-		Reading   meter.KWh  `param:"reading,required"`
+		Reading   meter.Register  `param:"reading,required"`
 	}
 	request := post("meter_id=123-456-789&timestamp=2026-11-23T14:30:00&reading=1234.567", "", nil)
 	b.ReportAllocs()
@@ -453,7 +453,7 @@ func ExampleBind() {
 	request := httptest.NewRequest(http.MethodPost, "/receive_meter_reading?meter_id=123-456-789&reading=0.3", nil)
 	var reading struct {
 		MeterID   meter.ID   `param:"meter_id,required"`
-		Reading   meter.KWh  `param:"reading,required"`
+		Reading   meter.Register  `param:"reading,required"`
 		Timestamp meter.Slot `param:"timestamp,required"`
 	}
 	fmt.Println(httpkit.Bind(request, utc, &reading))

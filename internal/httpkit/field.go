@@ -86,7 +86,7 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 		*p, err = zone.ParseSlot(name, value)
 	case *meter.Bound:
 		*p, err = zone.ParseBound(name, value)
-	case *meter.KWh:
+	case *meter.Register:
 		*p, err = meter.ParseReading(name, value)
 	case *meter.Day:
 		if *p, ok = meter.ParseDay(value); !ok {

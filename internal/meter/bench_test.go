@@ -6,11 +6,11 @@ import (
 	"meterledger/internal/meter"
 )
 
-func BenchmarkParseKWh(b *testing.B) {
+func BenchmarkParseRegister(b *testing.B) {
 	text := []byte("123456.789")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := meter.ParseKWh(text); err != nil {
+		if _, err := meter.ParseRegister(text); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func BenchmarkStamp(b *testing.B) {
 	}
 }
 
-func BenchmarkAppendKWh(b *testing.B) {
+func BenchmarkAppendRegister(b *testing.B) {
 	register := kwh(b, "123456.789")
 	var text []byte
 	b.ReportAllocs()

@@ -35,7 +35,7 @@ func TestInterpolatedRegistersLieOnTheLine(t *testing.T) {
 
 func TestInterpolatedRegistersRiseAndStayBetweenTheirNeighbours(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := anyKWh().Draw(t, "a"), anyKWh().Draw(t, "b")
+		a, b := anyRegister().Draw(t, "a"), anyRegister().Draw(t, "b")
 		if a.Cmp(b) > 0 {
 			a, b = b, a
 		}
@@ -58,7 +58,7 @@ func TestInterpolatedRegistersRiseAndStayBetweenTheirNeighbours(t *testing.T) {
 }
 
 // tolerance is the last digit that a register of its size has room for.
-func tolerance(k meter.KWh) decimal.Decimal {
+func tolerance(k meter.Register) decimal.Decimal {
 	whole := len(k.Decimal().Truncate(0).String())
-	return decimal.New(1, -int32(min(3, meter.KWhDigitsMax-whole)))
+	return decimal.New(1, -int32(min(3, meter.RegisterDigitsMax-whole)))
 }

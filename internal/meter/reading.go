@@ -23,14 +23,14 @@ import (
 type Reading struct {
 	Meter    ID
 	Slot     Slot
-	Register KWh
+	Register Register
 }
 
 // ParseReading checks the reading parameter of a request.
-func ParseReading[T ~string | ~[]byte](field string, s T) (KWh, error) {
-	k, err := ParseKWh(s)
+func ParseReading[T ~string | ~[]byte](field string, s T) (Register, error) {
+	k, err := ParseRegister(s)
 	if err != nil {
-		return KWh{}, Invalid(CodeInvalidReading, field, "%v", err)
+		return Register{}, Invalid(CodeInvalidReading, field, "%v", err)
 	}
 	return k, nil
 }
@@ -38,7 +38,7 @@ func ParseReading[T ~string | ~[]byte](field string, s T) (KWh, error) {
 // Point is a register on the grid, of a meter that is known from the context.
 type Point struct {
 	Slot     Slot
-	Register KWh
+	Register Register
 }
 
 // FutureMax is how far a meter's clock may be ahead.
@@ -56,7 +56,7 @@ const interpolatedDecimals = 3
 // decimals as the two readings have, at least 3, and fewer only if the limit of
 // 18 digits requires it. So it is a register that a meter could have sent, never
 // past a neighbour, and never less than that of an earlier slot on the same line.
-func Interpolate(from, to Point, at Slot) KWh {
+func Interpolate(from, to Point, at Slot) Register {
 	decimals := int32(max(from.Register.scale, to.Register.scale, interpolatedDecimals))
 	rise := to.Register.Sub(from.Register).Mul(decimal.NewFromInt(int64(at) - int64(from.Slot)))
 	part, _ := rise.QuoRem(decimal.NewFromInt(int64(to.Slot)-int64(from.Slot)), decimals)
@@ -64,7 +64,7 @@ func Interpolate(from, to Point, at Slot) KWh {
 	for ; decimals >= 0; decimals-- {
 		// Fewer decimals than the earlier reading has remain only if the integer part is
 		// longer: the rounded register is not below that reading.
-		if register, err := ParseKWh(exact.Truncate(decimals).String()); err == nil {
+		if register, err := ParseRegister(exact.Truncate(decimals).String()); err == nil {
 			return register
 		}
 	}

@@ -40,7 +40,7 @@ func RowFault(err error, malformed Code) *Error {
 type Row struct {
 	Meter    []byte
 	Slot     Slot
-	Register KWh
+	Register Register
 }
 
 // Row returns r as a Row.

@@ -147,7 +147,7 @@ func TestWrittenRowsAreReadBackAndNoCellIsAFormula(t *testing.T) {
 				return
 			}
 			written++
-			register, _ := meter.KWhFromParts(rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "register"), rapid.Uint8Range(0, 9).Draw(t, "scale"))
+			register, _ := meter.RegisterFromParts(rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "register"), rapid.Uint8Range(0, 9).Draw(t, "scale"))
 			slot := z.DayStart(meter.Day{Year: meter.EarliestYear, Month: 1, Day: 1}) + meter.Slot(rapid.Uint32Range(0, 1_000_000).Draw(t, "slot"))
 			line := string(w.Append(nil, id, meter.Point{Slot: slot, Register: register}))
 			if want := fmt.Sprintf("%s,%s,%s\n", id, z.Stamp(slot), register); line != want || len(line) > meter.WrittenRowBytesMax {
@@ -185,7 +185,7 @@ func BenchmarkRow(b *testing.B) {
 func BenchmarkAppendRow(b *testing.B) {
 	z := loadZone(b, "Asia/Singapore")
 	w, first := meter.NewRowWriter(z), z.DayStart(meter.Day{Year: 2026, Month: 11, Day: 1})
-	register, _ := meter.KWhFromParts(61_234_567, 3)
+	register, _ := meter.RegisterFromParts(61_234_567, 3)
 	buffer := make([]byte, 0, meter.WrittenRowBytesMax)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {

@@ -50,14 +50,14 @@ func (t Text) append(b []byte) []byte {
 	return b[:end+t.Put(b[end:end+textBytes])]
 }
 
-func (k KWh) String() string { return string(k.Append(nil)) }
+func (k Register) String() string { return string(k.Append(nil)) }
 
 // Append writes k in plain decimal notation, without trailing zeros. It may
 // overwrite some of b's capacity after that.
-func (k KWh) Append(b []byte) []byte { return k.Text().append(b) }
+func (k Register) Append(b []byte) []byte { return k.Text().append(b) }
 
 // Text returns k in plain decimal notation, without trailing zeros.
-func (k KWh) Text() Text {
+func (k Register) Text() Text {
 	if milli, few := k.Milli(); few {
 		return MilliText(milli)
 	}
@@ -65,8 +65,8 @@ func (k KWh) Text() Text {
 }
 
 // longText returns any k as Text does.
-func (k KWh) longText() Text {
-	var text [KWhDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
+func (k Register) longText() Text {
+	var text [RegisterDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
 	at, rest := len(text), uint64(k.coefficient)
 	for range k.scale {
 		at--
@@ -91,7 +91,7 @@ const milliMax = 1_000_000_000
 // Milli returns k in thousandths, and false if that is not exact or too large
 // for MilliText. Nearly all registers are neither: a meter shows watt hours, and starts
 // again before it comes to a million kWh.
-func (k KWh) Milli() (uint64, bool) {
+func (k Register) Milli() (uint64, bool) {
 	if k.scale > 3 || k.coefficient >= milliMax {
 		return 0, false
 	}
@@ -99,7 +99,7 @@ func (k KWh) Milli() (uint64, bool) {
 	return milli, milli < milliMax
 }
 
-// MilliText writes thousandths of a kWh, fewer than 1,000,000,000, as KWh.Text does.
+// MilliText writes thousandths of a kWh, fewer than 1,000,000,000, as Register.Text does.
 func MilliText(milli uint64) Text {
 	if milli < 1000 { // as the energy of half an hour is in a home
 		fraction := triplets[milli]

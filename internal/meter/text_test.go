@@ -15,7 +15,7 @@ func wantText(t interface {
 }, coefficient int64, scale uint8,
 ) {
 	t.Helper()
-	k, ok := meter.KWhFromParts(coefficient, scale)
+	k, ok := meter.RegisterFromParts(coefficient, scale)
 	if !ok {
 		return
 	}
@@ -26,7 +26,7 @@ func wantText(t interface {
 }
 
 func TestRegistersAroundEachNumberOfDigitsAreWrittenExactly(t *testing.T) {
-	for scale := range uint8(meter.KWhDecimalsMax + 1) {
+	for scale := range uint8(meter.RegisterDecimalsMax + 1) {
 		for power := int64(1); power < 1e18; power *= 10 {
 			for _, leading := range []int64{1, 2, 5, 9} {
 				for off := int64(-2); off <= 2; off++ {

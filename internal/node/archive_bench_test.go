@@ -26,7 +26,7 @@ func filled(b *testing.B) *bench {
 		register := int64(1_000_000 + n*7919)
 		for s := window.From; s < window.To; s++ {
 			register += int64(s*2654435761>>24) % 700
-			k, _ := meter.KWhFromParts(register, 3)
+			k, _ := meter.RegisterFromParts(register, 3)
 			if err := bulk.Add(0, meter.Reading{Meter: id, Slot: s, Register: k}.Row()); err != nil {
 				b.Fatal(err)
 			}

@@ -37,7 +37,7 @@ func BenchmarkBulk(b *testing.B) {
 	bulk := bench.Bulk(b.Context())
 	for n := range b.N {
 		slot := n / meters % (48 * 365)
-		register, _ := meter.KWhFromParts(int64(n%meters*1000+slot*217), 3)
+		register, _ := meter.RegisterFromParts(int64(n%meters*1000+slot*217), 3)
 		if err := bulk.Add(n+1, meter.Row{Meter: ids[n%meters], Slot: first + meter.Slot(slot), Register: register}); err != nil {
 			b.Fatal(err)
 		}

@@ -25,7 +25,7 @@ const (
 )
 
 type expectedReading struct {
-	register  meter.KWh
+	register  meter.Register
 	certainty certainty
 }
 

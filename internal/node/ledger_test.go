@@ -100,9 +100,9 @@ func (b *bench) reading(id meter.ID, stamp, register string) meter.Reading {
 	return meter.Reading{Meter: id, Slot: slot, Register: kwh(b.t, register)}
 }
 
-func kwh(t fataler, s string) meter.KWh {
+func kwh(t fataler, s string) meter.Register {
 	t.Helper()
-	k, err := meter.ParseKWh(s)
+	k, err := meter.ParseRegister(s)
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}

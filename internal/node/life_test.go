@@ -41,7 +41,7 @@ func ownerOf(id meter.ID) string { return "Owner of " + string(id) }
 
 // registerOf is what a meter shows at a slot: A and others in Wh, B stands still
 // most of the time, C has all digits that there are.
-func registerOf(id meter.ID, slot meter.Slot) meter.KWh {
+func registerOf(id meter.ID, slot meter.Slot) meter.Register {
 	digits, scale := int64(slot)*125, uint8(3)
 	switch id {
 	case "B":
@@ -49,7 +49,7 @@ func registerOf(id meter.ID, slot meter.Slot) meter.KWh {
 	case "C":
 		digits, scale = int64(slot)*100_000_000_003, 9
 	}
-	register, ok := meter.KWhFromParts(digits, scale)
+	register, ok := meter.RegisterFromParts(digits, scale)
 	if !ok {
 		panic("BUG: a test's register is outside the limits")
 	}

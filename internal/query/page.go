@@ -88,7 +88,7 @@ func (b Bucket) Estimated() bool {
 
 // Boundary is the register at one end of a bucket.
 type Boundary struct {
-	Register meter.KWh // of no meaning if it is missing
+	Register meter.Register // of no meaning if it is missing
 	Source   Source
 }
 

@@ -123,7 +123,7 @@ func BenchmarkConsumption(b *testing.B) {
 	a := newAPIBench(b)
 	const slots = 49
 	for n := range slots * benchMeters {
-		register, err := meter.ParseKWh(strconv.Itoa(1000+n/benchMeters) + ".25")
+		register, err := meter.ParseRegister(strconv.Itoa(1000+n/benchMeters) + ".25")
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -75,7 +75,7 @@ func (s *script) point(stamp, register string) meter.Point {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	k, err := meter.ParseKWh(register)
+	k, err := meter.ParseRegister(register)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func TestSeriesOfRealHomes(t *testing.T) {
 }
 
 // exactly compares registers digit by digit.
-var exactly = cmp.Comparer(func(a, b meter.KWh) bool { return a == b })
+var exactly = cmp.Comparer(func(a, b meter.Register) bool { return a == b })
 
 func bucketsAddUp(rt *rapid.T, h *homes) {
 	a := h.draw(rt)

@@ -12,7 +12,7 @@ import (
 type readingRequest struct {
 	Meter     meter.ID   `param:"meter_id,required"`
 	Timestamp meter.Slot `param:"timestamp,required"`
-	Reading   meter.KWh  `param:"reading,required"`
+	Reading   meter.Register  `param:"reading,required"`
 }
 
 func (q *readingRequest) reading() meter.Reading {

@@ -103,7 +103,7 @@ func benchMonths(b *testing.B, l *node.Node) {
 		used := int64(1_234_567)
 		for slot := from; slot <= l.Zone().Floor(l.Now()); slot++ {
 			used += int64(slot) * 7919 % 997
-			register, _ := meter.KWhFromParts(used, 3)
+			register, _ := meter.RegisterFromParts(used, 3)
 			readings = append(readings, meter.Reading{Meter: id, Slot: slot, Register: register})
 		}
 		recordMany(b, l, readings)

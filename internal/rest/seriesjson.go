@@ -161,7 +161,7 @@ func (h pageHead) append(b []byte, count int) []byte {
 // edge is the start or the end of a bucket.
 type edge struct {
 	stamp, text meter.Text
-	register    meter.KWh
+	register    meter.Register
 	wh          uint64 // the register in Wh
 	known, isWh bool   // isWh: the register is known and a whole number of Wh
 }
@@ -169,7 +169,7 @@ type edge struct {
 var null = meter.NewText("null")
 
 // look fills in one edge of a bucket.
-func (p *pageWriter) look(slot meter.Slot, register meter.KWh, source query.Source, e *edge) {
+func (p *pageWriter) look(slot meter.Slot, register meter.Register, source query.Source, e *edge) {
 	var near bool
 	if e.stamp, near = p.calendar.Text(slot); !near {
 		e.stamp = p.calendar.TurnTo(slot)

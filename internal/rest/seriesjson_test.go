@@ -23,7 +23,7 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 	from := s.zone.DayStart(meter.Day{Year: 2026, Month: 11, Day: 1}) - 10 // over midnight and the month's end
 	var readings []meter.Reading
 	for i, text := range registersOfManyLengths {
-		register, err := meter.ParseKWh(text)
+		register, err := meter.ParseRegister(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func (s *script) fillMonths(meters int) {
 		}
 		var readings []meter.Reading
 		for slot := window.From; slot <= window.To; slot++ {
-			register, _ := meter.KWhFromParts(int64(slot-window.From)*7, 3)
+			register, _ := meter.RegisterFromParts(int64(slot-window.From)*7, 3)
 			readings = append(readings, meter.Reading{Meter: id, Slot: slot, Register: register})
 		}
 		recordMany(s.t, s.node, readings)

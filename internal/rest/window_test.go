@@ -232,7 +232,7 @@ func (s *script) fillOneEachHalfHour() {
 	first, gap := slot("2024-01-01T00:00"), meter.Window{From: slot(gapFrom), To: slot(gapTo)}
 	var readings []meter.Reading
 	for at := first; at <= s.zone.Floor(s.now); at++ {
-		if register, _ := meter.KWhFromParts(int64(at-first), 0); !gap.Contains(at) {
+		if register, _ := meter.RegisterFromParts(int64(at-first), 0); !gap.Contains(at) {
 			readings = append(readings, meter.Reading{Meter: "A", Slot: at, Register: register})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 var account = meter.Account{ID: "A", OwnerName: "Tan", Address: "Road", RegisteredAt: time.Unix(1_700_000_000, 0)}
 
 func reading(slot meter.Slot, digits int64) Reading {
-	register, _ := meter.KWhFromParts(digits, 3)
+	register, _ := meter.RegisterFromParts(digits, 3)
 	return Reading{0, slot, register}
 }
 

@@ -33,7 +33,7 @@ func BenchmarkApply(b *testing.B) {
 			for slot := benchFirst + meter.SlotsPerDay; b.Loop(); slot++ {
 				b.StopTimer()
 				for i := range readings {
-					register, _ := meter.KWhFromParts(int64(slot)*250+int64(i), 3)
+					register, _ := meter.RegisterFromParts(int64(slot)*250+int64(i), 3)
 					readings[i] = Reading{Index(i), slot, register}
 				}
 				batch = form.append(batch[:0], readings)
@@ -98,7 +98,7 @@ func BenchmarkLookup(b *testing.B) {
 	for i := range ids {
 		ids[i] = s.Account(Index(i)).ID
 	}
-	later, _ := meter.KWhFromParts(1<<40, 3)
+	later, _ := meter.RegisterFromParts(1<<40, 3)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		m, known := s.Lookup(ids[n*7919%benchMeters])

@@ -20,8 +20,8 @@ func closedAs(t *testing.T, s *Store, revision uint32, summary Summary) {
 
 // summaryOf covers n half hours from the beginning of September.
 func summaryOf(n uint32) Summary {
-	first, _ := meter.KWhFromParts(1000, 3)
-	last, _ := meter.KWhFromParts(1000+int64(n), 3)
+	first, _ := meter.RegisterFromParts(1000, 3)
+	last, _ := meter.RegisterFromParts(1000+int64(n), 3)
 	return Summary{uint16(n), meter.Point{Slot: closedFrom, Register: first}, meter.Point{Slot: closedFrom + meter.Slot(n) - 1, Register: last}}
 }
 
@@ -29,7 +29,7 @@ func summaryOf(n uint32) Summary {
 func wantBill(t *testing.T, s *Store, month meter.Month, want Bill) {
 	t.Helper()
 	got, _, ok := s.Bill(0, month)
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b meter.KWh) bool { return a == b })); !ok || diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b meter.Register) bool { return a == b })); !ok || diff != "" {
 		t.Errorf("the bill of %s (-want +got):\n%s", month, diff)
 	}
 }

@@ -57,8 +57,8 @@ func (b *block) slots(yield func(slot int) bool) {
 const outsideLimits = "BUG: a block holds a register outside the limits"
 
 // narrow returns a register of a narrow block.
-func (b *block) narrow(slot int) meter.KWh {
-	register, ok := meter.KWhFromParts(b.base+int64(b.offsets[slot]), b.scale())
+func (b *block) narrow(slot int) meter.Register {
+	register, ok := meter.RegisterFromParts(b.base+int64(b.offsets[slot]), b.scale())
 	if !ok {
 		panic(outsideLimits)
 	}
@@ -71,7 +71,7 @@ func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint
 	base, scale := b.base, b.scale()
 	for ; wanted != 0; wanted &= wanted - 1 { // which drops the lowest bit
 		place := bits.TrailingZeros64(wanted) % meter.SlotsPerDay
-		register, ok := meter.KWhFromParts(base+int64(b.offsets[place]), scale)
+		register, ok := meter.RegisterFromParts(base+int64(b.offsets[place]), scale)
 		if !ok {
 			panic(outsideLimits)
 		}
@@ -82,7 +82,7 @@ func (b *block) appendNarrow(points []meter.Point, first meter.Slot, wanted uint
 
 // setNarrow puts a register into a narrow block, and reports false if it does
 // not fit. The other registers keep their values either way.
-func (b *block) setNarrow(slot int, register meter.KWh) bool {
+func (b *block) setNarrow(slot int, register meter.Register) bool {
 	_, scale := register.Parts()
 	if b.mask() == 0 {
 		b.base, _ = register.Parts()
@@ -127,7 +127,7 @@ func (b *block) rescale(scale uint8) bool {
 
 // atScale converts digits at the block's scale to digits at a finer one.
 func (b *block) atScale(value int64, scale uint8) (int64, bool) {
-	register, ok := meter.KWhFromParts(value, b.scale())
+	register, ok := meter.RegisterFromParts(value, b.scale())
 	if !ok {
 		return 0, false
 	}
@@ -156,14 +156,14 @@ func (b *block) spread(w *wideBlock) {
 	}
 }
 
-func (w *wideBlock) get(slot int) meter.KWh {
-	register, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot])
+func (w *wideBlock) get(slot int) meter.Register {
+	register, ok := meter.RegisterFromParts(w.coefficients[slot], w.scales[slot])
 	if !ok {
 		panic("BUG: a wide block holds a register outside the limits")
 	}
 	return register
 }
 
-func (w *wideBlock) set(slot int, register meter.KWh) {
+func (w *wideBlock) set(slot int, register meter.Register) {
 	w.coefficients[slot], w.scales[slot] = register.Parts()
 }

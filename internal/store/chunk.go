@@ -39,7 +39,7 @@ func (c *chunk) melt(ice ice) {
 	c.age = ice.age
 }
 
-func (c *chunk) get(b *block, place int) meter.KWh {
+func (c *chunk) get(b *block, place int) meter.Register {
 	if b.isWide() {
 		return c.wide[b.base].get(place)
 	}
@@ -47,7 +47,7 @@ func (c *chunk) get(b *block, place int) meter.KWh {
 }
 
 // set records a register. The slot must not be taken.
-func (c *chunk) set(b *block, place int, register meter.KWh) {
+func (c *chunk) set(b *block, place int, register meter.Register) {
 	if !b.isWide() && !b.setNarrow(place, register) {
 		var w wideBlock
 		b.spread(&w)

@@ -185,11 +185,11 @@ func (b *block) check(d *decoder) {
 		d.fail(errors.New("a block without readings"))
 		return
 	}
-	if _, ok := meter.KWhFromParts(b.base+math.MaxUint16, b.scale()); ok && b.base >= 0 {
+	if _, ok := meter.RegisterFromParts(b.base+math.MaxUint16, b.scale()); ok && b.base >= 0 {
 		return
 	}
 	for slot := range b.slots {
-		if _, ok := meter.KWhFromParts(b.base+int64(b.offsets[slot]), b.scale()); !ok || b.base < 0 {
+		if _, ok := meter.RegisterFromParts(b.base+int64(b.offsets[slot]), b.scale()); !ok || b.base < 0 {
 			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", b.base, b.scale()))
 			return
 		}
@@ -203,7 +203,7 @@ func (w *wideBlock) decode(d *decoder, b *block) {
 	}
 	copy(w.scales[:], d.take(len(w.scales)))
 	for slot := range b.slots {
-		if _, ok := meter.KWhFromParts(w.coefficients[slot], w.scales[slot]); !ok {
+		if _, ok := meter.RegisterFromParts(w.coefficients[slot], w.scales[slot]); !ok {
 			d.fail(fmt.Errorf("a block holds the register %d × 10^-%d, which is outside the limits", w.coefficients[slot], w.scales[slot]))
 			return
 		}

@@ -19,7 +19,7 @@ func closable(b *testing.B, meters int, window meter.Window) *Store {
 		batch = AppendAccount(batch[:0], meter.Account{ID: meter.ID(fmt.Sprint("M", i)), OwnerName: "T", Address: "R"})
 		mustApply(b, s, batch)
 	}
-	register, _ := meter.KWhFromParts(1000, 3)
+	register, _ := meter.RegisterFromParts(1000, 3)
 	for slot := window.From; slot < window.To; slot += 24 {
 		for i := range meters {
 			s.grid.set(Index(i), slot, register)
@@ -119,7 +119,7 @@ func BenchmarkAdopt(b *testing.B) {
 		before := MonthArchive{Month: september.Add(-1), Window: meter.Window{From: window.From - 31*48, To: window.From}, Revision: 1}
 		hold := benchHold(before.Window)
 		mustApply(b, s, AppendHold(nil, hold))
-		register, _ := meter.KWhFromParts(900, 3)
+		register, _ := meter.RegisterFromParts(900, 3)
 		p := meter.Point{Slot: before.Window.From, Register: register}
 		var part []SummaryOf
 		for i := range meters {
@@ -145,7 +145,7 @@ func BenchmarkCloseAgain(b *testing.B) {
 		mustApply(b, s, AppendFree(nil, benchHold(window).ID))
 		october := september.Add(1)
 		after := meter.Window{From: window.To, To: window.To + 31*48}
-		register, _ := meter.KWhFromParts(1000, 3)
+		register, _ := meter.RegisterFromParts(1000, 3)
 		closing := func(number uint64, m MonthArchive, bills bool) []byte {
 			hold := Hold{HoldID{Term, 7, number}, m.Window.Rows()}
 			mustApply(b, s, AppendHold(nil, hold))

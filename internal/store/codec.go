@@ -118,7 +118,7 @@ func (d *decoder) items(yield func() bool) {
 
 func (d *decoder) point() meter.Point {
 	slot, scale, coefficient := meter.Slot(d.uint32()), d.uint8(), int64(d.uint64())
-	register, ok := meter.KWhFromParts(coefficient, scale)
+	register, ok := meter.RegisterFromParts(coefficient, scale)
 	if !ok {
 		d.fail(fmt.Errorf("register %d × 10^-%d is outside the limits", coefficient, scale))
 	}

@@ -28,7 +28,7 @@ func BenchmarkFarNeighbours(b *testing.B) {
 			}
 			m.take(s, 255, sparseStart)
 			m.take(s, 255, sparseStart+days*meter.SlotsPerDay)
-			low, _ := meter.KWhFromParts(1, 3)
+			low, _ := meter.RegisterFromParts(1, 3)
 			late := store.Reading{Meter: 255, Slot: meter.Slot(sparseStart + days/2*meter.SlotsPerDay), Register: low}
 			for b.Loop() {
 				if v := s.Judge(late, false); v.Outcome != store.BelowEarlier {

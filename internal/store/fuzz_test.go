@@ -165,7 +165,7 @@ func TestAReadingOfAnyYearIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := New()
-	mustApply(t, s, AppendReading(AppendAccount(nil, account), Reading{0, last, meter.KWh{}}))
+	mustApply(t, s, AppendReading(AppendAccount(nil, account), Reading{0, last, meter.Register{}}))
 	frozen := s.Freeze()
 	defer frozen.Thaw()
 	wantReadBack(t, frozen, s.Hash())
@@ -173,7 +173,7 @@ func TestAReadingOfAnyYearIsReadBack(t *testing.T) {
 
 // TestASlotBeyondAllTimeIsRefused keeps one entry from claiming memory for every day until its own.
 func TestASlotBeyondAllTimeIsRefused(t *testing.T) {
-	many := slices.Repeat([]Reading{{0, 1 << 31, meter.KWh{}}}, packReadingsMin)
+	many := slices.Repeat([]Reading{{0, 1 << 31, meter.Register{}}}, packReadingsMin)
 	for name, entry := range map[string][]byte{
 		"a reading": AppendReading(nil, many[0]),
 		"a pack":    AppendReadings(nil, many, false),

@@ -70,33 +70,33 @@ func (g *grid) find(i Index, day uint32) (*chunk, *block) {
 }
 
 // at returns the register of a meter at a slot.
-func (g *grid) at(i Index, slot meter.Slot) (meter.KWh, bool) {
+func (g *grid) at(i Index, slot meter.Slot) (meter.Register, bool) {
 	day, place := slot.Page()
 	c, b := g.find(i, day)
 	if c == nil {
 		return g.looseAt(i, day, place)
 	}
 	if !b.has(place) {
-		return meter.KWh{}, false
+		return meter.Register{}, false
 	}
 	return c.get(b, place), true
 }
 
-func (g *grid) looseAt(i Index, day uint32, place int) (meter.KWh, bool) {
+func (g *grid) looseAt(i Index, day uint32, place int) (meter.Register, bool) {
 	t := g.lane(i).find(day / tileDays)
 	if t == nil {
-		return meter.KWh{}, false
+		return meter.Register{}, false
 	}
 	s := t.strip(i)
 	at, found := s.find(day % tileDays)
 	if !found || s[at:].mask()>>place&1 == 0 {
-		return meter.KWh{}, false
+		return meter.Register{}, false
 	}
 	return s[at:].get(place), true
 }
 
 // set records a register. The slot must not be taken.
-func (g *grid) set(i Index, slot meter.Slot, register meter.KWh) {
+func (g *grid) set(i Index, slot meter.Slot, register meter.Register) {
 	day, place := slot.Page()
 	c, b := g.find(i, day)
 	if c != nil && !g.ice.covers(c.age) {

@@ -15,7 +15,7 @@ import (
 var worlds = []uint8{0, 1, 2, 3, 255}
 
 // gridModel is a grid, the plainest way.
-type gridModel map[Index]map[meter.Slot]meter.KWh
+type gridModel map[Index]map[meter.Slot]meter.Register
 
 func (m gridModel) within(i Index, w meter.Window) []meter.Point {
 	var points []meter.Point
@@ -27,7 +27,7 @@ func (m gridModel) within(i Index, w meter.Window) []meter.Point {
 	return points
 }
 
-func drawRegister(t *rapid.T) meter.KWh {
+func drawRegister(t *rapid.T) meter.Register {
 	digits := rapid.OneOf(
 		rapid.Int64Range(0, 100_000),                     // a home at a resolution of 1 Wh
 		rapid.Int64Range(0, 999_999_999_999_999_999),     // any size
@@ -35,7 +35,7 @@ func drawRegister(t *rapid.T) meter.KWh {
 		rapid.Int64Range(1_000_000_000, 1_000_100_000),   // a large register that moves little
 		rapid.SampledFrom([]int64{0, 65_535, 65_536, 1}), // the edges of an offset
 	).Draw(t, "digits")
-	register, ok := meter.KWhFromParts(digits, rapid.SampledFrom([]uint8{0, 3, 3, 3, 7, 9}).Draw(t, "scale"))
+	register, ok := meter.RegisterFromParts(digits, rapid.SampledFrom([]uint8{0, 3, 3, 3, 7, 9}).Draw(t, "scale"))
 	if !ok {
 		t.Fatalf("%d is no register", digits)
 	}
@@ -66,7 +66,7 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 					return
 				}
 				if model[i] == nil {
-					model[i] = make(map[meter.Slot]meter.KWh)
+					model[i] = make(map[meter.Slot]meter.Register)
 				}
 				g.meters = max(g.meters, int(i)+1) // it is registered when it is needed
 				g.set(i, slot, register)
@@ -77,7 +77,7 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 				var want uint64
 				for i := range model {
 					want += uint64(len(model.within(i, w)))
-					maps.DeleteFunc(model[i], func(s meter.Slot, _ meter.KWh) bool { return w.Contains(s) })
+					maps.DeleteFunc(model[i], func(s meter.Slot, _ meter.Register) bool { return w.Contains(s) })
 				}
 				if got := g.clear(w); got != want {
 					t.Fatalf("cleared %d, want %d", got, want)
@@ -124,7 +124,7 @@ func TestHomeTakesOneBlockADayAndNothingElse(t *testing.T) {
 	g := grid{meters: 2}
 	for i := range Index(2) {
 		for place := range meter.SlotsPerDay {
-			register, _ := meter.KWhFromParts(1_234_567+int64(place)*900, 3) // 43 kWh a day at 1 Wh
+			register, _ := meter.RegisterFromParts(1_234_567+int64(place)*900, 3) // 43 kWh a day at 1 Wh
 			g.set(i, slotOf(20_000, place), register)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func TestMetersThatComeLaterDoNotMakeSlabsOfDaysThatWereNearlyEmpty(t *testing.T) {
 	const days = 400
 	g := grid{meters: 1}
-	register, _ := meter.KWhFromParts(1000, 3)
+	register, _ := meter.RegisterFromParts(1000, 3)
 	for day := range uint32(days) {
 		g.set(0, slotOf(16_000+day, 20), register)
 	}
@@ -38,7 +38,7 @@ func TestMetersThatComeLaterDoNotMakeSlabsOfDaysThatWereNearlyEmpty(t *testing.T
 // TestMetersThatComeOneByOneStayDense registers a meter a day; each reports from then on.
 func TestMetersThatComeOneByOneStayDense(t *testing.T) {
 	g := grid{}
-	register, _ := meter.KWhFromParts(1000, 3)
+	register, _ := meter.RegisterFromParts(1000, 3)
 	for day := range uint32(chunkMeters) {
 		g.meters++
 		for place := range meter.SlotsPerDay {
@@ -142,7 +142,7 @@ func TestWhatIsLeftOfAMeterTakesNoMoreThanItNeeds(t *testing.T) {
 	g := grid{meters: chunkMeters}
 	for i := range Index(40) {
 		for slot := slotOf(16_000, 0); slot < slotOf(16_032, 0); slot++ {
-			g.set(i, slot, meter.KWh{})
+			g.set(i, slot, meter.Register{})
 		}
 	}
 	was := g.held.sparse

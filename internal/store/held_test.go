@@ -31,7 +31,7 @@ func TestWhatAStoreSaysItTakesIsWhatTheHeapTakes(t *testing.T) {
 			if wide {
 				digits = int64(slot)*1_000_000_007_003 + r.Int64N(1_000_000_000)
 			}
-			register, ok := meter.KWhFromParts(digits, 6)
+			register, ok := meter.RegisterFromParts(digits, 6)
 			if !ok {
 				t.Fatal(digits)
 			}

@@ -184,12 +184,12 @@ func (h *historian) month() meter.Month {
 }
 
 // register draws one that mostly fits its slot. The fourth meter's are of any size.
-func (h *historian) register(i Index, slot meter.Slot) meter.KWh {
+func (h *historian) register(i Index, slot meter.Slot) meter.Register {
 	if i == 3 {
-		register, _ := meter.KWhFromParts(h.Int64N(pick[int64](h, 10, 100_000, 1_000_000_000_000_000_000)), pick[uint8](h, 0, 3, 3, 9))
+		register, _ := meter.RegisterFromParts(h.Int64N(pick[int64](h, 10, 100_000, 1_000_000_000_000_000_000)), pick[uint8](h, 0, 3, 3, 9))
 		return register
 	}
-	register, _ := meter.KWhFromParts(10*int64(slot-closedFrom+100)+int64(h.between(0, 11)), 3)
+	register, _ := meter.RegisterFromParts(10*int64(slot-closedFrom+100)+int64(h.between(0, 11)), 3)
 	return register
 }
 

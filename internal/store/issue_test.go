@@ -66,7 +66,7 @@ func (b *biller) close(t fataler, month meter.Month, w meter.Window, summary Sum
 
 // thousandths is a register in thousandths of a kWh.
 func thousandths(slot meter.Slot, digits int64) meter.Point {
-	register, _ := meter.KWhFromParts(digits, 3)
+	register, _ := meter.RegisterFromParts(digits, 3)
 	return meter.Point{Slot: slot, Register: register}
 }
 
@@ -179,7 +179,7 @@ func anyClosed(t *rapid.T) (months []meter.Month, windows []meter.Window, summar
 	slices.Sort(registers)
 	scale := rapid.Uint8Range(0, 9).Draw(t, "scale")
 	at := func(i int) meter.Point {
-		register, _ := meter.KWhFromParts(registers[i], scale)
+		register, _ := meter.RegisterFromParts(registers[i], scale)
 		return meter.Point{Slot: meter.Slot(i), Register: register}
 	}
 	for n := range 12 {

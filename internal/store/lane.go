@@ -153,7 +153,7 @@ func (t *tile) day(i Index, day uint32, w meter.Window) (d meterDay) {
 	return d
 }
 
-func (d *meterDay) get(place int) meter.KWh {
+func (d *meterDay) get(place int) meter.Register {
 	if d.block != nil {
 		return d.chunk.get(d.block, place)
 	}

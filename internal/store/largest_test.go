@@ -10,10 +10,10 @@ import (
 func TestTheLargestDaysAndMetersComeFirst(t *testing.T) {
 	s := tenMeters(t)
 	for i := range Index(8) { // a dense day
-		mustApply(t, s, AppendReading(nil, Reading{i, closedFrom, meter.KWh{}}))
+		mustApply(t, s, AppendReading(nil, Reading{i, closedFrom, meter.Register{}}))
 	}
 	for day := range meter.Slot(3) { // days of one meter
-		mustApply(t, s, AppendReading(nil, Reading{3, closedFrom + 48*(10+day), meter.KWh{}}))
+		mustApply(t, s, AppendReading(nil, Reading{3, closedFrom + 48*(10+day), meter.Register{}}))
 	}
 	days, meters := s.Largest(2)
 	dense, sparse := DayBytes{closedFrom, 10 * blockSize}, DayBytes{closedFrom + 480, 19}

@@ -27,7 +27,7 @@ func TestReadersGetInWhileALargeBatchIsApplied(t *testing.T) {
 			for began := time.Now(); time.Since(began) < 10*time.Second; {
 				readings := make([]Reading, together)
 				for i := range readings {
-					readings[i] = Reading{Index(i % 8), slot + meter.Slot(i/8), meter.KWh{}}
+					readings[i] = Reading{Index(i % 8), slot + meter.Slot(i/8), meter.Register{}}
 				}
 				slot += together / 8
 				if sawPart(t, s, form(nil, readings), together) {

@@ -87,7 +87,7 @@ func (l *gridLife) set(i Index, slot meter.Slot) {
 	case 1:
 		scale = uint8(l.IntN(7))
 	}
-	register, ok := meter.KWhFromParts(digits, scale)
+	register, ok := meter.RegisterFromParts(digits, scale)
 	if !ok {
 		return
 	}
@@ -141,7 +141,7 @@ func (l *gridLife) drop() {
 	w, want := l.window(), uint64(0)
 	for i := range l.model {
 		want += uint64(len(l.model.within(i, w)))
-		maps.DeleteFunc(l.model[i], func(s meter.Slot, _ meter.KWh) bool { return w.Contains(s) })
+		maps.DeleteFunc(l.model[i], func(s meter.Slot, _ meter.Register) bool { return w.Contains(s) })
 	}
 	if any := l.s.grid.any(w); any != (want > 0) {
 		l.Errorf("any is %v, there are %d", any, want)

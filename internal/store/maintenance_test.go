@@ -187,14 +187,14 @@ func (h *historian) found(r *maintenance) monthFile {
 	w := windowOf(r.month)
 	for i := range Index(2) {
 		for slot := w.From; slot < w.To; slot += 7 {
-			register, _ := meter.KWhFromParts(10*int64(slot-closedFrom+100)+int64(r.hold.ID.Number%10), 3)
+			register, _ := meter.RegisterFromParts(10*int64(slot-closedFrom+100)+int64(r.hold.ID.Number%10), 3)
 			if next, known := h.s.At(i, w.To); !known || register.Cmp(next) <= 0 {
 				file[i] = append(file[i], meter.Point{Slot: slot, Register: register})
 			}
 		}
 	}
 	if r.hold.ID.Number%4 == 0 && len(file[0]) > 0 {
-		file[0][0].Register = meter.KWh{}
+		file[0][0].Register = meter.Register{}
 	}
 	return file
 }

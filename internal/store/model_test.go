@@ -20,8 +20,8 @@ type model struct {
 	hold   *Hold
 	count  uint64                             // of accepted readings
 	came   map[meter.Slot]uint64              // which of them was the last of a half hour
-	known  map[Index]map[meter.Slot]meter.KWh // accepted, or in a file that was adopted
-	memory map[Index]map[meter.Slot]meter.KWh
+	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
+	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
 }
 
@@ -34,13 +34,13 @@ type modelMonth struct {
 func newModel() *model {
 	return &model{
 		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
-		known: make(map[Index]map[meter.Slot]meter.KWh), memory: make(map[Index]map[meter.Slot]meter.KWh),
+		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 	}
 }
 
-func put(into map[Index]map[meter.Slot]meter.KWh, i Index, p meter.Point) {
+func put(into map[Index]map[meter.Slot]meter.Register, i Index, p meter.Point) {
 	if into[i] == nil {
-		into[i] = make(map[meter.Slot]meter.KWh)
+		into[i] = make(map[meter.Slot]meter.Register)
 	}
 	into[i][p.Slot] = p.Register
 }
@@ -182,7 +182,7 @@ func (m *model) close(a MonthArchive, file monthFile) Verdict {
 	}
 	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
 	for i := range m.memory {
-		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.KWh) bool { return a.Window.Rows().Contains(slot) })
+		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.Register) bool { return a.Window.Rows().Contains(slot) })
 	}
 	return Verdict{}
 }

@@ -111,7 +111,7 @@ func (p pack) decode(readings []Reading, distances []byte) error {
 		at.Slot = p.slot + meter.Slot(distance(distances[m:], s))
 		coefficient := p.coefficient + int64(distance(distances[m+s:], c))
 		var ok bool
-		if at.Register, ok = meter.KWhFromParts(coefficient, p.scale); !ok {
+		if at.Register, ok = meter.RegisterFromParts(coefficient, p.scale); !ok {
 			return fmt.Errorf("register %d × 10^-%d is outside the limits", coefficient, p.scale)
 		}
 		distances = distances[m+s+c:]

@@ -20,7 +20,7 @@ func anyReadings(t *rapid.T, n int) []Reading {
 	scales := rapid.SampledFrom([]uint8{1, 4, 10}).Draw(t, "scales")
 	readings := make([]Reading, n)
 	for i := range readings {
-		register, ok := meter.KWhFromParts(rapid.Int64Range(0, digits).Draw(t, "coefficient"), rapid.Uint8Range(0, scales-1).Draw(t, "scale"))
+		register, ok := meter.RegisterFromParts(rapid.Int64Range(0, digits).Draw(t, "coefficient"), rapid.Uint8Range(0, scales-1).Draw(t, "scale"))
 		if !ok {
 			t.Fatal("a register that is none was drawn")
 		}
@@ -61,7 +61,7 @@ func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
 				entries = AppendReading(entries, r)
 			}
 			got, want := mustApply(t, together, batch), mustApply(t, single, entries)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(meter.KWh{})); diff != "" {
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(meter.Register{})); diff != "" {
 				t.Fatalf("verdicts (-single +pack):\n%s", diff)
 			}
 			if together.Hash() != single.Hash() {
@@ -77,7 +77,7 @@ func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
 func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
 	var readings []Reading
 	for i := range 1024 {
-		register, _ := meter.KWhFromParts(int64(i)*61_283, 3)
+		register, _ := meter.RegisterFromParts(int64(i)*61_283, 3)
 		readings = append(readings, Reading{Index(i * 1500), meter.Slot(1_000_000 + i/500), register})
 	}
 	if got, limit := len(AppendReadings(nil, readings, false)), 1024*8+packHeaderBytes; got > limit {
@@ -86,8 +86,8 @@ func TestAHomesReadingInARunTakesSevenBytes(t *testing.T) {
 }
 
 func TestReadingsThatNoScaleHoldsAreWrittenOneByOne(t *testing.T) {
-	large, _ := meter.KWhFromParts(999_999_999_999_999_999, 0)
-	fine, _ := meter.KWhFromParts(1, 9)
+	large, _ := meter.RegisterFromParts(999_999_999_999_999_999, 0)
+	fine, _ := meter.RegisterFromParts(1, 9)
 	readings := slices.Repeat([]Reading{{0, 960_000, fine}, {1, 960_000, large}}, packReadingsMin)
 	if batch := AppendReadings(nil, readings, false); kind(batch[0]) != kindReading || len(batch) != len(readings)*(ReadingBytesMax-1) {
 		t.Errorf("%d bytes of kind %d", len(batch), batch[0])
@@ -97,7 +97,7 @@ func TestReadingsThatNoScaleHoldsAreWrittenOneByOne(t *testing.T) {
 func TestARunThatIsNoneIsRefused(t *testing.T) {
 	readings := make([]Reading, packReadingsMin)
 	for i := range readings {
-		readings[i] = Reading{Index(i), meter.Slot(960_000 + i), meter.KWh{}}
+		readings[i] = Reading{Index(i), meter.Slot(960_000 + i), meter.Register{}}
 	}
 	good := AppendReadings(nil, readings, false)
 	changed := func(at int, to ...byte) []byte {
@@ -123,7 +123,7 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 }
 
 func FuzzRun(f *testing.F) {
-	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.KWh{}}, {0, 0, meter.KWh{}}}, packReadingsMin), false)[1:])
+	f.Add(AppendReadings(nil, slices.Repeat([]Reading{{9, math.MaxUint16, meter.Register{}}, {0, 0, meter.Register{}}}, packReadingsMin), false)[1:])
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		d := &decoder{rest: pack}
 		r, distances := d.decodePack()

@@ -52,13 +52,13 @@ func (s *Store) HasReadings(w meter.Window) bool {
 
 // At returns the meter's register at a slot that is in memory, or that a closed
 // month begins with.
-func (s *Store) At(i Index, slot meter.Slot) (meter.KWh, bool) {
+func (s *Store) At(i Index, slot meter.Slot) (meter.Register, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.at(i, slot)
 }
 
-func (s *Store) at(i Index, slot meter.Slot) (meter.KWh, bool) {
+func (s *Store) at(i Index, slot meter.Slot) (meter.Register, bool) {
 	if register, ok := s.grid.at(i, slot); ok {
 		return register, true
 	}
@@ -67,7 +67,7 @@ func (s *Store) at(i Index, slot meter.Slot) (meter.KWh, bool) {
 			return summary.First.Register, true
 		}
 	}
-	return meter.KWh{}, false
+	return meter.Register{}, false
 }
 
 // Latest returns the meter's reading with the latest slot ever accepted; its slot

@@ -12,7 +12,7 @@ import (
 type Reading struct {
 	Meter    Index
 	Slot     meter.Slot
-	Register meter.KWh
+	Register meter.Register
 }
 
 // ReadingBytesMax is the size of a reading in a batch, at the most.

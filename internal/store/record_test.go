@@ -60,7 +60,7 @@ func fullBatch(meters int) []byte {
 	for i := range Index(meters) {
 		b = AppendRecall(b, september, 1, i, nil)
 	}
-	wide, _ := meter.KWhFromParts(999_999_999_999_999_999, 9)
+	wide, _ := meter.RegisterFromParts(999_999_999_999_999_999, 9)
 	for i := range Index(meters) {
 		b = AppendReading(b, Reading{i, closedFrom + 200, reading(0, 50_000).Register})
 		b = AppendReading(b, Reading{i, closedFrom + 201, wide})

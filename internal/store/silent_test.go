@@ -16,7 +16,7 @@ func TestSilentMetersAreCountedOverAllMeters(t *testing.T) {
 		}
 		for i := range meters / 2 * 2 { // two of three have a reading, each at a time of its own
 			if i%3 != 0 {
-				batch = AppendReadings(batch, []Reading{{Meter: Index(i), Slot: meter.Slot(1000 + i), Register: meter.KWh{}}}, false)
+				batch = AppendReadings(batch, []Reading{{Meter: Index(i), Slot: meter.Slot(1000 + i), Register: meter.Register{}}}, false)
 			}
 		}
 		if _, err := s.Apply(batch, nil); err != nil {

@@ -82,7 +82,7 @@ func (m *sparseBench) apply(s *store.Store, batch []byte) {
 }
 
 func (m *sparseBench) take(s *store.Store, i int, slot int) {
-	register, _ := meter.KWhFromParts(int64(slot)*250, 3)
+	register, _ := meter.RegisterFromParts(int64(slot)*250, 3)
 	m.apply(s, store.AppendReading(nil, store.Reading{Meter: store.Index(i), Slot: meter.Slot(slot), Register: register}))
 }
 
@@ -170,7 +170,7 @@ func lateMonth(n int) (meter.Month, meter.Window) {
 func lateRows(n int) (rows []meter.Point) {
 	_, w := lateMonth(n)
 	for slot := w.From; slot < w.To-1; slot++ {
-		register, _ := meter.KWhFromParts(int64(slot)*250, 3)
+		register, _ := meter.RegisterFromParts(int64(slot)*250, 3)
 		rows = append(rows, meter.Point{Slot: slot, Register: register})
 	}
 	return rows
@@ -219,7 +219,7 @@ func (m *sparseBench) neighbours() {
 	for i := range m.meters {
 		m.take(s, i, last)
 	}
-	register, _ := meter.KWhFromParts(1, 3)
+	register, _ := meter.RegisterFromParts(1, 3)
 	const times = 1000
 	shortest := time.Duration(math.MaxInt64)
 	for round := range 200 {
@@ -241,7 +241,7 @@ func (m *sparseBench) freeze() {
 	for i := 0; i < m.many; i += 256 {
 		var batch []byte
 		for day := range m.touched {
-			register, _ := meter.KWhFromParts(int64(day), 3)
+			register, _ := meter.RegisterFromParts(int64(day), 3)
 			batch = store.AppendReading(batch, store.Reading{Meter: store.Index(i), Slot: meter.Slot(sparseStart + day*meter.SlotsPerDay), Register: register})
 		}
 		m.apply(s, batch)

@@ -23,7 +23,7 @@ func filled(b *testing.B, meters, days int) *Store {
 	apply()
 	for slot := range meter.Slot(days * meter.SlotsPerDay) {
 		for i := range Index(meters) {
-			register, _ := meter.KWhFromParts(1_000_000+int64(slot)*250+int64(i), 3)
+			register, _ := meter.RegisterFromParts(1_000_000+int64(slot)*250+int64(i), 3)
 			batch = AppendReading(batch, Reading{i, 48*20_000 + slot, register})
 		}
 		apply()

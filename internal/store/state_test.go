@@ -76,7 +76,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 func TestAStateThatIsNoneIsRefused(t *testing.T) {
 	s, _ := closedStore(t)
 	apply(t, s, AppendReading(nil, reading(960_200, 5000)))
-	wide, _ := meter.KWhFromParts(1_234_567_890_123, 9)
+	wide, _ := meter.RegisterFromParts(1_234_567_890_123, 9)
 	apply(t, s, AppendReading(nil, Reading{0, 960_201, wide}))
 	whole := encodeState(t, s.Freeze())
 	if _, err := decodeState(whole); err != nil {

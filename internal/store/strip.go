@@ -53,7 +53,7 @@ func (s strip) find(day uint32) (at int, found bool) {
 }
 
 // get returns a register of the first day, which must be taken.
-func (s strip) get(place int) meter.KWh {
+func (s strip) get(place int) meter.Register {
 	register, ok := s.register(place)
 	if !ok {
 		panic(outsideLimits)
@@ -61,7 +61,7 @@ func (s strip) get(place int) meter.KWh {
 	return register
 }
 
-func (s strip) register(place int) (meter.KWh, bool) {
+func (s strip) register(place int) (meter.Register, bool) {
 	head := s.head()
 	rank := bits.OnesCount64(head & (1<<place - 1))
 	coefficient, scale := int64(binary.BigEndian.Uint64(s[stripHead:])), uint8(head>>scaleShift)
@@ -71,12 +71,12 @@ func (s strip) register(place int) (meter.KWh, bool) {
 	} else {
 		coefficient += int64(binary.BigEndian.Uint16(s[stripHead+8+2*rank:]))
 	}
-	return meter.KWhFromParts(coefficient, scale)
+	return meter.RegisterFromParts(coefficient, scale)
 }
 
 // set records a register, and reports whether it is the first of its day. The slot must
 // not be taken.
-func (s strip) set(day uint32, place int, register meter.KWh) (longer strip, fresh bool) {
+func (s strip) set(day uint32, place int, register meter.Register) (longer strip, fresh bool) {
 	at, found := s.find(day)
 	var d looseDay
 	size := 0
@@ -96,7 +96,7 @@ type looseDay struct {
 	wide wideBlock // in the wide form
 }
 
-func (d *looseDay) set(place int, register meter.KWh) {
+func (d *looseDay) set(place int, register meter.Register) {
 	if !d.isWide() && !d.setNarrow(place, register) {
 		d.spread(&d.wide)
 		d.head |= wideFlag

@@ -106,7 +106,7 @@ func (t *tile) meters(yield func(Index) bool) {
 
 // set records a register on a day that is not dense, and makes it dense if so many
 // meters have readings then.
-func (t *tile) set(i Index, day uint32, place int, register meter.KWh, g *grid) {
+func (t *tile) set(i Index, day uint32, place int, register meter.Register, g *grid) {
 	fresh := false
 	t.change(i, g.ice, func(s strip) strip {
 		s, fresh = s.set(day, place, register)

@@ -59,7 +59,7 @@ func (s *Store) judge(r Reading, restored bool) Verdict {
 }
 
 // rising is the rule that registers rise with time; standing still is right.
-func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bool, register meter.KWh) Verdict {
+func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bool, register meter.Register) Verdict {
 	if !mutant.DecreaseAccepted && hasEarlier && register.Cmp(earlier.Register) < 0 {
 		return Verdict{BelowEarlier, earlier}
 	}

@@ -63,7 +63,7 @@ type Shifted struct {
 	Later    int // registers that lie after the last slot
 }
 
-// Refused is a register that is no reading by the rules of meter.ParseKWh.
+// Refused is a register that is no reading by the rules of meter.ParseRegister.
 type Refused struct {
 	Slot     meter.Slot
 	Register Register
@@ -79,7 +79,7 @@ func Shift(id meter.ID, registers []Register, first, last meter.Slot) Shifted {
 			s.Later++
 			continue
 		}
-		kwh, err := meter.ParseKWh(r.Value.String())
+		kwh, err := meter.ParseRegister(r.Value.String())
 		if err != nil {
 			s.Refused = append(s.Refused, Refused{slot, r, err})
 			continue

@@ -81,11 +81,11 @@ func (p *Population) AppendID(b []byte, i int) []byte {
 }
 
 // Register returns what meter i shows at a half hour, which must not be before Since.
-func (p *Population) Register(i int, at meter.Slot) meter.KWh {
+func (p *Population) Register(i int, at meter.Slot) meter.Register {
 	c := p.homes[i%len(p.homes)]
 	start := i / len(p.homes) * phase
 	wh := c.after(start+int(at-p.installed)) - c.after(start)
-	register, ok := meter.KWhFromParts(wh, whDecimals)
+	register, ok := meter.RegisterFromParts(wh, whDecimals)
 	if !ok {
 		panic(fmt.Sprintf("BUG: meter %d shows %d Wh", i, wh))
 	}
@@ -134,7 +134,7 @@ func (t *Traffic) Meter(n int) int { return n % t.Meters.Len() }
 func (t *Traffic) Slot(n int) meter.Slot { return t.First + meter.Slot(n/t.Meters.Len()) }
 
 // Register returns what reading n says.
-func (t *Traffic) Register(n int) meter.KWh { return t.Meters.Register(t.Meter(n), t.Slot(n)) }
+func (t *Traffic) Register(n int) meter.Register { return t.Meters.Register(t.Meter(n), t.Slot(n)) }
 
 // Owner returns in whose name meter i is registered.
 func (t *Traffic) Owner(i int) string { return "Household " + strconv.Itoa(i) }

@@ -35,7 +35,7 @@ func TestEveryMeterOfAPopulationRises(t *testing.T) {
 			}
 			last = register
 		}
-		if last.Cmp(meter.KWh{}) == 0 {
+		if last.Cmp(meter.Register{}) == 0 {
 			t.Errorf("meter %s used nothing in a year", p.ID(i))
 		}
 	}
@@ -50,7 +50,7 @@ func TestPopulationUsesWhatItsHouseholdsUsed(t *testing.T) {
 	for i := range p.Len() {
 		h := homes[i%len(homes)]
 		whole := p.Register(i, p.Since()+meter.Slot(len(h.Intervals)))
-		want := h.Registers(meter.KWh{}.Decimal())[len(h.Intervals)-1].Value.Round(whDecimals)
+		want := h.Registers(meter.Register{}.Decimal())[len(h.Intervals)-1].Value.Round(whDecimals)
 		if !whole.Decimal().Equal(want) {
 			t.Errorf("meter %s shows %s after the sample's %d half hours, its household used %s", p.ID(i), whole, len(h.Intervals), want)
 		}

@@ -56,7 +56,7 @@ func TestShiftAccountsForEveryRegister(t *testing.T) {
 		{Meter: "m1", Slot: 102, Register: kwh(t, "0.75")},
 		{Meter: "m1", Slot: 103, Register: kwh(t, "1.75")},
 	}
-	if diff := cmp.Diff(want, s.Readings, cmp.Comparer(func(a, b meter.KWh) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, s.Readings, cmp.Comparer(func(a, b meter.Register) bool { return a == b })); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
 	if s.Later != 1 {
@@ -82,9 +82,9 @@ func TestWholeSampleIsWithinTheRulesOfReadings(t *testing.T) {
 	}
 }
 
-func kwh(t *testing.T, s string) meter.KWh {
+func kwh(t *testing.T, s string) meter.Register {
 	t.Helper()
-	k, err := meter.ParseKWh(s)
+	k, err := meter.ParseRegister(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ var paces = []int64{0, 1, 250, 250, 4_000, 90_000, 300_000_000}
 func newHome(number int, c *calendar, chance *rand.Rand) *home {
 	h := &home{
 		calendar: c, seed: chance.Uint64(), base: chance.Int64N(1_000_000_000_000),
-		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.KWhDecimalsMax + 1),
+		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.RegisterDecimalsMax + 1),
 	}
 	if number%2 == 1 { // half of the meters have been there all the time
 		h.first = chance.IntN(len(c.stamps))

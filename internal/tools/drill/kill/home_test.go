@@ -15,10 +15,10 @@ func TestAHomesRegisterRisesAndIsTheSameWhenAskedAgain(t *testing.T) {
 	}
 	for number := range 50 {
 		h := newHome(number, c, fixed())
-		last := meter.KWh{}
+		last := meter.Register{}
 		for n := range c.stamps {
 			shown := h.reading(n)
-			register, err := meter.ParseKWh(shown.Register)
+			register, err := meter.ParseRegister(shown.Register)
 			if err != nil {
 				t.Fatalf("home %d shows %s: %v", number, shown.Register, err)
 			}

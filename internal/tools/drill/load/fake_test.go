@@ -38,7 +38,7 @@ type fakeAPI struct {
 
 	mu       sync.Mutex // guards all below
 	requests int
-	held     map[meter.ID]map[meter.Slot]meter.KWh
+	held     map[meter.ID]map[meter.Slot]meter.Register
 	calls    []string // what was asked, for tests that look
 }
 
@@ -48,7 +48,7 @@ func newFakeAPI(t *testing.T) *fakeAPI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fakeAPI{t: t, zone: zone, held: map[meter.ID]map[meter.Slot]meter.KWh{}}
+	return &fakeAPI{t: t, zone: zone, held: map[meter.ID]map[meter.Slot]meter.Register{}}
 }
 
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +73,7 @@ func (f *fakeAPI) register(w http.ResponseWriter, r *http.Request) {
 		httpkit.WriteError(w, r, meter.Invalid(meter.CodeMeterExists, "meter_id", "is known"))
 		return
 	}
-	f.held[id] = map[meter.Slot]meter.KWh{}
+	f.held[id] = map[meter.Slot]meter.Register{}
 }
 
 func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +159,7 @@ func (f *fakeAPI) take(id, stamp, reading string, strike bool) error {
 	case is(f.loses):
 		return nil
 	case is(f.alters):
-		one, _ := meter.KWhFromParts(1, 3)
+		one, _ := meter.RegisterFromParts(1, 3)
 		r.Register = one
 	}
 	held[r.Slot] = r.Register

@@ -40,14 +40,14 @@ type fakeSuite struct {
 	zone      *meter.Zone
 	now       time.Time
 	folder    string
-	registers map[string]map[meter.Slot]meter.KWh
+	registers map[string]map[meter.Slot]meter.Register
 	cleared   bool
 	wasBusy   map[string]bool
 	url       string
 }
 
 func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeSuite {
-	s := &fakeSuite{fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.KWh{}, wasBusy: map[string]bool{}}
+	s := &fakeSuite{fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.Register{}, wasBusy: map[string]bool{}}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"POST /register_account":            s.register,
@@ -87,7 +87,7 @@ func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeS
 }
 
 func (s *fakeSuite) register(r *http.Request) (any, error) {
-	s.registers[r.FormValue("meter_id")] = map[meter.Slot]meter.KWh{}
+	s.registers[r.FormValue("meter_id")] = map[meter.Slot]meter.Register{}
 	return struct{}{}, nil
 }
 

@@ -12,14 +12,14 @@ import (
 	"meterledger/internal/meter"
 )
 
-// anyKWh draws a register of any size and scale, zero and the largest included.
-func anyKWh() *rapid.Generator[meter.KWh] {
-	return rapid.Custom(func(t *rapid.T) meter.KWh {
+// anyRegister draws a register of any size and scale, zero and the largest included.
+func anyRegister() *rapid.Generator[meter.Register] {
+	return rapid.Custom(func(t *rapid.T) meter.Register {
 		coefficient := rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "coefficient")
-		scale := rapid.Uint8Range(0, meter.KWhDecimalsMax).Draw(t, "scale")
-		k, ok := meter.KWhFromParts(coefficient, scale)
+		scale := rapid.Uint8Range(0, meter.RegisterDecimalsMax).Draw(t, "scale")
+		k, ok := meter.RegisterFromParts(coefficient, scale)
 		if !ok {
-			t.Fatalf("KWhFromParts(%d, %d) was refused", coefficient, scale)
+			t.Fatalf("RegisterFromParts(%d, %d) was refused", coefficient, scale)
 		}
 		return k
 	})
@@ -73,14 +73,14 @@ func TestTextsThatAreRegistersAreReadExactly(t *testing.T) {
 		"1" + strings.Repeat("0", 99) + "." + zeros10 + "e-101": "0.01",
 	} {
 		t.Run(text, func(t *testing.T) {
-			k, err := meter.ParseKWh(text)
+			k, err := meter.ParseRegister(text)
 			if err != nil {
 				t.Fatalf("refused: %v", err)
 			}
 			if k.String() != want {
 				t.Errorf("read as %s, want %s", k, want)
 			}
-			if fromBytes, err := meter.ParseKWh([]byte(text)); err != nil || fromBytes != k {
+			if fromBytes, err := meter.ParseRegister([]byte(text)); err != nil || fromBytes != k {
 				t.Errorf("as bytes it is %v, %v", fromBytes, err)
 			}
 		})
@@ -110,7 +110,7 @@ func TestTextsThatAreNoRegistersAreRefusedWithTheReason(t *testing.T) {
 		"1e18": tooMany, "1e1000000": tooMany, "12e17": tooMany, "1e99999999999999999999": tooMany,
 		strings.Repeat("9", 100_000): tooMany,
 	} {
-		k, err := meter.ParseKWh(text)
+		k, err := meter.ParseRegister(text)
 		if err == nil {
 			t.Errorf("%.40q was read as %v", text, k)
 		} else if err.Error() != want {
@@ -121,10 +121,10 @@ func TestTextsThatAreNoRegistersAreRefusedWithTheReason(t *testing.T) {
 
 var grammar = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][ +-]?[0-9]+)?$`)
 
-// checkAgainstDecimal compares ParseKWh with the decimal library: it takes what
+// checkAgainstDecimal compares ParseRegister with the decimal library: it takes what
 // is written as a number and lies within the limits of a reading, with the same value.
 func checkAgainstDecimal(t interface{ Fatalf(string, ...any) }, text string) {
-	k, err := meter.ParseKWh(text)
+	k, err := meter.ParseRegister(text)
 	d, decimalErr := decimal.NewFromString(strings.ReplaceAll(text, " ", "+"))
 	if grammar.MatchString(text) && decimalErr != nil {
 		d = decimal.Zero // of an exponent beyond decimal's own limit only zero can be taken
@@ -148,7 +148,7 @@ func withinLimits(d decimal.Decimal) bool {
 	}
 	digits := strings.TrimRight(d.Coefficient().String(), "0")
 	exponent := int(d.Exponent()) + len(d.Coefficient().String()) - len(digits)
-	return !d.IsNegative() && exponent >= -meter.KWhDecimalsMax && len(digits)+max(0, exponent) <= meter.KWhDigitsMax
+	return !d.IsNegative() && exponent >= -meter.RegisterDecimalsMax && len(digits)+max(0, exponent) <= meter.RegisterDigitsMax
 }
 
 func TestRegistersAgreeWithADecimalLibrary(t *testing.T) {
@@ -160,7 +160,7 @@ func TestRegistersAgreeWithADecimalLibrary(t *testing.T) {
 	})
 }
 
-func FuzzParseKWh(f *testing.F) {
+func FuzzParseRegister(f *testing.F) {
 	for _, seed := range []string{
 		"0", "0.3", "1234.567", "1e-05", "1E+2", "1e1000000", "999999999999999999", "0.000000001", "-0", "+1", "", ".", "1.", ".5",
 		"1e", "NaN", "Infinity", "0x1F", "1,000", "１", "1_0", "00012.50", "9e17", "0e-9",
@@ -172,8 +172,8 @@ func FuzzParseKWh(f *testing.F) {
 			return // decimal takes long over exponents of many digits
 		}
 		checkAgainstDecimal(t, text)
-		if k, err := meter.ParseKWh(text); err == nil {
-			if again, err := meter.ParseKWh(k.String()); err != nil || again != k {
+		if k, err := meter.ParseRegister(text); err == nil {
+			if again, err := meter.ParseRegister(k.String()); err != nil || again != k {
 				t.Fatalf("%q is written as %v and read back as %v, %v", text, k, again, err)
 			}
 		}
@@ -182,14 +182,14 @@ func FuzzParseKWh(f *testing.F) {
 
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	type body struct {
-		Reading meter.KWh `json:"reading"`
+		Reading meter.Register `json:"reading"`
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		k := anyKWh().Draw(t, "k")
+		k := anyRegister().Draw(t, "k")
 		if text := k.String(); text != k.Decimal().String() {
 			t.Fatalf("written as %s, decimal writes %v", text, k.Decimal())
 		}
-		if again, err := meter.ParseKWh(k.String()); err != nil || again != k {
+		if again, err := meter.ParseRegister(k.String()); err != nil || again != k {
 			t.Fatalf("%v is read back as %v, %v", k, again, err)
 		}
 		encoded, err := json.Marshal(body{k})
@@ -208,7 +208,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 
 func TestJSONThatIsNoRegisterIsRefusedAndChangesNothing(t *testing.T) {
 	for _, text := range []string{`null`, `"1.5"`, `-1`, `true`, `[]`, `{}`, `1e400`, `1.0000000001`} {
-		k, _ := meter.ParseKWh("7")
+		k, _ := meter.ParseRegister("7")
 		if err := json.Unmarshal([]byte(text), &k); err == nil || k.String() != "7" {
 			t.Errorf("%s was decoded as %v, %v", text, k, err)
 		}

@@ -11,9 +11,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-func kwh(t testing.TB, text string) meter.KWh {
+func kwh(t testing.TB, text string) meter.Register {
 	t.Helper()
-	k, err := meter.ParseKWh(text)
+	k, err := meter.ParseRegister(text)
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -22,7 +22,7 @@ func kwh(t testing.TB, text string) meter.KWh {
 
 func TestComparingAndSubtractingAgreeWithDecimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := anyKWh().Draw(t, "a"), anyKWh().Draw(t, "b")
+		a, b := anyRegister().Draw(t, "a"), anyRegister().Draw(t, "b")
 		if got, want := a.Cmp(b), a.Decimal().Cmp(b.Decimal()); got != want {
 			t.Fatalf("%v compared with %v is %d, want %d", a, b, got, want)
 		}
@@ -39,11 +39,11 @@ func TestComparingAndSubtractingAgreeWithDecimal(t *testing.T) {
 }
 
 func TestNeighboursAtEveryPairOfScalesAreOrdered(t *testing.T) {
-	for scaleA := range uint8(meter.KWhDecimalsMax + 1) {
-		for scaleB := range uint8(meter.KWhDecimalsMax + 1) {
+	for scaleA := range uint8(meter.RegisterDecimalsMax + 1) {
+		for scaleB := range uint8(meter.RegisterDecimalsMax + 1) {
 			for _, coefficient := range []int64{0, 1, 9, 10, 99, 123_456_789, 999_999_999_999_999_998} {
-				a, _ := meter.KWhFromParts(coefficient, scaleA)
-				b, _ := meter.KWhFromParts(coefficient+1, scaleB)
+				a, _ := meter.RegisterFromParts(coefficient, scaleA)
+				b, _ := meter.RegisterFromParts(coefficient+1, scaleB)
 				if got, want := a.Cmp(b), a.Decimal().Cmp(b.Decimal()); got != want {
 					t.Errorf("%v compared with %v is %d, want %d", a, b, got, want)
 				}
@@ -73,12 +73,12 @@ func TestEnergyIsWrittenWithExactlyItsDigits(t *testing.T) {
 func TestPartsMakeTheValueAgain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		coefficient := rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "coefficient")
-		scale := rapid.Uint8Range(0, meter.KWhDecimalsMax).Draw(t, "scale")
-		k, ok := meter.KWhFromParts(coefficient, scale)
+		scale := rapid.Uint8Range(0, meter.RegisterDecimalsMax).Draw(t, "scale")
+		k, ok := meter.RegisterFromParts(coefficient, scale)
 		if !ok || !k.Decimal().Equal(decimal.New(coefficient, -int32(scale))) {
 			t.Fatalf("%d and %d decimals make %v, %v", coefficient, scale, k, ok)
 		}
-		if again, ok := meter.KWhFromParts(k.Parts()); !ok || again != k {
+		if again, ok := meter.RegisterFromParts(k.Parts()); !ok || again != k {
 			t.Fatalf("the parts of %v make %v, %v", k, again, ok)
 		}
 	})
@@ -91,7 +91,7 @@ func TestPartsBeyondTheLimitsAreRefused(t *testing.T) {
 	}{
 		{-1, 0}, {math.MinInt64, 9}, {1_000_000_000_000_000_000, 0}, {1_000_000_000_000_000_000, 9}, {math.MaxInt64, 3}, {0, 10}, {1, 255},
 	} {
-		if k, ok := meter.KWhFromParts(c.coefficient, c.scale); ok {
+		if k, ok := meter.RegisterFromParts(c.coefficient, c.scale); ok {
 			t.Errorf("%d and %d decimals make %v", c.coefficient, c.scale, k)
 		}
 	}
@@ -99,11 +99,11 @@ func TestPartsBeyondTheLimitsAreRefused(t *testing.T) {
 
 func TestAtScaleIsExactOrRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		k := anyKWh().Draw(t, "k")
+		k := anyRegister().Draw(t, "k")
 		for scale := range uint8(12) {
 			got, ok := k.AtScale(scale)
 			want := k.Decimal().Shift(int32(scale))
-			fits := scale <= meter.KWhDecimalsMax && want.IsInteger() && want.LessThan(decimal.New(1, meter.KWhDigitsMax))
+			fits := scale <= meter.RegisterDecimalsMax && want.IsInteger() && want.LessThan(decimal.New(1, meter.RegisterDigitsMax))
 			if ok != fits {
 				t.Fatalf("%v at %d decimals: %v, want %v", k, scale, ok, fits)
 			}

@@ -12,15 +12,15 @@ import (
 
 // The limits of a reading, as written.
 const (
-	KWhDecimalsMax = 9  // digits after the point
-	KWhDigitsMax   = 18 // digits in all, leading zeros not counted
+	RegisterDecimalsMax = 9  // digits after the point
+	RegisterDigitsMax   = 18 // digits in all, leading zeros not counted
 )
 
-// KWh is a register value in kilowatt-hours: an exact decimal, never negative,
+// Register is a register value in kilowatt-hours: an exact decimal, never negative,
 // with at most 9 digits after the point and 18 in all, trailing zeros after the point not
 // counted. The zero value is 0 kWh.
 // It is always kept in its shortest form, so equal values compare equal with ==.
-type KWh struct {
+type Register struct {
 	coefficient int64 // the digits, without the point
 	scale       uint8 // how many of them stand after the point
 }
@@ -34,7 +34,7 @@ var (
 )
 
 // powersOfTen holds 10^0 to 10^18: all that fit into an int64.
-var powersOfTen = func() (p [KWhDigitsMax + 1]int64) {
+var powersOfTen = func() (p [RegisterDigitsMax + 1]int64) {
 	p[0] = 1
 	for i := 1; i < len(p); i++ {
 		p[i] = p[i-1] * 10
@@ -42,12 +42,12 @@ var powersOfTen = func() (p [KWhDigitsMax + 1]int64) {
 	return p
 }()
 
-// ParseKWh reads digits with an optional point and, because Python writes
+// ParseRegister reads digits with an optional point and, because Python writes
 // 0.00001 as 1e-05, an optional exponent: whatever is exact within the limits of a reading,
 // however it is written. A blank in the exponent is the plus sign that a query string turns
 // into one. Of a minus sign only that of a zero is taken. Other signs, blanks, thousands
 // separators, NaN, Infinity and other bases are refused.
-func ParseKWh[T ~string | ~[]byte](s T) (KWh, error) {
+func ParseRegister[T ~string | ~[]byte](s T) (Register, error) {
 	var coefficient uint64 // which overflows only if there are too many digits
 	end, point := 0, -1    // there is none yet
 	for ; end < len(s); end++ {
@@ -63,44 +63,44 @@ func ParseKWh[T ~string | ~[]byte](s T) (KWh, error) {
 	if point >= 0 {
 		digits, decimals = end-1, end-1-point
 	}
-	if end < len(s) || digits > KWhDigitsMax || decimals > KWhDecimalsMax || point == end-1 {
+	if end < len(s) || digits > RegisterDigitsMax || decimals > RegisterDecimalsMax || point == end-1 {
 		return parseUnusual(s, end, point)
 	}
-	return KWh{int64(coefficient), uint8(decimals)}.shortest(), nil
+	return Register{int64(coefficient), uint8(decimals)}.shortest(), nil
 }
 
-// parseUnusual is ParseKWh for any text, whose mantissa ends at end and may have a point.
-func parseUnusual[T ~string | ~[]byte](s T, end, point int) (KWh, error) {
+// parseUnusual is ParseRegister for any text, whose mantissa ends at end and may have a point.
+func parseUnusual[T ~string | ~[]byte](s T, end, point int) (Register, error) {
 	switch {
 	case end == 0 && len(s) > 0 && s[0] == '-':
 		if len(s) > 1 && s[1] != '-' {
-			if k, err := ParseKWh(s[1:]); err == nil && k == (KWh{}) {
+			if k, err := ParseRegister(s[1:]); err == nil && k == (Register{}) {
 				return k, nil
 			}
 		}
-		return KWh{}, errNegative
+		return Register{}, errNegative
 	case point == end-1: // no digits, or none after the point
-		return KWh{}, errNotDecimal
+		return Register{}, errNotDecimal
 	}
 	exponent := 0
 	if end < len(s) {
 		var err error
 		if exponent, err = parseExponent(s[end:]); err != nil {
-			return KWh{}, err
+			return Register{}, err
 		}
 	}
 	coefficient, zeros, ok := significant(s[:end])
 	if !ok {
-		return KWh{}, errTooManyDigits
+		return Register{}, errTooManyDigits
 	}
 	if point >= 0 {
 		exponent -= end - 1 - point
 	}
-	return newKWh(coefficient, -exponent-zeros)
+	return newRegister(coefficient, -exponent-zeros)
 }
 
 // significant returns the digits of a mantissa without the zeros at its ends, and how many
-// zeros follow them. ok is false if there are more than KWhDigitsMax.
+// zeros follow them. ok is false if there are more than RegisterDigitsMax.
 func significant[T ~string | ~[]byte](mantissa T) (coefficient int64, zeros int, ok bool) {
 	digits := 0
 	for i := range len(mantissa) {
@@ -111,7 +111,7 @@ func significant[T ~string | ~[]byte](mantissa T) (coefficient int64, zeros int,
 		case coefficient == 0:
 			coefficient, zeros, digits = int64(digit-'0'), 0, 1
 		default:
-			if digits += zeros + 1; digits > KWhDigitsMax {
+			if digits += zeros + 1; digits > RegisterDigitsMax {
 				return 0, 0, false
 			}
 			coefficient, zeros = coefficient*powersOfTen[zeros+1]+int64(digit-'0'), 0
@@ -141,33 +141,33 @@ func parseExponent[T ~string | ~[]byte](s T) (int, error) {
 	return max(-exponentMax, min(exponent, exponentMax)), nil
 }
 
-// newKWh is coefficient × 10^-scale kWh. The coefficient has no zeros at its end.
-func newKWh(coefficient int64, scale int) (KWh, error) {
+// newRegister is coefficient × 10^-scale kWh. The coefficient has no zeros at its end.
+func newRegister(coefficient int64, scale int) (Register, error) {
 	switch {
 	case coefficient == 0:
-		return KWh{}, nil
-	case scale > KWhDecimalsMax:
-		return KWh{}, errTooManyDecimals
-	case scale <= -KWhDigitsMax || scale < 0 && coefficient >= powersOfTen[KWhDigitsMax+scale]:
-		return KWh{}, errTooManyDigits
+		return Register{}, nil
+	case scale > RegisterDecimalsMax:
+		return Register{}, errTooManyDecimals
+	case scale <= -RegisterDigitsMax || scale < 0 && coefficient >= powersOfTen[RegisterDigitsMax+scale]:
+		return Register{}, errTooManyDigits
 	case scale < 0:
-		return KWh{coefficient: coefficient * powersOfTen[-scale]}, nil
+		return Register{coefficient: coefficient * powersOfTen[-scale]}, nil
 	}
-	return KWh{coefficient, uint8(scale)}, nil
+	return Register{coefficient, uint8(scale)}, nil
 }
 
-// KWhFromParts is coefficient × 10^-scale kWh: the inverse of Parts. It reports
+// RegisterFromParts is coefficient × 10^-scale kWh: the inverse of Parts. It reports
 // whether that lies within the limits of a reading.
-func KWhFromParts(coefficient int64, scale uint8) (KWh, bool) {
-	if coefficient < 0 || coefficient >= powersOfTen[KWhDigitsMax] || scale > KWhDecimalsMax {
-		return KWh{}, false
+func RegisterFromParts(coefficient int64, scale uint8) (Register, bool) {
+	if coefficient < 0 || coefficient >= powersOfTen[RegisterDigitsMax] || scale > RegisterDecimalsMax {
+		return Register{}, false
 	}
-	return KWh{coefficient, scale}.shortest(), true
+	return Register{coefficient, scale}.shortest(), true
 }
 
-func (k KWh) shortest() KWh {
+func (k Register) shortest() Register {
 	if k.coefficient == 0 {
-		return KWh{}
+		return Register{}
 	}
 	for k.scale > 0 && k.coefficient%10 == 0 {
 		k.coefficient /= 10
@@ -177,23 +177,23 @@ func (k KWh) shortest() KWh {
 }
 
 // Parts returns the digits of k and how many of them stand after the point.
-func (k KWh) Parts() (coefficient int64, scale uint8) { return k.coefficient, k.scale }
+func (k Register) Parts() (coefficient int64, scale uint8) { return k.coefficient, k.scale }
 
 // AtScale returns the digits of k written with the given number of decimals
 // (0 to 9), and whether that is exact and has at most 18 digits.
-func (k KWh) AtScale(scale uint8) (int64, bool) {
-	if scale < k.scale || scale > KWhDecimalsMax {
+func (k Register) AtScale(scale uint8) (int64, bool) {
+	if scale < k.scale || scale > RegisterDecimalsMax {
 		return 0, false
 	}
 	more := scale - k.scale
-	if k.coefficient >= powersOfTen[KWhDigitsMax-more] {
+	if k.coefficient >= powersOfTen[RegisterDigitsMax-more] {
 		return 0, k.coefficient == 0
 	}
 	return k.coefficient * powersOfTen[more], true
 }
 
 // Cmp returns -1, 0 or 1 as k is less than, equal to or greater than other.
-func (k KWh) Cmp(other KWh) int {
+func (k Register) Cmp(other Register) int {
 	if k.scale == other.scale {
 		return cmp.Compare(k.coefficient, other.coefficient)
 	}
@@ -207,26 +207,26 @@ func (k KWh) Cmp(other KWh) int {
 
 // nano returns k in units of 10^-9 kWh as a 128-bit number, into which every
 // reading fits.
-func (k KWh) nano() (high, low uint64) {
-	return bits.Mul64(uint64(k.coefficient), uint64(powersOfTen[KWhDecimalsMax-k.scale]))
+func (k Register) nano() (high, low uint64) {
+	return bits.Mul64(uint64(k.coefficient), uint64(powersOfTen[RegisterDecimalsMax-k.scale]))
 }
 
 // Sub returns the energy between two registers, exactly.
-func (k KWh) Sub(earlier KWh) Energy {
+func (k Register) Sub(earlier Register) Energy {
 	return Energy{k.Decimal().Sub(earlier.Decimal())}
 }
 
 // Decimal returns k as an arbitrary-precision decimal, in kWh.
-func (k KWh) Decimal() decimal.Decimal {
+func (k Register) Decimal() decimal.Decimal {
 	return decimal.New(k.coefficient, -int32(k.scale))
 }
 
 // MarshalJSON writes k as a JSON number with exactly its digits.
-func (k KWh) MarshalJSON() ([]byte, error) { return k.Append(nil), nil }
+func (k Register) MarshalJSON() ([]byte, error) { return k.Append(nil), nil }
 
 // UnmarshalJSON reads a JSON number that is a register value.
-func (k *KWh) UnmarshalJSON(b []byte) error {
-	parsed, err := ParseKWh(b)
+func (k *Register) UnmarshalJSON(b []byte) error {
+	parsed, err := ParseRegister(b)
 	if err != nil {
 		return err
 	}
