@@ -216,6 +216,13 @@ func (k Register) Sub(earlier Register) Energy {
 	return Energy{k.Decimal().Sub(earlier.Decimal())}
 }
 
+// plus returns the register that so much more energy makes, and false if it is outside the
+// limits.
+func (k Register) plus(more Register) (Register, bool) {
+	sum, err := ParseRegister(k.Decimal().Add(more.Decimal()).String())
+	return sum, err == nil
+}
+
 // Decimal returns k as an arbitrary-precision decimal, in kWh.
 func (k Register) Decimal() decimal.Decimal {
 	return decimal.New(k.coefficient, -int32(k.scale))

@@ -24,30 +24,50 @@ const grammar = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T0
 func (z *Zone) ParseSlot(field, s string) (Slot, error) { return z.parseSlot(field, s, grammar) }
 
 func (z *Zone) parseSlot(field, s, grammar string) (Slot, error) {
-	p := stampParser{rest: s}
-	local, offset, hasOffset := p.stamp()
-	if p.failed || p.rest != "" {
-		return 0, Invalid(CodeInvalidTimestamp, field, "%s", grammar)
-	}
-	t := local.Add(-offset)
-	if !hasOffset {
-		shown := z.instants(local)
-		switch shown.count {
-		case 0:
-			return 0, Invalid(CodeInvalidTimestamp, field, "does not exist in %s: the clock is put forward over it", z)
-		case 2:
-			return 0, Invalid(CodeInvalidTimestamp, field, "happens twice in %s: give its offset too, such as %s", z, shown.at[0].Format("-07:00"))
-		}
-		t = shown.at[0]
-	}
-	if year := t.In(z.location).Year(); year < EarliestYear || year > latestYear {
-		return 0, errYear(field)
+	t, err := z.parseTime(field, s, grammar)
+	if err != nil {
+		return 0, err
 	}
 	slot, ok := z.SlotOf(t)
 	if !ok {
 		return 0, Invalid(CodeInvalidTimestamp, field, "must lie on the hour or half hour")
 	}
 	return slot, nil
+}
+
+// ParseInstant reads a timestamp as ParseSlot does, of any second.
+func (z *Zone) ParseInstant(field, s string) (Instant, error) {
+	t, err := z.parseTime(field, s, grammar)
+	if err != nil {
+		return 0, err
+	}
+	if t.Nanosecond() != 0 {
+		return 0, Invalid(CodeInvalidTimestamp, field, "must be a whole second")
+	}
+	return z.Instant(t), nil
+}
+
+func (z *Zone) parseTime(field, s, grammar string) (time.Time, error) {
+	p := stampParser{rest: s}
+	local, offset, hasOffset := p.stamp()
+	if p.failed || p.rest != "" {
+		return time.Time{}, Invalid(CodeInvalidTimestamp, field, "%s", grammar)
+	}
+	t := local.Add(-offset)
+	if !hasOffset {
+		shown := z.instants(local)
+		switch shown.count {
+		case 0:
+			return t, Invalid(CodeInvalidTimestamp, field, "does not exist in %s: the clock is put forward over it", z)
+		case 2:
+			return t, Invalid(CodeInvalidTimestamp, field, "happens twice in %s: give its offset too, such as %s", z, shown.at[0].Format("-07:00"))
+		}
+		t = shown.at[0]
+	}
+	if year := t.In(z.location).Year(); year < EarliestYear || year > latestYear {
+		return t, errYear(field)
+	}
+	return t, nil
 }
 
 func errYear(field string) error {
@@ -100,15 +120,15 @@ type stampParser struct {
 func (p *stampParser) stamp() (local time.Time, offset time.Duration, hasOffset bool) {
 	year, month, day := p.number(4), p.after("-", 2), p.after("-", 2)
 	hour, minute := p.after("Tt ", 2), p.after(":", 2)
-	second := 0
+	second, nanosecond := 0, 0
 	if p.next(":") {
 		second = p.after(":", 2)
 		if p.fraction() {
-			second = 1 // any second but 0 lies off the grid
+			nanosecond = 1 // any but 0 is not a whole second
 		}
 	}
-	p.failed = p.failed || minute > 59 || second > 59 || hour > 24 || hour == 24 && minute+second > 0
-	local = time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	p.failed = p.failed || minute > 59 || second > 59 || hour > 24 || hour == 24 && minute+second+nanosecond > 0
+	local = time.Date(year, time.Month(month), day, hour, minute, second, nanosecond, time.UTC)
 	// Only a day that exists, counted from its midnight, is taken as written.
 	midnight := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	p.failed = p.failed || midnight.Month() != time.Month(month) || midnight.Day() != day

@@ -21,6 +21,18 @@ func (s Slot) Page() (day uint32, index int) {
 	return uint32(s) / SlotsPerDay, int(uint32(s) % SlotsPerDay)
 }
 
+// Instant returns the instant of a slot.
+func (s Slot) Instant() Instant { return Instant(s) * slotSeconds }
+
+// Instant is a second of the grid's time, counted from 1970-01-01T00:00 in the standard time
+// of a Zone.
+type Instant int64
+
+// Slot returns the last slot that is not after i, and whether i lies on the grid.
+func (i Instant) Slot() (slot Slot, onGrid bool) {
+	return Slot(i / slotSeconds), i%slotSeconds == 0
+}
+
 // Window is a span of time from one register reading to another. Both ends
 // belong to it: the consumption between them is the later register less the
 // earlier. A Window with To before From is empty.
@@ -101,6 +113,13 @@ func (z *Zone) Floor(t time.Time) Slot {
 func (z *Zone) Time(s Slot) time.Time {
 	return time.Unix(int64(s)*slotSeconds-z.standard, 0).In(z.location)
 }
+
+// Instant returns the instant of a time that is not before 1970, its fraction of a second
+// dropped.
+func (z *Zone) Instant(t time.Time) Instant { return Instant(t.Unix() + z.standard) }
+
+// TimeOf returns the time of an instant, on the zone's clock.
+func (z *Zone) TimeOf(i Instant) time.Time { return time.Unix(int64(i)-z.standard, 0).In(z.location) }
 
 // DayOf returns the calendar day of a slot on the zone's clock.
 func (z *Zone) DayOf(s Slot) Day { return dayOf(z.Time(s)) }

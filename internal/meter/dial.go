@@ -1,0 +1,120 @@
+package meter
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Change is a moment from which another register counts: another dial, or the same one from
+// its beginning. A reading at that moment belongs to the dial before it.
+type Change struct {
+	At       Instant
+	Kind     ChangeKind
+	Old, New Register // what was shown last and first; a rollover's Old is the register at which the dial rolls over
+	Serial   string   // of the new meter; empty if it is not known
+	Modulus  Register // at which the dial before rolled over; 0 if it did not
+
+	// IsEstimated says that nobody read the old dial. Then Old is its last reading, whenever
+	// that came, and Estimated, in kWh.
+	IsEstimated bool
+	Estimated   Register
+
+	offset Total // of all registers from here to the next change
+}
+
+// ChangeKind says why another register counts.
+type ChangeKind uint8
+
+// The kinds of change.
+const (
+	Exchange ChangeKind = 1 // another meter
+	Reset    ChangeKind = 2 // the same meter begins anew
+	Rollover ChangeKind = 3 // the dial went past its end; it follows from the readings around it
+)
+
+var changeKinds = [...]string{Exchange: "exchange", Reset: "reset", Rollover: "rollover"}
+
+func (k ChangeKind) String() string { return changeKinds[k] }
+
+// ParseChangeKind reads the name of a kind.
+func ParseChangeKind(s string) (ChangeKind, bool) {
+	k := slices.Index(changeKinds[:], s)
+	return ChangeKind(k), k > 0
+}
+
+// isDerived reports whether a change follows from the readings around it.
+func (c *Change) isDerived() bool { return c.Kind == Rollover }
+
+// Dials are all changes of a meter, in order of time. They are never changed, only replaced.
+// Most meters have none.
+type Dials []Change
+
+// NewDials returns changes as Dials. Of one moment, the rollover is the later.
+func NewDials(changes []Change) Dials {
+	d := Dials(slices.Clone(changes))
+	slices.SortStableFunc(d, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind/Rollover, b.Kind/Rollover))
+	})
+	var offset Total
+	for i := range d {
+		offset = offset.plus(d[i].Old.Total()).minus(d[i].New.Total())
+		d[i].offset = offset
+	}
+	return d
+}
+
+// before returns how many changes there are before an instant.
+func (d Dials) before(at Instant) int {
+	n := len(d)
+	for n > 0 && d[n-1].At >= at {
+		n--
+	}
+	return n
+}
+
+// Offset returns what is added to a register at a slot to make a total of it.
+func (d Dials) Offset(slot Slot) Total {
+	if n := d.before(slot.Instant()); n > 0 {
+		return d[n-1].offset
+	}
+	return Total{}
+}
+
+// Total returns what had gone through the meter when a reading was taken.
+func (d Dials) Total(p Point) Total {
+	if len(d) == 0 {
+		return p.Register.Total()
+	}
+	return d.Offset(p.Slot).plus(p.Register.Total())
+}
+
+// Used returns the energy between two readings.
+func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from)) }
+
+// Between returns the changes that lie between a reading at one slot and one at a later slot:
+// all that the energy between the two depends on.
+func (d Dials) Between(from, to Slot) Dials {
+	first, end := d.before(from.Instant()), d.before(to.Instant())
+	if first >= end {
+		return nil
+	}
+	return NewDials(d[first:end])
+}
+
+// Find returns the exchange or reset of an instant.
+func (d Dials) Find(at Instant) (Change, bool) {
+	for i := range d {
+		if d[i].At == at && !d[i].isDerived() {
+			return d[i], true
+		}
+	}
+	return Change{}, false
+}
+
+// With returns d with another change.
+func (d Dials) With(c Change) Dials { return NewDials(append(slices.Clip(d), c)) }
+
+// Without returns d without the exchange or reset of an instant.
+func (d Dials) Without(at Instant) Dials {
+	return NewDials(slices.DeleteFunc(slices.Clone(d), func(c Change) bool { return c.At == at && !c.isDerived() }))
+}
