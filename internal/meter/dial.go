@@ -42,6 +42,9 @@ func ParseChangeKind(s string) (ChangeKind, bool) {
 	return ChangeKind(k), k > 0
 }
 
+// Offset returns what is added to a register from c to the next change.
+func (c *Change) Offset() Total { return c.offset }
+
 // isDerived reports whether a change follows from the readings around it.
 func (c *Change) isDerived() bool { return c.Kind == Rollover }
 
@@ -73,8 +76,11 @@ func (d Dials) before(at Instant) int {
 }
 
 // Offset returns what is added to a register at a slot to make a total of it.
-func (d Dials) Offset(slot Slot) Total {
-	if n := d.before(slot.Instant()); n > 0 {
+func (d Dials) Offset(slot Slot) Total { return d.OffsetAt(slot.Instant()) }
+
+// OffsetAt returns what is added to a register of an instant, at which a dial may be replaced.
+func (d Dials) OffsetAt(at Instant) Total {
+	if n := d.before(at); n > 0 {
 		return d[n-1].offset
 	}
 	return Total{}

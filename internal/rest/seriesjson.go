@@ -10,6 +10,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/vee"
 )
 
 // pageChunkBytes is how much of a page is sent at once: a month of half hours fits in one
@@ -72,8 +73,8 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 	}
 	var from, to edge
 	for bucket := range page.Buckets() {
-		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
-		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
+		p.look(bucket.Window.From, bucket.Start, &from)
+		p.look(bucket.Window.To, bucket.End, &to)
 		if !p.bucket(&from, &to, suffixOf(bucket)) {
 			return false
 		}
@@ -85,12 +86,12 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 // which is made once.
 func (p *pageWriter) run(points []meter.Point) bool {
 	var edges [2]edge
-	received := query.Boundary{Source: query.Received}
-	suffix := suffixOf(&query.Bucket{Start: received, End: received, Complete: true})
-	p.look(points[0].Slot, points[0].Register, query.Received, &edges[0])
+	received := vee.Known{Point: points[0], Source: vee.Received}
+	suffix := suffixOf(&query.Bucket{Start: received, End: received, Source: vee.Received, Complete: true})
+	p.look(points[0].Slot, received, &edges[0])
 	for i := range points[1:] {
 		from, to := &edges[i%2], &edges[1-i%2]
-		p.look(points[i+1].Slot, points[i+1].Register, query.Received, to)
+		p.look(points[i+1].Slot, vee.Known{Point: points[i+1], Source: vee.Received}, to)
 		if !p.bucket(from, to, suffix) {
 			return false
 		}
@@ -115,7 +116,7 @@ func (p *pageWriter) bucket(from, to *edge, suffix *bucketSuffix) bool {
 	at += to.text.Put(b[at:])
 	*(*[len(bytesConsumption)]byte)(b[at:]) = bytesConsumption
 	at += len(textConsumption)
-	if from.isWh && to.isWh && from.wh <= to.wh {
+	if from.isWh && to.isWh && from.wh <= to.wh && from.known.Offset == to.known.Offset {
 		at += meter.MilliText(to.wh - from.wh).Put(b[at:])
 	} else {
 		at += consumption(from, to).Put(b[at:])
@@ -161,37 +162,38 @@ func (h pageHead) append(b []byte, count int) []byte {
 // edge is the start or the end of a bucket.
 type edge struct {
 	stamp, text meter.Text
-	register    meter.Register
+	known       vee.Known
 	wh          uint64 // the register in Wh
-	known, isWh bool   // isWh: the register is known and a whole number of Wh
+	isWh        bool   // the register is known and a whole number of Wh
 }
 
 var null = meter.NewText("null")
 
 // look fills in one edge of a bucket.
-func (p *pageWriter) look(slot meter.Slot, register meter.Register, source query.Source, e *edge) {
+func (p *pageWriter) look(slot meter.Slot, known vee.Known, e *edge) {
 	var near bool
 	if e.stamp, near = p.calendar.Text(slot); !near {
 		e.stamp = p.calendar.TurnTo(slot)
 	}
-	e.register, e.known = register, source != query.Missing
-	e.wh, e.isWh = register.Milli()
-	switch e.isWh = e.isWh && e.known; {
+	e.known = known
+	e.wh, e.isWh = known.Register.Milli()
+	isKnown := known.Source != vee.Missing
+	switch e.isWh = e.isWh && isKnown; {
 	case e.isWh:
 		e.text = meter.MilliText(e.wh)
-	case e.known:
-		e.text = register.Text()
+	case isKnown:
+		e.text = known.Register.Text()
 	default:
 		e.text = null
 	}
 }
 
-// consumption returns what was used between two edges of which not both are isWh.
+// consumption returns what was used between any two edges.
 func consumption(from, to *edge) meter.Text {
-	if !from.known || !to.known {
+	if from.known.Source == vee.Missing || to.known.Source == vee.Missing {
 		return null
 	}
-	return meter.NewText(to.register.Sub(from.register).String())
+	return meter.NewText(to.known.Total().Sub(from.known.Total()).String())
 }
 
 // Constant text between a bucket's values; as arrays, which are copied in a few moves.
@@ -214,35 +216,40 @@ var (
 // bucketSuffix is the constant text after a bucket's values, padded to a fixed size so that
 // a copy is a few moves; the padding is overwritten.
 type bucketSuffix struct {
-	text   [80]byte
+	text   [128]byte
 	length int
 }
 
 // bucketSuffixes are those of all kinds of buckets, in the order of suffixOf.
-var bucketSuffixes = func() (all [36]bucketSuffix) {
+var bucketSuffixes = func() (all [32 * vee.Sources]bucketSuffix) {
 	for i := range all {
-		b := query.Bucket{Complete: i&1 > 0, Clipped: i&2 > 0}
-		b.Start.Source, b.End.Source = query.Source(i/4%3), query.Source(i/12)
-		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s}`,
-			b.Complete, b.Clipped, b.Estimated(), missing(b)))
+		certainty := certainties[i/32]
+		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s,"quality":%s,"method":%s}`,
+			i&1 > 0, i&2 > 0, i&4 > 0, missing(i&8 > 0, i&16 > 0), word(certainty.Quality), word(certainty.Method)))
 	}
 	return all
 }()
 
 func suffixOf(b *query.Bucket) *bucketSuffix {
-	i := 4*b.Start.Source + 12*b.End.Source
-	if b.Complete {
-		i |= 1
-	}
-	if b.Clipped {
-		i |= 2
+	i := 32 * int(b.Source)
+	for bit, is := range [...]bool{b.Complete, b.Clipped, b.Estimated(), !b.Start.Source.IsRead(), !b.End.Source.IsRead()} {
+		if is {
+			i |= 1 << bit
+		}
 	}
 	return &bucketSuffixes[i]
 }
 
+// word returns a text as JSON.
+func word(text *string) string {
+	if text == nil {
+		return "null"
+	}
+	return `"` + *text + `"`
+}
+
 // missing names the ends of a bucket whose registers were not received.
-func missing(b query.Bucket) string {
-	start, end := b.Start.Source != query.Received, b.End.Source != query.Received
+func missing(start, end bool) string {
 	switch {
 	case start && end:
 		return `"both"`
