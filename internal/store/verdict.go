@@ -80,6 +80,9 @@ func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
 		return Verdict{Outcome: Archived}, nil
 	}
 	l := s.lifeOf(r.Meter)
+	if s.goesOn(l, r) {
+		return Verdict{Outcome: Accepted}, l.dials
+	}
 	if recorded, ok := s.grid.at(r.Meter, r.Slot); ok {
 		c, isChange := l.dials.Find(r.Slot.Instant())
 		if recorded == r.Register || isChange && recorded == c.Old && r.Register == c.New && !c.IsEstimated {
@@ -100,4 +103,13 @@ func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
 		return above(fall.To), nil
 	}
 	return below(fall.From), nil
+}
+
+// goesOn reports whether a reading is the next of the meter's present dial, and so changes
+// nothing of its life. Nearly all are.
+func (s *Store) goesOn(l *life, r Reading) bool {
+	latest, n := s.latest.at(r.Meter), len(l.dials)
+	return latest.Slot > 0 && r.Slot > latest.Slot && r.Slot >= s.closedUntil && r.Register.Cmp(latest.Register) >= 0 &&
+		(n == 0 || l.dials[n-1].At < latest.Slot.Instant()) &&
+		(l.limits.RollsOverAt == meter.Register{} || r.Register.Cmp(l.limits.RollsOverAt) < 0)
 }
