@@ -279,7 +279,8 @@ func (s *submission) late(place int, at store.Reading) {
 		s.decide(place, Result{Err: rows.err})
 		return
 	}
-	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot); found {
+	// Of a meter that has been through much, Apply alone knows what contradicts a reading.
+	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot); found && (rows.points[i].Register == at.Register || !s.l.store.IsMarked(at.Meter)) {
 		verdict := store.Verdict{Outcome: store.Duplicate}
 		if rows.points[i].Register != at.Register {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}

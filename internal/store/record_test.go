@@ -68,6 +68,11 @@ func fullBatch(meters int) []byte {
 			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
 		}
 	}
+	for i := range Index(meters) {
+		kWh := reading(0, 10).Register
+		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
+		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})
+	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
