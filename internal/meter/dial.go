@@ -50,9 +50,6 @@ func ParseChangeKind(s string) (ChangeKind, bool) {
 	return ChangeKind(k), k > 0
 }
 
-// Offset returns what is added to a register from c to the next change.
-func (c *Change) Offset() Total { return c.offset }
-
 // Placing says what an exchange on the grid did to the reading at its slot, so that what stands
 // there is the register of the old dial.
 type Placing uint8
@@ -104,11 +101,8 @@ func (d Dials) before(at Instant) int {
 }
 
 // Offset returns what is added to a register at a slot to make a total of it.
-func (d Dials) Offset(slot Slot) Total { return d.OffsetAt(slot.Instant()) }
-
-// OffsetAt returns what is added to a register of an instant, at which a dial may be replaced.
-func (d Dials) OffsetAt(at Instant) Total {
-	if n := d.before(at); n > 0 {
+func (d Dials) Offset(slot Slot) Total {
+	if n := d.before(slot.Instant()); n > 0 {
 		return d[n-1].offset
 	}
 	return Total{}
@@ -120,6 +114,17 @@ func (d Dials) Total(p Point) Total {
 		return p.Register.Total()
 	}
 	return d.Offset(p.Slot).plus(p.Register.Total())
+}
+
+// Before returns how many changes there are before a reading at a slot.
+func (d Dials) Before(slot Slot) int { return d.before(slot.Instant()) }
+
+// TotalOn returns the total of a register on the dial that counts after so many changes.
+func (d Dials) TotalOn(changes int, r Register) Total {
+	if changes == 0 {
+		return r.Total()
+	}
+	return d[changes-1].offset.plus(r.Total())
 }
 
 // Used returns the energy between two readings.

@@ -22,9 +22,6 @@ func (k Register) Total() Total {
 	return Total{high, low}
 }
 
-// Plus returns the total of a register to which t is added.
-func (t Total) Plus(k Register) Total { return t.plus(k.Total()) }
-
 func (t Total) plus(other Total) Total {
 	low, carry := bits.Add64(t.low, other.low, 0)
 	high, _ := bits.Add64(t.high, other.high, carry)

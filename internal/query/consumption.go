@@ -20,7 +20,12 @@ type Consumption struct {
 }
 
 // Energy is what was used between the two registers.
-func (c Consumption) Energy() meter.Energy { return c.End.Total().Sub(c.Start.Total()) }
+func (c Consumption) Energy() meter.Energy {
+	return c.dials.TotalOn(c.End.Changes, c.End.Register).Sub(c.dials.TotalOn(c.Start.Changes, c.Start.Register))
+}
+
+// Changes returns the changes of dials between the two registers.
+func (c Consumption) Changes() meter.Dials { return c.dials[c.Start.Changes:c.End.Changes] }
 
 // Source says how that is known.
 func (c Consumption) Source() vee.Source { return vee.Between(c.Start, c.End, c.dials) }
@@ -51,61 +56,66 @@ func (q *Reader) Consumption(id meter.ID, window meter.Window, mode vee.Mode) (C
 // measure is Consumption without the error if there are too few readings.
 func (q *Reader) measure(m store.Meter, window meter.Window, mode vee.Mode) (Consumption, error) {
 	window = window.Until(q.horizon(m.Index))
-	c := Consumption{Expected: window.Points()}
-	if err := q.count(m, window, &c); err != nil || mode == vee.None || c.Expected == 0 {
-		return c, err
-	}
-	if err := q.estimate(m, window.From, mode, &c.Start); err != nil {
-		return c, err
-	}
-	return c, q.estimate(m, window.To, mode, &c.End)
-}
-
-// count counts the readings of a window and looks up the first and the last.
-func (q *Reader) count(m store.Meter, window meter.Window, c *Consumption) error {
-	var first, last meter.Point
-	if span, whole := q.store.Span(m.Index, window); whole { // nearly always; it reads none between the two
-		first, last, c.Readings = span.First, span.Last, span.Count
-	} else {
-		for points, err := range q.months(m, window) {
-			if err != nil {
-				return err
+	span, whole := q.store.Span(m.Index, window) // nearly always; it reads none between the two
+	var start, end vee.Known
+	if !whole || mode != vee.None {
+		dials, err := q.steadily(m.Index, func() (err error) {
+			if span, err = q.addUp(m, window); err == nil && mode != vee.None && window.Points() > 0 {
+				start, end, err = q.ends(m, window, mode)
 			}
-			if len(points) == 0 {
-				continue
-			}
-			if c.Readings == 0 {
-				first = points[0]
-			}
-			last = points[len(points)-1]
-			c.Readings += len(points)
+			return err
+		})
+		if err != nil {
+			return Consumption{}, err
 		}
+		span.Dials = dials
 	}
+	c := Consumption{dials: span.Dials, Readings: span.Count, Expected: window.Points()}
 	if c.Readings > 0 {
-		c.Start, c.End = c.read(first), c.read(last)
+		c.Start, c.End = vee.Read(span.First, span.Dials), vee.Read(span.Last, span.Dials)
 	}
-	return nil
+	if start.Source != vee.Missing {
+		c.Start = start
+	}
+	if end.Source != vee.Missing {
+		c.End = end
+	}
+	return c, nil
 }
 
-func (c *Consumption) read(p meter.Point) vee.Known {
-	return vee.Known{Point: p, Offset: c.dials.Offset(p.Slot), Source: vee.Received}
+// addUp is Span of the store for readings wherever they are, without the dials.
+func (q *Reader) addUp(m store.Meter, window meter.Window) (span store.Span, err error) {
+	for points, err := range q.months(m, window) {
+		if err != nil {
+			return span, err
+		}
+		if len(points) == 0 {
+			continue
+		}
+		if span.Count == 0 {
+			span.First = points[0]
+		}
+		span.Last = points[len(points)-1]
+		span.Count += len(points)
+	}
+	return span, nil
 }
 
-// estimate replaces an end of a window by the register at a slot, as far as one can be estimated.
-func (q *Reader) estimate(m store.Meter, slot meter.Slot, mode vee.Mode, end *vee.Known) error {
-	if end.Source != vee.Missing && end.Slot == slot {
-		return nil
+// ends returns the registers at the two ends of a window, as far as they can be estimated.
+func (q *Reader) ends(m store.Meter, window meter.Window, mode vee.Mode) (start, end vee.Known, err error) {
+	if start, err = q.register(m, window.From, mode); err == nil {
+		end, err = q.register(m, window.To, mode)
 	}
+	return start, end, err
+}
+
+func (q *Reader) register(m store.Meter, slot meter.Slot, mode vee.Mode) (k vee.Known, err error) {
 	r, err := q.registers(m, meter.Window{From: slot, To: slot}, mode)
-	if err != nil {
-		return err
+	if err == nil {
+		r.at(slot, &k)
+		r.release()
 	}
-	defer r.release()
-	var k vee.Known
-	if r.at(slot, &k); k.Source != vee.Missing {
-		*end = k
-	}
-	return nil
+	return k, err
 }
 
 // percentDecimals is how many digits after the point a percentage is rounded to,

@@ -40,7 +40,7 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 		if p.Count() == 0 {
 			return
 		}
-		var b Bucket
+		b := Bucket{dials: p.registers.dials}
 		near, far := &b.Start, &b.End
 		if p.descending {
 			near, far = far, near
@@ -52,7 +52,7 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 			b.Window = meter.Window{From: min(p.edges[i], slot), To: max(p.edges[i], slot)}
 			b.Clipped = i == 0 && p.first || i == p.Count()-1 && p.last
 			b.Complete = b.isReceived() && max(after-before, before-after) == int(b.Window.To-b.Window.From)
-			b.Source = vee.Between(b.Start, b.End, p.registers.dials)
+			b.Source = vee.Between(b.Start, b.End, b.dials)
 			if !yield(&b) {
 				return
 			}
@@ -70,6 +70,16 @@ type Bucket struct {
 	Source     vee.Source // of what was used in it; vee.Missing if a register is missing
 	Clipped    bool       // it is shorter than its interval: the window or the present cuts it
 	Complete   bool       // every reading of it is there, those at its ends too
+
+	dials meter.Dials
+}
+
+// Changes returns the changes of dials between its two ends.
+func (b *Bucket) Changes() meter.Dials { return b.dials[b.Start.Changes:b.End.Changes] }
+
+// Energy is what was used in it, if it is known.
+func (b *Bucket) Energy() meter.Energy {
+	return b.dials.TotalOn(b.End.Changes, b.End.Register).Sub(b.dials.TotalOn(b.Start.Changes, b.Start.Register))
 }
 
 func (b *Bucket) isReceived() bool {

@@ -37,6 +37,17 @@ func (r *pageRegisters) release() {
 
 // registers reads the readings that a window needs.
 func (q *Reader) registers(m store.Meter, w meter.Window, mode vee.Mode) (r pageRegisters, err error) {
+	r.dials, err = q.steadily(m.Index, func() (err error) {
+		r, err = q.registersOnce(m, w, mode)
+		return err
+	})
+	if r.estimator != nil {
+		r.estimator.Dials = r.dials
+	}
+	return r, err
+}
+
+func (q *Reader) registersOnce(m store.Meter, w meter.Window, mode vee.Mode) (r pageRegisters, err error) {
 	if r.points, err = q.points(m, w, *buffers.Get().(*[]meter.Point)); err != nil || mode == vee.None {
 		return r, err
 	}
@@ -50,7 +61,7 @@ func (q *Reader) registers(m store.Meter, w meter.Window, mode vee.Mode) (r page
 			return r, err
 		}
 	}
-	r.estimator = &vee.Estimator{Mode: mode, Zone: q.zone, Dials: r.dials}
+	r.estimator = &vee.Estimator{Mode: mode, Zone: q.zone}
 	if r.needHistory(w, mode) {
 		r.estimator.History, err = q.history(m, w, &r)
 	}
@@ -99,8 +110,10 @@ func (q *Reader) history(m store.Meter, w meter.Window, r *pageRegisters) ([]met
 	return points, nil
 }
 
-// areAsSent reports whether all readings were sent by one meter as they are.
-func (r *pageRegisters) areAsSent() bool { return len(r.dials) == 0 }
+// areAsSent reports whether all readings were sent as they are, from one dial.
+func (r *pageRegisters) areAsSent() bool {
+	return r.dials.Before(r.points[0].Slot) == r.dials.Before(r.points[len(r.points)-1].Slot)
+}
 
 // at looks up the register at a slot, and returns how many readings lie before it. It
 // is fast if slots are asked for in their order, or in the reverse.
@@ -113,12 +126,12 @@ func (r *pageRegisters) at(slot meter.Slot, found *vee.Known) int {
 	}
 	switch {
 	case r.near < len(r.points) && r.points[r.near].Slot == slot:
-		*found = vee.Known{Point: r.points[r.near], Offset: r.dials.Offset(slot), Source: vee.Received}
+		*found = vee.Read(r.points[r.near], r.dials)
 	case r.estimator != nil:
 		before, after := r.around()
 		*found = r.estimator.At(slot, before, after)
 	default:
-		*found = vee.Known{}
+		*found = vee.Unknown(slot, r.dials)
 	}
 	return r.near
 }

@@ -30,6 +30,7 @@ var pageChunks = sync.Pool{New: func() any {
 // two.
 type pageWriter struct {
 	w        http.ResponseWriter
+	zone     *meter.Zone
 	calendar meter.Calendar
 	opener   byte   // [ before the first bucket, then a comma
 	b        []byte // has capacity for another bucket
@@ -50,7 +51,7 @@ type pageHead struct {
 func writePage(w http.ResponseWriter, zone *meter.Zone, page *query.Page, head pageHead) {
 	chunk := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(chunk)
-	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
+	p := pageWriter{w: w, zone: zone, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
 	p.b = head.append((*chunk)[:0], page.Count())
 	if !p.buckets(page) {
 		return // the caller has gone
@@ -73,8 +74,14 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 	}
 	var from, to edge
 	for bucket := range page.Buckets() {
-		p.look(bucket.Window.From, bucket.Start, &from)
-		p.look(bucket.Window.To, bucket.End, &to)
+		if len(bucket.Changes()) > 0 {
+			if !p.changed(bucket) {
+				return false
+			}
+			continue
+		}
+		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
+		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
 		if !p.bucket(&from, &to, suffixOf(bucket)) {
 			return false
 		}
@@ -86,12 +93,12 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 // which is made once.
 func (p *pageWriter) run(points []meter.Point) bool {
 	var edges [2]edge
-	received := vee.Known{Point: points[0], Source: vee.Received}
+	received := vee.Known{Source: vee.Received}
 	suffix := suffixOf(&query.Bucket{Start: received, End: received, Source: vee.Received, Complete: true})
-	p.look(points[0].Slot, received, &edges[0])
+	p.look(points[0].Slot, points[0].Register, vee.Received, &edges[0])
 	for i := range points[1:] {
 		from, to := &edges[i%2], &edges[1-i%2]
-		p.look(points[i+1].Slot, vee.Known{Point: points[i+1], Source: vee.Received}, to)
+		p.look(points[i+1].Slot, points[i+1].Register, vee.Received, to)
 		if !p.bucket(from, to, suffix) {
 			return false
 		}
@@ -116,13 +123,37 @@ func (p *pageWriter) bucket(from, to *edge, suffix *bucketSuffix) bool {
 	at += to.text.Put(b[at:])
 	*(*[len(bytesConsumption)]byte)(b[at:]) = bytesConsumption
 	at += len(textConsumption)
-	if from.isWh && to.isWh && from.wh <= to.wh && from.known.Offset == to.known.Offset {
+	if from.isWh && to.isWh && from.wh <= to.wh {
 		at += meter.MilliText(to.wh - from.wh).Put(b[at:])
 	} else {
 		at += consumption(from, to).Put(b[at:])
 	}
 	*(*[len(suffix.text)]byte)(b[at:]) = suffix.text
 	p.b = p.b[:len(p.b)+at+suffix.length]
+	return len(p.b) < pageChunkBytes || p.send()
+}
+
+// changed writes a bucket between whose ends the dial changes, of which there are few. It
+// returns false if the caller has gone.
+func (p *pageWriter) changed(b *query.Bucket) bool {
+	interval := api.Interval{
+		Start: p.zone.Stamp(b.Window.From), End: p.zone.Stamp(b.Window.To), Complete: b.Complete, Clipped: b.Clipped, Estimated: b.Estimated(),
+		Certainty: certainties[b.Source],
+	}
+	if b.Start.Source != vee.Missing {
+		interval.StartReading = &b.Start.Register
+	}
+	if b.End.Source != vee.Missing {
+		interval.EndReading = &b.End.Register
+	}
+	if b.Source != vee.Missing {
+		interval.Consumption = new(b.Energy())
+	}
+	if name := missing(!b.Start.Source.IsRead(), !b.End.Source.IsRead()); name != "" {
+		interval.Missing = &name
+	}
+	p.b = append(append(p.b, p.opener), httpkit.Encode(interval)...)
+	p.opener = ','
 	return len(p.b) < pageChunkBytes || p.send()
 }
 
@@ -162,38 +193,37 @@ func (h pageHead) append(b []byte, count int) []byte {
 // edge is the start or the end of a bucket.
 type edge struct {
 	stamp, text meter.Text
-	known       vee.Known
+	register    meter.Register
 	wh          uint64 // the register in Wh
-	isWh        bool   // the register is known and a whole number of Wh
+	known, isWh bool   // isWh: the register is known and a whole number of Wh
 }
 
 var null = meter.NewText("null")
 
 // look fills in one edge of a bucket.
-func (p *pageWriter) look(slot meter.Slot, known vee.Known, e *edge) {
+func (p *pageWriter) look(slot meter.Slot, register meter.Register, source vee.Source, e *edge) {
 	var near bool
 	if e.stamp, near = p.calendar.Text(slot); !near {
 		e.stamp = p.calendar.TurnTo(slot)
 	}
-	e.known = known
-	e.wh, e.isWh = known.Register.Milli()
-	isKnown := known.Source != vee.Missing
-	switch e.isWh = e.isWh && isKnown; {
+	e.register, e.known = register, source != vee.Missing
+	e.wh, e.isWh = register.Milli()
+	switch e.isWh = e.isWh && e.known; {
 	case e.isWh:
 		e.text = meter.MilliText(e.wh)
-	case isKnown:
-		e.text = known.Register.Text()
+	case e.known:
+		e.text = register.Text()
 	default:
 		e.text = null
 	}
 }
 
-// consumption returns what was used between any two edges.
+// consumption returns what was used between two edges of which not both are isWh.
 func consumption(from, to *edge) meter.Text {
-	if from.known.Source == vee.Missing || to.known.Source == vee.Missing {
+	if !from.known || !to.known {
 		return null
 	}
-	return meter.NewText(to.known.Total().Sub(from.known.Total()).String())
+	return meter.NewText(to.register.Total().Sub(from.register.Total()).String())
 }
 
 // Constant text between a bucket's values; as arrays, which are copied in a few moves.
@@ -223,9 +253,9 @@ type bucketSuffix struct {
 // bucketSuffixes are those of all kinds of buckets, in the order of suffixOf.
 var bucketSuffixes = func() (all [32 * vee.Sources]bucketSuffix) {
 	for i := range all {
-		certainty := certainties[i/32]
+		source := vee.Source(i / 32)
 		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s,"quality":%s,"method":%s}`,
-			i&1 > 0, i&2 > 0, i&4 > 0, missing(i&8 > 0, i&16 > 0), word(certainty.Quality), word(certainty.Method)))
+			i&1 > 0, i&2 > 0, i&4 > 0, word(missing(i&8 > 0, i&16 > 0)), word(string(source.Quality())), word(string(source.Method()))))
 	}
 	return all
 }()
@@ -240,24 +270,25 @@ func suffixOf(b *query.Bucket) *bucketSuffix {
 	return &bucketSuffixes[i]
 }
 
-// word returns a text as JSON.
-func word(text *string) string {
-	if text == nil {
+// word returns a word as JSON; the empty one is null.
+func word(text string) string {
+	if text == "" {
 		return "null"
 	}
-	return `"` + *text + `"`
+	return strconv.Quote(text)
 }
 
-// missing names the ends of a bucket whose registers were not received.
+// missing names the ends of a bucket whose registers were not received; it is empty if both
+// were.
 func missing(start, end bool) string {
 	switch {
 	case start && end:
-		return `"both"`
+		return "both"
 	case start:
-		return `"start"`
+		return "start"
 	case end:
-		return `"end"`
+		return "end"
 	default:
-		return "null"
+		return ""
 	}
 }

@@ -36,11 +36,10 @@ const meanDay meter.Instant = 24 * 60 * 60
 // Estimator estimates registers of one meter. It remembers the last gap, so that it is fast
 // if slots are asked for in order. It is for one goroutine.
 type Estimator struct {
-	Mode        Mode
-	Zone        *meter.Zone
-	Dials       meter.Dials
-	RollsOverAt meter.Register // the present dial; 0 if it does not
-	History     []meter.Point  // readings in order of time: those of HistoryDays before each long gap, and one a day older than an open one
+	Mode    Mode
+	Zone    *meter.Zone
+	Dials   meter.Dials
+	History []meter.Point // readings in order of time: those of HistoryDays before each long gap, and one a day older than an open one
 
 	near *stretch // the last one that was asked for
 	days map[meter.Day]*dayUse
@@ -55,24 +54,28 @@ type Estimator struct {
 // register that the meter could have sent, never past a neighbour, and never less than one of
 // an earlier slot. After the last known register there is an estimate only in the mode Auto:
 // the mean of like days goes on, and from the first day that has none the mean use of the day
-// before the gap. Before the first known register there is none.
+// before the gap; where the dial would roll over, it goes on above. Before the first known
+// register there is none.
 func (e *Estimator) At(slot meter.Slot, before, after *meter.Point) Known {
 	if e.near == nil || !e.near.holds(slot) {
-		if e.near = e.find(slot.Instant(), before, after); e.near == nil {
-			return Known{}
+		e.near = e.find(slot.Instant(), before, after)
+	}
+	if e.near != nil {
+		if k, ok := e.near.at(slot); ok {
+			return k
 		}
 	}
-	return e.near.at(slot)
+	return Unknown(slot, e.Dials)
 }
 
 // find returns the stretch around an instant, and nil if nothing can be said about it.
 func (e *Estimator) find(at meter.Instant, before, after *meter.Point) *stretch {
-	s := &stretch{modulus: e.RollsOverAt}
+	s := &stretch{}
 	if before != nil {
-		s.from = &end{before.Slot.Instant(), before.Register, e.Dials.Offset(before.Slot)}
+		s.from = &end{before.Slot.Instant(), before.Register, e.Dials.Before(before.Slot)}
 	}
 	if after != nil {
-		s.to = &end{after.Slot.Instant(), after.Register, e.Dials.Offset(after.Slot)}
+		s.to = &end{after.Slot.Instant(), after.Register, e.Dials.Before(after.Slot)}
 	}
 	s.narrow(e.Dials, at)
 	switch {
@@ -88,7 +91,7 @@ func (e *Estimator) find(at meter.Instant, before, after *meter.Point) *stretch 
 
 // spread says how the known energy of a stretch is spread over it.
 func (e *Estimator) spread(s *stretch) {
-	s.rise = s.to.total().Sub(s.from.total()).Decimal
+	s.rise = e.total(s.to).Sub(e.total(s.from)).Decimal
 	if e.Mode != Auto || s.to.at-s.from.at <= linearMax {
 		return
 	}
@@ -96,6 +99,8 @@ func (e *Estimator) spread(s *stretch) {
 		s.curve = c
 	}
 }
+
+func (e *Estimator) total(of *end) meter.Total { return e.Dials.TotalOn(of.changes, of.register) }
 
 // goOn says how a meter goes on after its last known register.
 func (e *Estimator) goOn(s *stretch) {
@@ -105,6 +110,6 @@ func (e *Estimator) goOn(s *stretch) {
 		return
 	}
 	earlier := e.History[dayBefore]
-	s.rise = s.from.total().Sub(e.Dials.Total(earlier)).Decimal
+	s.rise = e.total(s.from).Sub(e.Dials.Total(earlier)).Decimal
 	s.span = s.from.at - earlier.Slot.Instant()
 }

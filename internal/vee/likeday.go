@@ -143,8 +143,7 @@ func (e *Estimator) use(w meter.Window) *dayUse {
 		return nil
 	}
 	points := e.History[first : last+1]
-	whole := func(p meter.Point) Known { return Known{Point: p, Source: Received} }
-	if Between(whole(points[0]), whole(points[len(points)-1]), e.Dials) != Received {
+	if Between(Read(points[0], e.Dials), Read(points[len(points)-1], e.Dials), e.Dials) != Received {
 		return nil
 	}
 	use := new(dayUse)

@@ -5,12 +5,17 @@ import "meterledger/internal/meter"
 // Known is a register at a slot and how it is known.
 type Known struct {
 	meter.Point
-	Offset meter.Total // what is added to the register to make a total of it
-	Source Source
+	Changes int // of dials before it
+	Source  Source
 }
 
-// Total returns what had gone through the meter.
-func (k Known) Total() meter.Total { return k.Offset.Plus(k.Register) }
+// Read returns a reading of a meter as a known register.
+func Read(p meter.Point, dials meter.Dials) Known { return Known{p, dials.Before(p.Slot), Received} }
+
+// Unknown returns what is known at a slot without a register.
+func Unknown(slot meter.Slot, dials meter.Dials) Known {
+	return Known{Point: meter.Point{Slot: slot}, Changes: dials.Before(slot)}
+}
 
 // Source says how a register is known. Of two that are known, the later one of this list is
 // less certain.
@@ -18,7 +23,7 @@ type Source uint8
 
 // The sources of a register.
 const (
-	Missing      Source = iota // it is not known, and the rest of a Known has no meaning
+	Missing      Source = iota // it is not known
 	Received                   // the meter sent it
 	Edited                     // a person stated it
 	Linear                     // it lies on the straight line between two known ones
@@ -64,8 +69,8 @@ func Between(from, to Known, dials meter.Dials) Source {
 		return Missing
 	}
 	source := max(from.Source, to.Source)
-	for _, c := range dials {
-		if c.IsEstimated && c.At >= from.Slot.Instant() && c.At < to.Slot.Instant() {
+	for i := from.Changes; i < to.Changes; i++ {
+		if dials[i].IsEstimated {
 			source = max(source, Edited)
 		}
 	}

@@ -13,7 +13,7 @@ const decimalsMin = 3
 // stretch is a span of time of one dial, between whose ends no register is known.
 type stretch struct {
 	from, to *end // to is nil after the last known register
-	modulus  meter.Register
+	modulus  meter.Register // at which the dial rolls over between the two, or 0
 	curve    *curve // nil on a straight line
 
 	rise decimal.Decimal // in kWh: within the stretch, or, if it is open, in the span before it
@@ -24,10 +24,8 @@ type stretch struct {
 type end struct {
 	at       meter.Instant
 	register meter.Register
-	offset   meter.Total
+	changes  int // of dials before it
 }
-
-func (e *end) total() meter.Total { return e.offset.Plus(e.register) }
 
 // narrow moves the ends of a stretch to the changes next to an instant, whose registers are
 // known too, and looks where the dial rolls over between the ends.
@@ -36,19 +34,13 @@ func (s *stretch) narrow(dials meter.Dials, at meter.Instant) {
 		switch c := &dials[i]; {
 		case c.Kind == meter.Rollover:
 		case c.At < at && (s.from == nil || c.At >= s.from.at):
-			s.from = &end{c.At, c.New, c.Offset()}
+			s.from = &end{c.At, c.New, i + 1}
 		case c.At >= at && (s.to == nil || c.At < s.to.at):
-			s.to = &end{c.At, c.Old, dials.OffsetAt(c.At)}
+			s.to = &end{c.At, c.Old, i}
 		}
 	}
-	if s.from == nil || s.to == nil {
-		return
-	}
-	s.modulus = meter.Register{}
-	for i := range dials {
-		if c := &dials[i]; c.Kind == meter.Rollover && c.At >= s.from.at && c.At < s.to.at {
-			s.modulus = c.Old
-		}
+	if s.from != nil && s.to != nil && s.from.changes < s.to.changes {
+		s.modulus = dials[s.from.changes].Old
 	}
 }
 
@@ -57,8 +49,8 @@ func (s *stretch) holds(slot meter.Slot) bool {
 	return at > s.from.at && (s.to == nil || at <= s.to.at)
 }
 
-// at returns the register at a slot of the stretch.
-func (s *stretch) at(slot meter.Slot) Known {
+// at returns the register at a slot of the stretch, and false if nothing is known of it.
+func (s *stretch) at(slot meter.Slot) (k Known, ok bool) {
 	switch at := slot.Instant(); {
 	case s.to == nil:
 		return s.ahead(slot)
@@ -72,13 +64,13 @@ func (s *stretch) at(slot meter.Slot) Known {
 
 // ahead returns the register at a slot after the last known one: like days go on as far as
 // they are known, and from there on the mean day.
-func (s *stretch) ahead(slot meter.Slot) Known {
+func (s *stretch) ahead(slot meter.Slot) (k Known, ok bool) {
 	at, unit := slot.Instant(), decimal.NewFromInt(weightUnit)
 	if s.curve.reach(at) {
 		return s.show(slot, s.curve.until(at), unit, LikeDayAhead)
 	}
 	if s.span == 0 {
-		return Known{}
+		return k, false
 	}
 	likeEnd := s.curve.end
 	span, rest := decimal.NewFromInt(int64(s.span)), decimal.NewFromInt(int64(at-likeEnd))
@@ -87,22 +79,22 @@ func (s *stretch) ahead(slot meter.Slot) Known {
 }
 
 // show returns the register that the dial shows when a fraction of kWh was used since the
-// stretch began. It is missing if that is outside the limits of a register.
-func (s *stretch) show(slot meter.Slot, numerator, denominator decimal.Decimal, source Source) Known {
+// stretch began, and false if that is outside the limits of a register.
+func (s *stretch) show(slot meter.Slot, numerator, denominator decimal.Decimal, source Source) (k Known, ok bool) {
 	decimals := s.decimals()
 	used, _ := numerator.QuoRem(denominator, decimals)
-	exact, offset := s.from.register.Decimal().Add(used), s.from.offset
+	exact, changes := s.from.register.Decimal().Add(used), s.from.changes
 	if s.modulus != (meter.Register{}) && exact.GreaterThanOrEqual(s.modulus.Decimal()) {
-		exact, offset = exact.Sub(s.modulus.Decimal()), offset.Plus(s.modulus)
+		exact, changes = exact.Sub(s.modulus.Decimal()), changes+1
 	}
 	for ; decimals >= 0; decimals-- {
 		// Fewer decimals than the earlier register has remain only if the integer part is
 		// longer: the rounded register is not below that one.
 		if register, err := meter.ParseRegister(exact.Truncate(decimals).String()); err == nil {
-			return Known{meter.Point{Slot: slot, Register: register}, offset, source}
+			return Known{meter.Point{Slot: slot, Register: register}, changes, source}, true
 		}
 	}
-	return Known{}
+	return k, false
 }
 
 // decimals returns how many digits after the point the meter shows.
