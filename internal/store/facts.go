@@ -26,6 +26,8 @@ type state struct {
 	hold     Hold                        // of the run of maintenance that is under way
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+
+	resolutions []Resolution // in the order in which they came; only ever added to
 }
 
 func newState() state {
@@ -54,8 +56,8 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored.
-const Format = 4
+// restored; 4 nothing of a meter's life.
+const Format = 5
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
 // several nodes share.
@@ -81,6 +83,7 @@ const (
 	kindWriting   kind = 21
 
 	kindArchivedDay kind = 22
+	kindResolution  kind = 28
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -112,6 +115,7 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindResolution:  {factOf((*decoder).resolution), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -149,6 +153,7 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

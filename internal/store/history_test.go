@@ -124,8 +124,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing"}
-	for len(kinds) < 27 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "resolution"}
+	for len(kinds) < 28 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -148,11 +148,22 @@ func (h *historian) next() entry {
 	case "writing":
 		at, trusted := time.Unix(h.Int64N(1000), 0), h.between(0, 3) == 0
 		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
+	case "resolution":
+		return h.resolution()
 	case "lift":
 		return h.lift()
 	default:
 		return h.maintain()
 	}
+}
+
+// resolution draws a verdict on one of few exceptions, in few words.
+func (h *historian) resolution() entry {
+	r := Resolution{
+		Meter: h.meter(), Rule: meter.RuleHigh + meter.Rule(h.between(0, 1)), From: closedFrom, Ruling: pick(h, meter.AsItIs, meter.PutRight),
+		Reason: pick(h, "a kiln", ""), At: time.Unix(h.Int64N(1000), 0),
+	}
+	return entry{AppendResolution(nil, r), func(m *model) []Verdict { return one(m.resolve(r)) }}
 }
 
 // between draws a number.
