@@ -17,7 +17,7 @@ import (
 type ExceptionsQuery struct {
 	Period meter.Period // a day or a month that they were found in; the zero value for all that is kept
 	Rule   meter.Rule   // 0 for all
-	Meter  *store.Meter // nil for all
+	Meter  meter.ID     // empty for all
 	Status ExceptionStatus
 	After  ExceptionKey // those up to it are left out
 }
@@ -68,6 +68,9 @@ func (e *Exception) Status() ExceptionStatus {
 // which nothing is known: they were not computed, or their file is lost or damaged. It needs the
 // same memory for any number of exceptions.
 func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) (unknown []meter.Day, err error) {
+	if _, known := rs.store.Lookup(q.Meter); q.Meter != "" && !known {
+		return nil, meter.UnknownMeter(q.Meter)
+	}
 	list := exceptionList{}
 	defer func() { list.close() }()
 	known, err := list.addDays(rs, q)
@@ -87,8 +90,12 @@ func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exc
 	})
 }
 
-// unknownDays returns the archived days that are asked for and not known.
+// unknownDays returns the day that is asked for, or else those that were archived, if they are not
+// known.
 func (rs *Runs) unknownDays(q ExceptionsQuery, known []meter.Day) (unknown []meter.Day) {
+	if q.Period != (meter.Period{}) && !q.Period.IsMonth() && len(known) == 0 {
+		return []meter.Day{q.Period.FirstDay()}
+	}
 	today := rs.today()
 	oldest := today.AddDays(-exceptionsKept)
 	for _, archived := range rs.store.Days() {
@@ -121,15 +128,11 @@ func (l *exceptionList) addDays(rs *Runs, q ExceptionsQuery) (known []meter.Day,
 	if err != nil {
 		return nil, fmt.Errorf("looking for exceptions: %w", err)
 	}
-	var id meter.ID
-	if q.Meter != nil {
-		id = q.Meter.ID
-	}
 	for _, day := range days {
 		if !q.asksFor(day) {
 			continue
 		}
-		r, err := rs.openExceptions(day, id)
+		r, err := rs.openExceptions(day, q.Meter)
 		if err != nil {
 			rs.log.Warn("the exceptions of a day cannot be read; the daily run computes them again while the day's readings are in memory", "day", day, "error", err)
 			continue
@@ -218,12 +221,17 @@ func (s *exceptionSource) close() {
 	}
 }
 
-// Find returns the exception of a key as it was found last, and false if it is not known: it
-// never was, it is older than what is kept, or its day was computed again without it.
-func (rs *Runs) Find(ctx context.Context, m store.Meter, k ExceptionKey) (found Exception, ok bool, err error) {
-	_, err = rs.Exceptions(ctx, ExceptionsQuery{Meter: &m, Rule: k.Rule, Status: AnyException}, func(e Exception) bool {
-		found, ok = e, e.Key() == k
+// FindException returns the exception of a meter, a rule and a beginning, as it was found last.
+// It is an error if there is none: it never was, its day was computed again without it, or it is
+// older than what is kept.
+func (rs *Runs) FindException(ctx context.Context, id meter.ID, rule meter.Rule, from meter.Slot) (found Exception, err error) {
+	ok := false
+	_, err = rs.Exceptions(ctx, ExceptionsQuery{Meter: id, Rule: rule, Status: AnyException}, func(e Exception) bool {
+		found, ok = e, e.From == from
 		return !ok
 	})
-	return found, ok, err
+	if err == nil && !ok {
+		err = meter.NotFound(meter.CodeNotFound, "meter %s has no exception %v from %s", id, rule, rs.zone.Stamp(from))
+	}
+	return found, err
 }

@@ -19,7 +19,7 @@ func (d *Day) missing(found []Exception) []Exception {
 	for from, to := range d.gaps {
 		if long := to - from; long >= missingSlots {
 			found = append(found, gap(meter.RuleMissing, from, to, missingSlots, fmt.Sprintf(
-				"There is no reading for %v hours, which is not less than %v hours.", hours(long), hours(missingSlots))))
+				"There is no reading for %v hours: %v hours and more are told.", hours(long), hours(missingSlots))))
 		}
 	}
 	return found

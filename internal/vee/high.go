@@ -18,16 +18,15 @@ func (d *Day) high(found []Exception) []Exception {
 		most = meter.MaxKWDefault
 	}
 	hourly := meter.Register(most).Total().Since(meter.Total{})
-	for from, to := range d.stretches {
-		long := to.Slot - from.Slot
-		used := d.used(from, to)
-		if used.Times(highHalves).Cmp(hourly.Times(uint64(long))) <= 0 {
+	for s := range d.steps {
+		long := s.to - s.from
+		if s.used.Times(highHalves).Cmp(hourly.Times(uint64(long))) <= 0 {
 			continue
 		}
 		limit := hourly.Energy().Mul(hours(long))
 		found = append(found, Exception{
-			Rule: meter.RuleHigh, From: from.Slot, To: to.Slot, Value: used.Energy().Decimal, Threshold: limit,
-			Why: fmt.Sprintf("%v kWh in %s are more than the %v kWh that %v kW make.", used.Energy(), lengthOf(long), limit, hourly.Energy()),
+			Rule: meter.RuleHigh, From: s.from, To: s.to, Value: s.used.Energy().Decimal, Threshold: limit,
+			Why: fmt.Sprintf("%v kWh in %s are more than the %v kWh that %v kW make.", s.used.Energy(), lengthOf(long), limit, hourly.Energy()),
 		})
 	}
 	return found

@@ -19,17 +19,17 @@ const (
 // two readings count.
 func (d *Day) spike(found []Exception) []Exception {
 	var highest [3]meter.Amount
-	var at meter.Point
+	var at meter.Slot
 	halves := 0
-	for from, to := range d.stretches {
-		if to.Slot-from.Slot != 1 {
+	for s := range d.steps {
+		if s.to-s.from != 1 {
 			continue
 		}
 		halves++
-		used := d.used(from, to)
+		used := s.used
 		switch {
 		case halves == 1 || used.Cmp(highest[0]) > 0:
-			highest, at = [...]meter.Amount{used, highest[0], highest[1]}, from
+			highest, at = [...]meter.Amount{used, highest[0], highest[1]}, s.from
 		case used.Cmp(highest[1]) > 0:
 			highest[1], highest[2] = used, highest[1]
 		case used.Cmp(highest[2]) > 0:
@@ -41,7 +41,7 @@ func (d *Day) spike(found []Exception) []Exception {
 	}
 	limit := highest[2].Energy().Mul(decimal.NewFromInt(spikeRatio))
 	return append(found, Exception{
-		Rule: meter.RuleSpike, From: at.Slot, To: at.Slot + 1, Value: highest[0].Energy().Decimal, Threshold: limit,
+		Rule: meter.RuleSpike, From: at, To: at + 1, Value: highest[0].Energy().Decimal, Threshold: limit,
 		Why: fmt.Sprintf("%v kWh in half an hour are more than %d times the day's third-highest half hour of %v kWh.", highest[0].Energy(), spikeRatio, highest[2].Energy()),
 	})
 }

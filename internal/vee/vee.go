@@ -57,6 +57,8 @@ func Unit(r meter.Rule) string {
 		return "days"
 	case meter.RuleMissing, meter.RuleProlonged:
 		return "hours"
+	case meter.RuleDecreasing:
+		return "readings"
 	default:
 		return "kWh"
 	}
@@ -96,15 +98,29 @@ func (d *Day) Check(total Total, found []Exception) []Exception {
 	return d.prolonged(found)
 }
 
-// stretches yields the neighbouring readings whose later one lies in the day, from the last
-// before it on.
-func (d *Day) stretches(yield func(from, to meter.Point) bool) {
-	before := d.Before
-	for i := range d.Points {
-		if before != nil && d.Points[i].Slot > d.Window.From && !yield(*before, d.Points[i]) {
+// step is what lies between two neighbouring readings.
+type step struct {
+	from, to meter.Slot
+	used     meter.Amount
+}
+
+// steps yields the steps that end in the day, the first from the last reading before the day
+// on.
+func (d *Day) steps(yield func(step) bool) {
+	before, points := d.Before, d.Points
+	if len(points) > 0 && (before == nil || points[0].Slot == d.Window.From) {
+		before, points = &points[0], points[1:]
+	}
+	if before == nil {
+		return
+	}
+	s := step{to: before.Slot}
+	for total, i := d.Dials.Total(*before), 0; i < len(points); i++ {
+		next := d.Dials.Total(points[i])
+		s = step{s.to, points[i].Slot, next.Since(total)}
+		if total = next; !yield(s) {
 			return
 		}
-		before = &d.Points[i]
 	}
 }
 
