@@ -26,6 +26,7 @@ type state struct {
 	hold     Hold                        // of the run of maintenance that is under way
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+	refusals refusals                    // readings that were refused, to be judged again
 }
 
 func newState() state {
@@ -39,6 +40,7 @@ func (s *state) share() state {
 	shared.latest = slices.Clone(s.latest)
 	shared.grid = s.grid.share()
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
+	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -54,8 +56,8 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored.
-const Format = 4
+// restored; 4 no kept refusals.
+const Format = 5
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
 // several nodes share.
@@ -81,6 +83,8 @@ const (
 	kindWriting   kind = 21
 
 	kindArchivedDay kind = 22
+
+	kindRefusals kind = 27
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -112,6 +116,7 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindRefusals:    {factOf((*decoder).refusals), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -149,6 +154,7 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{23, 1, encodeRefusals, decodeRefusals},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

@@ -17,11 +17,12 @@ type Footprint struct {
 	Accounts  int64 // meters, the index of their ids, their latest readings
 	Summaries int64 // of closed months
 	Bills     int64
+	Refusals  int64 // that are kept
 }
 
 // Sum returns what a store takes in all.
 func (f Footprint) Sum() int64 {
-	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills
+	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Refusals
 }
 
 const (
@@ -47,7 +48,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Refusals: s.refusals.bytes()}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}

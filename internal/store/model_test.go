@@ -18,11 +18,12 @@ type model struct {
 	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
-	count  uint64                             // of accepted readings
-	came   map[meter.Slot]uint64              // which of them was the last of a half hour
+	count  uint64                                  // of accepted readings
+	came   map[meter.Slot]uint64                   // which of them was the last of a half hour
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	kept   []Refusal // in order of arrival
 }
 
 type modelMonth struct {
@@ -80,9 +81,23 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
+		if v.Outcome == Accepted || v.Outcome == Duplicate {
+			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
+		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+func (m *model) refuse(limit uint32, part []Refusal) Verdict {
+	for _, r := range part {
+		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
+			m.kept = append(m.kept, r)
+		}
+		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	}
+	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	return Verdict{}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -248,6 +263,13 @@ func (m *model) wantSameArrivals(t fataler, s *Store) {
 	}
 }
 
+// wantSameRefusals compares what is kept, in order of arrival.
+func (m *model) wantSameRefusals(t fataler, s *Store) {
+	if got := slices.Collect(s.refusals.all); !slices.Equal(got, m.kept) {
+		t.Fatalf("the refusals %v are kept, want %v", got, m.kept)
+	}
+}
+
 // wantSameMemory compares what is in memory.
 func (m *model) wantSameMemory(t fataler, s *Store) {
 	readings := 0
@@ -278,6 +300,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -290,5 +313,5 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

@@ -129,6 +129,9 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
+	if s.marked.has(r.Meter) && verdict.Outcome <= Duplicate {
+		s.forgetRefusal(r)
+	}
 	if verdict.Outcome == Accepted {
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if s.level >= LevelHolds {

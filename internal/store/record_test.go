@@ -68,6 +68,9 @@ func fullBatch(meters int) []byte {
 			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
 		}
 	}
+	for i := range Index(meters) {
+		b = AppendRefusals(b, uint32(meters)*2, []Refusal{{Reading{i, closedFrom + 202, reading(0, 40_000).Register}, false}, {Reading{i, closedFrom + 200, wide}, true}})
+	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
