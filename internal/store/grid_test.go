@@ -72,6 +72,13 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 				g.set(i, slot, register)
 				model[i][slot] = register
 			},
+			"drop": func(t *rapid.T) {
+				i, slot := drawIndex(t), drawGridSlot(t)
+				if _, taken := model[i][slot]; taken {
+					g.drop(i, slot)
+					delete(model[i], slot)
+				}
+			},
 			"clear": func(t *rapid.T) {
 				w := drawWindow(t)
 				var want uint64

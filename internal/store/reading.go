@@ -152,6 +152,16 @@ func (s *Store) record(i Index, p meter.Point) {
 	}
 }
 
+// unrecord takes a reading out of memory, where it must be.
+func (s *Store) unrecord(i Index, slot meter.Slot) {
+	s.grid.drop(i, slot)
+	s.readings--
+	if s.latest.at(i).Slot == slot {
+		latest, _ := s.earlier(i, slot)
+		s.latest.set(i, latest, s.grid.ice)
+	}
+}
+
 // encodeLatest writes
 //
 //	latest  03 | version | first meter uint32 | n uint32 | n × point

@@ -70,12 +70,12 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 }
 
 // earlier returns the meter's latest reading before a slot, in memory or in a
-// closed month.
+// closed month. What a month's summary says of rows that are in memory may be out of date.
 func (s *Store) earlier(i Index, slot meter.Slot) (meter.Point, bool) {
 	found, ok := s.grid.before(i, slot)
 	for _, m := range s.months {
-		summary, has := m.summary(i)
-		if has && summary.Last.Slot < slot && (!ok || summary.Last.Slot > found.Slot) {
+		summary, _ := m.summary(i)
+		if m.mustRecall(i) && summary.Last.Slot < slot && (!ok || summary.Last.Slot > found.Slot) {
 			found, ok = summary.Last, true
 		}
 	}
@@ -87,8 +87,8 @@ func (s *Store) earlier(i Index, slot meter.Slot) (meter.Point, bool) {
 func (s *Store) later(i Index, slot meter.Slot) (meter.Point, bool) {
 	found, ok := s.grid.after(i, slot)
 	for _, m := range s.months {
-		summary, has := m.summary(i)
-		if has && summary.First.Slot > slot && (!ok || summary.First.Slot < found.Slot) {
+		summary, _ := m.summary(i)
+		if m.mustRecall(i) && summary.First.Slot > slot && (!ok || summary.First.Slot < found.Slot) {
 			found, ok = summary.First, true
 		}
 	}
