@@ -73,21 +73,27 @@ func (f refusalsFact) effect(s *Store) Verdict {
 		s.keepRefusal(r)
 		s.trimRefusals(f.max)
 	}
-	s.trimRefusals(f.max)
+	s.trimRefusals(f.max)           // if there are none
 	s.reader.yieldAt -= len(f.part) // each takes as long as a reading
 	return Verdict{Outcome: Accepted}
 }
 
 func (s *Store) keepRefusal(r Refusal) {
-	if s.refusals.add(r, s.grid.ice) {
-		s.refused++
-		s.mark(r.Meter)
+	before := s.refusals.count
+	if !s.refusals.add(r, s.grid.ice) {
+		return
+	}
+	s.mark(r.Meter)
+	s.refused.Ever++
+	if s.refusals.count == before { // the oldest of the meter has gone
+		s.refused.PushedOut++
 	}
 }
 
 func (s *Store) trimRefusals(refusalsMax uint32) {
 	for s.refusals.count > int(refusalsMax) {
 		s.refusals.remove(s.refusals.oldest, s.grid.ice)
+		s.refused.PushedOut++
 	}
 }
 
@@ -98,12 +104,19 @@ func (s *Store) forgetRefusal(r Reading) {
 	}
 }
 
-// Refusals returns how many refused readings are kept, and how many were ever kept since the
-// process began to apply, those of a replay included.
-func (s *Store) Refusals() (count int, ever uint64) {
+// RefusalCounts says how many refused readings are kept.
+type RefusalCounts struct {
+	Kept            int    // now
+	Ever, PushedOut uint64 // since the process began to apply, those of a replay included
+}
+
+// Refusals returns how many refused readings are kept.
+func (s *Store) Refusals() RefusalCounts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.refusals.count, s.refused
+	counts := s.refused
+	counts.Kept = s.refusals.count
+	return counts
 }
 
 // Refused returns a meter's kept refusals in order of time; of one time, in order of arrival.

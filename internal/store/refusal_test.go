@@ -102,6 +102,9 @@ func TestTheOldestRefusalOfAMeterGoes(t *testing.T) {
 	if want = append([]Refusal{refusal(0, 5, 5)}, want[:len(want)-1]...); !slices.Equal(got, want) {
 		t.Errorf("of %d, the first is %v and the last %v", len(got), got[0], got[len(got)-1])
 	}
+	if counts := s.Refusals(); counts != (RefusalCounts{RefusedOfMeterMax + 1, RefusedOfMeterMax + 2, 1}) {
+		t.Errorf("%+v", counts)
+	}
 	if len(s.Refused(1)) != 1 {
 		t.Error("the other meter has lost its own")
 	}
@@ -112,15 +115,15 @@ func TestTheOldestRefusalOfAllMetersGoes(t *testing.T) {
 	for i := range Index(5) {
 		apply(t, s, AppendRefusals(nil, 4, []Refusal{refusal(i, closedFrom, 5)}))
 	}
-	if count, ever := s.Refusals(); count != 4 || ever != 5 || len(s.Refused(0)) != 0 {
-		t.Errorf("%d of %d are kept, of the first meter %v", count, ever, s.Refused(0))
+	if counts := s.Refusals(); counts != (RefusalCounts{4, 5, 1}) || len(s.Refused(0)) != 0 {
+		t.Errorf("%+v, of the first meter %v", counts, s.Refused(0))
 	}
 	apply(t, s, AppendRefusals(nil, 1, nil)) // another bound
-	if count, _ := s.Refusals(); count != 1 || len(s.Refused(4)) != 1 {
+	if count := s.Refusals().Kept; count != 1 || len(s.Refused(4)) != 1 {
 		t.Errorf("%d are kept, of the last meter %v", count, s.Refused(4))
 	}
 	apply(t, s, AppendRefusals(nil, 0, []Refusal{refusal(1, closedFrom, 6)}))
-	if count, _ := s.Refusals(); count != 0 || s.Footprint().Refusals != 0 {
+	if count := s.Refusals().Kept; count != 0 || s.Footprint().Refusals != 0 {
 		t.Errorf("%d are kept in %d bytes", count, s.Footprint().Refusals)
 	}
 }

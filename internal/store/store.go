@@ -29,7 +29,7 @@ type Store struct {
 	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64             // of touch: keeps the compiler from removing its loads
 	revised     uint64             // bills, since the process began to apply
-	refused     uint64             // readings that were kept, since the process began to apply
+	refused     RefusalCounts      // since the process began to apply; Kept is counted elsewhere
 	marked      indexSet           // meters of which more than their readings matters when one is taken
 	held        held               // in bytes, see Footprint
 	reader      batchReader        // of Apply: kept so that a batch costs no allocation
