@@ -121,8 +121,10 @@ func codeOf(o store.Outcome) meter.Code {
 	switch o {
 	case store.Conflict:
 		return meter.CodeReadingConflict
-	case store.BelowEarlier, store.AboveLater:
+	case store.BelowEarlier, store.AboveLater, store.BelowExchange, store.AboveExchange:
 		return meter.CodeReadingDecreases
+	case store.AtModulus:
+		return meter.CodeInvalidReading
 	case store.NotReceiving:
 		return meter.CodeNotReceiving
 	default:

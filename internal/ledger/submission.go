@@ -286,7 +286,10 @@ func (s *submission) late(place int, at store.Reading) {
 		return
 	}
 	i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot)
-	if found && !(s.retake && rows.points[i].Register == at.Register) {
+	isSame := found && rows.points[i].Register == at.Register
+	// Apply alone knows what contradicts a reading of a meter that has been through much, and
+	// forgets what was refused.
+	if isSame && !s.retake || found && !isSame && !s.l.store.IsMarked(at.Meter) {
 		verdict := store.Verdict{Outcome: store.Duplicate}
 		if rows.points[i].Register != at.Register {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}

@@ -65,6 +65,3 @@ func (s *indexSet) add(i Index) {
 	}
 	(*s)[i/64] |= 1 << (i % 64)
 }
-
-// mark adds a meter to those of which more than their readings matters when one is taken.
-func (s *Store) mark(i Index) { s.marked.add(i) }

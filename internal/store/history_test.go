@@ -124,8 +124,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "refusals", "retaken"}
-	for len(kinds) < 29 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken"}
+	for len(kinds) < 31 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -148,6 +148,8 @@ func (h *historian) next() entry {
 	case "writing":
 		at, trusted := time.Unix(h.Int64N(1000), 0), h.between(0, 3) == 0
 		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
+	case "life":
+		return h.live()
 	case "refusals":
 		return h.refusals()
 	case "retaken":
@@ -267,7 +269,7 @@ func (h *historian) lift() entry {
 // wantMet makes sure that histories have in them what they are there to try.
 func wantMet(t *testing.T, met map[string]int, what ...string) {
 	t.Helper()
-	for o := Accepted; o <= Over; o++ {
+	for o := Accepted; o <= NoReading; o++ {
 		what = append(what, fmt.Sprint("outcome ", o))
 	}
 	for _, w := range what {

@@ -23,6 +23,7 @@ type model struct {
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	lives  map[Index]life
 	kept   []Refusal // in order of arrival
 }
 
@@ -34,7 +35,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 	}
 }
@@ -78,6 +79,9 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 		if v.Outcome == Accepted {
 			m.count++
 			m.came[r.Slot] = m.count
+			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
+				m.follow(r)
+			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
@@ -109,12 +113,13 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Held}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && recorded == r.Register:
+	case taken && (recorded == r.Register || m.isNew(r)):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	return m.between(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register}, meter.Point{Slot: r.Slot, Register: r.Register})
+	v, _ := m.fit(r)
+	return v
 }
 
 // onlyInFile reports whether a meter has rows of a slot's month that are not in memory.
@@ -127,27 +132,12 @@ func (m *model) onlyInFile(i Index, slot meter.Slot) bool {
 	return false
 }
 
-// between judges whether registers rise from whatever was accepted before to whatever
-// was accepted after.
-func (m *model) between(i Index, first, last meter.Point) Verdict {
-	slots := slices.Sorted(maps.Keys(m.known[i]))
-	for _, slot := range slices.Backward(slots) {
-		if register := m.known[i][slot]; slot < first.Slot {
-			if first.Register.Cmp(register) < 0 {
-				return Verdict{BelowEarlier, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	for _, slot := range slots {
-		if register := m.known[i][slot]; slot > last.Slot {
-			if last.Register.Cmp(register) > 0 {
-				return Verdict{AboveLater, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	return Verdict{}
+// rises reports whether totals rise from whatever was accepted before some of a meter's rows
+// to whatever was accepted after them.
+func (m *model) rises(i Index, rows []meter.Point) bool {
+	d, first, last := m.lifeOf(i).dials, rows[0], rows[len(rows)-1]
+	before, after := m.near(i, first.Slot).before, m.near(i, last.Slot).after
+	return (before == nil || d.Total(*before).Cmp(d.Total(first)) <= 0) && (after == nil || d.Total(*after).Cmp(d.Total(last)) >= 0)
 }
 
 func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
@@ -217,7 +207,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(file)) {
-		if m.between(i, file[i][0], file[i][len(file[i])-1]).Outcome != Accepted {
+		if !m.rises(i, file[i]) {
 			return Verdict{NotAdopted, file[i][0]}
 		}
 	}

@@ -83,7 +83,6 @@ func (s *Store) keepRefusal(r Refusal) {
 	if !s.refusals.add(r, s.grid.ice) {
 		return
 	}
-	s.mark(r.Meter)
 	s.refused.Ever++
 	if s.refusals.count == before { // the oldest of the meter has gone
 		s.refused.PushedOut++
@@ -97,8 +96,12 @@ func (s *Store) trimRefusals(refusalsMax uint32) {
 	}
 }
 
-// forgetRefusal is called with a reading that is recorded now, of a meter that is marked.
+// forgetRefusal is called with a reading that is recorded now. It looks closer only if any of its
+// meter is kept.
 func (s *Store) forgetRefusal(r Reading) {
+	if s.refusals.newestOf.at(r.Meter) == 0 {
+		return
+	}
 	if p := s.refusals.find(r); p != 0 {
 		s.refusals.remove(p, s.grid.ice)
 	}
