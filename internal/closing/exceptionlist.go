@@ -116,7 +116,7 @@ type exceptionSource struct {
 	next func() (Flagged, error)
 	at   Flagged // that comes next
 	day  meter.Day
-	file *exceptionReader // nil if it is not one
+	stop func() // is called when no more is wanted
 }
 
 // exceptionList merges sources: a heap of those that are not at their end.
@@ -138,7 +138,7 @@ func (l *exceptionList) addDays(rs *Runs, q ExceptionsQuery) (known []meter.Day,
 			continue
 		}
 		known = append(known, day)
-		if err := l.begin(&exceptionSource{next: r.next, day: day, file: r}); err != nil {
+		if err := l.begin(&exceptionSource{next: r.next, day: day, stop: r.close}); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +151,7 @@ func (l *exceptionList) begin(s *exceptionSource) (err error) {
 		*l = append(*l, s)
 		return nil
 	}
-	s.close()
+	s.stop()
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -182,7 +182,7 @@ func (l *exceptionList) next() (found Flagged, err error) {
 		case err == nil:
 			heap.Fix(l, 0)
 		case errors.Is(err, io.EOF):
-			s.close()
+			s.stop()
 			heap.Pop(l)
 		default:
 			return found, err
@@ -211,13 +211,7 @@ func (l *exceptionList) Pop() any {
 
 func (l *exceptionList) close() {
 	for _, s := range *l {
-		s.close()
-	}
-}
-
-func (s *exceptionSource) close() {
-	if s.file != nil {
-		s.file.close()
+		s.stop()
 	}
 }
 

@@ -14,10 +14,7 @@ type exceptionCounts [meter.RuleDecreasing + 1]int64
 // measureExceptions tells Prometheus how many exceptions there are.
 func (rs *Runs) measureExceptions(set *metric.Set) {
 	for _, rule := range meter.ExceptionRules() {
-		set.Gauge("exceptions", "Exceptions of the newest day that they were computed for, open or not; DECREASING: meters with refused readings that are kept.", func() float64 {
-			if rule == meter.RuleDecreasing {
-				return float64(rs.countRefused())
-			}
+		set.Gauge("exceptions", "Exceptions of the newest day that they were computed for, open or not.", func() float64 {
 			rs.mu.Lock()
 			defer rs.mu.Unlock()
 			return float64(rs.newest.counts[rule])
@@ -34,6 +31,7 @@ type newestExceptions struct {
 
 // tellExceptions says what was found in a day.
 func (rs *Runs) tellExceptions(day meter.Day, counts exceptionCounts) {
+	counts[meter.RuleDecreasing] = rs.countRefused()
 	told := []any{"day", day}
 	for _, rule := range meter.ExceptionRules() {
 		if counts[rule] > 0 {
@@ -63,6 +61,7 @@ func (rs *Runs) rememberExceptions() {
 	for {
 		e, err := r.next()
 		if errors.Is(err, io.EOF) {
+			newest.counts[meter.RuleDecreasing] = rs.countRefused()
 			rs.newest = newest
 			return
 		}
@@ -71,4 +70,12 @@ func (rs *Runs) rememberExceptions() {
 		}
 		newest.counts[e.Rule]++
 	}
+}
+
+// countRefused returns of how many meters refused readings are kept.
+func (rs *Runs) countRefused() (count int64) {
+	for range rs.store.AllRefused {
+		count++
+	}
+	return count
 }

@@ -165,7 +165,8 @@ func (x *examination) holdsDay(m store.MonthSummary) bool {
 
 // day puts together what the rules look at.
 func (x *examination) day(i store.Index, known store.MeterRows) vee.Day {
-	day := vee.Day{Window: x.window, Points: known.Points, Known: x.window.To, Past: &x.pastOf}
+	day := vee.Day{Window: x.window, Points: known.Points, Dials: known.Dials, Known: x.window.To, Past: &x.pastOf}
+	_, day.Limits = x.store.Life(i)
 	if n := len(day.Points); n == 0 || day.Points[n-1].Slot < x.window.To {
 		if register, ok := x.store.At(i, x.window.To); ok { // that a closed month begins with
 			day.Points = append(day.Points, meter.Point{Slot: x.window.To, Register: register})

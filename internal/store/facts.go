@@ -24,8 +24,10 @@ type state struct {
 	days     []DayArchive                // archived, in order of time
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
+	lives    column[*life]               // by Index: dials and limits; nil for most
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+	refusals refusals                    // readings that were refused, to be judged again
 
 	resolutions []Resolution // in the order in which they came; only ever added to
 }
@@ -40,7 +42,9 @@ func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
 	shared.grid = s.grid.share()
+	shared.lives = slices.Clone(s.lives)
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
+	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -83,7 +87,13 @@ const (
 	kindWriting   kind = 21
 
 	kindArchivedDay kind = 22
-	kindResolution  kind = 28
+
+	kindExchange   kind = 23
+	kindTakenBack  kind = 24
+	kindLimits     kind = 25
+	kindRefusals   kind = 27
+	kindRollover   kind = 30
+	kindResolution kind = 28
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -115,6 +125,10 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindExchange:    {factOf((*decoder).exchange), false},
+	kindTakenBack:   {factOf((*decoder).takenBack), false},
+	kindLimits:      {factOf((*decoder).limitsFact), false},
+	kindRefusals:    {factOf((*decoder).refusals), false},
 	kindResolution:  {factOf((*decoder).resolution), false},
 }
 
@@ -138,6 +152,7 @@ var records = []record{
 	{17, 1, encodeWriting, decodeWriting},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
+	{21, 1, encodeLives, decodeLives},
 	{4, 2, encodeDays, decodeDay},
 	{5, 1, encodeIntents, decodeIntent},
 	{13, 1, encodeHold, decodeHold},
@@ -153,6 +168,7 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{23, 1, encodeRefusals, decodeRefusals},
 	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},
 }
@@ -174,6 +190,13 @@ const (
 	Held                 // the slot is held back while its month is being archived
 	NotReceiving         // reception is shut down
 	Over                 // the hold that the entry names does not stand, or another one does
+
+	BelowExchange    // the register is less than that with which its dial began
+	AboveExchange    // the register is more than that with which its dial ended
+	AtModulus        // the register is not below that at which its dial rolls over
+	ExchangeConflict // another change is recorded for that instant
+	NoChange         // there is no exchange at that instant
+	NoReading        // there is no reading that it needs
 )
 
 // Verdict is an outcome and, if it turned on another reading, that reading.

@@ -180,6 +180,15 @@ func (g *grid) clear(w meter.Window) (dropped uint64) {
 	return dropped
 }
 
+// drop forgets the reading of a meter at a slot, which must be taken.
+func (g *grid) drop(i Index, slot meter.Slot) {
+	g.change(i, pageOf(slot), func(t *tile) { t.drop(i, slot, g.ice) })
+	l := &g.lanes[i/chunkMeters]
+	g.held.sparse -= l.bytes()
+	l.drop(g.ice)
+	g.held.sparse += l.bytes()
+}
+
 // any reports whether there is a reading within a window.
 func (g *grid) any(w meter.Window) bool {
 	for n := range g.lanes {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -72,6 +73,13 @@ func TestGridKeepsEveryRegisterToTheDigit(t *testing.T) {
 				g.set(i, slot, register)
 				model[i][slot] = register
 			},
+			"drop": func(t *rapid.T) {
+				i, slot := drawIndex(t), drawGridSlot(t)
+				if _, taken := model[i][slot]; taken {
+					g.drop(i, slot)
+					delete(model[i], slot)
+				}
+			},
 			"clear": func(t *rapid.T) {
 				w := drawWindow(t)
 				var want uint64
@@ -101,7 +109,7 @@ func compareGrid(t *rapid.T, g *grid, model gridModel) {
 	if len(points) > 0 {
 		span.First, span.Last = points[0], points[len(points)-1]
 	}
-	if got := g.span(i, w); got != span {
+	if got := g.span(i, w); !reflect.DeepEqual(got, span) {
 		t.Fatalf("span of %d in %v: got %v, want %v", i, w, got, span)
 	}
 	register, ok := g.at(i, slot)

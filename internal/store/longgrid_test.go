@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -127,6 +128,8 @@ func (l *gridLife) step() {
 		l.readBack()
 	case n < 89 && len(l.s.accounts) < 600:
 		l.register(1 + l.IntN(100))
+	case n < 95:
+		l.unrecord(l.index())
 	}
 	l.compare(&l.s.grid, l.model, l.index())
 	wantHeld(l.T, &l.s.grid)
@@ -149,6 +152,24 @@ func (l *gridLife) drop() {
 	got := l.s.grid.clear(w)
 	if l.s.readings -= got; got != want {
 		l.Errorf("dropped %d, want %d", got, want)
+	}
+	for i := range Index(len(l.s.accounts)) {
+		latest, _ := l.s.grid.before(i, slotMax)
+		l.s.latest.set(i, latest, l.s.grid.ice)
+	}
+}
+
+// unrecord takes back some of a meter's readings, mostly the latest too.
+func (l *gridLife) unrecord(i Index) {
+	points := l.model.within(i, meter.Window{To: slotMax})
+	points = points[l.IntN(len(points)+1):]
+	for _, p := range points[:min(len(points), 100)] {
+		l.s.unrecord(i, p.Slot)
+		delete(l.model[i], p.Slot)
+	}
+	latest, _ := l.s.grid.before(i, slotMax)
+	if l.s.latest.at(i) != latest {
+		l.Fatalf("the latest reading of meter %d is %v, want %v", i, l.s.latest.at(i), latest)
 	}
 }
 
@@ -198,7 +219,7 @@ func (l *gridLife) compare(g *grid, model gridModel, i Index) {
 	if len(points) > 0 {
 		span.First, span.Last = points[0], points[len(points)-1]
 	}
-	if got := g.span(i, w); got != span {
+	if got := g.span(i, w); !reflect.DeepEqual(got, span) {
 		l.Fatalf("the span of meter %d in %v is %v, want %v", i, w, got, span)
 	}
 	place, there := slices.BinarySearchFunc(all, slot, meter.BySlot)

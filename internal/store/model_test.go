@@ -18,11 +18,13 @@ type model struct {
 	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
-	count  uint64                             // of accepted readings
-	came   map[meter.Slot]uint64              // which of them was the last of a half hour
+	count  uint64                                  // of accepted readings
+	came   map[meter.Slot]uint64                   // which of them was the last of a half hour
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	lives  map[Index]life
+	kept   []Refusal // in order of arrival
 
 	resolved map[[3]uint32]Resolution
 }
@@ -35,7 +37,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 	}
 }
@@ -89,12 +91,29 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 		if v.Outcome == Accepted {
 			m.count++
 			m.came[r.Slot] = m.count
+			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
+				m.follow(r)
+			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		}
+		if v.Outcome == Accepted || v.Outcome == Duplicate {
+			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
 		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+func (m *model) refuse(limit uint32, part []Refusal) Verdict {
+	for _, r := range part {
+		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
+			m.kept = append(m.kept, r)
+		}
+		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	}
+	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	return Verdict{}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -106,12 +125,13 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Held}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && recorded == r.Register:
+	case taken && (recorded == r.Register || m.isNew(r)):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	return m.between(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register}, meter.Point{Slot: r.Slot, Register: r.Register})
+	v, _ := m.fit(r)
+	return v
 }
 
 // onlyInFile reports whether a meter has rows of a slot's month that are not in memory.
@@ -124,27 +144,12 @@ func (m *model) onlyInFile(i Index, slot meter.Slot) bool {
 	return false
 }
 
-// between judges whether registers rise from whatever was accepted before to whatever
-// was accepted after.
-func (m *model) between(i Index, first, last meter.Point) Verdict {
-	slots := slices.Sorted(maps.Keys(m.known[i]))
-	for _, slot := range slices.Backward(slots) {
-		if register := m.known[i][slot]; slot < first.Slot {
-			if first.Register.Cmp(register) < 0 {
-				return Verdict{BelowEarlier, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	for _, slot := range slots {
-		if register := m.known[i][slot]; slot > last.Slot {
-			if last.Register.Cmp(register) > 0 {
-				return Verdict{AboveLater, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	return Verdict{}
+// rises reports whether totals rise from whatever was accepted before some of a meter's rows
+// to whatever was accepted after them.
+func (m *model) rises(i Index, rows []meter.Point) bool {
+	d, first, last := m.lifeOf(i).dials, rows[0], rows[len(rows)-1]
+	before, after := m.near(i, first.Slot).before, m.near(i, last.Slot).after
+	return (before == nil || d.Total(*before).Cmp(d.Total(first)) <= 0) && (after == nil || d.Total(*after).Cmp(d.Total(last)) >= 0)
 }
 
 func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
@@ -214,7 +219,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(file)) {
-		if m.between(i, file[i][0], file[i][len(file[i])-1]).Outcome != Accepted {
+		if !m.rises(i, file[i]) {
 			return Verdict{NotAdopted, file[i][0]}
 		}
 	}
@@ -265,6 +270,13 @@ func (m *model) wantSameArrivals(t fataler, s *Store) {
 	}
 }
 
+// wantSameRefusals compares what is kept, in order of arrival.
+func (m *model) wantSameRefusals(t fataler, s *Store) {
+	if got := slices.Collect(s.refusals.all); !slices.Equal(got, m.kept) {
+		t.Fatalf("the refusals %v are kept, want %v", got, m.kept)
+	}
+}
+
 // wantSameMemory compares what is in memory.
 func (m *model) wantSameMemory(t fataler, s *Store) {
 	readings := 0
@@ -295,6 +307,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -307,5 +320,5 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

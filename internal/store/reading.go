@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
@@ -59,8 +60,28 @@ func (r *batchReader) restored() {
 		if a := r.account(); r.err == nil {
 			r.verdicts = append(r.verdicts, a.take(r.s))
 		}
+	case kindExchange, kindLimits, kindRollover:
+		r.lived(k)
 	default:
 		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
+	}
+}
+
+// lived applies what an operator puts back of a meter's life.
+func (r *batchReader) lived(k kind) {
+	var f fact
+	switch k {
+	case kindExchange:
+		x := r.exchange()
+		x.restored = true
+		f = x
+	case kindLimits:
+		f = r.limitsFact()
+	default:
+		f = r.rollover()
+	}
+	if r.err == nil {
+		r.verdicts = append(r.verdicts, f.effect(r.s))
 	}
 }
 
@@ -129,7 +150,13 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
+	if verdict.Outcome <= Duplicate {
+		s.forgetRefusal(r)
+	}
 	if verdict.Outcome == Accepted {
+		if s.marked.has(r.Meter) {
+			s.follow(r)
+		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if s.level >= LevelHolds {
 			s.arrive(r.Slot)
@@ -141,11 +168,30 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	return verdict
 }
 
+// follow makes a meter's dials those that follow from a reading that is about to be recorded.
+func (s *Store) follow(r Reading) {
+	l := *s.lifeOf(r.Meter)
+	if _, dials := s.fit(r); !slices.Equal(dials, l.dials) {
+		l.dials = dials
+		s.live(r.Meter, l)
+	}
+}
+
 func (s *Store) record(i Index, p meter.Point) {
 	s.grid.set(i, p.Slot, p.Register)
 	s.readings++
 	if p.Slot > s.latest.at(i).Slot {
 		s.latest.set(i, p, s.grid.ice)
+	}
+}
+
+// unrecord takes a reading out of memory, where it must be.
+func (s *Store) unrecord(i Index, slot meter.Slot) {
+	s.grid.drop(i, slot)
+	s.readings--
+	if s.latest.at(i).Slot == slot {
+		latest, _ := s.earlier(i, slot)
+		s.latest.set(i, latest, s.grid.ice)
 	}
 }
 

@@ -213,12 +213,10 @@ func (t *tile) thin(day uint32, ice ice) {
 			t.put(Index(i), day, &d, ice)
 		}
 	}
-	if t.dense &^= 1 << day; ice.covers(c.age) {
+	if ice.covers(c.age) {
 		ice.keeps(c.bytes())
 	}
-	if *c = (chunk{}); t.dense == 0 {
-		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
-	}
+	t.vacate(day)
 }
 
 // put takes a meter's whole day into its strip, which must have nothing of it.
@@ -280,6 +278,35 @@ func (t *tile) clear(w meter.Window, ice ice) (dropped uint64) {
 		return left
 	})
 	return dropped
+}
+
+// drop forgets the reading of a meter at a slot, which must be taken.
+func (t *tile) drop(i Index, slot meter.Slot, ice ice) {
+	day, place := slot.Page()
+	if day %= tileDays; t.dense>>day&1 != 0 {
+		c := &t.chunks[day]
+		c.melt(ice)
+		c.blocks[i%chunkMeters].head &^= 1 << place
+		if c.readings--; c.readings == 0 {
+			t.vacate(day)
+		}
+		return
+	}
+	var buffer strip
+	t.rewrite(ice, func(other Index, s strip) strip {
+		if other == i%chunkMeters {
+			s, _ = t.cut(s, meter.Window{From: slot, To: slot}, &buffer)
+		}
+		return s
+	})
+}
+
+// vacate forgets the slab of a day.
+func (t *tile) vacate(day uint32) {
+	t.chunks[day] = chunk{}
+	if t.dense &^= 1 << day; t.dense == 0 {
+		t.chunks, t.met = nil, [chunkMeters / 64]uint64{}
+	}
 }
 
 // cut drops the readings of a strip within a window, and returns how many they were. What
