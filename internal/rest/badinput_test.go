@@ -32,6 +32,7 @@ var endpoints = []struct {
 	{"GET", "/export_readings", map[string]string{"month": "2026-10"}, []string{"month"}},
 	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5", "numbers": "number"}, nil},
 	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
+	{"POST", "/meters/A/retake", nil, nil},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
