@@ -29,7 +29,6 @@ var contract = map[string]string{
 	"GET /meters/{meter_id}/gaps":    "200 304 400 404 429 500 503",
 	"GET /exceptions":                "200 400 404 429 500 503",
 	"POST /exceptions/resolve":       "200 400 404 408 413 415 429 500 503",
-	"POST /meters/{meter_id}/retake": "200 400 404 408 413 415 429 500 503",
 	"GET /get_last_month_bill":       "200 304 400 404 429 500 503",
 	"GET /get_bill":                  "200 304 400 404 429 500 503",
 	"POST /maintenance/start":        "200 202 400 408 413 415 429 500 503",
@@ -38,6 +37,7 @@ var contract = map[string]string{
 	"POST /resume":                   "200 400 408 413 415 429 500 503",
 	"POST /backup":                   "200 400 408 413 415 429 500 503",
 	"POST /restore_data":             "200 400 408 413 415 429 500 503",
+	"POST /meters/{meter_id}/retake": "200 400 404 408 413 415 429 500 503",
 
 	"GET /docs":         "302",
 	"GET /redoc":        "200 304",
