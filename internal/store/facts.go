@@ -22,6 +22,7 @@ type state struct {
 	readings uint64                      // in the grid
 	months   []*month                    // archived and cleared, in order of time
 	days     []DayArchive                // archived, in order of time
+	edits    column[*pastEdits]          // by Index: what was corrected; nil for nearly all
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
 	arrivals arrivals                    // of readings, since LevelHolds
@@ -37,6 +38,7 @@ func newState() state {
 func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
+	shared.edits = slices.Clone(s.edits)
 	shared.grid = s.grid.share()
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
 	shared.months = make([]*month, len(s.months))
@@ -54,8 +56,8 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored.
-const Format = 4
+// restored; 4 no life of a meter.
+const Format = 5
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
 // several nodes share.
@@ -81,6 +83,7 @@ const (
 	kindWriting   kind = 21
 
 	kindArchivedDay kind = 22
+	kindCorrection  kind = 26
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -112,6 +115,7 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindCorrection:  {factOf((*decoder).correction), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -149,6 +153,7 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{22, 1, encodeHistories, decodeHistories},
 	{12, 1, encodeEnd, decodeEnd},
 }
 
@@ -169,6 +174,13 @@ const (
 	Held                 // the slot is held back while its month is being archived
 	NotReceiving         // reception is shut down
 	Over                 // the hold that the entry names does not stand, or another one does
+
+	BelowExchange    // the register is less than one that an exchange tells of before it
+	AboveExchange    // the register is more than one that an exchange tells of after it
+	AtModulus        // the register is not below that at which the meter's dial rolls over
+	ExchangeConflict // an exchange of that time is known that says otherwise
+	NoChange         // there is no exchange to be taken back
+	NoReading        // there is no reading to be corrected, or none before an exchange that needs one
 )
 
 // Verdict is an outcome and, if it turned on another reading, that reading.

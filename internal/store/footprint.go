@@ -14,7 +14,7 @@ type Footprint struct {
 	Sparse    int64 // other readings: far from others, late, or recalled; and when readings came
 	Promised  int64 // what the days of Sparse take more if they become slabs
 	Frozen    int64 // what only a frozen state still uses
-	Accounts  int64 // meters, the index of their ids, their latest readings
+	Accounts  int64 // meters, the index of their ids, their latest readings, and what was corrected of them
 	Summaries int64 // of closed months
 	Bills     int64
 }

@@ -18,23 +18,26 @@ type model struct {
 	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
-	count  uint64                             // of accepted readings
-	came   map[meter.Slot]uint64              // which of them was the last of a half hour
+	count  uint64                                  // of accepted readings
+	came   map[meter.Slot]uint64                   // which of them was the last of a half hour
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	edits  map[Index]map[meter.Slot][]Past
 }
 
 type modelMonth struct {
 	MonthArchive
 	file     monthFile
 	recalled map[Index]bool
+	late     bool
 }
 
 func newModel() *model {
 	return &model{
 		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
+		edits: make(map[Index]map[meter.Slot][]Past),
 	}
 }
 
@@ -75,14 +78,133 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 	for _, r := range readings {
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
-			m.count++
-			m.came[r.Slot] = m.count
+			m.arrive(r.Slot)
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+// arrive counts a reading.
+func (m *model) arrive(slot meter.Slot) {
+	m.count++
+	m.came[slot] = m.count
+	for _, month := range m.months {
+		month.late = month.late || month.Window.Rows().Contains(slot)
+	}
+}
+
+func (m *model) replaced(r Reading) bool {
+	past := m.edits[r.Meter][r.Slot]
+	for _, p := range past {
+		if last := past[len(past)-1]; p.Before == r.Register && (last.IsWithdrawn || last.After != r.Register) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) correct(c *Correction, restored bool) Verdict {
+	if m.corrected(c, restored) {
+		return Verdict{Outcome: Duplicate}
+	}
+	after := maps.Clone(m.known[c.Meter])
+	effective := make(map[meter.Slot]bool)
+	for _, e := range c.Edits {
+		v := m.find(c.Meter, e)
+		if v.Outcome != Accepted && (!restored || v.Outcome == Held || v.Outcome == Archived) {
+			return v
+		}
+		if effective[e.Slot] = v.Outcome == Accepted; !effective[e.Slot] {
+			continue
+		}
+		if delete(after, e.Slot); !e.IsWithdrawn {
+			after[e.Slot] = e.After
+		}
+	}
+	var last meter.Point
+	for _, slot := range slices.Sorted(maps.Keys(after)) {
+		p := meter.Point{Slot: slot, Register: after[slot]}
+		if p.Register.Cmp(last.Register) < 0 && effective[slot] {
+			return Verdict{BelowEarlier, last}
+		} else if p.Register.Cmp(last.Register) < 0 {
+			return Verdict{AboveLater, p}
+		}
+		last = p
+	}
+	for _, e := range c.Edits {
+		m.edit(c, e, effective[e.Slot], restored)
+	}
+	return Verdict{}
+}
+
+// corrected reports whether a correction is recorded.
+func (m *model) corrected(c *Correction, restored bool) bool {
+	for _, e := range c.Edits {
+		found := false
+		past := m.edits[c.Meter][e.Slot]
+		for n, p := range past {
+			if restored {
+				found = found || p == Past{e, c.Note}
+			} else {
+				found = n == len(past)-1 && p.Edit == e && p.By == c.By
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// find looks for what an edit replaces.
+func (m *model) find(i Index, e Edit) Verdict {
+	recorded, ok := m.known[i][e.Slot]
+	endsThere := func() bool { // the month before has rows of the meter, which are in its file alone
+		for _, month := range m.months {
+			if month.Window.To == e.Slot {
+				return m.onlyInFile(i, e.Slot-1)
+			}
+		}
+		return false
+	}
+	switch {
+	case m.hold != nil && (m.hold.Window.Contains(e.Slot) || m.hold.Window.Contains(e.Slot-1)):
+		return Verdict{Outcome: Held}
+	case m.onlyInFile(i, e.Slot), endsThere():
+		return Verdict{Outcome: Archived}
+	case !ok:
+		return Verdict{NoReading, meter.Point{Slot: e.Slot}}
+	case recorded != e.Before:
+		return Verdict{Conflict, meter.Point{Slot: e.Slot, Register: recorded}}
+	}
+	return Verdict{}
+}
+
+func (m *model) edit(c *Correction, e Edit, effective, restored bool) {
+	if m.edits[c.Meter] == nil {
+		m.edits[c.Meter] = make(map[meter.Slot][]Past)
+	}
+	past := m.edits[c.Meter][e.Slot]
+	place := slices.IndexFunc(past, func(p Past) bool { return p.At.After(c.At) })
+	if !restored || place < 0 {
+		place = len(past)
+	}
+	m.edits[c.Meter][e.Slot] = slices.Insert(past, place, Past{e, c.Note})
+	if !effective {
+		return
+	}
+	m.arrive(e.Slot)
+	for _, month := range m.months {
+		month.late = month.late || month.Window.To == e.Slot && len(month.file[c.Meter]) > 0
+	}
+	delete(m.known[c.Meter], e.Slot)
+	if delete(m.memory[c.Meter], e.Slot); !e.IsWithdrawn {
+		put(m.known, c.Meter, e.after())
+		put(m.memory, c.Meter, e.after())
+	}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -92,6 +214,8 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: NotReceiving}
 	case m.hold != nil && m.hold.Window.Contains(r.Slot):
 		return Verdict{Outcome: Held}
+	case m.replaced(r):
+		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
 	case taken && recorded == r.Register:
@@ -180,7 +304,7 @@ func (m *model) close(a MonthArchive, file monthFile) Verdict {
 	case !m.covers(a.Window.Rows()), month == nil && a.Revision != 1, month != nil && a.Revision != month.Revision+1:
 		return Verdict{Outcome: Over}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	for i := range m.memory {
 		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.Register) bool { return a.Window.Rows().Contains(slot) })
 	}
@@ -211,7 +335,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 			put(m.known, i, p)
 		}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	return Verdict{}
 }
 
@@ -264,6 +388,29 @@ func (m *model) wantSameMemory(t fataler, s *Store) {
 	}
 }
 
+// wantSamePast compares what was corrected, and looks for the months that must be closed again.
+func (m *model) wantSamePast(t fataler, s *Store) {
+	for i, of := range m.edits {
+		var want []Past
+		for _, slot := range slices.Sorted(maps.Keys(of)) {
+			want = append(want, of[slot]...)
+		}
+		if got := s.History(i, meter.Window{To: slotMax}); !slices.Equal(got, want) {
+			t.Fatalf("the history of meter %d is\n%v, want\n%v", i, got, want)
+		}
+	}
+	for name, month := range m.months {
+		if month.late && !slices.Contains(s.LateMonths(), name) {
+			t.Fatalf("%s is not late", name)
+		}
+	}
+	for i, all := range m.known {
+		if len(all) > 0 && s.Latest(i).Slot != slices.Max(slices.Collect(maps.Keys(all))) {
+			t.Fatalf("the latest reading of meter %d is of %d", i, s.Latest(i).Slot)
+		}
+	}
+}
+
 func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 	met := make(map[string]int)
 	rapid.Check(t, func(t *rapid.T) {
@@ -278,6 +425,9 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			if kindName(e.bytes) == "kind 26" && want[0].Outcome == Accepted {
+				m.wantSamePast(t, h.s)
+			}
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -289,6 +439,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantNothingLost(t, h.s)
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
+		m.wantSamePast(t, h.s)
 	})
 	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
 }

@@ -62,8 +62,8 @@ func (s *Store) at(i Index, slot meter.Slot) (meter.Register, bool) {
 	if register, ok := s.grid.at(i, slot); ok {
 		return register, true
 	}
-	if m := s.monthAt(slot); m != nil {
-		if summary, ok := m.summary(i); ok && summary.First.Slot == slot {
+	if m := s.monthAt(slot); m != nil && m.mustRecall(i) {
+		if summary, _ := m.summary(i); summary.First.Slot == slot {
 			return summary.First.Register, true
 		}
 	}

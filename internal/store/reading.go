@@ -23,7 +23,7 @@ const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 // any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading, a pack or an account
+//	restored  19 | a reading, a pack, an account or a correction
 //
 // AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
@@ -58,6 +58,10 @@ func (r *batchReader) restored() {
 	case kindAccount:
 		if a := r.account(); r.err == nil {
 			r.verdicts = append(r.verdicts, a.take(r.s))
+		}
+	case kindCorrection:
+		if c := r.correction(); r.err == nil {
+			r.verdicts = append(r.verdicts, c.take(r.s, true))
 		}
 	default:
 		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))

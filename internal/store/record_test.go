@@ -68,6 +68,12 @@ func fullBatch(meters int) []byte {
 			b = AppendReading(b, Reading{i, closedFrom + 300, wide})
 		}
 	}
+	for i := range Index(meters) {
+		b = AppendCorrection(b, &Correction{i, Note{account.RegisteredAt, "Ann", "a wrong dial was read"}, []Edit{
+			{Slot: closedFrom + 200, Before: reading(0, 50_000).Register, After: reading(0, 50_001).Register},
+			{Slot: closedFrom + 201, Before: wide, IsWithdrawn: true},
+		}})
+	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))

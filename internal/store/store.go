@@ -30,6 +30,7 @@ type Store struct {
 	sink        uint64             // of touch: keeps the compiler from removing its loads
 	revised     uint64             // bills, since the process began to apply
 	held        held               // in bytes, see Footprint
+	marked      indexSet           // meters of which judge must look closer
 	reader      batchReader        // of Apply: kept so that a batch costs no allocation
 }
 

@@ -40,6 +40,9 @@ func (s *Store) judge(r Reading, restored bool) Verdict {
 	if s.hold.Window.Contains(r.Slot) {
 		return Verdict{Outcome: Held}
 	}
+	if s.marked.has(r.Meter) && s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
+		return Verdict{Outcome: Duplicate}
+	}
 	latest := s.latest.at(r.Meter)
 	if r.Slot > latest.Slot && (r.Slot >= s.closedUntil || s.level < LevelHolds) {
 		return rising(latest, latest.Slot > 0, meter.Point{}, false, r.Register)
