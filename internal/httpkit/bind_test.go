@@ -184,16 +184,16 @@ func (c *celsius) UnmarshalText(text []byte) error {
 
 // visit is a request struct with every type of field and every rule between fields.
 type visit struct {
-	Meter       meter.ID    `path:"meter_id"`
-	At          meter.Slot  `param:"at"`
-	Register    meter.Register   `param:"register"`
-	Temperature celsius     `param:"temperature"`
-	Urgent      bool        `param:"urgent"`
-	Floor       *celsius    `param:"floor"`
-	Kind        span        `param:"kind" oneof:"read mend"`
-	Part        string      `param:"part" validate:"when=Kind mend"`
-	Day         meter.Day   `param:"day" validate:"required_without=Month,excluded_with=Month"`
-	Month       meter.Month `param:"month" validate:"excluded_if=Kind mend"`
+	Meter       meter.ID       `path:"meter_id"`
+	At          meter.Slot     `param:"at"`
+	Register    meter.Register `param:"register"`
+	Temperature celsius        `param:"temperature"`
+	Urgent      bool           `param:"urgent"`
+	Floor       *celsius       `param:"floor"`
+	Kind        span           `param:"kind" oneof:"read mend"`
+	Part        string         `param:"part" validate:"when=Kind mend"`
+	Day         meter.Day      `param:"day" validate:"required_without=Month,excluded_with=Month"`
+	Month       meter.Month    `param:"month" validate:"excluded_if=Kind mend"`
 }
 
 func (v *visit) Check() error { return httpkit.Check(v) }
@@ -435,9 +435,9 @@ func FuzzBindReadsQueriesLikeNetURL(f *testing.F) {
 // BenchmarkBind is the hot path: one reading in a query string.
 func BenchmarkBind(b *testing.B) {
 	type reading struct {
-		MeterID   meter.ID   `param:"meter_id,required"`
-		Timestamp meter.Slot `param:"timestamp,required"`
-		Reading   meter.Register  `param:"reading,required"`
+		MeterID   meter.ID       `param:"meter_id,required"`
+		Timestamp meter.Slot     `param:"timestamp,required"`
+		Reading   meter.Register `param:"reading,required"`
 	}
 	request := post("meter_id=123-456-789&timestamp=2026-11-23T14:30:00&reading=1234.567", "", nil)
 	b.ReportAllocs()
@@ -452,9 +452,9 @@ func BenchmarkBind(b *testing.B) {
 func ExampleBind() {
 	request := httptest.NewRequest(http.MethodPost, "/receive_meter_reading?meter_id=123-456-789&reading=0.3", nil)
 	var reading struct {
-		MeterID   meter.ID   `param:"meter_id,required"`
-		Reading   meter.Register  `param:"reading,required"`
-		Timestamp meter.Slot `param:"timestamp,required"`
+		MeterID   meter.ID       `param:"meter_id,required"`
+		Reading   meter.Register `param:"reading,required"`
+		Timestamp meter.Slot     `param:"timestamp,required"`
 	}
 	fmt.Println(httpkit.Bind(request, utc, &reading))
 	// Output: timestamp is missing

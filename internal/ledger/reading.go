@@ -64,6 +64,15 @@ func (l *Ledger) result(r store.Reading, v store.Verdict) Result {
 	case store.AboveLater:
 		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
 			"of %v kWh is more than the later %v kWh of %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
+	case store.BelowExchange:
+		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
+			"of %v kWh is less than the %v kWh with which its dial began after %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
+	case store.AboveExchange:
+		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
+			"of %v kWh is more than the %v kWh with which its dial ended after %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
+	case store.AtModulus:
+		return Result{Err: meter.Invalid(meter.CodeInvalidReading, "reading",
+			"of %v kWh is not below %v kWh, at which its dial rolls over", r.Register, v.Other.Register)}
 	case store.Archived, store.Held:
 		return Result{Err: l.monthBusy(r.Slot)}
 	case store.NotReceiving:

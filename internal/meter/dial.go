@@ -3,6 +3,7 @@ package meter
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Change is a moment from which another register counts: another dial, or the same one from
@@ -19,6 +20,10 @@ type Change struct {
 	IsEstimated bool
 	Estimated   Register
 
+	By        string // who entered it; empty if that is not known
+	EnteredAt time.Time
+	Placed    Placing // what it did to the reading at its slot
+
 	offset Total // of all registers from here to the next change
 }
 
@@ -34,12 +39,35 @@ const (
 
 var changeKinds = [...]string{Exchange: "exchange", Reset: "reset", Rollover: "rollover"}
 
+// IsKnown reports whether k is one of the kinds.
+func (k ChangeKind) IsKnown() bool { return k >= Exchange && k <= Rollover }
+
 func (k ChangeKind) String() string { return changeKinds[k] }
 
 // ParseChangeKind reads the name of a kind.
 func ParseChangeKind(s string) (ChangeKind, bool) {
 	k := slices.Index(changeKinds[:], s)
 	return ChangeKind(k), k > 0
+}
+
+// Placing says what an exchange on the grid did to the reading at its slot, so that what stands
+// there is the register of the old dial.
+type Placing uint8
+
+// The placings.
+const (
+	NotPlaced  Placing = 0
+	PlacedAnew Placing = 1 // there was none
+	PlacedOver Placing = 2 // it was the new dial's
+)
+
+// Says reports whether two changes of one moment say the same, whoever entered them.
+func (c Change) Says(other Change) bool {
+	if c.IsEstimated {
+		other.Old = c.Old
+	}
+	other.Modulus, other.By, other.EnteredAt, other.Placed, other.offset = c.Modulus, c.By, c.EnteredAt, c.Placed, c.offset
+	return c == other
 }
 
 // isDerived reports whether a change follows from the readings around it.
@@ -99,6 +127,16 @@ func (d Dials) Between(from, to Slot) Dials {
 		return nil
 	}
 	return NewDials(d[first:end])
+}
+
+// RollsOverAt returns the register at which the dial of an instant rolls over; 0 if it does not.
+func (d Dials) RollsOverAt(at Instant, limits Limits) Register {
+	for i := range d {
+		if !d[i].isDerived() && d[i].At >= at {
+			return d[i].Modulus
+		}
+	}
+	return limits.RollsOverAt
 }
 
 // Find returns the exchange or reset of an instant.

@@ -37,6 +37,7 @@ const (
 	CodeInvalidRow        Code = "invalid_row"
 	CodeReadingDecreases  Code = "reading_decreases"
 	CodeReadingConflict   Code = "reading_conflict"
+	CodeExchangeConflict  Code = "exchange_conflict"
 	CodeMeterExists       Code = "meter_exists"
 	CodeMeterNotFound     Code = "meter_not_found"
 	CodeNotEnoughReadings Code = "not_enough_readings"

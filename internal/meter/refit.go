@@ -43,10 +43,10 @@ type Knot struct {
 	OfChange bool
 }
 
-// Slot returns the slot at or before the knot.
-func (k Knot) Slot() Slot {
+// Point returns the knot as of the slot at or before it.
+func (k Knot) Point() Point {
 	slot, _ := k.At.Slot()
-	return slot
+	return Point{slot, k.Register}
 }
 
 // Fall is two neighbouring registers of one dial of which the later is less than the earlier
@@ -92,8 +92,7 @@ func (d Dials) bounds(at Instant, s Stretch) bool {
 
 // Refit derives anew where the dial rolled over within a stretch, and the registers of dials
 // that nobody read, and returns the changes that follow. Where a dial rolled over before, it
-// did, whatever the limits say now. fall is not nil if the registers do not rise so; of a dial
-// that nobody read and that has no reading, it has no From.
+// did, whatever the limits say now. fall is not nil if the registers do not rise so.
 func (d Dials) Refit(s Stretch, limits Limits) (refitted Dials, fall *Fall) {
 	f := d.fit(s, limits)
 	return NewDials(f.changes), f.fall
@@ -132,22 +131,12 @@ func (d Dials) fit(s Stretch, limits Limits) *fitter {
 			f.change(within[0])
 			within = within[1:]
 		}
-		f.reach(Knot{At: at, Register: p.Register}, d.modulus(at, limits))
+		f.reach(Knot{At: at, Register: p.Register}, d.RollsOverAt(at, limits))
 	}
 	for _, c := range within {
 		f.change(c)
 	}
 	return f
-}
-
-// modulus returns the register at which the dial of an instant rolls over; 0 if it does not.
-func (d Dials) modulus(at Instant, limits Limits) Register {
-	for _, c := range d {
-		if !c.isDerived() && c.At >= at {
-			return c.Modulus
-		}
-	}
-	return limits.RollsOverAt
 }
 
 // fitter goes through what is known of a meter in order of time.
@@ -185,16 +174,11 @@ func (f *fitter) reach(k Knot, modulus Register) {
 // change goes on to another dial.
 func (f *fitter) change(c Change) {
 	old := Knot{c.At, c.Old, true}
-	if c.IsEstimated {
-		var ok bool
-		if f.last != nil {
-			c.Old, ok = f.last.Register.plus(c.Estimated)
-		}
-		if !ok && f.fall == nil {
-			f.fall = &Fall{To: old}
-		}
-	} else {
+	switch {
+	case !c.IsEstimated:
 		f.reach(old, c.Modulus)
+	case f.last != nil: // else its last reading is not here
+		c.Old = f.last.Register.plus(c.Estimated)
 	}
 	f.changes = append(f.changes, c)
 	f.last = &Knot{c.At, c.New, true}

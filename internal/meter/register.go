@@ -216,11 +216,13 @@ func (k Register) Sub(earlier Register) Energy {
 	return Energy{k.Decimal().Sub(earlier.Decimal())}
 }
 
-// plus returns the register that so much more energy makes, and false if it is outside the
-// limits.
-func (k Register) plus(more Register) (Register, bool) {
+// plus returns the register that so much more energy makes, or the highest that there is.
+func (k Register) plus(more Register) Register {
 	sum, err := ParseRegister(k.Decimal().Add(more.Decimal()).String())
-	return sum, err == nil
+	if err != nil {
+		return Register{coefficient: powersOfTen[RegisterDigitsMax] - 1}
+	}
+	return sum
 }
 
 // Decimal returns k as an arbitrary-precision decimal, in kWh.

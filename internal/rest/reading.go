@@ -10,9 +10,9 @@ import (
 )
 
 type readingRequest struct {
-	Meter     meter.ID   `param:"meter_id,required"`
-	Timestamp meter.Slot `param:"timestamp,required"`
-	Reading   meter.Register  `param:"reading,required"`
+	Meter     meter.ID       `param:"meter_id,required"`
+	Timestamp meter.Slot     `param:"timestamp,required"`
+	Reading   meter.Register `param:"reading,required"`
 }
 
 func (q *readingRequest) reading() meter.Reading {

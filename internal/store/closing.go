@@ -215,8 +215,8 @@ func compareMonth(m *month, name meter.Month) int { return m.Month.Compare(name)
 func (s *Store) rises(i Index, part Summary) bool {
 	earlier, hasEarlier := s.earlier(i, part.First.Slot)
 	later, hasLater := s.later(i, part.Last.Slot)
-	return rising(earlier, hasEarlier, meter.Point{}, false, part.First.Register).Outcome == Accepted &&
-		rising(meter.Point{}, false, later, hasLater, part.Last.Register).Outcome == Accepted
+	d := s.lifeOf(i).dials
+	return !(hasEarlier && d.Total(part.First).Cmp(d.Total(earlier)) < 0 || hasLater && d.Total(part.Last).Cmp(d.Total(later)) > 0)
 }
 
 // encodeMonths writes for each closed month

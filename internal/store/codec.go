@@ -119,14 +119,6 @@ func (d *decoder) items(yield func() bool) {
 	}
 }
 
-func (d *decoder) point() meter.Point {
-	slot, register := meter.Slot(d.uint32()), d.register()
-	if slot > slotMax {
-		d.fail(errSlot(slot))
-	}
-	return meter.Point{Slot: slot, Register: register}
-}
-
 func (d *decoder) register() meter.Register {
 	scale, coefficient := d.uint8(), int64(d.uint64())
 	register, ok := meter.RegisterFromParts(coefficient, scale)
@@ -134,6 +126,31 @@ func (d *decoder) register() meter.Register {
 		d.fail(fmt.Errorf("register %d × 10^-%d is outside the limits", coefficient, scale))
 	}
 	return register
+}
+
+func (d *decoder) instant() meter.Instant {
+	at := d.uint64()
+	if at > uint64(slotMax.Instant()) {
+		d.fail(fmt.Errorf("second %d is beyond all time", at))
+		return 0
+	}
+	return meter.Instant(at)
+}
+
+func (d *decoder) changeKind() meter.ChangeKind {
+	k := meter.ChangeKind(d.uint8())
+	if !k.IsKnown() {
+		d.fail(fmt.Errorf("a change of kind %d is not known to this version: %w", k, ErrNewer))
+	}
+	return k
+}
+
+func (d *decoder) point() meter.Point {
+	slot, register := meter.Slot(d.uint32()), d.register()
+	if slot > slotMax {
+		d.fail(errSlot(slot))
+	}
+	return meter.Point{Slot: slot, Register: register}
 }
 
 func (d *decoder) month() meter.Month {

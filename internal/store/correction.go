@@ -99,8 +99,13 @@ func (c *Correction) effect(s *Store) Verdict { return c.take(s, false) }
 
 func (c *Correction) take(s *Store, restored bool) Verdict {
 	j := correctionJudge{s: s, Correction: c, restored: restored}
-	if _, verdict := j.judge(); verdict.Outcome != Accepted {
+	_, verdict := j.judge()
+	if verdict.Outcome != Accepted {
 		return verdict
+	}
+	if l := *s.lifeOf(c.Meter); !slices.Equal(j.dials, l.dials) {
+		l.dials = j.dials
+		s.live(c.Meter, l)
 	}
 	for _, e := range j.effective {
 		s.unrecord(c.Meter, e.Slot)
@@ -110,27 +115,16 @@ func (c *Correction) take(s *Store, restored bool) Verdict {
 		if s.level >= LevelHolds {
 			s.arrive(e.Slot)
 		}
-		for _, m := range s.concerned(c.Meter, e.Slot) {
-			m.late = true
-		}
+		s.closeAgain(e.Slot, true)
 	}
 	s.remember(c, restored)
-	return Verdict{Outcome: Accepted}
+	return verdict
 }
 
-// concerned returns the closed months that a meter's register at a slot is of: that of the
-// slot, and the one before if it ends there, since its bill does too.
-func (s *Store) concerned(i Index, slot meter.Slot) (months []*month) {
-	if m := s.monthAt(slot - 1); m != nil && m.Window.To == slot {
-		if _, billed := m.bill(i); billed || m.mustRecall(i) {
-			months = append(months, m)
-		}
-	}
-	if m := s.monthAt(slot); m != nil {
-		months = append(months, m)
-	}
-	return months
-}
+// restoredCorrection is a correction that an operator puts back.
+type restoredCorrection struct{ *Correction }
+
+func (c restoredCorrection) effect(s *Store) Verdict { return c.take(s, true) }
 
 // JudgeCorrection says what Apply would decide about a correction now, beside what is in
 // memory and rows of the months that ToRecall has named. If it refuses, place is that of the
@@ -153,7 +147,7 @@ func (s *Store) ToRecall(c *Correction, restored bool) (months []MonthSummary) {
 	}
 	var last *month
 	for _, e := range c.Edits {
-		for _, m := range s.concerned(c.Meter, e.Slot) {
+		for _, m := range s.concerned(e.Slot, true) {
 			if m != last && m.mustRecall(c.Meter) && (last == nil || last.Month.Before(m.Month)) {
 				summary, _ := m.summary(c.Meter)
 				months = append(months, MonthSummary{m.MonthArchive, summary})
@@ -173,7 +167,8 @@ type correctionJudge struct {
 	isGiven  bool          // rows are those that must be recalled
 	rows     []meter.Point // in order of time
 
-	effective []Edit // those that change something
+	effective []Edit      // those that change something
+	dials     meter.Dials // that follow
 }
 
 // judge returns a verdict, and the place of the edit that it is about if it is a refusal.
@@ -189,33 +184,40 @@ func (j *correctionJudge) judge() (place int, v Verdict) {
 			return place, v
 		}
 	}
+	l := j.s.lifeOf(j.Meter)
+	j.dials = l.dials
 	for n := 0; n < len(j.effective); {
 		first := n
-		stretch := j.stretch(&n)
-		if _, fall := meter.Dials(nil).Refit(stretch, meter.Limits{}); fall != nil {
-			e, v := j.fell(*fall, j.effective[first:n])
+		dials, fall := j.dials.Refit(j.stretch(&n), l.limits)
+		if fall != nil {
+			e, v := fell(*fall, j.effective[first:n])
 			place, _ := slices.BinarySearchFunc(j.Edits, e.Slot, compareEdit)
 			return place, v
 		}
+		j.dials = dials
 	}
 	return 0, Verdict{Outcome: Accepted}
 }
 
-// find looks for the register that an edit replaces.
+// find looks for the register that an edit replaces, and for what forbids the new one
+// whatever its neighbours are.
 func (j *correctionJudge) find(e Edit) Verdict {
-	if j.s.hold.meets(meter.Window{From: max(e.Slot, 1) - 1, To: e.Slot}) { // what follows a window is a part of its bills
-		return Verdict{Outcome: Held}
+	if v := j.s.open(j.Meter, e.Slot, true); v.Outcome == Held || v.Outcome == Archived && !j.isGiven {
+		return v
 	}
-	for _, m := range j.s.concerned(j.Meter, e.Slot) {
-		if !j.isGiven && m.mustRecall(j.Meter) {
-			return Verdict{Outcome: Archived}
-		}
-	}
-	switch recorded, ok := j.at(e.Slot); {
+	recorded, ok := j.at(e.Slot)
+	l, at := j.s.lifeOf(j.Meter), e.Slot.Instant()
+	c, isChange := l.dials.Find(at)
+	over := l.dials.RollsOverAt(at, l.limits)
+	switch {
 	case !ok:
 		return Verdict{NoReading, meter.Point{Slot: e.Slot}}
 	case recorded != e.Before:
 		return Verdict{Conflict, meter.Point{Slot: e.Slot, Register: recorded}}
+	case isChange && !c.IsEstimated: // what stands there is what the old dial showed last
+		return Verdict{ExchangeConflict, meter.Point{Slot: e.Slot, Register: c.Old}}
+	case over != (meter.Register{}) && e.After.Cmp(over) >= 0:
+		return Verdict{AtModulus, meter.Point{Slot: e.Slot, Register: over}}
 	}
 	return Verdict{Outcome: Accepted}
 }
@@ -245,28 +247,20 @@ func (j *correctionJudge) stretch(n *int) (s meter.Stretch) {
 	}
 }
 
-// fell returns which of the edits of a stretch registers do not rise with, and the verdict on it.
-func (j *correctionJudge) fell(f meter.Fall, edits []Edit) (Edit, Verdict) {
+// fell returns with which of the edits of a stretch registers do not rise, and the verdict on it.
+func fell(f meter.Fall, edits []Edit) (Edit, Verdict) {
 	find := func(k meter.Knot) (Edit, bool) {
-		place, found := slices.BinarySearchFunc(edits, k.Slot(), compareEdit)
+		place, found := slices.BinarySearchFunc(edits, k.Point().Slot, compareEdit)
 		if !found || k.OfChange || edits[place].IsWithdrawn {
 			return edits[0], false
 		}
 		return edits[place], true
 	}
-	below, above := BelowEarlier, AboveLater
-	if f.From.OfChange {
-		below = BelowExchange
+	if e, isLater := find(f.To); isLater {
+		return e, below(f.From)
 	}
-	if f.To.OfChange {
-		above = AboveExchange
-	}
-	e, isLater := find(f.To)
-	if isLater {
-		return e, Verdict{below, meter.Point{Slot: f.From.Slot(), Register: f.From.Register}}
-	}
-	e, _ = find(f.From)
-	return e, Verdict{above, meter.Point{Slot: f.To.Slot(), Register: f.To.Register}}
+	e, _ := find(f.From)
+	return e, above(f.To)
 }
 
 func (j *correctionJudge) at(slot meter.Slot) (meter.Register, bool) {

@@ -52,7 +52,7 @@ func wantVerdict(t *testing.T, s *Store, entry []byte, want Verdict) {
 func TestACorrectionOfTheFirstSlotOfAMonthIsOneOfTheMonthBefore(t *testing.T) {
 	s := septemberClosed(t)
 	c := correctionOf(editOf(closedTo, 2100, 2150))
-	wantVerdict(t, s, AppendCorrection(nil, c), Verdict{Outcome: Archived})
+	wantVerdict(t, s, AppendCorrection(nil, c), Verdict{Archived, meter.Point{Slot: closedFrom}})
 	if months := s.ToRecall(c, false); len(months) != 1 || months[0].Month != september {
 		t.Fatalf("%v must be recalled", months)
 	}
@@ -147,23 +147,18 @@ func TestACorrectionThatIsPutBackChangesOnlyWhatItOnceReplaced(t *testing.T) {
 	}
 }
 
-func TestRowsOfAFileStandUntilTheyAreCorrected(t *testing.T) {
+func TestWhatWasReplacedIsKnownOfEverySlot(t *testing.T) {
 	s := septemberClosed(t)
-	rows := func() []meter.Point {
-		return []meter.Point{{Slot: closedTo, Register: reading(0, 2100).Register}, {Slot: closedTo + 1, Register: reading(0, 2200).Register}}
-	}
-	if got := s.Standing(account.ID, rows()); len(got) != 2 {
-		t.Errorf("%v stand", got)
-	}
 	mustApply(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo+1, 2200, 2300))))
-	if got := s.Standing(account.ID, rows()); len(got) != 1 || got[0].Slot != closedTo {
-		t.Errorf("after a correction %v stand", got)
+	mustApply(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo+1, 2300, 2400))))
+	for digits, want := range map[int64]bool{2200: true, 2300: true, 2400: false} {
+		for slot := range meter.Slot(3) {
+			if got := s.Replaced(account.ID, meter.Point{Slot: closedTo + slot, Register: reading(0, digits).Register}); got != (want && slot == 1) {
+				t.Errorf("%d at %d was replaced: %v", digits, slot, got)
+			}
+		}
 	}
-	if got := s.Standing("unknown", rows()); len(got) != 2 {
-		t.Errorf("of a meter that is not known %v stand", got)
-	}
-	mustApply(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo+1, 2300, 2200))))
-	if got := s.Standing(account.ID, rows()); len(got) != 2 {
-		t.Errorf("after it was corrected back %v stand", got)
+	if s.Replaced("unknown", meter.Point{Slot: closedTo + 1, Register: reading(0, 2200).Register}) {
+		t.Error("a register of a meter that is not known was replaced")
 	}
 }

@@ -25,8 +25,10 @@ type state struct {
 	edits    column[*pastEdits]          // by Index: what was corrected; nil for nearly all
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
+	lives    column[*life]               // by Index: dials and limits; nil for most
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+	refusals refusals                    // readings that were refused, to be judged again
 }
 
 func newState() state {
@@ -40,7 +42,9 @@ func (s *state) share() state {
 	shared.latest = slices.Clone(s.latest)
 	shared.edits = slices.Clone(s.edits)
 	shared.grid = s.grid.share()
+	shared.lives = slices.Clone(s.lives)
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
+	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -56,7 +60,7 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored; 4 no life of a meter.
+// restored; 4 nothing of a meter's life.
 const Format = 5
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
@@ -83,7 +87,13 @@ const (
 	kindWriting   kind = 21
 
 	kindArchivedDay kind = 22
-	kindCorrection  kind = 26
+
+	kindExchange   kind = 23
+	kindTakenBack  kind = 24
+	kindLimits     kind = 25
+	kindCorrection kind = 26
+	kindRefusals   kind = 27
+	kindRollover   kind = 30
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -116,6 +126,10 @@ var entryKinds = map[kind]entryKind{
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
 	kindCorrection:  {factOf((*decoder).correction), false},
+	kindExchange:    {factOf((*decoder).exchange), false},
+	kindTakenBack:   {factOf((*decoder).takenBack), false},
+	kindLimits:      {factOf((*decoder).limitsFact), false},
+	kindRefusals:    {factOf((*decoder).refusals), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -138,6 +152,7 @@ var records = []record{
 	{17, 1, encodeWriting, decodeWriting},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
+	{21, 1, encodeLives, decodeLives},
 	{4, 2, encodeDays, decodeDay},
 	{5, 1, encodeIntents, decodeIntent},
 	{13, 1, encodeHold, decodeHold},
@@ -154,6 +169,7 @@ var records = []record{
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
 	{22, 1, encodeHistories, decodeHistories},
+	{23, 1, encodeRefusals, decodeRefusals},
 	{12, 1, encodeEnd, decodeEnd},
 }
 
@@ -175,12 +191,12 @@ const (
 	NotReceiving         // reception is shut down
 	Over                 // the hold that the entry names does not stand, or another one does
 
-	BelowExchange    // the register is less than one that an exchange tells of before it
-	AboveExchange    // the register is more than one that an exchange tells of after it
-	AtModulus        // the register is not below that at which the meter's dial rolls over
-	ExchangeConflict // an exchange of that time is known that says otherwise
-	NoChange         // there is no exchange to be taken back
-	NoReading        // there is no reading to be corrected, or none before an exchange that needs one
+	BelowExchange    // the register is less than that with which its dial began
+	AboveExchange    // the register is more than that with which its dial ended
+	AtModulus        // the register is not below that at which its dial rolls over
+	ExchangeConflict // another change is recorded for that instant
+	NoChange         // there is no exchange at that instant
+	NoReading        // there is no reading that it needs
 )
 
 // Verdict is an outcome and, if it turned on another reading, that reading.

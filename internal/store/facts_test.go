@@ -12,11 +12,11 @@ import (
 var formats = map[int]string{
 	3: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20] records [1.2 2.1 3.1 4.1 5.1 13.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.1 12.1] level 2",
 	4: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20 21 22] records [1.2 17.1 2.1 3.1 4.2 5.1 13.1 18.1 19.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.2 20.1 12.1] level 2",
-	5: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20 21 22 26] records [1.2 17.1 2.1 3.1 4.2 5.1 13.1 18.1 19.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.2 20.1 22.1 12.1] level 2",
+	5: "entries [1 2 3 4 5 6 7 8 9 10 12 16 17 18 19 20 21 22 23 24 25 26 27 30] records [1.2 17.1 2.1 3.1 21.1 4.2 5.1 13.1 18.1 19.1 6.2 14.1 7.1 8.1 15.1 9.1 10.1 16.1 11.2 20.1 22.1 23.1 12.1] level 2",
 }
 
 func TestTheFormatMovesWithEveryKindOfEntryAndRecord(t *testing.T) {
-	kinds := append(slices.Collect(maps.Keys(entryKinds)), kindReading, kindPack, kindUnder, kindRestored)
+	kinds := append(slices.Collect(maps.Keys(entryKinds)), kindReading, kindPack, kindUnder, kindRestored, kindRollover)
 	slices.Sort(kinds)
 	var versions []string
 	for _, r := range records {

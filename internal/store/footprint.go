@@ -14,14 +14,16 @@ type Footprint struct {
 	Sparse    int64 // other readings: far from others, late, or recalled; and when readings came
 	Promised  int64 // what the days of Sparse take more if they become slabs
 	Frozen    int64 // what only a frozen state still uses
-	Accounts  int64 // meters, the index of their ids, their latest readings, and what was corrected of them
+	Accounts  int64 // meters, the index of their ids, their latest readings
 	Summaries int64 // of closed months
 	Bills     int64
+	Lives     int64 // exchanges, limits and corrections of meters
+	Refusals  int64 // that are kept
 }
 
 // Sum returns what a store takes in all.
 func (f Footprint) Sum() int64 {
-	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills
+	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Lives + f.Refusals
 }
 
 const (
@@ -47,7 +49,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.bytes()}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}
@@ -147,6 +149,7 @@ type held struct {
 	sum      atomic.Int64 // of all
 	frozen   atomic.Bool  // a frozen state is in use
 	accounts int64
+	lives    int64
 	records  recordsHeld
 }
 

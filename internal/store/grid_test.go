@@ -2,6 +2,7 @@ package store
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -108,7 +109,7 @@ func compareGrid(t *rapid.T, g *grid, model gridModel) {
 	if len(points) > 0 {
 		span.First, span.Last = points[0], points[len(points)-1]
 	}
-	if got := g.span(i, w); got != span {
+	if got := g.span(i, w); !reflect.DeepEqual(got, span) {
 		t.Fatalf("span of %d in %v: got %v, want %v", i, w, got, span)
 	}
 	register, ok := g.at(i, slot)

@@ -132,8 +132,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "correction", "correction"}
-	for len(kinds) < 29 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "correction", "correction"}
+	for len(kinds) < 33 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -158,6 +158,12 @@ func (h *historian) next() entry {
 		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
 	case "correction":
 		return h.correction()
+	case "life":
+		return h.live()
+	case "refusals":
+		return h.refusals()
+	case "retaken":
+		return h.retaken()
 	case "lift":
 		return h.lift()
 	default:
@@ -281,6 +287,30 @@ func (h *historian) drawCorrection() *Correction {
 	return c
 }
 
+// refusals draws refused readings. The bound now and then leaves nearly none.
+func (h *historian) refusals() entry {
+	var part []Refusal
+	for range h.between(0, 6) {
+		i, slot := h.meter(), meter.Slot(closedFrom+3*h.between(0, historyMonths*monthSlots/3))
+		part = append(part, Refusal{Reading{i, slot, h.register(i, slot)}, h.between(0, 2) == 0})
+	}
+	limit := pick[uint32](h, 0, 5, 20, 20, 20, 100, 100, 100)
+	return entry{AppendRefusals(nil, limit, part), func(m *model) []Verdict { return one(m.refuse(limit, part)) }}
+}
+
+// retaken draws a reading that is kept as a refusal, if there is one.
+func (h *historian) retaken() entry {
+	kept := slices.Collect(h.s.refusals.all)
+	if len(kept) == 0 {
+		return h.refusals()
+	}
+	r := pick(h, kept...).Reading
+	if v := h.s.Judge(r, true); v.Outcome == Accepted || v.Outcome == Duplicate {
+		h.met["taken of the refused"]++
+	}
+	return entry{AppendReading(nil, r), func(m *model) []Verdict { return m.readings([]Reading{r}, false) }}
+}
+
 // lift frees whatever hold stands, as a start does.
 func (h *historian) lift() entry {
 	standing, _ := h.s.Hold()
@@ -291,10 +321,10 @@ func (h *historian) lift() entry {
 // wantMet makes sure that histories have in them what they are there to try.
 func wantMet(t *testing.T, met map[string]int, what ...string) {
 	t.Helper()
-	for o := Accepted; o <= Over; o++ {
+	for o := Accepted; o <= NoReading; o++ {
 		what = append(what, fmt.Sprint("outcome ", o))
 	}
-	what = append(what, fmt.Sprint("outcome ", NoReading), "corrected", "corrected in a closed month")
+	what = append(what, "corrected", "corrected in a closed month")
 	for _, w := range what {
 		if met[w] < 3 {
 			t.Errorf("%s came %d times, so these histories prove little", w, met[w])

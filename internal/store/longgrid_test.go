@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -218,7 +219,7 @@ func (l *gridLife) compare(g *grid, model gridModel, i Index) {
 	if len(points) > 0 {
 		span.First, span.Last = points[0], points[len(points)-1]
 	}
-	if got := g.span(i, w); got != span {
+	if got := g.span(i, w); !reflect.DeepEqual(got, span) {
 		l.Fatalf("the span of meter %d in %v is %v, want %v", i, w, got, span)
 	}
 	place, there := slices.BinarySearchFunc(all, slot, meter.BySlot)

@@ -24,6 +24,8 @@ type model struct {
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
 	edits  map[Index]map[meter.Slot][]Past
+	lives  map[Index]life
+	kept   []Refusal // in order of arrival
 }
 
 type modelMonth struct {
@@ -35,7 +37,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 		edits: make(map[Index]map[meter.Slot][]Past),
 	}
@@ -79,132 +81,29 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
 			m.arrive(r.Slot)
+			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
+				m.follow(r)
+			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
+		}
+		if v.Outcome == Accepted || v.Outcome == Duplicate {
+			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
 		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
 }
 
-// arrive counts a reading.
-func (m *model) arrive(slot meter.Slot) {
-	m.count++
-	m.came[slot] = m.count
-	for _, month := range m.months {
-		month.late = month.late || month.Window.Rows().Contains(slot)
-	}
-}
-
-func (m *model) replaced(r Reading) bool {
-	past := m.edits[r.Meter][r.Slot]
-	for _, p := range past {
-		if last := past[len(past)-1]; p.Before == r.Register && (last.IsWithdrawn || last.After != r.Register) {
-			return true
+func (m *model) refuse(limit uint32, part []Refusal) Verdict {
+	for _, r := range part {
+		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
+			m.kept = append(m.kept, r)
 		}
+		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
 	}
-	return false
-}
-
-func (m *model) correct(c *Correction, restored bool) Verdict {
-	if m.corrected(c, restored) {
-		return Verdict{Outcome: Duplicate}
-	}
-	after := maps.Clone(m.known[c.Meter])
-	effective := make(map[meter.Slot]bool)
-	for _, e := range c.Edits {
-		v := m.find(c.Meter, e)
-		if v.Outcome != Accepted && (!restored || v.Outcome == Held || v.Outcome == Archived) {
-			return v
-		}
-		if effective[e.Slot] = v.Outcome == Accepted; !effective[e.Slot] {
-			continue
-		}
-		if delete(after, e.Slot); !e.IsWithdrawn {
-			after[e.Slot] = e.After
-		}
-	}
-	var last meter.Point
-	for _, slot := range slices.Sorted(maps.Keys(after)) {
-		p := meter.Point{Slot: slot, Register: after[slot]}
-		if p.Register.Cmp(last.Register) < 0 && effective[slot] {
-			return Verdict{BelowEarlier, last}
-		} else if p.Register.Cmp(last.Register) < 0 {
-			return Verdict{AboveLater, p}
-		}
-		last = p
-	}
-	for _, e := range c.Edits {
-		m.edit(c, e, effective[e.Slot], restored)
-	}
+	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
 	return Verdict{}
-}
-
-// corrected reports whether a correction is recorded.
-func (m *model) corrected(c *Correction, restored bool) bool {
-	for _, e := range c.Edits {
-		found := false
-		past := m.edits[c.Meter][e.Slot]
-		for n, p := range past {
-			if restored {
-				found = found || p == Past{e, c.Note}
-			} else {
-				found = n == len(past)-1 && p.Edit == e && p.By == c.By
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
-}
-
-// find looks for what an edit replaces.
-func (m *model) find(i Index, e Edit) Verdict {
-	recorded, ok := m.known[i][e.Slot]
-	endsThere := func() bool { // the month before has rows of the meter, which are in its file alone
-		for _, month := range m.months {
-			if month.Window.To == e.Slot {
-				return m.onlyInFile(i, e.Slot-1)
-			}
-		}
-		return false
-	}
-	switch {
-	case m.hold != nil && (m.hold.Window.Contains(e.Slot) || m.hold.Window.Contains(e.Slot-1)):
-		return Verdict{Outcome: Held}
-	case m.onlyInFile(i, e.Slot), endsThere():
-		return Verdict{Outcome: Archived}
-	case !ok:
-		return Verdict{NoReading, meter.Point{Slot: e.Slot}}
-	case recorded != e.Before:
-		return Verdict{Conflict, meter.Point{Slot: e.Slot, Register: recorded}}
-	}
-	return Verdict{}
-}
-
-func (m *model) edit(c *Correction, e Edit, effective, restored bool) {
-	if m.edits[c.Meter] == nil {
-		m.edits[c.Meter] = make(map[meter.Slot][]Past)
-	}
-	past := m.edits[c.Meter][e.Slot]
-	place := slices.IndexFunc(past, func(p Past) bool { return p.At.After(c.At) })
-	if !restored || place < 0 {
-		place = len(past)
-	}
-	m.edits[c.Meter][e.Slot] = slices.Insert(past, place, Past{e, c.Note})
-	if !effective {
-		return
-	}
-	m.arrive(e.Slot)
-	for _, month := range m.months {
-		month.late = month.late || month.Window.To == e.Slot && len(month.file[c.Meter]) > 0
-	}
-	delete(m.known[c.Meter], e.Slot)
-	if delete(m.memory[c.Meter], e.Slot); !e.IsWithdrawn {
-		put(m.known, c.Meter, e.after())
-		put(m.memory, c.Meter, e.after())
-	}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -218,12 +117,13 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && recorded == r.Register:
+	case taken && (recorded == r.Register || m.isNew(r)):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	return m.between(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register}, meter.Point{Slot: r.Slot, Register: r.Register})
+	v, _ := m.fit(r)
+	return v
 }
 
 // onlyInFile reports whether a meter has rows of a slot's month that are not in memory.
@@ -236,27 +136,12 @@ func (m *model) onlyInFile(i Index, slot meter.Slot) bool {
 	return false
 }
 
-// between judges whether registers rise from whatever was accepted before to whatever
-// was accepted after.
-func (m *model) between(i Index, first, last meter.Point) Verdict {
-	slots := slices.Sorted(maps.Keys(m.known[i]))
-	for _, slot := range slices.Backward(slots) {
-		if register := m.known[i][slot]; slot < first.Slot {
-			if first.Register.Cmp(register) < 0 {
-				return Verdict{BelowEarlier, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	for _, slot := range slots {
-		if register := m.known[i][slot]; slot > last.Slot {
-			if last.Register.Cmp(register) > 0 {
-				return Verdict{AboveLater, meter.Point{Slot: slot, Register: register}}
-			}
-			break
-		}
-	}
-	return Verdict{}
+// rises reports whether totals rise from whatever was accepted before some of a meter's rows
+// to whatever was accepted after them.
+func (m *model) rises(i Index, rows []meter.Point) bool {
+	d, first, last := m.lifeOf(i).dials, rows[0], rows[len(rows)-1]
+	before, after := m.near(i, first.Slot).before, m.near(i, last.Slot).after
+	return (before == nil || d.Total(*before).Cmp(d.Total(first)) <= 0) && (after == nil || d.Total(*after).Cmp(d.Total(last)) >= 0)
 }
 
 func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
@@ -326,7 +211,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(file)) {
-		if m.between(i, file[i][0], file[i][len(file[i])-1]).Outcome != Accepted {
+		if !m.rises(i, file[i]) {
 			return Verdict{NotAdopted, file[i][0]}
 		}
 	}
@@ -372,6 +257,13 @@ func (m *model) wantSameArrivals(t fataler, s *Store) {
 	}
 }
 
+// wantSameRefusals compares what is kept, in order of arrival.
+func (m *model) wantSameRefusals(t fataler, s *Store) {
+	if got := slices.Collect(s.refusals.all); !slices.Equal(got, m.kept) {
+		t.Fatalf("the refusals %v are kept, want %v", got, m.kept)
+	}
+}
+
 // wantSameMemory compares what is in memory.
 func (m *model) wantSameMemory(t fataler, s *Store) {
 	readings := 0
@@ -385,29 +277,6 @@ func (m *model) wantSameMemory(t fataler, s *Store) {
 	}
 	if _, got := s.Counts(); got != uint64(readings) {
 		t.Fatalf("%d readings are in memory, want %d", got, readings)
-	}
-}
-
-// wantSamePast compares what was corrected, and looks for the months that must be closed again.
-func (m *model) wantSamePast(t fataler, s *Store) {
-	for i, of := range m.edits {
-		var want []Past
-		for _, slot := range slices.Sorted(maps.Keys(of)) {
-			want = append(want, of[slot]...)
-		}
-		if got := s.History(i, meter.Window{To: slotMax}); !slices.Equal(got, want) {
-			t.Fatalf("the history of meter %d is\n%v, want\n%v", i, got, want)
-		}
-	}
-	for name, month := range m.months {
-		if month.late && !slices.Contains(s.LateMonths(), name) {
-			t.Fatalf("%s is not late", name)
-		}
-	}
-	for i, all := range m.known {
-		if len(all) > 0 && s.Latest(i).Slot != slices.Max(slices.Collect(maps.Keys(all))) {
-			t.Fatalf("the latest reading of meter %d is of %d", i, s.Latest(i).Slot)
-		}
 	}
 }
 
@@ -428,6 +297,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 			if kindName(e.bytes) == "kind 26" && want[0].Outcome == Accepted {
 				m.wantSamePast(t, h.s)
 			}
+			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -441,5 +311,5 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantSameArrivals(t, h.s)
 		m.wantSamePast(t, h.s)
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

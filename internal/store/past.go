@@ -34,17 +34,10 @@ func (h *pastEdits) within(w meter.Window) []Past {
 	return h.all[from : from+n]
 }
 
-// replaced reports whether a correction has taken the place of a register and it does not
-// stand again. Whoever sends it once more does not undo that.
+// replaced reports whether a correction has taken the place of a register. Whoever sends it
+// once more does not undo that.
 func (h *pastEdits) replaced(p meter.Point) bool {
-	of := h.of(p.Slot)
-	if len(of) == 0 {
-		return false
-	}
-	if last := of[len(of)-1]; !last.IsWithdrawn && last.After == p.Register {
-		return false
-	}
-	return slices.ContainsFunc(of, func(past Past) bool { return past.Before == p.Register })
+	return slices.ContainsFunc(h.of(p.Slot), func(past Past) bool { return past.Before == p.Register })
 }
 
 // has reports whether a correction is recorded: of all its slots it was the last, or, of one
@@ -79,7 +72,7 @@ func (s *Store) remember(c *Correction, restored bool) {
 		}
 		past := Past{e, c.Note}
 		all, old = append(append(all, old[:n]...), past), old[n:]
-		s.held.accounts += past.bytes()
+		s.held.lives += past.bytes()
 	}
 	s.setHistory(c.Meter, &pastEdits{append(all, old...)})
 }
@@ -88,9 +81,6 @@ func (s *Store) setHistory(i Index, h *pastEdits) {
 	s.edits.set(i, h, s.grid.ice)
 	s.mark(i)
 }
-
-// mark has judge look closer at a meter's readings.
-func (s *Store) mark(i Index) { s.marked.add(i) }
 
 // bytes returns what an edit of the past takes: its texts too, though others may share them.
 func (p Past) bytes() int64 { return int64(unsafe.Sizeof(p)) + int64(len(p.By)+len(p.Reason)) }
@@ -108,19 +98,13 @@ func (s *Store) History(i Index, w meter.Window) []Past {
 	return s.edits.at(i).within(w)
 }
 
-// Standing takes from a meter's rows in a file those whose register was corrected or withdrawn
-// since the file was written. It changes points.
-func (s *Store) Standing(id meter.ID, points []meter.Point) []meter.Point {
+// Replaced reports whether a correction has taken the place of a meter's register, which a
+// file that was written before it still has.
+func (s *Store) Replaced(id meter.ID, p meter.Point) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if len(s.edits) == 0 {
-		return points
-	}
 	i, known := s.byID[id]
-	if h := s.edits.at(i); known && h != nil {
-		points = slices.DeleteFunc(points, h.replaced)
-	}
-	return points
+	return known && s.edits.at(i).replaced(p)
 }
 
 // encodeHistories writes
@@ -157,6 +141,6 @@ func decodeHistories(d *StateDecoder) {
 			d.fail(errors.New("a history is not in order of time"))
 		}
 		h.all = append(h.all, p)
-		d.s.held.accounts += p.bytes()
+		d.s.held.lives += p.bytes()
 	}
 }

@@ -7,6 +7,7 @@ import "meterledger/internal/meter"
 type MeterRows struct {
 	Points   []meter.Point  // in order of time
 	Archives []MonthSummary // in order of time
+	Dials    meter.Dials    // of the same moment
 }
 
 // Read returns a meter's readings in memory within a window, appended to buffer,
@@ -14,7 +15,7 @@ type MeterRows struct {
 func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) MeterRows {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	rows := MeterRows{Points: s.grid.appendPoints(buffer, i, w)}
+	rows := MeterRows{Points: s.grid.appendPoints(buffer, i, w), Dials: s.lifeOf(i).dials}
 	for _, m := range s.months {
 		if m.holds(i, w) {
 			summary, _ := m.summary(i)
@@ -28,6 +29,7 @@ func (s *Store) Read(i Index, w meter.Window, buffer []meter.Point) MeterRows {
 type Span struct {
 	Count       int
 	First, Last meter.Point // if Count is not 0
+	Dials       meter.Dials // of the same moment
 }
 
 // Span returns what there is in memory of a meter within a window. It reports false if a
@@ -40,7 +42,11 @@ func (s *Store) Span(i Index, w meter.Window) (span Span, whole bool) {
 			return Span{}, false
 		}
 	}
-	return s.grid.span(i, w), true
+	span = s.grid.span(i, w)
+	if s.marked.has(i) {
+		span.Dials = s.lifeOf(i).dials
+	}
+	return span, true
 }
 
 // HasReadings reports whether any meter has readings in memory within a window.
@@ -62,8 +68,8 @@ func (s *Store) at(i Index, slot meter.Slot) (meter.Register, bool) {
 	if register, ok := s.grid.at(i, slot); ok {
 		return register, true
 	}
-	if m := s.monthAt(slot); m != nil && m.mustRecall(i) {
-		if summary, _ := m.summary(i); summary.First.Slot == slot {
+	if m := s.monthAt(slot); m != nil {
+		if summary, _ := m.summary(i); m.mustRecall(i) && summary.First.Slot == slot {
 			return summary.First.Register, true
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
@@ -23,7 +24,7 @@ const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 // any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading, a pack, an account or a correction
+//	restored  19 | a reading, a pack, an account, or what changed a meter's past
 //
 // AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
@@ -59,12 +60,30 @@ func (r *batchReader) restored() {
 		if a := r.account(); r.err == nil {
 			r.verdicts = append(r.verdicts, a.take(r.s))
 		}
-	case kindCorrection:
-		if c := r.correction(); r.err == nil {
-			r.verdicts = append(r.verdicts, c.take(r.s, true))
-		}
+	case kindExchange, kindLimits, kindRollover, kindCorrection:
+		r.lived(k)
 	default:
 		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
+	}
+}
+
+// lived applies what an operator puts back of a meter's life.
+func (r *batchReader) lived(k kind) {
+	var f fact
+	switch k {
+	case kindExchange:
+		x := r.exchange()
+		x.restored = true
+		f = x
+	case kindLimits:
+		f = r.limitsFact()
+	case kindCorrection:
+		f = restoredCorrection{r.correction()}
+	default:
+		f = r.rollover()
+	}
+	if r.err == nil {
+		r.verdicts = append(r.verdicts, f.effect(r.s))
 	}
 }
 
@@ -133,7 +152,13 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
+	if verdict.Outcome <= Duplicate {
+		s.forgetRefusal(r)
+	}
 	if verdict.Outcome == Accepted {
+		if s.marked.has(r.Meter) {
+			s.follow(r)
+		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if s.level >= LevelHolds {
 			s.arrive(r.Slot)
@@ -143,6 +168,15 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 		}
 	}
 	return verdict
+}
+
+// follow makes a meter's dials those that follow from a reading that is about to be recorded.
+func (s *Store) follow(r Reading) {
+	l := *s.lifeOf(r.Meter)
+	if _, dials := s.fit(r); !slices.Equal(dials, l.dials) {
+		l.dials = dials
+		s.live(r.Meter, l)
+	}
 }
 
 func (s *Store) record(i Index, p meter.Point) {

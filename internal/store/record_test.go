@@ -73,6 +73,10 @@ func fullBatch(meters int) []byte {
 			{Slot: closedFrom + 200, Before: reading(0, 50_000).Register, After: reading(0, 50_001).Register},
 			{Slot: closedFrom + 201, Before: wide, IsWithdrawn: true},
 		}})
+		kWh := reading(0, 10).Register
+		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
+		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})
+		b = AppendRefusals(b, uint32(meters)*2, []Refusal{{Reading{i, closedFrom + 202, reading(0, 40_000).Register}, false}, {Reading{i, closedFrom + 200, wide}, true}})
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)

@@ -26,11 +26,12 @@ type Store struct {
 
 	byID        map[meter.ID]Index // of accounts
 	closedUntil meter.Slot         // the first slot after all closed months, 0 if there are none
+	marked      indexSet           // meters that judge must look at closely
 	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64             // of touch: keeps the compiler from removing its loads
 	revised     uint64             // bills, since the process began to apply
+	refused     RefusalCounts      // since the process began to apply; Kept is counted elsewhere
 	held        held               // in bytes, see Footprint
-	marked      indexSet           // meters of which judge must look closer
 	reader      batchReader        // of Apply: kept so that a batch costs no allocation
 }
 

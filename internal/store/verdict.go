@@ -40,8 +40,9 @@ func (s *Store) judge(r Reading, restored bool) Verdict {
 	if s.hold.Window.Contains(r.Slot) {
 		return Verdict{Outcome: Held}
 	}
-	if s.marked.has(r.Meter) && s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
-		return Verdict{Outcome: Duplicate}
+	if s.marked.has(r.Meter) {
+		verdict, _ := s.fit(r)
+		return verdict
 	}
 	latest := s.latest.at(r.Meter)
 	if r.Slot > latest.Slot && (r.Slot >= s.closedUntil || s.level < LevelHolds) {
@@ -72,28 +73,46 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 	return Verdict{Outcome: Accepted}
 }
 
-// earlier returns the meter's latest reading before a slot, in memory or in a
-// closed month. What a month's summary says of rows that are in memory may be out of date.
-func (s *Store) earlier(i Index, slot meter.Slot) (meter.Point, bool) {
-	found, ok := s.grid.before(i, slot)
-	for _, m := range s.months {
-		summary, _ := m.summary(i)
-		if m.mustRecall(i) && summary.Last.Slot < slot && (!ok || summary.Last.Slot > found.Slot) {
-			found, ok = summary.Last, true
-		}
+// fit judges a reading of a meter that is marked, and returns the dials that follow if it is
+// accepted.
+func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
+	if s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
+		return Verdict{Outcome: Duplicate}, nil
 	}
-	return found, ok
+	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {
+		return Verdict{Outcome: Archived}, nil
+	}
+	l := s.lifeOf(r.Meter)
+	if s.goesOn(l, r) {
+		return Verdict{Outcome: Accepted}, l.dials
+	}
+	if recorded, ok := s.grid.at(r.Meter, r.Slot); ok {
+		c, isChange := l.dials.Find(r.Slot.Instant())
+		if recorded == r.Register || isChange && recorded == c.Old && r.Register == c.New && !c.IsEstimated {
+			return Verdict{Outcome: Duplicate}, nil
+		}
+		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}, nil
+	}
+	at := r.Slot.Instant()
+	if over := l.dials.RollsOverAt(at, l.limits); over != (meter.Register{}) && r.Register.Cmp(over) >= 0 {
+		return Verdict{AtModulus, meter.Point{Slot: r.Slot, Register: over}}, nil
+	}
+	near := s.around(r.Meter, r.Slot)
+	dials, fall := l.dials.Take(meter.Point{Slot: r.Slot, Register: r.Register}, near.before, near.after, l.limits)
+	switch {
+	case fall == nil:
+		return Verdict{Outcome: Accepted}, dials
+	case fall.From.At == at:
+		return above(fall.To), nil
+	}
+	return below(fall.From), nil
 }
 
-// later returns the meter's first reading after a slot, in memory or in a
-// closed month.
-func (s *Store) later(i Index, slot meter.Slot) (meter.Point, bool) {
-	found, ok := s.grid.after(i, slot)
-	for _, m := range s.months {
-		summary, _ := m.summary(i)
-		if m.mustRecall(i) && summary.First.Slot > slot && (!ok || summary.First.Slot < found.Slot) {
-			found, ok = summary.First, true
-		}
-	}
-	return found, ok
+// goesOn reports whether a reading is the next of the meter's present dial, and so changes
+// nothing of its life. Nearly all are.
+func (s *Store) goesOn(l *life, r Reading) bool {
+	latest, n := s.latest.at(r.Meter), len(l.dials)
+	return latest.Slot > 0 && r.Slot > latest.Slot && r.Slot >= s.closedUntil && r.Register.Cmp(latest.Register) >= 0 &&
+		(n == 0 || l.dials[n-1].At < latest.Slot.Instant()) &&
+		(l.limits.RollsOverAt == meter.Register{} || r.Register.Cmp(l.limits.RollsOverAt) < 0)
 }

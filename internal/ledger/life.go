@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// Exchange records that a meter has another dial from an instant on, and reports whether that
+// was recorded before. It may come late, also for closed months. When it returns nil, it is on
+// disk.
+func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (repeated bool, err error) {
+	m, err := l.find(id)
+	if err != nil {
+		return false, err
+	}
+	if c.At > l.zone.Instant(l.now().Add(meter.FutureMax)) {
+		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies more than five minutes in the future")
+	}
+	if c.At < l.readingsFrom.Instant() {
+		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies before %s, from which on readings are taken", l.zone.Stamp(l.readingsFrom))
+	}
+	c.EnteredAt = l.now()
+	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c))
+	if err != nil {
+		return false, err
+	}
+	if v.Outcome == store.Accepted {
+		l.log.Info("a meter's dial was exchanged", "meter_id", id, "kind", c.Kind, "at", l.zone.StampTime(l.zone.TimeOf(c.At)), "by", c.By)
+	}
+	return v.Outcome == store.Duplicate, l.exchangeFault(m, c, v)
+}
+
+// exchangeFault says why an exchange was not taken.
+func (l *Ledger) exchangeFault(m store.Meter, c meter.Change, v store.Verdict) error {
+	at := l.zone.Stamp(v.Other.Slot)
+	switch v.Outcome {
+	case store.Accepted, store.Duplicate:
+		return nil
+	case store.ExchangeConflict:
+		known, _ := l.Dials(m).Find(c.At)
+		return meter.Invalid(meter.CodeExchangeConflict, "at", "has another %s already, from %v to %v kWh: take it back first", known.Kind, known.Old, known.New)
+	case store.BelowEarlier, store.BelowExchange:
+		return meter.Invalid(meter.CodeReadingDecreases, "old_reading", "of %v kWh is less than the earlier %v kWh of %s", c.Old, v.Other.Register, at)
+	case store.AboveLater, store.AboveExchange:
+		return meter.Invalid(meter.CodeReadingDecreases, "new_reading", "of %v kWh is more than the later %v kWh of %s", c.New, v.Other.Register, at)
+	case store.Conflict:
+		return meter.Invalid(meter.CodeReadingConflict, "old_reading",
+			"of %v kWh and the new one of %v kWh conflict with %v kWh, which is recorded for %s", c.Old, c.New, v.Other.Register, at)
+	case store.AtModulus:
+		return notBelow(c, v.Other.Register)
+	case store.NoReading:
+		return meter.Invalid(meter.CodeInvalidParameter, "old_reading", "must be given, since the meter has no reading at or before at")
+	default:
+		panic(fmt.Sprintf("BUG: the store answered an exchange with outcome %d", v.Outcome))
+	}
+}
+
+func notBelow(c meter.Change, modulus meter.Register) error {
+	field, register := "old_reading", c.Old
+	if register.Cmp(modulus) < 0 {
+		field, register = "new_reading", c.New
+	}
+	return meter.Invalid(meter.CodeInvalidReading, field, "of %v kWh is not below %v kWh, at which the dial rolls over: change rolls_over_at first", register, modulus)
+}
+
+// TakeBack records that there was no such exchange.
+func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) error {
+	m, err := l.find(id)
+	if err != nil {
+		return err
+	}
+	v, err := l.change(ctx, m, store.AppendTakenBack(nil, m.Index, at))
+	if err != nil {
+		return err
+	}
+	stamp := l.zone.StampTime(l.zone.TimeOf(at))
+	switch v.Outcome {
+	case store.Accepted:
+		l.log.Info("an exchange was taken back", "meter_id", id, "at", stamp)
+		return nil
+	case store.NoChange:
+		return meter.NotFound(meter.CodeNotFound, "meter %s has no exchange at %s", id, stamp)
+	default:
+		return meter.Invalid(meter.CodeReadingDecreases, "at", "cannot be taken back: readings would not rise beside %v kWh of %s", v.Other.Register, l.zone.Stamp(v.Other.Slot))
+	}
+}
+
+// SetLimits records a meter's limits.
+func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits) error {
+	m, err := l.find(id)
+	if err != nil {
+		return err
+	}
+	v, err := l.change(ctx, m, store.AppendLimits(nil, m.Index, limits))
+	if err == nil && v.Outcome == store.AtModulus {
+		err = meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "of %v kWh is not above %v kWh, which the dial showed at %s",
+			limits.RollsOverAt, v.Other.Register, l.zone.Stamp(v.Other.Slot))
+	}
+	return err
+}
+
+// Dials returns all changes of a meter.
+func (l *Ledger) Dials(m store.Meter) meter.Dials {
+	dials, _ := l.store.Life(m.Index)
+	return dials
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"meterledger/internal/meter"
+)
+
+// An exchange is a new dial from an instant on: of another meter, or of the same one that
+// begins anew. It may come late: what is stored stays as the dials showed it, and is
+// understood anew. What lies in a closed month is closed again by the next run. An exchange
+// that an operator puts back leaves it to the archives which readings there are.
+//
+//	exchange    23 | meter uint32 | change
+//	taken back  24 | meter uint32 | at uint64
+type exchange struct {
+	meter    Index
+	change   meter.Change
+	restored bool
+}
+
+// AppendExchange adds an exchange or a reset to a batch.
+func AppendExchange(b []byte, i Index, c meter.Change) []byte {
+	return appendChange(binary.BigEndian.AppendUint32(append(b, byte(kindExchange)), uint32(i)), c)
+}
+
+// AppendRestoredExchange adds one that an operator puts back.
+func AppendRestoredExchange(b []byte, i Index, c meter.Change) []byte {
+	return AppendExchange(append(b, byte(kindRestored)), i, c)
+}
+
+var errRollover = errors.New("a rollover is no exchange")
+
+func (d *decoder) exchange() exchange {
+	x := exchange{meter: d.meter(), change: d.change()}
+	if x.change.Kind == meter.Rollover {
+		d.fail(errRollover)
+	}
+	return x
+}
+
+func (x exchange) effect(s *Store) Verdict {
+	c, l := x.change, s.lifeOf(x.meter)
+	slot, onGrid := c.At.Slot()
+	if known, found := l.dials.Find(c.At); found {
+		if known.Says(c) {
+			return Verdict{Outcome: Duplicate}
+		}
+		return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: known.Old}}
+	}
+	shown := onGrid && !c.IsEstimated // at the slot
+	if v := s.open(x.meter, slot, shown); v.Outcome != Accepted {
+		return v
+	}
+	c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	if c.Modulus != (meter.Register{}) && (c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
+		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
+	}
+	near := s.around(x.meter, slot)
+	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !x.restored {
+		return Verdict{Outcome: NoReading}
+	}
+	c.Placed = meter.NotPlaced
+	if shown {
+		switch {
+		case near.at == nil && x.restored, near.at != nil && near.at.Register == c.Old:
+		case near.at == nil:
+			c.Placed = meter.PlacedAnew
+		case near.at.Register == c.New:
+			c.Placed = meter.PlacedOver
+		default:
+			return Verdict{Conflict, *near.at}
+		}
+		near.at = &meter.Point{Slot: slot, Register: c.Old}
+	}
+	v := s.refit(x.meter, l.dials.With(c), near, c.At)
+	if v.Outcome == Accepted {
+		s.show(x.meter, slot, near.at, c.Placed)
+		s.closeAgain(slot, shown)
+	}
+	return v
+}
+
+// show makes what stands at a slot the register of a point, or nothing.
+func (s *Store) show(i Index, slot meter.Slot, p *meter.Point, placed meter.Placing) {
+	if placed == meter.NotPlaced {
+		return
+	}
+	if _, stored := s.grid.at(i, slot); stored {
+		s.unrecord(i, slot)
+	}
+	if p != nil {
+		s.record(i, *p)
+	}
+	if s.level >= LevelHolds {
+		s.arrive(slot)
+	}
+}
+
+// refit makes dials those of a meter, if registers rise by them near an instant.
+func (s *Store) refit(i Index, d meter.Dials, near neighbours, at meter.Instant) Verdict {
+	l := *s.lifeOf(i)
+	dials, fall := d.Refit(near.stretch(), l.limits)
+	switch {
+	case fall == nil:
+		l.dials = dials
+		s.live(i, l)
+		return Verdict{Outcome: Accepted}
+	case fall.To.At <= at:
+		return below(fall.From)
+	}
+	return above(fall.To)
+}
+
+func below(k meter.Knot) Verdict {
+	if k.OfChange {
+		return Verdict{BelowExchange, k.Point()}
+	}
+	return Verdict{BelowEarlier, k.Point()}
+}
+
+func above(k meter.Knot) Verdict {
+	if k.OfChange {
+		return Verdict{AboveExchange, k.Point()}
+	}
+	return Verdict{AboveLater, k.Point()}
+}
+
+// takenBack says that there was no such exchange.
+type takenBack struct {
+	meter Index
+	at    meter.Instant
+}
+
+// AppendTakenBack adds to a batch that an exchange or a reset is taken back.
+func AppendTakenBack(b []byte, i Index, at meter.Instant) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, byte(kindTakenBack)), uint32(i))
+	return binary.BigEndian.AppendUint64(b, uint64(at))
+}
+
+func (d *decoder) takenBack() takenBack { return takenBack{d.meter(), d.instant()} }
+
+func (x takenBack) effect(s *Store) Verdict {
+	l := s.lifeOf(x.meter)
+	c, found := l.dials.Find(x.at)
+	if !found {
+		return Verdict{Outcome: NoChange}
+	}
+	slot, _ := x.at.Slot()
+	if v := s.open(x.meter, slot, c.Placed != meter.NotPlaced); v.Outcome != Accepted {
+		return v
+	}
+	near := s.around(x.meter, slot)
+	switch c.Placed {
+	case meter.PlacedAnew:
+		near.at = nil
+	case meter.PlacedOver:
+		near.at = &meter.Point{Slot: slot, Register: c.New}
+	}
+	v := s.refit(x.meter, l.dials.Without(x.at), near, x.at)
+	if v.Outcome == Accepted {
+		s.show(x.meter, slot, near.at, c.Placed)
+		s.closeAgain(slot, c.Placed != meter.NotPlaced)
+	}
+	return v
+}

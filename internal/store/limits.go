@@ -1,0 +1,107 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"meterledger/internal/meter"
+)
+
+// limitsFact says what is known of a meter's present dial, and of the house behind it.
+//
+//	limits  25 | meter uint32 | limits
+type limitsFact struct {
+	meter  Index
+	limits meter.Limits
+}
+
+// AppendLimits adds a meter's limits to a batch.
+func AppendLimits(b []byte, i Index, l meter.Limits) []byte {
+	return appendLimits(binary.BigEndian.AppendUint32(append(b, byte(kindLimits)), uint32(i)), l)
+}
+
+// AppendRestoredLimits adds limits that an operator puts back.
+func AppendRestoredLimits(b []byte, i Index, l meter.Limits) []byte {
+	return AppendLimits(append(b, byte(kindRestored)), i, l)
+}
+
+func (d *decoder) limitsFact() limitsFact { return limitsFact{d.meter(), d.limits()} }
+
+func (f limitsFact) effect(s *Store) Verdict {
+	l := *s.lifeOf(f.meter)
+	if l.limits == f.limits {
+		return Verdict{Outcome: Duplicate}
+	}
+	if at, shown := s.mostShown(f.meter); f.limits.RollsOverAt != l.limits.RollsOverAt &&
+		f.limits.RollsOverAt != (meter.Register{}) && shown && at.Register.Cmp(f.limits.RollsOverAt) >= 0 {
+		return Verdict{AtModulus, at}
+	}
+	l.limits = f.limits
+	s.live(f.meter, l)
+	return Verdict{Outcome: Accepted}
+}
+
+// mostShown returns the most that the present dial of a meter is known to have shown. If it
+// has rolled over that is the register at which it did.
+func (s *Store) mostShown(i Index) (most meter.Point, shown bool) {
+	most = s.latest.at(i)
+	shown = most.Slot > 0
+	d := s.lifeOf(i).dials
+	for n := len(d) - 1; n >= 0; n-- {
+		slot, _ := d[n].At.Slot()
+		if d[n].Kind == meter.Rollover {
+			return meter.Point{Slot: slot, Register: d[n].Old}, true
+		}
+		if most.Slot.Instant() <= d[n].At {
+			most = meter.Point{Slot: slot, Register: d[n].New}
+		}
+		return most, true
+	}
+	return most, shown
+}
+
+// rollover is one that an operator puts back: the readings around it may be in archives that
+// are not read yet.
+//
+//	rollover  30 | meter uint32 | change
+type rollover struct {
+	meter  Index
+	change meter.Change
+}
+
+// AppendRestoredRollover adds a rollover to a batch.
+func AppendRestoredRollover(b []byte, i Index, c meter.Change) []byte {
+	b = append(b, byte(kindRestored), byte(kindRollover))
+	return appendChange(binary.BigEndian.AppendUint32(b, uint32(i)), c)
+}
+
+func (d *decoder) rollover() rollover {
+	r := rollover{d.meter(), d.change()}
+	if r.change.Kind != meter.Rollover || r.change.New != (meter.Register{}) {
+		d.fail(fmt.Errorf("a change of kind %d to %v is no rollover", r.change.Kind, r.change.New))
+	}
+	return r
+}
+
+func (r rollover) effect(s *Store) Verdict {
+	l := *s.lifeOf(r.meter)
+	slot, _ := r.change.At.Slot()
+	for _, c := range l.dials {
+		if c.At == r.change.At && c.Kind == meter.Rollover {
+			if c.Says(r.change) {
+				return Verdict{Outcome: Duplicate}
+			}
+			return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: c.Old}}
+		}
+	}
+	if v := s.open(r.meter, slot, false); v.Outcome != Accepted {
+		return v
+	}
+	near := s.around(r.meter, slot)
+	if (near.before != nil || near.at != nil) && near.after != nil { // it is known that there was none
+		return Verdict{ExchangeConflict, *near.after}
+	}
+	l.dials = l.dials.With(r.change)
+	s.live(r.meter, l)
+	return Verdict{Outcome: Accepted}
+}
