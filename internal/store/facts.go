@@ -29,6 +29,8 @@ type state struct {
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
 	refusals refusals                    // readings that were refused, to be judged again
+
+	resolutions []Resolution // in the order in which they came; only ever added to
 }
 
 func newState() state {
@@ -94,6 +96,7 @@ const (
 	kindCorrection kind = 26
 	kindRefusals   kind = 27
 	kindRollover   kind = 30
+	kindResolution kind = 28
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -130,6 +133,7 @@ var entryKinds = map[kind]entryKind{
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
 	kindRefusals:    {factOf((*decoder).refusals), false},
+	kindResolution:  {factOf((*decoder).resolution), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -170,6 +174,7 @@ var records = []record{
 	{20, 1, encodeStrips, decodeStrips},
 	{22, 1, encodeHistories, decodeHistories},
 	{23, 1, encodeRefusals, decodeRefusals},
+	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

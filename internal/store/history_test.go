@@ -132,8 +132,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "correction", "correction"}
-	for len(kinds) < 33 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction"}
+	for len(kinds) < 34 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -164,11 +164,22 @@ func (h *historian) next() entry {
 		return h.refusals()
 	case "retaken":
 		return h.retaken()
+	case "resolution":
+		return h.resolution()
 	case "lift":
 		return h.lift()
 	default:
 		return h.maintain()
 	}
+}
+
+// resolution draws a verdict on one of few exceptions, in few words.
+func (h *historian) resolution() entry {
+	r := Resolution{
+		Meter: h.meter(), Rule: meter.RuleHigh + meter.Rule(h.between(0, 1)), From: closedFrom, Ruling: pick(h, meter.AsItIs, meter.PutRight),
+		Reason: pick(h, "a kiln", ""), At: time.Unix(h.Int64N(1000), 0),
+	}
+	return entry{AppendResolution(nil, r), func(m *model) []Verdict { return one(m.resolve(r)) }}
 }
 
 // between draws a number.

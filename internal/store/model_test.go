@@ -26,6 +26,8 @@ type model struct {
 	edits  map[Index]map[meter.Slot][]Past
 	lives  map[Index]life
 	kept   []Refusal // in order of arrival
+
+	resolved map[[3]uint32]Resolution
 }
 
 type modelMonth struct {
@@ -37,7 +39,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 		edits: make(map[Index]map[meter.Slot][]Past),
 	}
@@ -62,6 +64,16 @@ func (m *model) write(at time.Time, trusted bool) Verdict {
 	if trusted || at.After(m.at) {
 		m.at = at
 	}
+	return Verdict{}
+}
+
+func (m *model) resolve(r Resolution) Verdict {
+	key := [...]uint32{uint32(r.Meter), uint32(r.Rule), uint32(r.From)}
+	before, some := m.resolved[key]
+	if some && before.Ruling == r.Ruling && before.Reason == r.Reason && before.By == r.By {
+		return Verdict{Outcome: Duplicate}
+	}
+	m.resolved[key] = r
 	return Verdict{}
 }
 
@@ -229,6 +241,11 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 func (m *model) wantNothingLost(t fataler, s *Store) {
 	if !s.written.Equal(m.at) {
 		t.Fatalf("the newest writing was at %v, not %v", s.written, m.at)
+	}
+	for key, want := range m.resolved {
+		if got, _ := s.Resolution(Index(key[0]), meter.Rule(key[1]), meter.Slot(key[2])); got != want {
+			t.Fatalf("the verdict on an exception is %v, not %v", got, want)
+		}
 	}
 	for i, all := range m.known {
 		for slot, register := range all {

@@ -81,6 +81,9 @@ func fullBatch(meters int) []byte {
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
+	for i := range Index(meters) {
+		b = AppendResolution(b, Resolution{i, meter.RuleSpike, closedFrom, meter.AsItIs, account.RegisteredAt, "a kiln that is fired on Mondays", "Lim"})
+	}
 	return AppendReception(b, false)
 }
 
