@@ -11,12 +11,13 @@ import (
 // the last, and how many of the expected readings there are.
 type Consumption struct {
 	Start, End meter.Point
+	Changes    meter.Dials // between the two
 	Readings   int
 	Expected   int // the window's grid points up to now
 }
 
 // Energy is what was used between the two registers.
-func (c Consumption) Energy() meter.Energy { return c.End.Register.Sub(c.Start.Register) }
+func (c Consumption) Energy() meter.Energy { return c.Changes.Used(c.Start, c.End) }
 
 // Complete reports whether every expected reading is there.
 func (c Consumption) Complete() bool { return c.Readings == c.Expected }
@@ -38,11 +39,21 @@ func (q *Reader) Consumption(id meter.ID, window meter.Window) (Consumption, err
 
 // measure is Consumption without the error if there are too few readings.
 func (q *Reader) measure(m store.Meter, window meter.Window) (Consumption, error) {
-	c := Consumption{Expected: window.Until(q.horizon(m.Index)).Points()}
+	expected := window.Until(q.horizon(m.Index)).Points()
 	if span, whole := q.store.Span(m.Index, window); whole { // nearly always; it reads none between the two
-		c.Start, c.End, c.Readings = span.First, span.Last, span.Count
-		return c, nil
+		return Consumption{span.First, span.Last, span.Dials.Between(span.First.Slot, span.Last.Slot), span.Count, expected}, nil
 	}
+	var c Consumption
+	dials, err := q.steadily(m.Index, func() (err error) {
+		c, err = q.addUp(m, window)
+		return err
+	})
+	c.Changes, c.Expected = dials.Between(c.Start.Slot, c.End.Slot), expected
+	return c, err
+}
+
+// addUp measures a window month by month.
+func (q *Reader) addUp(m store.Meter, window meter.Window) (c Consumption, err error) {
 	for points, err := range q.months(m, window) {
 		if err != nil {
 			return c, err

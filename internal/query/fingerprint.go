@@ -13,9 +13,9 @@ import (
 type Fingerprint [sha256.Size]byte
 
 // ClosedFingerprint returns the fingerprint of a window all of whose months are closed,
-// and false for any other. It is made of the archives as they were written and of what
-// memory holds of the window, which is its last register and the late readings; no
-// archive is read for it. With around it covers the readings next to the window too.
+// and false for any other. It is made of the archives as they were written, of what
+// memory holds of the window, which is its last register and the late readings, and of the
+// meter's dials; no archive is read for it. With around it covers the readings next to the window too.
 //
 // A caller must ask for it before the answer: what comes in between makes the
 // fingerprint older than the answer, never newer.
@@ -28,9 +28,11 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fi
 	if !closed {
 		return Fingerprint{}, false, nil
 	}
-	points := q.store.Read(m.Index, w, nil).Points
+	held := q.store.Read(m.Index, w, nil)
+	points := held.Points
 	sum := fingerprintHash{sha256.New()}
 	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)))
+	sum.changes(held.Dials)
 	for _, m := range months {
 		sum.numbers(uint64(m.Window.From), uint64(m.Revision))
 		sum.Write(m.SHA256[:])
@@ -52,8 +54,8 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fi
 		}
 	}
 	for _, p := range points {
-		coefficient, scale := p.Register.Parts()
-		sum.numbers(uint64(p.Slot), uint64(coefficient), uint64(scale))
+		sum.numbers(uint64(p.Slot))
+		sum.register(p.Register)
 	}
 	return Fingerprint(sum.Sum(nil)), true, nil
 }
@@ -74,6 +76,24 @@ func (q *Reader) ClosedMonthFingerprint(w meter.Window) (Fingerprint, bool) {
 
 // fingerprintHash is a hash of numbers. It never fails to write.
 type fingerprintHash struct{ hash.Hash }
+
+// changes covers all of a meter's changes of dials: what lies outside the window hardly ever
+// changes.
+func (h fingerprintHash) changes(d meter.Dials) {
+	h.numbers(uint64(len(d)))
+	for i := range d {
+		h.numbers(uint64(d[i].At), uint64(d[i].Kind), uint64(len(d[i].Serial)))
+		for _, r := range []meter.Register{d[i].Old, d[i].New, d[i].Estimated} {
+			h.register(r)
+		}
+		_, _ = h.Write([]byte(d[i].Serial))
+	}
+}
+
+func (h fingerprintHash) register(r meter.Register) {
+	coefficient, scale := r.Parts()
+	h.numbers(uint64(coefficient), uint64(scale))
+}
 
 func (h fingerprintHash) numbers(all ...uint64) {
 	var b []byte

@@ -31,10 +31,13 @@ func (p *Page) Release() {
 func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
 
 // Contiguous returns the readings of a page of half hours in ascending order that are all
-// received and none of them clipped. For any other page it returns nil.
+// received, of one dial, and none of them clipped. For any other page it returns nil.
 func (p *Page) Contiguous() []meter.Point {
 	n := p.Count()
 	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 {
+		return nil
+	}
+	if d := p.registers.dials; d.Before(p.edges[0]) != d.Before(p.edges[n]) {
 		return nil
 	}
 	return p.registers.points // which lie between the edges, so there is one at each
@@ -47,7 +50,7 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 		if p.Count() == 0 {
 			return
 		}
-		var b Bucket
+		b := Bucket{dials: p.registers.dials}
 		near, far := &b.Start, &b.End
 		if p.descending {
 			near, far = far, near
@@ -69,13 +72,23 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 }
 
 // Bucket is one interval of a series, clipped to the window that was asked for.
-// What was used in it is the difference of the registers at its two ends, never a
+// What was used in it is the difference of the totals at its two ends, never a
 // sum; neighbours share a register, so buckets add up by construction.
 type Bucket struct {
 	Window     meter.Window
 	Start, End Boundary
 	Clipped    bool // it is shorter than its interval: the window or the present cuts it
 	Complete   bool // every reading of it was received, those at its ends too
+
+	dials meter.Dials
+}
+
+// Changes returns the changes of dials between its two ends.
+func (b *Bucket) Changes() meter.Dials { return b.dials[b.Start.changes:b.End.changes] }
+
+// Energy is what was used in it, if it is known.
+func (b *Bucket) Energy() meter.Energy {
+	return b.dials.TotalOn(b.End.changes, b.End.Register).Sub(b.dials.TotalOn(b.Start.changes, b.Start.Register))
 }
 
 // Known reports whether the registers at both ends are known, so that there is a consumption.
@@ -90,6 +103,8 @@ func (b Bucket) Estimated() bool {
 type Boundary struct {
 	Register meter.Register // of no meaning if it is missing
 	Source   Source
+
+	changes int // of dials before it
 }
 
 // Source says how a register is known.
@@ -107,6 +122,7 @@ const (
 type pageRegisters struct {
 	points        []meter.Point
 	before, after *meter.Point // the nearest readings outside, or nil
+	dials         meter.Dials
 	estimate      bool
 	near          int // the place in points that was looked at last
 }
@@ -120,21 +136,21 @@ var buffers = sync.Pool{New: func() any {
 	return &buffer
 }}
 
-// registers reads the readings that a page needs.
-func (q *Reader) registers(m store.Meter, w meter.Window, estimate bool) (r pageRegisters, err error) {
-	r.estimate = estimate
+// read reads the readings that a page needs.
+func (r *pageRegisters) read(q *Reader, m store.Meter, w meter.Window, estimate bool) (err error) {
+	*r = pageRegisters{estimate: estimate}
 	if r.points, err = q.points(m, w, *buffers.Get().(*[]meter.Point)); err != nil || !estimate {
-		return r, err
+		return err
 	}
 	if len(r.points) == 0 || r.points[0].Slot > w.From {
 		if r.before, err = q.before(m, w.From); err != nil {
-			return r, err
+			return err
 		}
 	}
 	if len(r.points) == 0 || r.points[len(r.points)-1].Slot < w.To {
 		r.after, err = q.after(m, w.To)
 	}
-	return r, err
+	return err
 }
 
 // at looks up the register at a slot, and returns how many readings lie before it. It
@@ -148,11 +164,11 @@ func (r *pageRegisters) at(slot meter.Slot, found *Boundary) int {
 	}
 	switch {
 	case r.near < len(r.points) && r.points[r.near].Slot == slot:
-		found.Register, found.Source = r.points[r.near].Register, Received
+		found.Register, found.Source, found.changes = r.points[r.near].Register, Received, r.dials.Before(slot)
 	case r.estimate:
 		*found = r.interpolate(slot)
 	default:
-		*found = Boundary{}
+		*found = Boundary{changes: r.dials.Before(slot)}
 	}
 	return r.near
 }
@@ -168,7 +184,8 @@ func (r *pageRegisters) interpolate(slot meter.Slot) Boundary {
 		to = &r.points[r.near]
 	}
 	if from == nil || to == nil {
-		return Boundary{}
+		return Boundary{changes: r.dials.Before(slot)}
 	}
-	return Boundary{meter.Interpolate(*from, *to, slot), Interpolated}
+	register, changes := r.dials.Interpolate(*from, *to, slot)
+	return Boundary{register, Interpolated, changes}
 }

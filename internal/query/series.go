@@ -25,7 +25,8 @@ func (q *Reader) Series(id meter.ID, ask SeriesQuery) (Page, error) {
 		return page, nil
 	}
 	one, other := page.edges[0], page.edges[len(page.edges)-1]
-	page.registers, err = q.registers(m, meter.Window{From: min(one, other), To: max(one, other)}, ask.Estimate)
+	window := meter.Window{From: min(one, other), To: max(one, other)}
+	page.registers.dials, err = q.steadily(m.Index, func() error { return page.registers.read(q, m, window, ask.Estimate) })
 	return page, err
 }
 

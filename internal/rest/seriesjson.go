@@ -29,6 +29,7 @@ var pageChunks = sync.Pool{New: func() any {
 // two.
 type pageWriter struct {
 	w        http.ResponseWriter
+	zone     *meter.Zone
 	calendar meter.Calendar
 	opener   byte   // [ before the first bucket, then a comma
 	b        []byte // has capacity for another bucket
@@ -49,7 +50,7 @@ type pageHead struct {
 func writePage(w http.ResponseWriter, zone *meter.Zone, page *query.Page, head pageHead) {
 	chunk := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(chunk)
-	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
+	p := pageWriter{w: w, zone: zone, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
 	p.b = head.append((*chunk)[:0], page.Count())
 	if !p.buckets(page) {
 		return // the caller has gone
@@ -74,6 +75,12 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 	for bucket := range page.Buckets() {
 		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
 		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
+		if len(bucket.Changes()) > 0 {
+			if !p.changed(bucket) {
+				return false
+			}
+			continue
+		}
 		if !p.bucket(&from, &to, suffixOf(bucket)) {
 			return false
 		}
@@ -191,7 +198,7 @@ func consumption(from, to *edge) meter.Text {
 	if !from.known || !to.known {
 		return null
 	}
-	return meter.NewText(to.register.Sub(from.register).String())
+	return meter.NewText(to.register.Total().Sub(from.register.Total()).String())
 }
 
 // Constant text between a bucket's values; as arrays, which are copied in a few moves.
@@ -223,8 +230,12 @@ var bucketSuffixes = func() (all [36]bucketSuffix) {
 	for i := range all {
 		b := query.Bucket{Complete: i&1 > 0, Clipped: i&2 > 0}
 		b.Start.Source, b.End.Source = query.Source(i/4%3), query.Source(i/12)
+		name := "null"
+		if which := missing(b); which != "" {
+			name = strconv.Quote(which)
+		}
 		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s}`,
-			b.Complete, b.Clipped, b.Estimated(), missing(b)))
+			b.Complete, b.Clipped, b.Estimated(), name))
 	}
 	return all
 }()
@@ -240,17 +251,18 @@ func suffixOf(b *query.Bucket) *bucketSuffix {
 	return &bucketSuffixes[i]
 }
 
-// missing names the ends of a bucket whose registers were not received.
+// missing names the ends of a bucket whose registers were not received; it is empty if both
+// were.
 func missing(b query.Bucket) string {
 	start, end := b.Start.Source != query.Received, b.End.Source != query.Received
 	switch {
 	case start && end:
-		return `"both"`
+		return "both"
 	case start:
-		return `"start"`
+		return "start"
 	case end:
-		return `"end"`
+		return "end"
 	default:
-		return "null"
+		return ""
 	}
 }

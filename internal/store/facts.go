@@ -87,6 +87,7 @@ const (
 	kindExchange  kind = 23
 	kindTakenBack kind = 24
 	kindLimits    kind = 25
+	kindDialBills kind = 29
 	kindRollover  kind = 30
 )
 
@@ -121,6 +122,7 @@ var entryKinds = map[kind]entryKind{
 	kindWriting:     {factOf((*decoder).writing), false},
 	kindExchange:    {factOf((*decoder).exchange), false},
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
+	kindDialBills:   {factOf((*decoder).dialBills), true},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
 }
 
@@ -154,10 +156,10 @@ var records = []record{
 	{14, 1, encodeRecalled, decodeRecalled},
 	{7, 1, encodeSummaries, decodeSummaries},
 	{8, 1, nil, decodeFormer},
-	{15, 1, encodeBills, decodeBills},
+	{15, 2, encodeBills, decodeBills},
 	{9, 1, encodePendingSummaries, decodePendingSummaries},
 	{10, 1, nil, decodePendingFormer},
-	{16, 1, encodePendingBills, decodePendingBills},
+	{16, 2, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
 	{12, 1, encodeEnd, decodeEnd},
