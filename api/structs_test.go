@@ -31,6 +31,8 @@ var structs = []any{
 	api.ChangeRecorded{},
 	api.Gaps{},
 	api.Gap{},
+	api.Exceptions{},
+	api.Exception{},
 	api.ReadingRecorded{},
 	api.BatchResult{},
 	api.BatchProblem{},

@@ -95,7 +95,7 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 		case of.Revision == 0:
 			continue
 		case isOwn:
-			figures, of.First = b.withdrawn(i), meter.Point{}
+			figures, of.First, derived = b.withdrawn(i), meter.Point{}, false
 		case of.Closes:
 			if of.End.Slot < of.Closing.Slot {
 				figures.Readings++

@@ -93,7 +93,7 @@ func (f *monthFile) walk(each func(archive.Rows) error) (fits bool, err error) {
 			return false, ignoreForeign(err)
 		}
 		m, registered := f.store.Lookup(rows.Meter)
-		if !registered || !f.believes(m.Index, rows.Points) {
+		if !registered || !f.believes(m, rows.Points) {
 			return false, nil
 		}
 		f.written.Add(rows)
@@ -128,8 +128,8 @@ func ignoreConflict(err error) error {
 	return err
 }
 
-// believes reports whether one meter's rows rise and lie in the month.
-func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
+// believes reports whether one meter's rows rise and lie in the month, and none was corrected.
+func (f *monthFile) believes(m store.Meter, points []meter.Point) bool {
 	first, last := points[0], points[len(points)-1]
 	if first.Slot < f.window.From || last.Slot >= f.window.To {
 		return false
@@ -137,7 +137,10 @@ func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
 	if !slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) {
 		return false
 	}
-	next, known := f.store.At(i, f.window.To)
+	if f.store.IsMarked(m.Index) && slices.ContainsFunc(points, func(p meter.Point) bool { return f.store.Replaced(m.ID, p) }) {
+		return false
+	}
+	next, known := f.store.At(m.Index, f.window.To)
 	return !known || last.Register.Cmp(next) <= 0
 }
 

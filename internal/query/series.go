@@ -2,6 +2,7 @@ package query
 
 import (
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 // SeriesQuery asks for a page of a series.
@@ -9,7 +10,7 @@ type SeriesQuery struct {
 	Window     meter.Window
 	Interval   Interval
 	Descending bool
-	Estimate   bool        // interpolate registers that are missing at the ends of buckets
+	Estimate   vee.Mode    // what is done about registers that are missing at the ends of buckets
 	At         *meter.Slot // the first edge of the page: the Next of the page before, or nil
 	PageSize   int
 }
@@ -25,8 +26,7 @@ func (q *Reader) Series(id meter.ID, ask SeriesQuery) (Page, error) {
 		return page, nil
 	}
 	one, other := page.edges[0], page.edges[len(page.edges)-1]
-	window := meter.Window{From: min(one, other), To: max(one, other)}
-	page.registers.dials, err = q.steadily(m.Index, func() error { return page.registers.read(q, m, window, ask.Estimate) })
+	page.registers, err = q.registers(m, meter.Window{From: min(one, other), To: max(one, other)}, ask.Estimate)
 	return page, err
 }
 

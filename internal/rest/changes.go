@@ -2,9 +2,7 @@ package rest
 
 import (
 	"meterledger/api"
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
-	"meterledger/internal/query"
 )
 
 // registerChanges are changes of dials as answers have them; nil if there are none.
@@ -27,28 +25,4 @@ func known(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// changed writes a bucket between whose ends the dial changes, of which there are few. It
-// returns false if the caller has gone.
-func (p *pageWriter) changed(b *query.Bucket) bool {
-	interval := api.Interval{
-		Start: p.zone.Stamp(b.Window.From), End: p.zone.Stamp(b.Window.To), Complete: b.Complete, Clipped: b.Clipped, Estimated: b.Estimated(),
-		RegisterChanges: registerChanges(p.zone, b.Changes()),
-	}
-	if b.Start.Source != query.Missing {
-		interval.StartReading = &b.Start.Register
-	}
-	if b.End.Source != query.Missing {
-		interval.EndReading = &b.End.Register
-	}
-	if b.Known() {
-		interval.Consumption = new(b.Energy())
-	}
-	if name := missing(*b); name != "" {
-		interval.Missing = &name
-	}
-	p.b = append(append(p.b, p.opener), httpkit.Encode(interval)...)
-	p.opener = ','
-	return len(p.b) < pageChunkBytes || p.send()
 }

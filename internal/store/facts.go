@@ -22,11 +22,15 @@ type state struct {
 	readings uint64                      // in the grid
 	months   []*month                    // archived and cleared, in order of time
 	days     []DayArchive                // archived, in order of time
+	edits    column[*pastEdits]          // by Index: what was corrected; nil for nearly all
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
 	lives    column[*life]               // by Index: dials and limits; nil for most
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+	refusals refusals                    // readings that were refused, to be judged again
+
+	resolutions []Resolution // in the order in which they came; only ever added to
 }
 
 func newState() state {
@@ -38,9 +42,11 @@ func newState() state {
 func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
+	shared.edits = slices.Clone(s.edits)
 	shared.grid = s.grid.share()
 	shared.lives = slices.Clone(s.lives)
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
+	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -84,11 +90,14 @@ const (
 
 	kindArchivedDay kind = 22
 
-	kindExchange  kind = 23
-	kindTakenBack kind = 24
-	kindLimits    kind = 25
-	kindDialBills kind = 29
-	kindRollover  kind = 30
+	kindExchange   kind = 23
+	kindTakenBack  kind = 24
+	kindLimits     kind = 25
+	kindCorrection kind = 26
+	kindRefusals   kind = 27
+	kindResolution kind = 28
+	kindDialBills  kind = 29
+	kindRollover   kind = 30
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -120,10 +129,13 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindCorrection:  {factOf((*decoder).correction), false},
 	kindExchange:    {factOf((*decoder).exchange), false},
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
 	kindDialBills:   {factOf((*decoder).dialBills), true},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
+	kindRefusals:    {factOf((*decoder).refusals), false},
+	kindResolution:  {factOf((*decoder).resolution), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -162,6 +174,9 @@ var records = []record{
 	{16, 2, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{22, 1, encodeHistories, decodeHistories},
+	{23, 1, encodeRefusals, decodeRefusals},
+	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

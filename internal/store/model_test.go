@@ -23,19 +23,25 @@ type model struct {
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	edits  map[Index]map[meter.Slot][]Past
 	lives  map[Index]life
+	kept   []Refusal // in order of arrival
+
+	resolved map[[3]uint32]Resolution
 }
 
 type modelMonth struct {
 	MonthArchive
 	file     monthFile
 	recalled map[Index]bool
+	late     bool
 }
 
 func newModel() *model {
 	return &model{
-		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
+		edits: make(map[Index]map[meter.Slot][]Past),
 	}
 }
 
@@ -61,6 +67,16 @@ func (m *model) write(at time.Time, trusted bool) Verdict {
 	return Verdict{}
 }
 
+func (m *model) resolve(r Resolution) Verdict {
+	key := [...]uint32{uint32(r.Meter), uint32(r.Rule), uint32(r.From)}
+	before, some := m.resolved[key]
+	if some && before.Ruling == r.Ruling && before.Reason == r.Reason && before.By == r.By {
+		return Verdict{Outcome: Duplicate}
+	}
+	m.resolved[key] = r
+	return Verdict{}
+}
+
 func (m *model) account(id meter.ID) Verdict {
 	switch {
 	case m.shut:
@@ -76,17 +92,30 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 	for _, r := range readings {
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
-			m.count++
-			m.came[r.Slot] = m.count
+			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
 				m.follow(r)
 			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
+		if v.Outcome == Accepted || v.Outcome == Duplicate {
+			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
+		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+func (m *model) refuse(limit uint32, part []Refusal) Verdict {
+	for _, r := range part {
+		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
+			m.kept = append(m.kept, r)
+		}
+		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	}
+	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	return Verdict{}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -96,6 +125,8 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: NotReceiving}
 	case m.hold != nil && m.hold.Window.Contains(r.Slot):
 		return Verdict{Outcome: Held}
+	case m.replaced(r):
+		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
 	case taken && (recorded == r.Register || m.isNew(r)):
@@ -170,7 +201,7 @@ func (m *model) close(a MonthArchive, file monthFile) Verdict {
 	case !m.covers(a.Window.Rows()), month == nil && a.Revision != 1, month != nil && a.Revision != month.Revision+1:
 		return Verdict{Outcome: Over}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	for i := range m.memory {
 		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.Register) bool { return a.Window.Rows().Contains(slot) })
 	}
@@ -201,7 +232,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 			put(m.known, i, p)
 		}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	return Verdict{}
 }
 
@@ -210,6 +241,11 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 func (m *model) wantNothingLost(t fataler, s *Store) {
 	if !s.written.Equal(m.at) {
 		t.Fatalf("the newest writing was at %v, not %v", s.written, m.at)
+	}
+	for key, want := range m.resolved {
+		if got, _ := s.Resolution(Index(key[0]), meter.Rule(key[1]), meter.Slot(key[2])); got != want {
+			t.Fatalf("the verdict on an exception is %v, not %v", got, want)
+		}
 	}
 	for i, all := range m.known {
 		for slot, register := range all {
@@ -235,6 +271,13 @@ func (m *model) wantSameArrivals(t fataler, s *Store) {
 		if s.CameSince(w, came) || came > 0 && !s.CameSince(w, came-1) {
 			t.Fatalf("the last reading of %d was not number %d", slot, came)
 		}
+	}
+}
+
+// wantSameRefusals compares what is kept, in order of arrival.
+func (m *model) wantSameRefusals(t fataler, s *Store) {
+	if got := slices.Collect(s.refusals.all); !slices.Equal(got, m.kept) {
+		t.Fatalf("the refusals %v are kept, want %v", got, m.kept)
 	}
 }
 
@@ -268,6 +311,10 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			if kindName(e.bytes) == "kind 26" && want[0].Outcome == Accepted {
+				m.wantSamePast(t, h.s)
+			}
+			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -279,6 +326,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantNothingLost(t, h.s)
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
+		m.wantSamePast(t, h.s)
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

@@ -69,13 +69,21 @@ func fullBatch(meters int) []byte {
 		}
 	}
 	for i := range Index(meters) {
+		b = AppendCorrection(b, &Correction{i, Note{account.RegisteredAt, "Ann", "a wrong dial was read"}, []Edit{
+			{Slot: closedFrom + 200, Before: reading(0, 50_000).Register, After: reading(0, 50_001).Register},
+			{Slot: closedFrom + 201, Before: wide, IsWithdrawn: true},
+		}})
 		kWh := reading(0, 10).Register
 		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
 		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})
+		b = AppendRefusals(b, uint32(meters)*2, []Refusal{{Reading{i, closedFrom + 202, reading(0, 40_000).Register}, false}, {Reading{i, closedFrom + 200, wide}, true}})
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
+	for i := range Index(meters) {
+		b = AppendResolution(b, Resolution{i, meter.RuleSpike, closedFrom, meter.AsItIs, account.RegisteredAt, "a kiln that is fired on Mondays", "Lim"})
+	}
 	return AppendReception(b, false)
 }
 
