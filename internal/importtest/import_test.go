@@ -20,7 +20,7 @@ var floors = map[string]int{
 	"internal/rest": 4, "internal/node": 4, "internal/maintenance": 4,
 	"cmd/": 5,
 	// Beside the house: they may use every room, and no room uses them.
-	"internal/tools/": outside, "api/apitest": outside, "internal/faulttest": outside, "internal/e2e": outside, "internal/importtest": outside, "internal/deploy": outside,
+	"internal/tools/": outside, "api/apitest": outside, "internal/faulttest": outside, "internal/dialtest": outside, "internal/e2e": outside, "internal/importtest": outside, "internal/deploy": outside,
 }
 
 // sameFloor lists the imports between rooms of one floor that are right all the
