@@ -179,7 +179,7 @@ func bucketsAddUp(rt *rapid.T, h *homes) {
 	if first.Start != a.from || last.End != a.to {
 		rt.Fatalf("the series runs from %s to %s, want %s to %s", first.Start, last.End, a.from, a.to)
 	}
-	if known && !last.EndReading.Sub(*first.StartReading).Equal(sum) {
+	if known && !last.EndReading.Total().Sub(first.StartReading.Total()).Equal(sum) {
 		rt.Fatalf("the buckets add up to %s, from %v to %v", sum, first.StartReading, last.EndReading)
 	}
 	var used api.Usage
