@@ -116,6 +116,22 @@ func (d Dials) Total(p Point) Total {
 	return d.Offset(p.Slot).plus(p.Register.Total())
 }
 
+// WithRecorded returns d with a change that was recorded before. If nobody read the old dial, its
+// last reading is the one that is known before the change, and if there is none, or the dial
+// rolled over since, what was recorded.
+func (d Dials) WithRecorded(c Change, last *Point) Dials {
+	if c.IsEstimated && last != nil && d.before(last.Slot.Instant()) == d.before(c.At) {
+		c.Old = last.Register.plus(c.Estimated)
+	}
+	return d.With(c)
+}
+
+// Reached returns what had gone through the meter at the exchange or reset of an instant.
+func (d Dials) Reached(at Instant) Total {
+	c, _ := d.Find(at)
+	return c.offset.plus(c.New.Total())
+}
+
 // Used returns the energy between two readings.
 func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from)) }
 

@@ -98,7 +98,7 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Held}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && (recorded == r.Register || m.isNew(r)):
+	case taken && recorded == r.Register, m.isNew(r):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}

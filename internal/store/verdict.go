@@ -83,12 +83,15 @@ func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
 	if s.goesOn(l, r) {
 		return Verdict{Outcome: Accepted}, l.dials
 	}
+	c, isChange := l.dials.Find(r.Slot.Instant())
+	isNew := isChange && !c.IsEstimated && r.Register == c.New // of the dial that begins there
 	if recorded, ok := s.grid.at(r.Meter, r.Slot); ok {
-		c, isChange := l.dials.Find(r.Slot.Instant())
-		if recorded == r.Register || isChange && recorded == c.Old && r.Register == c.New && !c.IsEstimated {
+		if recorded == r.Register || isNew && recorded == c.Old {
 			return Verdict{Outcome: Duplicate}, nil
 		}
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}, nil
+	} else if isNew && c.Old != c.New { // the old dial's is not here while an operator puts things back
+		return Verdict{Outcome: Duplicate}, nil
 	}
 	at := r.Slot.Instant()
 	if over := l.dials.RollsOverAt(at, l.limits); over != (meter.Register{}) && r.Register.Cmp(over) >= 0 {
