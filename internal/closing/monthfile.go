@@ -128,17 +128,19 @@ func ignoreConflict(err error) error {
 	return err
 }
 
-// believes reports whether one meter's rows rise and lie in the month.
+// believes reports whether one meter's rows lie in the month, and what has gone through the meter
+// rises with them.
 func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
 	first, last := points[0], points[len(points)-1]
 	if first.Slot < f.window.From || last.Slot >= f.window.To {
 		return false
 	}
-	if !slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) {
-		return false
-	}
 	next, known := f.store.At(i, f.window.To)
-	return !known || last.Register.Cmp(next) <= 0
+	if dials, _ := f.store.Life(i); len(dials) > 0 {
+		total := func(a, b meter.Point) int { return dials.Total(a).Cmp(dials.Total(b)) }
+		return slices.IsSortedFunc(points, total) && (!known || total(last, meter.Point{Slot: f.window.To, Register: next}) <= 0)
+	}
+	return slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) && (!known || last.Register.Cmp(next) <= 0)
 }
 
 // commit closes the month with the file.
