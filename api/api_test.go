@@ -27,6 +27,8 @@ var contract = map[string]string{
 	"GET /export_readings":         "200 304 400 429 500 503",
 	"GET /meters":                  "200 400 429 500 503",
 	"GET /meters/{meter_id}/gaps":  "200 304 400 404 429 500 503",
+	"GET /exceptions":              "200 400 404 429 500 503",
+	"POST /exceptions/resolve":     "200 400 404 408 413 415 429 500 503",
 	"GET /get_last_month_bill":     "200 304 400 404 429 500 503",
 	"GET /get_bill":                "200 304 400 404 429 500 503",
 	"POST /maintenance/start":      "200 202 400 408 413 415 429 500 503",

@@ -26,6 +26,8 @@ var structs = []any{
 	api.MeterState{},
 	api.Gaps{},
 	api.Gap{},
+	api.Exceptions{},
+	api.Exception{},
 	api.ReadingRecorded{},
 	api.BatchResult{},
 	api.BatchProblem{},

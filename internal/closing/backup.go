@@ -23,7 +23,11 @@ func (rs *Runs) Backup(name string) (folder string, err error) {
 	folder = rs.fs.PathJoin(rs.backupDir, name)
 	run, err := rs.start(Backup, name, func(t task) error {
 		return durable.WriteFolder(rs.fs, folder, func(temporary string) error {
-			err := rs.writer.CopyTo(t.ctx, rs.fs.PathJoin(temporary, backupData))
+			data := rs.fs.PathJoin(temporary, backupData)
+			err := rs.writer.CopyTo(t.ctx, data)
+			for _, kept := range []keptDays{rs.exceptions, rs.totals} {
+				err = errors.Join(err, kept.copyTo(data))
+			}
 			return errors.Join(err, rs.archive.CopyTo(rs.fs.PathJoin(temporary, backupArchive)))
 		})
 	})

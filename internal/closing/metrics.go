@@ -58,6 +58,7 @@ func (rs *Runs) measure(set *metric.Set) {
 		func() float64 { return float64(len(rs.dueDays(rs.today(), nil))) })
 	set.Gauge("late_months", "Closed months that have had readings since; the next monthly run closes them again.",
 		func() float64 { return float64(len(rs.store.LateMonths())) })
+	rs.measureExceptions(set)
 	set.DiskFree("archive", rs.archive.Free)
 }
 

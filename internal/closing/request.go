@@ -131,7 +131,9 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 			case p.IsMonth():
 				err = t.step(Monthly, p, func() error { return t.closeMonths(p.CalendarMonth()) })
 			default:
-				err = t.step(Daily, p, func() error { return t.archiveDay(p.FirstDay()) })
+				if err = t.step(Daily, p, func() error { return t.archiveDay(p.FirstDay()) }); err == nil {
+					t.examine(p.FirstDay())
+				}
 			}
 			if err != nil {
 				return err

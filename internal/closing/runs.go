@@ -58,6 +58,7 @@ type Options struct {
 	Metrics   *metric.Set
 	FS        vfs.FS
 	BackupDir string // the folder of backups, created with the first
+	DataDir   string // where what was computed of days is kept
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
@@ -89,12 +90,16 @@ type Runs struct {
 
 	accounts writtenAccounts // touched by the current run alone
 
+	exceptions, totals keptDays // of days that were archived
+	notExamined        *metric.Counter
+
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
 	current *Run
 	cancel  context.CancelFunc // of the current run
 	last    map[Kind]*Run      // the last run of each kind, Daily and Monthly
 	ended   bool
+	newest  newestExceptions
 }
 
 // Open returns the maintenance of a ledger, with no run under way. It lifts the hold of a run that was cut off with the
@@ -104,8 +109,11 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
 		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
+		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},
 	}
 	rs.measure(o.Metrics)
+	rs.rememberExceptions()
 	if hold, stands := rs.store.Hold(); stands {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		// Without room on the disk it stands until there is room, as nothing is taken in until then.

@@ -58,6 +58,10 @@ type API struct {
 	// by default: a meter whose clock was never set sends times before it. Restoring and
 	// replaying do not ask.
 	ReadingsFrom meter.Day
+	// RefusalsMax is how many readings are kept, of all meters, that were refused because
+	// registers would fall or because another is recorded; 1,000,000 by default, of some 44 bytes
+	// of memory each. The oldest go. 0 keeps none.
+	RefusalsMax uint32
 	// RateLimit is how many requests a minute one client address may make;
 	// 0, the default, sets no limit.
 	RateLimit int
@@ -115,6 +119,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"memory-limit", "MEMORY_LIMIT", "80%", "memory of the process, a size or a share of the machine's or cgroup's: before it is passed, readings that need more are answered 503; 0 sets no limit", into(&c.MemoryLimit, parseMemoryLimit(os.DirFS("/")))})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
+	s.add(setting{"refusals-max", "REFUSALS_MAX", "1000000", "refused readings of all meters that are kept to be judged again by POST /meters/{meter_id}/retake, the oldest go; 0 keeps none", into(&c.RefusalsMax, parseRefusalsMax)})
 	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)

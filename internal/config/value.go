@@ -107,6 +107,17 @@ func parseRateLimit(s string) (int, error) {
 	return n, nil
 }
 
+// refusalsMaxMost is some 4 GiB of memory.
+const refusalsMaxMost = 100_000_000
+
+func parseRefusalsMax(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n > refusalsMaxMost {
+		return 0, fmt.Errorf("%q is not a number of readings, 0 to %d", s, refusalsMaxMost)
+	}
+	return uint32(n), nil
+}
+
 // sizeUnits are the units of a size. A size without a unit is in bytes.
 var sizeUnits = []struct {
 	name  string

@@ -26,6 +26,7 @@ type Bulk struct {
 	l       *Ledger
 	ctx     context.Context
 	restore bool                                   // an operator puts readings back
+	retake  bool                                   // the rows were refused before, see Retake
 	each    func(row int, i store.Index, r Result) // see Tell
 	pacer   pacer
 
@@ -136,7 +137,7 @@ func (b *Bulk) next() *submission {
 			b.filling = b.l.bulks.Get().(*submission)
 		}
 		b.filling.reset(b.l, bulky)
-		b.filling.restore, b.filling.each = b.restore, b.each
+		b.filling.restore, b.filling.retake, b.filling.each = b.restore, b.retake, b.each
 		b.filling.unlisted, b.filling.retryUnlisted = len(b.refusals) == meter.RefusalsMax, len(b.retries) == meter.RefusalsMax
 	}
 	return b.filling

@@ -23,6 +23,7 @@ type commit struct {
 	verdicts []store.Verdict // one an entry, once done
 	err      error           // instead of verdicts
 	done     chan struct{}   // gets one message
+	unheard  func(error)     // called instead, if nobody waits; it must not wait either
 	bytes    int             // of the quota, taken for it
 	growth   int64           // bytes by which the store may grow when it is applied
 }
@@ -93,7 +94,7 @@ func (c *committer) push(k *commit) {
 	if len(k.payload) > commitBytesMax {
 		panic(fmt.Sprintf("BUG: a commit of %d bytes", len(k.payload)))
 	}
-	if k.done == nil {
+	if k.done == nil && k.unheard == nil {
 		k.done = make(chan struct{}, 1)
 	}
 	c.memory.granted.Add(k.growth)
@@ -113,6 +114,10 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 func (c *committer) answer(k *commit) {
 	c.quota.give(k.bytes)
 	c.memory.granted.Add(-k.growth)
+	if k.unheard != nil {
+		k.unheard(k.err)
+		return
+	}
 	k.done <- struct{}{}
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	// ReadingsFrom is the day before which no new readings are taken, except those that an
 	// operator puts back; the zero day is none.
 	ReadingsFrom meter.Day
+	// RefusalsMax is how many refused readings are kept, to be judged again; 0 is none.
+	RefusalsMax uint32
 }
 
 // Ledger is the open system of record.
@@ -79,6 +81,7 @@ type Ledger struct {
 	bulks     sync.Pool     // submissions of a Bulk
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
+	keeper    keeper
 	snapshots snapshotter
 	space     *space
 	seal      seal
@@ -104,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked
+	l.keeper = keeper{l, o.RefusalsMax, l.metrics.dropped}
 	if err := l.open(ctx, o); err != nil {
 		return nil, err
 	}
@@ -166,7 +170,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
 	}
 	l.committer.start()
-	if err := l.raiseLevel(ctx); err != nil {
+	err = l.raiseLevel(ctx)
+	if err == nil {
+		err = l.keeper.trim(ctx)
+	}
+	if err != nil {
 		l.committer.stop()
 		return errors.Join(err, l.journal.Close())
 	}

@@ -18,6 +18,7 @@ type metrics struct {
 	batchEntries  *metric.Histogram // that shared one fsync
 	late          *metric.Counter
 	noSnapshot    *metric.Counter
+	dropped       *metric.Counter
 	readings      [ways]verdicts
 }
 
@@ -58,6 +59,7 @@ func newMetrics(set *metric.Set) *metrics {
 		batchEntries:  set.Histogram("journal_batch_entries", "How many entries shared one fsync.", metric.Buckets(1, 4, 9)),
 		late:          set.Counter("late_readings_total", "Readings that were accepted into a month that was closed already."),
 		noSnapshot:    set.Counter("snapshot_failures_total", "Snapshots that could not be taken."),
+		dropped:       set.Counter("refusals_dropped_total", "Refused readings that were not kept: the disk or memory was full, or too much waited for the disk."),
 	}
 	for w := range ways {
 		v := &m.readings[w]
@@ -161,6 +163,7 @@ func (l *Ledger) measure() {
 	}
 	l.metrics.set.DiskFree("data", l.space.free)
 	l.measureMemory(gauge)
+	l.measureRefusals()
 	gauge("journal_bytes", "Size of the journal on disk.", func() float64 { return float64(l.journal.DiskBytes()) })
 	l.snapshots.measure(gauge)
 }
@@ -174,6 +177,7 @@ func (l *Ledger) measureMemory(gauge func(name, help string, value func() float6
 		"accounts":  func(f store.Footprint) int64 { return f.Accounts },
 		"summaries": func(f store.Footprint) int64 { return f.Summaries },
 		"bills":     func(f store.Footprint) int64 { return f.Bills },
+		"refusals":  func(f store.Footprint) int64 { return f.Refusals },
 	} {
 		gauge("memory_held_bytes", "What the state takes in memory, by what it is for; promised is what sparse readings take more if their days fill up.",
 			func() float64 { return float64(of(l.store.Footprint())) }, "kind", kind)

@@ -24,6 +24,7 @@ type submission struct {
 	l        *Ledger
 	patience patience
 	restore  bool                                   // an operator puts readings back: also while reception is shut down
+	retake   bool                                   // they were refused before: Apply has to see those that are recorded now
 	each     func(row int, i store.Index, r Result) // called with the result of each reading, unless nil
 
 	readings []store.Reading
@@ -49,6 +50,7 @@ type submission struct {
 	retry                         int // of the refused: worth sending again
 	firstGood, lastGood           int // the lowest and the highest row that is not refused for good, if there is one
 	refusals                      []meter.Refusal
+	kept                          []store.Refusal // to be kept
 }
 
 // archivedMonth names one meter's rows in one archive.
@@ -73,7 +75,7 @@ func (s *submission) reset(l *Ledger, p patience) {
 	clear(s.refusals)
 	*s = submission{
 		l: l, patience: p, firstGood: math.MaxInt,
-		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0],
+		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0], kept: s.kept[:0],
 		commit: commit{payload: s.commit.payload[:0], verdicts: s.commit.verdicts[:0], done: s.commit.done, deferred: true},
 	}
 }
@@ -224,6 +226,10 @@ func (s *submission) judge() {
 		}
 		switch verdict.Outcome {
 		case store.Duplicate: // whatever the clock says
+			if s.retake && s.refusal == nil {
+				s.take(place, at)
+				continue
+			}
 			s.rule(place, verdict)
 		case store.Archived:
 			s.late(place, at)
@@ -279,8 +285,11 @@ func (s *submission) late(place int, at store.Reading) {
 		s.decide(place, Result{Err: rows.err})
 		return
 	}
-	// Of a meter that has been through much, Apply alone knows what contradicts a reading.
-	if i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot); found && (rows.points[i].Register == at.Register || !s.l.store.IsMarked(at.Meter)) {
+	i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot)
+	isSame := found && rows.points[i].Register == at.Register
+	// Apply alone knows what contradicts a reading of a meter that has been through much, and
+	// forgets what was refused.
+	if isSame && !s.retake || found && !isSame && !s.l.store.IsMarked(at.Meter) {
 		verdict := store.Verdict{Outcome: store.Duplicate}
 		if rows.points[i].Register != at.Register {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
@@ -331,6 +340,8 @@ func (s *submission) settle() error {
 			}
 		}
 	}
+	s.l.keeper.keep(s.kept)
+	s.kept = s.kept[:0]
 	s.from, s.recalls, s.taken, s.places, s.archived = s.to, 0, s.taken[:0], s.places[:0], nil
 	s.commit.payload, s.commit.entries = s.commit.payload[:0], 0
 	return nil
@@ -339,6 +350,9 @@ func (s *submission) settle() error {
 // rule counts the store's verdict on a reading. It is put into words only if somebody
 // reads them.
 func (s *submission) rule(place int, v store.Verdict) {
+	if v.Outcome != store.Accepted && isKept(v.Outcome) && !s.restore {
+		s.kept = append(s.kept, store.Refusal{Reading: s.readings[place], IsConflict: v.Outcome == store.Conflict})
+	}
 	switch {
 	case s.each != nil:
 		s.decide(place, s.l.result(s.readings[place], v))

@@ -42,6 +42,7 @@ type Options struct {
 	DiskSlow     time.Duration // see ledger.Options
 	MemoryLimit  uint64        // see ledger.Options
 	ReadingsFrom meter.Day     // see ledger.Options
+	RefusalsMax  uint32        // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
@@ -83,7 +84,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
-		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, Metrics: o.Metrics,
+		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},
@@ -98,7 +99,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir,
 		Restore:         n.restore,
 		Closed:          o.Closed,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,11 @@ var endpoints = []struct {
 	{"GET", "/export_readings", map[string]string{"month": "2026-10"}, []string{"month"}},
 	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5", "numbers": "number"}, nil},
 	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
+	{"GET", "/exceptions", map[string]string{"date": "2026-11-22", "rule": "SPIKE", "meter_id": "A", "status": "all", "page_size": "5", "format": "json", "numbers": "string"}, nil},
+	{"GET", "/exceptions", map[string]string{"month": "2026-10"}, nil},
+	{"POST", "/exceptions/resolve", map[string]string{
+		"meter_id": "A", "rule": "HIGH", "from": "2026-11-22T18:00:00", "verdict": "accepted", "reason": "a kiln", "by": "Lim",
+	}, []string{"meter_id", "rule", "from", "verdict", "reason"}},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
@@ -81,6 +87,12 @@ var wrong = map[string][]string{
 	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
 	"for":              {"queries", "Readings", "true"},
 	"wait":             {"yes", "0", "TRUE"},
+	"rule":             {"high", "NEGATIVE", "HIGH,SPIKE", "1"},
+	"status":           {"Open", "closed", "open,accepted"},
+	"from":             {"2026-11-22T18:10:00", "0000-01-01T00:00:00", "yesterday", "2026-11-31"},
+	"verdict":          {"Accepted", "open", "true"},
+	"reason":           {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d"},
+	"by":               {strings.Repeat("ä", 201), "a\nb", "\u3164", "Lim\u202ehcum"},
 	"archives":         {"LOST", "found", "true"},
 }
 
@@ -141,7 +153,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 			bad = append(bad, with(name, v))
 		}
 		for _, v := range nothing {
-			if isText := name == "owner_name" || name == "address"; !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
+			if isText := slices.Contains([]string{"owner_name", "address", "reason", "by"}, name); !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
 				bad = append(bad, with(name, v))
 			}
 		}
@@ -215,7 +227,7 @@ func (s *script) wantProblem(answer *http.Response, what string) {
 func (s *script) state() string {
 	var all []string
 	for _, path := range []string{
-		"/get_readings?meter_id=A&format=csv", "/account?meter_id=A", "/account?meter_id=NEW", "/maintenance/status", "/readyz",
+		"/get_readings?meter_id=A&format=csv", "/account?meter_id=A", "/account?meter_id=NEW", "/maintenance/status", "/readyz", "/exceptions?status=all",
 		"/get_bill?meter_id=A&month=2026-10",
 	} {
 		answer := s.send(http.MethodGet, path, http.Header{}, "")

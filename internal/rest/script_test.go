@@ -120,7 +120,7 @@ func (s *script) open() {
 	s.node, err = node.Open(context.Background(), node.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
 		Now: func() time.Time { return s.now }, Log: slog.New(s.log), Holder: "a test", Version: "test",
-		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1, Metrics: metrics.Set,
+		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1, RefusalsMax: 1_000_000, Metrics: metrics.Set,
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -27,6 +27,9 @@ type state struct {
 	lives    column[*life]               // by Index: dials and limits; nil for most
 	arrivals arrivals                    // of readings, since LevelHolds
 	pending  map[meter.Month]*newMonth   // what the next closing of a month will keep
+	refusals refusals                    // readings that were refused, to be judged again
+
+	resolutions []Resolution // in the order in which they came; only ever added to
 }
 
 func newState() state {
@@ -41,6 +44,7 @@ func (s *state) share() state {
 	shared.grid = s.grid.share()
 	shared.lives = slices.Clone(s.lives)
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
+	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
 	for i, m := range s.months {
 		shared.months[i] = &month{m.MonthArchive, m.meterRecords.share(), slices.Clone(m.recalled), m.late}
@@ -84,10 +88,12 @@ const (
 
 	kindArchivedDay kind = 22
 
-	kindExchange  kind = 23
-	kindTakenBack kind = 24
-	kindLimits    kind = 25
-	kindRollover  kind = 30
+	kindExchange   kind = 23
+	kindTakenBack  kind = 24
+	kindLimits     kind = 25
+	kindRefusals   kind = 27
+	kindRollover   kind = 30
+	kindResolution kind = 28
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -122,6 +128,8 @@ var entryKinds = map[kind]entryKind{
 	kindExchange:    {factOf((*decoder).exchange), false},
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
+	kindRefusals:    {factOf((*decoder).refusals), false},
+	kindResolution:  {factOf((*decoder).resolution), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -160,6 +168,8 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{23, 1, encodeRefusals, decodeRefusals},
+	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},
 }
 

@@ -18,11 +18,12 @@ type Footprint struct {
 	Summaries int64 // of closed months
 	Bills     int64
 	Lives     int64 // exchanges and limits of meters
+	Refusals  int64 // that are kept
 }
 
 // Sum returns what a store takes in all.
 func (f Footprint) Sum() int64 {
-	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Lives
+	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Lives + f.Refusals
 }
 
 const (
@@ -48,7 +49,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.bytes()}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}

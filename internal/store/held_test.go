@@ -60,10 +60,16 @@ func TestWhatAStoreSaysItTakesIsWhatTheHeapTakes(t *testing.T) {
 			add(i, sparseStart+48*(2000+i%50), i%wide == 1)
 		}
 		frozen.Thaw()
+		refused := make([]store.Refusal, 60_000) // some of many meters, many of few
+		for n := range refused {
+			i := store.Index(r.IntN(meters) % (1 + n*meters/len(refused)))
+			refused[n].Reading = store.Reading{Meter: i, Slot: meter.Slot(sparseStart + r.IntN(10_000))}
+		}
+		batch = store.AppendRefusals(batch, 50_000, refused)
 		if _, err := s.Apply(batch, nil); err != nil {
 			t.Fatal(err)
 		}
-		batch, frozen = nil, nil
+		batch, frozen, refused = nil, nil, nil
 		heap, f := heapBytes()-before, s.Footprint()
 		ratio := float64(f.Sum()-f.Promised) / float64(heap)
 		t.Logf("seed %d, %d meters, every %d, wide %d: %.3f of %d MiB, %+v", seed, meters, every, wide, ratio, heap>>20, f)

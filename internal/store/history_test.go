@@ -124,8 +124,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life"}
-	for len(kinds) < 29 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution"}
+	for len(kinds) < 32 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -150,11 +150,26 @@ func (h *historian) next() entry {
 		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
 	case "life":
 		return h.live()
+	case "refusals":
+		return h.refusals()
+	case "retaken":
+		return h.retaken()
+	case "resolution":
+		return h.resolution()
 	case "lift":
 		return h.lift()
 	default:
 		return h.maintain()
 	}
+}
+
+// resolution draws a verdict on one of few exceptions, in few words.
+func (h *historian) resolution() entry {
+	r := Resolution{
+		Meter: h.meter(), Rule: meter.RuleHigh + meter.Rule(h.between(0, 1)), From: closedFrom, Ruling: pick(h, meter.AsItIs, meter.PutRight),
+		Reason: pick(h, "a kiln", ""), At: time.Unix(h.Int64N(1000), 0),
+	}
+	return entry{AppendResolution(nil, r), func(m *model) []Verdict { return one(m.resolve(r)) }}
 }
 
 // between draws a number.
@@ -229,6 +244,30 @@ func (h *historian) recall(name meter.Month, i Index) entry {
 	}
 	rows := h.files[name][i]
 	return entry{AppendRecall(nil, name, revision, i, rows), func(m *model) []Verdict { return one(m.recall(name, revision, i)) }}
+}
+
+// refusals draws refused readings. The bound now and then leaves nearly none.
+func (h *historian) refusals() entry {
+	var part []Refusal
+	for range h.between(0, 6) {
+		i, slot := h.meter(), meter.Slot(closedFrom+3*h.between(0, historyMonths*monthSlots/3))
+		part = append(part, Refusal{Reading{i, slot, h.register(i, slot)}, h.between(0, 2) == 0})
+	}
+	limit := pick[uint32](h, 0, 5, 20, 20, 20, 100, 100, 100)
+	return entry{AppendRefusals(nil, limit, part), func(m *model) []Verdict { return one(m.refuse(limit, part)) }}
+}
+
+// retaken draws a reading that is kept as a refusal, if there is one.
+func (h *historian) retaken() entry {
+	kept := slices.Collect(h.s.refusals.all)
+	if len(kept) == 0 {
+		return h.refusals()
+	}
+	r := pick(h, kept...).Reading
+	if v := h.s.Judge(r, true); v.Outcome == Accepted || v.Outcome == Duplicate {
+		h.met["taken of the refused"]++
+	}
+	return entry{AppendReading(nil, r), func(m *model) []Verdict { return m.readings([]Reading{r}, false) }}
 }
 
 // lift frees whatever hold stands, as a start does.

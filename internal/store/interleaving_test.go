@@ -119,7 +119,7 @@ func TestAHistoryComesToTheSameHoweverItIsCut(t *testing.T) {
 			t.Fatalf("in batches of other sizes the verdicts are %v, want %v", verdicts, whole.verdicts[0])
 		}
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 	for k := range entryKinds {
 		wantMet(t, met, fmt.Sprint("kind ", k))
 	}

@@ -24,6 +24,9 @@ type model struct {
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
 	lives  map[Index]life
+	kept   []Refusal // in order of arrival
+
+	resolved map[[3]uint32]Resolution
 }
 
 type modelMonth struct {
@@ -34,7 +37,7 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), came: make(map[meter.Slot]uint64),
+		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 	}
 }
@@ -61,6 +64,16 @@ func (m *model) write(at time.Time, trusted bool) Verdict {
 	return Verdict{}
 }
 
+func (m *model) resolve(r Resolution) Verdict {
+	key := [...]uint32{uint32(r.Meter), uint32(r.Rule), uint32(r.From)}
+	before, some := m.resolved[key]
+	if some && before.Ruling == r.Ruling && before.Reason == r.Reason && before.By == r.By {
+		return Verdict{Outcome: Duplicate}
+	}
+	m.resolved[key] = r
+	return Verdict{}
+}
+
 func (m *model) account(id meter.ID) Verdict {
 	switch {
 	case m.shut:
@@ -84,9 +97,23 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
+		if v.Outcome == Accepted || v.Outcome == Duplicate {
+			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
+		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+func (m *model) refuse(limit uint32, part []Refusal) Verdict {
+	for _, r := range part {
+		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
+			m.kept = append(m.kept, r)
+		}
+		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	}
+	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	return Verdict{}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {
@@ -211,6 +238,11 @@ func (m *model) wantNothingLost(t fataler, s *Store) {
 	if !s.written.Equal(m.at) {
 		t.Fatalf("the newest writing was at %v, not %v", s.written, m.at)
 	}
+	for key, want := range m.resolved {
+		if got, _ := s.Resolution(Index(key[0]), meter.Rule(key[1]), meter.Slot(key[2])); got != want {
+			t.Fatalf("the verdict on an exception is %v, not %v", got, want)
+		}
+	}
 	for i, all := range m.known {
 		for slot, register := range all {
 			if got, ok := s.At(i, slot); ok && got == register {
@@ -235,6 +267,13 @@ func (m *model) wantSameArrivals(t fataler, s *Store) {
 		if s.CameSince(w, came) || came > 0 && !s.CameSince(w, came-1) {
 			t.Fatalf("the last reading of %d was not number %d", slot, came)
 		}
+	}
+}
+
+// wantSameRefusals compares what is kept, in order of arrival.
+func (m *model) wantSameRefusals(t fataler, s *Store) {
+	if got := slices.Collect(s.refusals.all); !slices.Equal(got, m.kept) {
+		t.Fatalf("the refusals %v are kept, want %v", got, m.kept)
 	}
 }
 
@@ -268,6 +307,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
 		for _, e := range begin {
@@ -280,5 +320,5 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
 	})
-	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills")
+	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

@@ -150,6 +150,9 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
+	if verdict.Outcome <= Duplicate {
+		s.forgetRefusal(r)
+	}
 	if verdict.Outcome == Accepted {
 		if s.marked.has(r.Meter) {
 			s.follow(r)

@@ -72,10 +72,14 @@ func fullBatch(meters int) []byte {
 		kWh := reading(0, 10).Register
 		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
 		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})
+		b = AppendRefusals(b, uint32(meters)*2, []Refusal{{Reading{i, closedFrom + 202, reading(0, 40_000).Register}, false}, {Reading{i, closedFrom + 200, wide}, true}})
 	}
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
+	for i := range Index(meters) {
+		b = AppendResolution(b, Resolution{i, meter.RuleSpike, closedFrom, meter.AsItIs, account.RegisteredAt, "a kiln that is fired on Mondays", "Lim"})
+	}
 	return AppendReception(b, false)
 }
 

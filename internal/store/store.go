@@ -24,19 +24,23 @@ type Store struct {
 
 	state
 
-	byID        map[meter.ID]Index // of accounts
-	closedUntil meter.Slot         // the first slot after all closed months, 0 if there are none
-	marked      indexSet           // meters that judge must look at closely
-	followers   []uint32           // by Index: see Locate; its elements are read and written atomically, under mu for reading
-	sink        uint64             // of touch: keeps the compiler from removing its loads
-	revised     uint64             // bills, since the process began to apply
-	held        held               // in bytes, see Footprint
-	reader      batchReader        // of Apply: kept so that a batch costs no allocation
+	byID        map[meter.ID]Index   // of accounts
+	closedUntil meter.Slot           // the first slot after all closed months, 0 if there are none
+	marked      indexSet             // meters that judge must look at closely
+	followers   []uint32             // by Index: see Locate; its elements are read and written atomically, under mu for reading
+	sink        uint64               // of touch: keeps the compiler from removing its loads
+	revised     uint64               // bills, since the process began to apply
+	refused     RefusalCounts        // since the process began to apply; Kept is counted elsewhere
+	held        held                 // in bytes, see Footprint
+	resolved    map[exceptionKey]int // of resolutions: the newest of each exception
+	reader      batchReader          // of Apply: kept so that a batch costs no allocation
 }
 
 // New returns an empty store that receives readings, at the level of a journal that
 // has just begun.
-func New() *Store { return &Store{state: newState(), byID: make(map[meter.ID]Index)} }
+func New() *Store {
+	return &Store{state: newState(), byID: make(map[meter.ID]Index), resolved: make(map[exceptionKey]int)}
+}
 
 // Counts returns how many meters are registered and how many readings are in memory.
 func (s *Store) Counts() (meters int, readings uint64) {

@@ -1,0 +1,141 @@
+package closing
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/durable"
+	"meterledger/internal/meter"
+)
+
+// keptDays are the files of a folder that each say something of one day, derived from what the
+// journal says. A file is written whole, for the user of this program alone, and ends with a
+// line of its checksum:
+//
+//	body | "crc32c," | CRC-32C of the body, 8 hexadecimal digits | line feed
+type keptDays struct {
+	fs     vfs.FS
+	folder string
+	suffix string
+}
+
+const (
+	exceptionsName = "exceptions" // in the data folder
+	totalsName     = "days"
+
+	trailer       = "crc32c,%08x\n"
+	trailerBytes  = int64(len("crc32c,00000000\n"))
+	keptReadBytes = 64 << 10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errDamaged says that a file is not what was written.
+var errDamaged = errors.New("is damaged")
+
+func (f keptDays) path(day meter.Day) string { return f.fs.PathJoin(f.folder, day.String()+f.suffix) }
+
+// days returns the days of which there is a file, in order of time.
+func (f keptDays) days() ([]meter.Day, error) {
+	names, err := f.fs.List(f.folder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var days []meter.Day
+	for _, name := range names {
+		text, ours := strings.CutSuffix(name, f.suffix)
+		if day, ok := meter.ParseDay(text); ours && ok {
+			days = append(days, day)
+		}
+	}
+	slices.SortFunc(days, meter.Day.Compare)
+	return days, err
+}
+
+// removeAllBut removes what a crash left, and the files of all days but the newest.
+func (f keptDays) removeAllBut(newest int) error {
+	days, err := f.days()
+	if err != nil || len(days) == 0 {
+		return err
+	}
+	for _, day := range days[:max(0, len(days)-newest)] {
+		if err := f.fs.Remove(f.path(day)); err != nil {
+			return fmt.Errorf("removing an old file: %w", err)
+		}
+	}
+	return durable.RemoveTemporary(f.fs, f.folder, f.suffix)
+}
+
+// write makes the file of a day.
+func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
+	if err := durable.MakeFolder(f.fs, f.folder); err != nil {
+		return err
+	}
+	return durable.WritePrivate(f.fs, f.path(day), func(w io.Writer) error {
+		sum := crc32.New(castagnoli)
+		out := bufio.NewWriterSize(io.MultiWriter(w, sum), keptReadBytes)
+		err := errors.Join(body(out), out.Flush())
+		if err == nil {
+			_, err = fmt.Fprintf(w, trailer, sum.Sum32())
+		}
+		return err
+	})
+}
+
+// keptFile is the body of a file that is whole.
+type keptFile struct {
+	*bufio.Reader
+
+	file io.Closer
+}
+
+// open reads the file of a day through before anything of it is believed. The error is
+// os.ErrNotExist if there is none.
+func (f keptDays) open(day meter.Day) (*keptFile, error) {
+	file, err := durable.OpenRegular(f.fs, f.path(day))
+	if err != nil {
+		return nil, err
+	}
+	body := io.NewSectionReader(file, 0, max(0, file.Size-trailerBytes))
+	sum := crc32.New(castagnoli)
+	_, err = io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{body}, make([]byte, keptReadBytes))
+	end := make([]byte, trailerBytes)
+	if err == nil {
+		_, err = file.ReadAt(end, body.Size())
+	}
+	if err == nil && string(end) != fmt.Sprintf(trailer, sum.Sum32()) {
+		err = errDamaged
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", f.path(day), err), file.Close())
+	}
+	_, _ = body.Seek(0, io.SeekStart) // which only sets a number
+	return &keptFile{bufio.NewReaderSize(body, keptReadBytes), file}, nil
+}
+
+// copyTo copies the folder, if there is one, into another.
+func (f keptDays) copyTo(folder string) error {
+	if _, err := f.fs.Stat(f.folder); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return durable.CopyFolder(f.fs, f.folder, f.fs.PathJoin(folder, f.fs.PathBase(f.folder)))
+}
+
+// isWhole reports whether there is a file of a day that can be believed.
+func (f keptDays) isWhole(day meter.Day) bool {
+	file, err := f.open(day)
+	if err == nil {
+		file.close()
+	}
+	return err == nil
+}
+
+func (f *keptFile) close() { _ = f.file.Close() } // which was only read

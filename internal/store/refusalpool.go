@@ -1,0 +1,257 @@
+package store
+
+import (
+	"hash/maphash"
+	"slices"
+	"unsafe"
+
+	"meterledger/internal/meter"
+)
+
+// refusals are the kept refusals of all meters in their order of arrival: entries of a
+// pool that name each other by their places. Whatever one meter or many have, a refusal
+// takes 44 bytes: 32 in the pool, 8 in the index and 4 of its meter.
+type refusals struct {
+	chunks         []*refusalChunk
+	free           refusalPlace // the first unused one, each naming the next by newer
+	oldest, newest refusalPlace
+	count          int
+	held           int64                // bytes of all but the index
+	newestOf       column[refusalPlace] // by meter
+	index          []refusalPlace       // finds a refusal, see search; a frozen state has none
+}
+
+// refusalPlace is a place in the pool, from 1 on; 0 is none.
+type refusalPlace uint32
+
+// keptRefusal is a refusal and its neighbours in two lists: that of all meters, which has two
+// ends, and that of its meter, which is a ring.
+type keptRefusal struct {
+	coefficient  int64 // of its register
+	slot         meter.Slot
+	meter        Index
+	older, newer refusalPlace // of all meters
+	next         refusalPlace // of its meter: the one that came after it; the oldest, if none did
+	ofMeter      uint16       // how many its meter has; only of the meter's newest
+	scale        uint8        // of its register
+	isConflict   bool
+}
+
+// refusalChunkSize makes a chunk as large as what is allocated for it.
+const refusalChunkSize = 255
+
+type refusalChunk struct {
+	age age
+	all [refusalChunkSize]keptRefusal
+}
+
+// What the pool takes, in bytes, as it is allocated.
+const (
+	refusalChunkBytes   = 8 << 10
+	refusalSegmentBytes = 4864
+	refusalPlaceBytes   = int64(unsafe.Sizeof(refusalPlace(0)))
+)
+
+func (k *keptRefusal) reading() Reading {
+	register, _ := meter.RegisterFromParts(k.coefficient, k.scale)
+	return Reading{k.meter, k.slot, register}
+}
+
+func (k *keptRefusal) refusal() Refusal { return Refusal{k.reading(), k.isConflict} }
+
+// bytes returns what the refusals take.
+func (r *refusals) bytes() int64 { return r.held + int64(cap(r.index))*refusalPlaceBytes }
+
+// share returns the refusals as they are now, as long as ice covers them.
+func (r *refusals) share() refusals {
+	shared := *r
+	shared.chunks, shared.newestOf, shared.index = slices.Clone(r.chunks), slices.Clone(r.newestOf), nil
+	return shared
+}
+
+// at returns the entry of a place, to be read only.
+func (r *refusals) at(p refusalPlace) *keptRefusal {
+	return &r.chunks[(p-1)/refusalChunkSize].all[(p-1)%refusalChunkSize]
+}
+
+// change returns the entry of a place, to be changed.
+func (r *refusals) change(p refusalPlace, ice ice) *keptRefusal {
+	c := &r.chunks[(p-1)/refusalChunkSize]
+	if ice.covers((*c).age) {
+		ice.keeps(refusalChunkBytes)
+		young := **c
+		young.age = ice.age
+		*c = &young
+	}
+	return &(*c).all[(p-1)%refusalChunkSize]
+}
+
+// add keeps a refusal as the newest. Of a meter that has as many as it may, the oldest goes.
+// It reports false if the refusal is kept already.
+func (r *refusals) add(n Refusal, ice ice) bool {
+	if r.find(n.Reading) != 0 {
+		return false
+	}
+	if last := r.newestOf.at(n.Meter); last != 0 && r.at(last).ofMeter == RefusedOfMeterMax {
+		r.remove(r.at(last).next, ice)
+	}
+	p := r.allocate(ice)
+	coefficient, scale := n.Register.Parts()
+	kept := keptRefusal{
+		coefficient: coefficient, scale: scale, slot: n.Slot, meter: n.Meter, isConflict: n.IsConflict,
+		older: r.newest, next: p, ofMeter: 1,
+	}
+	if last := r.newestOf.at(n.Meter); last != 0 {
+		before := r.change(last, ice)
+		kept.next, kept.ofMeter, before.next = before.next, before.ofMeter+1, p
+	}
+	*r.change(p, ice) = kept
+	if r.newest == 0 {
+		r.oldest = p
+	} else {
+		r.change(r.newest, ice).newer = p
+	}
+	r.newest = p
+	r.setNewestOf(n.Meter, p, ice)
+	r.count++
+	r.enter(p)
+	return true
+}
+
+// allocate takes an unused place.
+func (r *refusals) allocate(ice ice) refusalPlace {
+	if r.free == 0 {
+		r.chunks = append(r.chunks, &refusalChunk{age: ice.age})
+		r.held += refusalChunkBytes
+		end := refusalPlace(len(r.chunks) * refusalChunkSize)
+		for p := end; p > end-refusalChunkSize; p-- {
+			r.change(p, ice).newer, r.free = r.free, p
+		}
+	}
+	p := r.free
+	r.free = r.at(p).newer
+	return p
+}
+
+func (r *refusals) setNewestOf(i Index, p refusalPlace, ice ice) {
+	if at := int(i / segmentMeters); at >= len(r.newestOf) || r.newestOf[at] == nil {
+		r.held += refusalSegmentBytes
+	}
+	r.newestOf.set(i, p, ice)
+}
+
+// remove forgets the refusal of a place. When none is left, all memory is given back.
+func (r *refusals) remove(p refusalPlace, ice ice) {
+	if r.count == 1 {
+		*r = refusals{}
+		return
+	}
+	r.leave(p)
+	gone := *r.at(p)
+	r.unlinkOfMeter(p, gone, ice)
+	if gone.older == 0 {
+		r.oldest = gone.newer
+	} else {
+		r.change(gone.older, ice).newer = gone.newer
+	}
+	if gone.newer == 0 {
+		r.newest = gone.older
+	} else {
+		r.change(gone.newer, ice).older = gone.older
+	}
+	*r.change(p, ice) = keptRefusal{newer: r.free}
+	r.free = p
+	r.count--
+}
+
+// unlinkOfMeter takes a refusal out of its meter's ring. The way to the one before it is short
+// if it is the oldest, which it nearly always is.
+func (r *refusals) unlinkOfMeter(p refusalPlace, gone keptRefusal, ice ice) {
+	last := r.newestOf.at(gone.meter)
+	left, before := r.at(last).ofMeter-1, last
+	for r.at(before).next != p {
+		before = r.at(before).next
+	}
+	if left == 0 {
+		r.newestOf.set(gone.meter, 0, ice)
+		return
+	}
+	r.change(before, ice).next = gone.next
+	if last == p {
+		last = before
+		r.newestOf.set(gone.meter, last, ice)
+	}
+	r.change(last, ice).ofMeter = left
+}
+
+// all yields the refusals of all meters, the oldest first.
+func (r *refusals) all(yield func(Refusal) bool) {
+	for p := r.oldest; p != 0; p = r.at(p).newer {
+		if !yield(r.at(p).refusal()) {
+			return
+		}
+	}
+}
+
+// of yields the refusals of one meter, the oldest first.
+func (r *refusals) of(i Index) func(func(Refusal) bool) {
+	return func(yield func(Refusal) bool) {
+		last := r.newestOf.at(i)
+		for p := last; p != 0; {
+			if p = r.at(p).next; !yield(r.at(p).refusal()) || p == last {
+				return
+			}
+		}
+	}
+}
+
+// refusalSeed keeps senders from choosing readings that the index finds slowly. What is kept
+// does not depend on it.
+var refusalSeed = maphash.MakeSeed()
+
+// search returns where in the index a refusal stands, or else the free spot where it would:
+// at or after the one that its hash names.
+func (r *refusals) search(of Reading) (spot int) {
+	mask := len(r.index) - 1
+	for spot = r.home(of); r.index[spot] != 0 && r.at(r.index[spot]).reading() != of; {
+		spot = (spot + 1) & mask
+	}
+	return spot
+}
+
+func (r *refusals) home(of Reading) int {
+	return int(maphash.Comparable(refusalSeed, of)) & (len(r.index) - 1)
+}
+
+// find returns the place of a refusal, 0 if it is not kept.
+func (r *refusals) find(of Reading) refusalPlace {
+	if r.count == 0 {
+		return 0
+	}
+	return r.index[r.search(of)]
+}
+
+// enter adds a place to the index, of which at most three quarters are taken.
+func (r *refusals) enter(p refusalPlace) {
+	if 4*r.count > 3*len(r.index) {
+		former := r.index
+		r.index = make([]refusalPlace, max(16, 2*len(former)))
+		for _, p := range former {
+			if p != 0 {
+				r.index[r.search(r.at(p).reading())] = p
+			}
+		}
+	}
+	r.index[r.search(r.at(p).reading())] = p
+}
+
+// leave removes a place from the index, and moves those after it that stood there because of it.
+func (r *refusals) leave(p refusalPlace) {
+	mask, hole := len(r.index)-1, r.search(r.at(p).reading())
+	for spot := (hole + 1) & mask; r.index[spot] != 0; spot = (spot + 1) & mask {
+		if home := r.home(r.at(r.index[spot]).reading()); (spot-home)&mask >= (spot-hole)&mask {
+			r.index[hole], hole = r.index[spot], spot
+		}
+	}
+	r.index[hole] = 0
+}
