@@ -43,6 +43,12 @@ func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 	return ReplaceFile(fs, path, write, func(string) error { return nil })
 }
 
+// WritePrivate is WriteFile for a file that only the user of this program may read: its mode
+// is 0600.
+func WritePrivate(fs vfs.FS, path string, write func(io.Writer) error) error {
+	return ReplacePrivate(fs, path, write, func(string) error { return nil })
+}
+
 // ReplacePrivate is ReplaceFile for a file that only the user of this program may read: its mode
 // is 0600.
 func ReplacePrivate(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
