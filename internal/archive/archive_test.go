@@ -310,7 +310,7 @@ func TestAFailingSourceLeavesTheOldArchiveAlone(t *testing.T) {
 	model := readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}
 	write(t, f, name, model)
 	before := textOf(t, f, name)
-	conflict := archive.Merge(sourceOf(model), sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "8")}}}))
+	conflict := merge(sourceOf(model), sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "8")}}}))
 	writing := steps()
 	writing.Each = func(archive.Rows) error { t.Error("a row was called written"); return nil }
 	_, err := f.Write(name, conflict, writing)
@@ -368,7 +368,7 @@ func TestAnIntentThatFailsLeavesTheOldFile(t *testing.T) {
 		}
 		return stop
 	}
-	_, err := f.Write(name, archive.Merge(), writing)
+	_, err := f.Write(name, merge(), writing)
 	if !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}

@@ -22,27 +22,35 @@ type Source interface {
 	Next() (Rows, error)
 }
 
-// Merge returns the union of sources. Two registers for one reading are a ConflictError.
-func Merge(sources ...Source) Source {
-	merged := Source(&pairSource{}) // of nothing
-	for _, source := range sources {
-		merged = pair(merged, source, (&union{}).of)
-	}
-	return merged
+// Replaced reports whether a meter's register in a file was corrected or withdrawn since: then
+// what is known else of its time counts.
+type Replaced func(meter.ID, meter.Point) bool
+
+// Merge returns the union of a source and a file that holds no more, or older rows that were
+// replaced. Two registers for one reading are a ConflictError.
+func Merge(known, file Source, replaced Replaced) Source {
+	return pair(known, file, (&union{replaced: replaced}).of)
 }
 
 // WithMemory joins a month's file, which may be nil, with the part of the month that is in
 // memory. A meter's rows are in memory or in the file. If memory's are whole, the file's are
-// among them; if they are not, because the file was altered when they were recalled, that is
-// a ConflictError. Otherwise what memory holds of the meter comes after its rows in the file.
-func WithMemory(file, memory Source) Source {
+// among them, less those that were replaced; if they are not, because the file was altered when
+// they were recalled, that is a ConflictError. Otherwise what memory holds of the meter comes
+// after its rows in the file. A meter of which memory has nothing, and that is whole, was withdrawn.
+func WithMemory(file, memory Source, replaced Replaced) Source {
 	if file == nil {
 		return memory
 	}
-	var joined union
-	return pair(file, memory, func(archived, held Rows) (Rows, error) {
+	joined := union{replaced: replaced}
+	return pair(memory, file, func(held, archived Rows) (Rows, error) {
+		if held.Meter == "" {
+			return archived, nil
+		}
 		if held.IsWhole {
-			return joined.of(archived, held)
+			return joined.of(held, archived)
+		}
+		if archived.Meter == "" {
+			return held, nil
 		}
 		last := archived.Points[len(archived.Points)-1].Slot
 		for _, p := range held.Points {
@@ -57,7 +65,7 @@ func WithMemory(file, memory Source) Source {
 // pairSource takes two sources together, meter by meter.
 type pairSource struct {
 	a, b cursor
-	both func(a, b Rows) (Rows, error) // makes one of the rows of a meter that both have
+	both func(a, b Rows) (Rows, error) // makes one of a meter's rows; those that a source lacks have no meter
 }
 
 func pair(a, b Source, both func(a, b Rows) (Rows, error)) *pairSource {
@@ -65,6 +73,15 @@ func pair(a, b Source, both func(a, b Rows) (Rows, error)) *pairSource {
 }
 
 func (p *pairSource) Next() (Rows, error) {
+	for {
+		rows, err := p.next()
+		if err != nil || len(rows.Points) > 0 {
+			return rows, err
+		}
+	}
+}
+
+func (p *pairSource) next() (Rows, error) {
 	if err := p.a.advance(); err != nil {
 		return Rows{}, err
 	}
@@ -76,9 +93,9 @@ func (p *pairSource) Next() (Rows, error) {
 	case a == "" && b == "":
 		return Rows{}, io.EOF
 	case b == "" || a != "" && a < b:
-		return p.a.take(), nil
+		return p.both(p.a.take(), Rows{})
 	case a == "" || b < a:
-		return p.b.take(), nil
+		return p.both(Rows{}, p.b.take())
 	default:
 		return p.both(p.a.take(), p.b.take())
 	}
@@ -108,25 +125,36 @@ func (c *cursor) take() Rows {
 	return c.head
 }
 
-// union joins the points of two rows in a buffer of its own.
-type union struct{ points []meter.Point }
+// union joins the points of what is known and of a file in a buffer of its own.
+type union struct {
+	replaced Replaced
+	points   []meter.Point
+}
 
-func (u *union) of(first, second Rows) (Rows, error) {
-	a, b, out := first.Points, second.Points, u.points[:0]
-	for len(a) > 0 && len(b) > 0 {
+func (u *union) of(known, file Rows) (Rows, error) {
+	switch {
+	case file.Meter == "":
+		return known, nil
+	case known.Meter == "":
+		known.Meter = file.Meter
+	}
+	a, b, out := known.Points, file.Points, u.points[:0]
+	for len(b) > 0 {
 		switch {
-		case a[0].Slot < b[0].Slot:
+		case len(a) > 0 && a[0].Slot < b[0].Slot:
 			out, a = append(out, a[0]), a[1:]
-		case a[0].Slot > b[0].Slot:
-			out, b = append(out, b[0]), b[1:]
-		case a[0].Register != b[0].Register:
-			return Rows{}, &ConflictError{first.Meter, a[0].Slot, a[0].Register, b[0].Register}
-		default:
+		case len(a) > 0 && a[0] == b[0]:
 			out, a, b = append(out, a[0]), a[1:], b[1:]
+		case u.replaced(known.Meter, b[0]):
+			b = b[1:]
+		case len(a) > 0 && a[0].Slot == b[0].Slot:
+			return Rows{}, &ConflictError{known.Meter, a[0].Slot, b[0].Register, a[0].Register}
+		default:
+			out, b = append(out, b[0]), b[1:]
 		}
 	}
-	u.points = append(append(out, a...), b...)
-	return Rows{Meter: first.Meter, Points: u.points}, nil
+	u.points = append(out, a...)
+	return Rows{Meter: known.Meter, Points: u.points}, nil
 }
 
 // Within returns the part of a Source that lies in a window.

@@ -151,14 +151,14 @@ func (a *archiveJob) explain(err error) error {
 
 // source joins what is known of the period: of a month, its file and memory, each meter
 // being in one of them; of a day, the month's file and memory likewise, and the day's
-// file, which may hold less than they do.
+// file, which may hold less than they do, or what was corrected since.
 func (a *archiveJob) source(doing string) (archive.Source, error) {
 	if err := a.checkLeft(); err != nil {
 		return nil, err
 	}
 	order := a.store.SortedByID()
 	a.run.progress.begin(doing+a.name, len(order), 0)
-	memory := &memorySource{a: a, order: order}
+	memory := &memorySource{a: a, order: order, isJoined: a.period.IsMonth() && a.expected != nil || a.month != nil}
 	var file, month archive.Source
 	var err error
 	if a.expected != nil && !a.isLostDay() {
@@ -167,7 +167,7 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 		}
 	}
 	if a.period.IsMonth() {
-		return archive.WithMemory(file, memory), nil
+		return archive.WithMemory(file, memory, a.store.Outdated), nil
 	}
 	if a.month != nil {
 		if month, err = a.verified(a.month.Month.Period(), a.month.Archive); err != nil {
@@ -175,11 +175,11 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 		}
 		month = archive.Within(a.window, month)
 	}
-	known := archive.WithMemory(month, memory)
+	known := archive.WithMemory(month, memory, a.store.Outdated)
 	if file == nil {
 		return known, nil
 	}
-	return archive.Merge(known, file), nil
+	return archive.Merge(known, file, a.store.Outdated), nil
 }
 
 // isLostDay reports whether the file is a day's and is missing: memory and the month's file
@@ -224,9 +224,10 @@ func (a *archiveJob) close() {
 
 // memorySource is what the store holds of the period.
 type memorySource struct {
-	a      *archiveJob
-	order  []store.Index // of the meters that are left
-	points []meter.Point
+	a        *archiveJob
+	order    []store.Index // of the meters that are left
+	isJoined bool          // with a file, which may have rows that were withdrawn
+	points   []meter.Point
 }
 
 func (s *memorySource) Next() (archive.Rows, error) {
@@ -238,8 +239,9 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		s.order = s.order[1:]
 		s.a.run.progress.did(1, 0, 0)
 		known := s.a.store.Read(i, s.a.window, s.points[:0])
-		if s.points = known.Points; len(s.points) > 0 {
-			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: len(known.Archives) == 0}, nil
+		isWhole := len(known.Archives) == 0
+		if s.points = known.Points; len(s.points) > 0 || s.isJoined && isWhole && len(s.a.store.History(i, s.a.window)) > 0 {
+			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: isWhole}, nil
 		}
 	}
 	return archive.Rows{}, io.EOF

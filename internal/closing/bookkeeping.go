@@ -75,11 +75,17 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 		b.known = slices.Insert(b.known, place, store.ClosedBill{Month: b.month})
 	}
 	var before store.Figures
-	isBilled := false
+	isBilled, isEmptied := false, false
 	for n := range b.known {
 		of := &b.known[n]
 		figures, derived := of.Figures, true
 		switch isOwn := n == place && summary.Count > 0; {
+		case n == place && of.Revision > 0 && !isOwn: // all of its readings were withdrawn
+			figures, derived = b.emptied(i, before), false
+			if isEmptied = figures.Readings == 0 && !isBilled; isEmptied {
+				b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
+				continue
+			}
 		case isOwn:
 			figures = store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
 			derived = of.Revision == 0 || of.Revision == 1 && of.Figures == figures
@@ -90,12 +96,25 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 			figures.End = of.Closing
 			figures.Readings++
 		}
+		if isEmptied && !isBilled {
+			figures.Start = of.First
+		}
 		figures.Start = billing.Opening(before.End, isBilled, figures.Start)
 		if !derived || figures != of.Figures {
 			b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
 		}
 		before, isBilled = figures, true
 	}
+}
+
+// emptied is what a bill says of a month whose readings were all withdrawn: what went through
+// the meter until the register of the month's end, if that is known, or else nothing.
+func (b *bookkeeping) emptied(i store.Index, before store.Figures) store.Figures {
+	figures := store.Figures{Start: before.End, End: before.End}
+	if end := b.summarize(i, nil); end.Count > 0 {
+		figures = store.Figures{Readings: end.Count, Start: end.First, End: end.Last}
+	}
+	return figures
 }
 
 // finish goes through the bills of the meters without rows in the month, and hands over

@@ -93,7 +93,7 @@ func (f *monthFile) walk(each func(archive.Rows) error) (fits bool, err error) {
 			return false, ignoreForeign(err)
 		}
 		m, registered := f.store.Lookup(rows.Meter)
-		if !registered || !f.believes(m.Index, rows.Points) {
+		if !registered || !f.believes(m, rows.Points) {
 			return false, nil
 		}
 		f.written.Add(rows)
@@ -128,17 +128,19 @@ func ignoreConflict(err error) error {
 	return err
 }
 
-// believes reports whether one meter's rows lie in the month, and what has gone through the meter
-// rises with them.
-func (f *monthFile) believes(i store.Index, points []meter.Point) bool {
+// believes reports whether one meter's rows lie in the month, what has gone through the meter
+// rises with them, and none was corrected.
+func (f *monthFile) believes(m store.Meter, points []meter.Point) bool {
 	first, last := points[0], points[len(points)-1]
 	if first.Slot < f.window.From || last.Slot >= f.window.To {
 		return false
 	}
-	next, known := f.store.At(i, f.window.To)
-	if dials, _ := f.store.Life(i); len(dials) > 0 {
+	next, known := f.store.At(m.Index, f.window.To)
+	if f.store.IsMarked(m.Index) {
+		dials, _ := f.store.Life(m.Index)
 		total := func(a, b meter.Point) int { return dials.Total(a).Cmp(dials.Total(b)) }
-		return slices.IsSortedFunc(points, total) && (!known || total(last, meter.Point{Slot: f.window.To, Register: next}) <= 0)
+		return slices.IsSortedFunc(points, total) && (!known || total(last, meter.Point{Slot: f.window.To, Register: next}) <= 0) &&
+			!slices.ContainsFunc(points, func(p meter.Point) bool { return f.store.Replaced(m.ID, p) })
 	}
 	return slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) && (!known || last.Register.Cmp(next) <= 0)
 }

@@ -40,7 +40,7 @@ func (a *archiveJob) count() error {
 			return err
 		}
 		if foreign != nil {
-			source = archive.Merge(source, foreign)
+			source = archive.Merge(source, foreign, a.store.Replaced)
 		}
 	}
 	written, err := a.archive.Preview(source, func(rows archive.Rows) error {

@@ -40,7 +40,8 @@ func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID,
 		source = archive.Within(w, file)
 	}
 	if file == nil || month.Late {
-		source = archive.WithMemory(source, &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision})
+		memory := &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision, isJoined: file != nil}
+		source = archive.WithMemory(source, memory, q.store.Outdated)
 	}
 	for {
 		rows, err := source.Next()
@@ -82,6 +83,7 @@ type memorySource struct {
 	window   meter.Window
 	order    []store.Index // of the meters that are left
 	revision uint32        // of the archive that the export reads too, or 0
+	isJoined bool          // with that archive, which may have rows that were withdrawn
 	points   []meter.Point
 }
 
@@ -96,7 +98,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		if err != nil {
 			return archive.Rows{}, err
 		}
-		if len(s.points) > 0 {
+		if len(s.points) > 0 || s.isJoined && whole && len(s.q.store.History(m.Index, s.window)) > 0 {
 			return archive.Rows{Meter: m.ID, Points: s.points, IsWhole: whole}, nil
 		}
 	}

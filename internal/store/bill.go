@@ -195,7 +195,8 @@ func (s *Store) BilledBefore(i Index, name meter.Month) bool {
 // ClosedBill is a meter's bill for a closed month.
 type ClosedBill struct {
 	Month meter.Month
-	Bill  // Revision is 0 if there is none
+	Bill              // Revision is 0 if there is none
+	First meter.Point // of the meter's readings in the month, if there is one
 	// Closing is the register of the month's end, and Closes says that the bill ends before
 	// it: it became known after the bill was issued.
 	Closing meter.Point
@@ -209,6 +210,7 @@ func (s *Store) Bills(i Index, buffer []ClosedBill) []ClosedBill {
 	for _, m := range s.months {
 		of := ClosedBill{Month: m.Month}
 		of.Bill, _ = m.bill(i)
+		of.First = m.summaries.at(i).First
 		if end := m.Window.To; of.Revision > 0 && of.End.Slot < end {
 			of.Closing.Slot = end
 			of.Closing.Register, of.Closes = s.at(i, end)

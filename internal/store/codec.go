@@ -12,7 +12,8 @@ import (
 // Entries and records are written in the same way. Numbers are in big-endian
 // order; texts are a 16-bit length and their bytes; times are Unix seconds as int64.
 //
-//	point    slot uint32 | scale uint8 | coefficient uint64
+//	register scale uint8 | coefficient uint64
+//	point    slot uint32 | register
 //	month    year × 12 + month - 1 as uint32
 //	day      year uint32 | month uint8 | day uint8
 //	archive  rows uint64 | SHA-256 32 bytes | written at
@@ -45,10 +46,7 @@ func appendFlag(b []byte, set bool) []byte {
 }
 
 func appendPoint(b []byte, p meter.Point) []byte {
-	coefficient, scale := p.Register.Parts()
-	b = binary.BigEndian.AppendUint32(b, uint32(p.Slot))
-	b = append(b, scale)
-	return binary.BigEndian.AppendUint64(b, uint64(coefficient))
+	return appendRegister(binary.BigEndian.AppendUint32(b, uint32(p.Slot)), p.Register)
 }
 
 func appendRegister(b []byte, r meter.Register) []byte {

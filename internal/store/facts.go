@@ -22,6 +22,7 @@ type state struct {
 	readings uint64                      // in the grid
 	months   []*month                    // archived and cleared, in order of time
 	days     []DayArchive                // archived, in order of time
+	edits    column[*pastEdits]          // by Index: what was corrected; nil for nearly all
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
 	hold     Hold                        // of the run of maintenance that is under way
 	lives    column[*life]               // by Index: dials and limits; nil for most
@@ -41,6 +42,7 @@ func newState() state {
 func (s *state) share() state {
 	shared := *s
 	shared.latest = slices.Clone(s.latest)
+	shared.edits = slices.Clone(s.edits)
 	shared.grid = s.grid.share()
 	shared.lives = slices.Clone(s.lives)
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
@@ -91,6 +93,7 @@ const (
 	kindExchange   kind = 23
 	kindTakenBack  kind = 24
 	kindLimits     kind = 25
+	kindCorrection kind = 26
 	kindRefusals   kind = 27
 	kindRollover   kind = 30
 	kindResolution kind = 28
@@ -125,6 +128,7 @@ var entryKinds = map[kind]entryKind{
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
 	kindWriting:     {factOf((*decoder).writing), false},
+	kindCorrection:  {factOf((*decoder).correction), false},
 	kindExchange:    {factOf((*decoder).exchange), false},
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
@@ -168,6 +172,7 @@ var records = []record{
 	{16, 1, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
+	{22, 1, encodeHistories, decodeHistories},
 	{23, 1, encodeRefusals, decodeRefusals},
 	{24, 1, encodeResolutions, decodeResolutions},
 	{12, 1, encodeEnd, decodeEnd},

@@ -17,7 +17,7 @@ type Footprint struct {
 	Accounts  int64 // meters, the index of their ids, their latest readings
 	Summaries int64 // of closed months
 	Bills     int64
-	Lives     int64 // exchanges and limits of meters
+	Lives     int64 // exchanges, limits and corrections of meters
 	Refusals  int64 // that are kept
 }
 

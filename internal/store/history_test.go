@@ -52,6 +52,7 @@ type historian struct {
 	numbers  uint64
 	runs     []*maintenance // two at the most, of which one at the most has its hold
 	files    map[meter.Month]monthFile
+	past     *Correction    // that was drawn last, to be asked again
 	met      map[string]int // what happened, over all histories
 }
 
@@ -80,6 +81,13 @@ func (h *historian) add(t fataler, e entry) []Verdict {
 		h.met[fmt.Sprint("outcome ", v.Outcome)]++
 	}
 	h.met[kindName(e.bytes)]++
+	if kindName(e.bytes) == "kind 26" && verdicts[0].Outcome == Accepted {
+		for _, edit := range h.past.Edits {
+			if h.met["corrected"]++; h.s.monthAt(edit.Slot) != nil {
+				h.met["corrected in a closed month"]++
+			}
+		}
+	}
 	h.look(before)
 	return verdicts
 }
@@ -124,8 +132,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution"}
-	for len(kinds) < 32 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction"}
+	for len(kinds) < 34 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -148,6 +156,8 @@ func (h *historian) next() entry {
 	case "writing":
 		at, trusted := time.Unix(h.Int64N(1000), 0), h.between(0, 3) == 0
 		return entry{AppendWriting(nil, at, trusted), func(m *model) []Verdict { return one(m.write(at, trusted)) }}
+	case "correction":
+		return h.correction()
 	case "life":
 		return h.live()
 	case "refusals":
@@ -246,6 +256,48 @@ func (h *historian) recall(name meter.Month, i Index) entry {
 	return entry{AppendRecall(nil, name, revision, i, rows), func(m *model) []Verdict { return one(m.recall(name, revision, i)) }}
 }
 
+// correction draws a correction of a meter's readings, or a recall that it needs first, or the
+// last correction once more.
+func (h *historian) correction() entry {
+	restored := h.between(0, 4) == 0
+	if h.past == nil || h.between(0, 5) > 0 {
+		h.past = h.drawCorrection()
+	}
+	c := h.past
+	if months := h.s.ToRecall(c, restored); len(months) > 0 && h.between(0, 3) > 0 {
+		return h.recall(months[0].Month, c.Meter)
+	}
+	b := AppendCorrection(nil, c)
+	if restored {
+		b = AppendRestoredCorrection(nil, c)
+	}
+	return entry{b, func(m *model) []Verdict { return one(m.correct(c, restored)) }}
+}
+
+func (h *historian) drawCorrection() *Correction {
+	c := &Correction{Meter: h.meter() % 4 % Index(h.accounts), Note: Note{At: time.Unix(h.Int64N(100), 0), By: pick(h, "", "Ann"), Reason: "a wrong dial"}}
+	month := h.month()
+	known := h.s.Read(c.Meter, windowOf(month).Rows(), nil)
+	points := known.Points
+	if len(known.Archives) > 0 {
+		points = h.files[month][c.Meter]
+	}
+	points = append(slices.Clone(points), meter.Point{Slot: windowOf(month).To + meter.Slot(h.between(0, 9))})
+	for place := pick(h, 0, h.between(0, len(points)-1)); place < len(points) && len(c.Edits) < 4; place += h.between(1, 2) {
+		e := Edit{Slot: points[place].Slot, Before: points[place].Register, After: h.register(c.Meter, points[place].Slot)}
+		if h.between(0, 20) == 0 {
+			e.Before = e.After
+		}
+		if h.between(0, 2) == 0 {
+			e.IsWithdrawn, e.After = true, meter.Register{}
+		}
+		if c.Edits = append(c.Edits, e); h.between(0, 1) == 0 {
+			break
+		}
+	}
+	return c
+}
+
 // refusals draws refused readings. The bound now and then leaves nearly none.
 func (h *historian) refusals() entry {
 	var part []Refusal
@@ -283,6 +335,7 @@ func wantMet(t *testing.T, met map[string]int, what ...string) {
 	for o := Accepted; o <= NoReading; o++ {
 		what = append(what, fmt.Sprint("outcome ", o))
 	}
+	what = append(what, "corrected", "corrected in a closed month")
 	for _, w := range what {
 		if met[w] < 3 {
 			t.Errorf("%s came %d times, so these histories prove little", w, met[w])

@@ -23,6 +23,7 @@ type model struct {
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
 	memory map[Index]map[meter.Slot]meter.Register
 	months map[meter.Month]*modelMonth
+	edits  map[Index]map[meter.Slot][]Past
 	lives  map[Index]life
 	kept   []Refusal // in order of arrival
 
@@ -33,12 +34,14 @@ type modelMonth struct {
 	MonthArchive
 	file     monthFile
 	recalled map[Index]bool
+	late     bool
 }
 
 func newModel() *model {
 	return &model{
 		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
+		edits: make(map[Index]map[meter.Slot][]Past),
 	}
 }
 
@@ -89,8 +92,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 	for _, r := range readings {
 		v := m.judge(r, restored)
 		if v.Outcome == Accepted {
-			m.count++
-			m.came[r.Slot] = m.count
+			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
 				m.follow(r)
 			}
@@ -123,6 +125,8 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: NotReceiving}
 	case m.hold != nil && m.hold.Window.Contains(r.Slot):
 		return Verdict{Outcome: Held}
+	case m.replaced(r):
+		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
 	case taken && recorded == r.Register, m.isNew(r):
@@ -197,7 +201,7 @@ func (m *model) close(a MonthArchive, file monthFile) Verdict {
 	case !m.covers(a.Window.Rows()), month == nil && a.Revision != 1, month != nil && a.Revision != month.Revision+1:
 		return Verdict{Outcome: Over}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	for i := range m.memory {
 		maps.DeleteFunc(m.memory[i], func(slot meter.Slot, _ meter.Register) bool { return a.Window.Rows().Contains(slot) })
 	}
@@ -228,7 +232,7 @@ func (m *model) adopt(a MonthArchive, file monthFile) Verdict {
 			put(m.known, i, p)
 		}
 	}
-	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool)}
+	m.months[a.Month] = &modelMonth{a, file, make(map[Index]bool), false}
 	return Verdict{}
 }
 
@@ -307,6 +311,9 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 				closed = met["months"]
 				m.wantNothingLost(t, h.s)
 			}
+			if kindName(e.bytes) == "kind 26" && want[0].Outcome == Accepted {
+				m.wantSamePast(t, h.s)
+			}
 			m.wantSameRefusals(t, h.s)
 		}
 		add(h.level())
@@ -319,6 +326,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m.wantNothingLost(t, h.s)
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)
+		m.wantSamePast(t, h.s)
 	})
 	wantMet(t, met, "from close", "from adopt", "closed again", "revised bills", "later bills", "taken of the refused")
 }

@@ -31,3 +31,13 @@ func (n neighbours) encloses(at meter.Instant) bool {
 	}
 	return before != nil && n.after != nil && before.Slot.Instant() <= at && at < n.after.Slot.Instant()
 }
+
+// Outdated reports whether a register in a file that was written before may not be true any
+// more: it was corrected, or an exchange of its meter that was entered or taken back since has
+// put another in its place, or none. Then what is known else of its meter counts.
+func (s *Store) Outdated(id meter.ID, p meter.Point) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, known := s.byID[id]
+	return known && (s.lives.at(i) != nil || s.edits.at(i).replaced(p))
+}

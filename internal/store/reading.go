@@ -24,7 +24,7 @@ const ReadingBytesMax = 1 + 1 + 4 + pointBytes
 // any other, because the closing would drop it.
 //
 //	reading   02 | meter uint32 | point
-//	restored  19 | a reading, a pack or an account
+//	restored  19 | a reading, a pack, an account, or what changed a meter's past
 //
 // AppendReadings adds readings to a batch, in their order, as a pack if they can be one.
 func AppendReadings(b []byte, readings []Reading, restored bool) []byte {
@@ -60,7 +60,7 @@ func (r *batchReader) restored() {
 		if a := r.account(); r.err == nil {
 			r.verdicts = append(r.verdicts, a.take(r.s))
 		}
-	case kindExchange, kindLimits, kindRollover:
+	case kindExchange, kindLimits, kindRollover, kindCorrection:
 		r.lived(k)
 	default:
 		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
@@ -77,6 +77,8 @@ func (r *batchReader) lived(k kind) {
 		f = x
 	case kindLimits:
 		f = r.limitsFact()
+	case kindCorrection:
+		f = restoredCorrection{r.correction()}
 	default:
 		f = r.rollover()
 	}

@@ -69,6 +69,10 @@ func fullBatch(meters int) []byte {
 		}
 	}
 	for i := range Index(meters) {
+		b = AppendCorrection(b, &Correction{i, Note{account.RegisteredAt, "Ann", "a wrong dial was read"}, []Edit{
+			{Slot: closedFrom + 200, Before: reading(0, 50_000).Register, After: reading(0, 50_001).Register},
+			{Slot: closedFrom + 201, Before: wide, IsWithdrawn: true},
+		}})
 		kWh := reading(0, 10).Register
 		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
 		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})

@@ -67,6 +67,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 		{"a closed month", AppendClose(nil, MonthArchive{Month: meter.Month{Year: 2024, Month: 9}, Window: meter.Window{From: 960_000, To: 960_100}, Revision: 1})},
 		{"a recall", AppendRecall(nil, meter.Month{Year: 2024, Month: 9}, 1, 0, nil)},
 		{"a late reading", AppendReading(nil, reading(960_012, 1000))},
+		{"a correction to what it was", AppendCorrection(nil, &Correction{0, Note{At: account.RegisteredAt, Reason: "none"}, []Edit{{Slot: 960_012, Before: reading(0, 1000).Register, After: reading(0, 1000).Register}}})},
 	} {
 		apply(t, s, step.batch)
 		note(step.what, s)

@@ -76,6 +76,9 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 // fit judges a reading of a meter that is marked, and returns the dials that follow if it is
 // accepted.
 func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
+	if s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
+		return Verdict{Outcome: Duplicate}, nil
+	}
 	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {
 		return Verdict{Outcome: Archived}, nil
 	}
