@@ -140,9 +140,16 @@ func (f *monthFile) believes(m store.Meter, points []meter.Point) bool {
 		dials, _ := f.store.Life(m.Index)
 		total := func(a, b meter.Point) int { return dials.Total(a).Cmp(dials.Total(b)) }
 		return slices.IsSortedFunc(points, total) && (!known || total(last, meter.Point{Slot: f.window.To, Register: next}) <= 0) &&
-			!slices.ContainsFunc(points, func(p meter.Point) bool { return f.store.Replaced(m.ID, p) })
+			!slices.ContainsFunc(points, func(p meter.Point) bool { return isOfNextDial(dials, p) || f.store.Replaced(m.ID, p) })
 	}
 	return slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) && (!known || last.Register.Cmp(next) <= 0)
+}
+
+// isOfNextDial reports whether a reading at the time of an exchange is the new dial's: then the
+// exchange came after it was archived, since it puts the old dial's in its place.
+func isOfNextDial(d meter.Dials, p meter.Point) bool {
+	c, found := d.Find(p.Slot.Instant())
+	return found && !c.IsEstimated && p.Register == c.New && c.New != c.Old
 }
 
 // commit closes the month with the file.

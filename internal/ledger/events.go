@@ -36,6 +36,8 @@ type eventEntry struct {
 	meter  store.Meter
 	events []numberedEvent
 	bytes  []byte
+
+	correction *store.Correction // if it is one
 }
 
 // RestoreEvents begins to put events back, also while reception is shut down. All calls must
@@ -84,7 +86,8 @@ func (s *Events) Flush() (meter.Tally, error) {
 }
 
 // encode makes entries of the events that wait, in the order in which each can be judged beside
-// those before it: where the dial rolled over, the exchanges, and the limits of the present dial.
+// those before it: where the dial rolled over, the exchanges, the limits of the present dial, and
+// what was corrected, in the order of time in which that was done.
 func (s *Events) encode() error {
 	events := s.waiting
 	s.waiting = nil
@@ -95,8 +98,15 @@ func (s *Events) encode() error {
 		}
 		return nil
 	}
-	slices.SortStableFunc(events, func(a, b numberedEvent) int { return cmp.Compare(turn(a.Kind), turn(b.Kind)) })
-	for _, e := range events {
+	slices.SortStableFunc(events, func(a, b numberedEvent) int {
+		order := cmp.Compare(a.turn(), b.turn())
+		if order == 0 && a.Kind.IsEdit() {
+			return a.EnteredAt.Compare(b.EnteredAt)
+		}
+		return order
+	})
+	first, _ := slices.BinarySearchFunc(events, turnEdit, func(e numberedEvent, turn int) int { return cmp.Compare(e.turn(), turn) })
+	for _, e := range events[:first] {
 		entry := eventEntry{meter: m, events: []numberedEvent{e}}
 		switch e.Kind {
 		case meter.EventLimits:
@@ -113,18 +123,49 @@ func (s *Events) encode() error {
 			return err
 		}
 	}
+	return s.encodeEdits(m, events[first:])
+}
+
+// encodeEdits makes an entry of the edits that were done together: alone, one of them might not
+// fit between its neighbours.
+func (s *Events) encodeEdits(m store.Meter, events []numberedEvent) error {
+	for len(events) > 0 {
+		first := store.EditOf(events[0].Event)
+		c := &store.Correction{Meter: m.Index, Note: first.Note}
+		n := 0
+		for ; n < len(events) && len(c.Edits) < CorrectionsMax; n++ {
+			past := store.EditOf(events[n].Event)
+			if past.Note != first.Note || n > 0 && past.Slot <= c.Edits[n-1].Slot {
+				break
+			}
+			c.Edits = append(c.Edits, past.Edit)
+		}
+		if err := s.put(eventEntry{m, events[:n], store.AppendRestoredCorrection(nil, c), c}); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
 	return nil
 }
 
-// turn is when an event of a meter is put back.
-func turn(k meter.EventKind) int {
-	switch k {
-	case meter.EventRollover:
-		return 0
-	case meter.EventExchange, meter.EventReset:
-		return 1
+// The turns in which events of a meter are put back.
+const (
+	turnRollover = iota
+	turnExchange
+	turnLimits
+	turnEdit
+)
+
+func (e numberedEvent) turn() int {
+	switch {
+	case e.Kind == meter.EventRollover:
+		return turnRollover
+	case e.Kind == meter.EventLimits:
+		return turnLimits
+	case e.Kind.IsEdit():
+		return turnEdit
 	default:
-		return 2
+		return turnExchange
 	}
 }
 
@@ -162,7 +203,7 @@ func (s *Events) send() error {
 	for n, e := range s.entries {
 		v, fault := verdicts[n], error(nil)
 		if v.Outcome == store.Archived || v.Outcome == store.Held {
-			v, fault = s.l.change(s.ctx, e.meter, e.bytes)
+			v, fault = s.recall(e)
 		}
 		switch code := meter.CodeOf(fault); {
 		case fault == nil:
@@ -175,6 +216,14 @@ func (s *Events) send() error {
 	s.entries = s.entries[:0]
 	s.commit.payload, s.commit.verdicts = s.commit.payload[:0], s.commit.verdicts[:0]
 	return nil
+}
+
+// recall writes an entry behind the closed months' rows that it concerns.
+func (s *Events) recall(e eventEntry) (store.Verdict, error) {
+	if e.correction != nil {
+		return s.l.RestoreCorrection(s.ctx, e.meter, e.correction)
+	}
+	return s.l.change(s.ctx, e.meter, e.bytes)
 }
 
 // count counts what became of an entry.
@@ -197,6 +246,8 @@ func (s *Events) fault(e eventEntry, v store.Verdict) error {
 	switch {
 	case v.Outcome == store.Accepted, v.Outcome == store.Duplicate:
 		return nil
+	case e.correction != nil:
+		return s.l.correctionFault(0, e.correction.Edits[0], v)
 	case first.Kind == meter.EventLimits:
 		return s.l.limitsFault(first.Limits(), v)
 	case first.Kind == meter.EventRollover:

@@ -132,6 +132,38 @@ func (d Dials) Reached(at Instant) Total {
 	return c.offset.plus(c.New.Total())
 }
 
+// Before returns how many changes there are before a reading at a slot.
+func (d Dials) Before(slot Slot) int { return d.before(slot.Instant()) }
+
+// TotalOn returns the total of a register on the dial that counts after so many changes.
+func (d Dials) TotalOn(changes int, r Register) Total {
+	if changes == 0 {
+		return r.Total()
+	}
+	return d[changes-1].offset.plus(r.Total())
+}
+
+// Holds reports whether a reading fits between its neighbours, if it has any, by the changes as
+// they were recorded, so that none of them has to be derived anew.
+func (d Dials) Holds(p Point, before, after *Point) bool {
+	total := d.Total(p)
+	if before != nil && d.Total(*before).Cmp(total) > 0 || after != nil && d.Total(*after).Cmp(total) < 0 {
+		return false
+	}
+	n := d.before(p.Slot.Instant())
+	if n > 0 && p.Register.Cmp(d[n-1].New) < 0 {
+		return false
+	}
+	if n == len(d) || after != nil && d[n].At >= after.Slot.Instant() {
+		return true
+	}
+	last := p.Register
+	if d[n].IsEstimated {
+		last = last.plus(d[n].Estimated)
+	}
+	return last.Cmp(d[n].Old) <= 0
+}
+
 // Used returns the energy between two readings.
 func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from)) }
 

@@ -102,6 +102,7 @@ func (a *app) routes() []route {
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
 		{get, "/exceptions", "A meter's life", compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "A meter's life", httpkit.Answer(a.zone, a.resolveException)},
+		{post, "/meters/{meter_id}/retake", "A meter's life", httpkit.Answer(a.zone, a.retake)},
 		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},

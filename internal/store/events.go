@@ -12,6 +12,7 @@ import (
 type pastOf struct {
 	account *meter.Account
 	life    *life
+	edits   *pastEdits // nil if there are none
 }
 
 // Events hands out what happened to meters beside their readings, of one moment and in the
@@ -37,7 +38,7 @@ func (s *Store) pasts() (pasts []pastOf) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for i := range s.marked.all {
-		pasts = append(pasts, pastOf{&s.accounts[i], s.lifeOf(i)})
+		pasts = append(pasts, pastOf{&s.accounts[i], s.lifeOf(i), s.edits.at(i)})
 	}
 	return pasts
 }
@@ -50,6 +51,31 @@ func (p *pastOf) appendEvents(events []meter.Event) []meter.Event {
 	for _, c := range p.life.dials {
 		events = append(events, meter.EventOfChange(id, c))
 	}
+	if p.edits != nil {
+		for _, past := range p.edits.all {
+			events = append(events, past.event(id))
+		}
+	}
 	slices.SortStableFunc(events, meter.Event.Compare)
 	return events
+}
+
+func (p Past) event(id meter.ID) meter.Event {
+	e := meter.Event{
+		Meter: id, Kind: meter.EventCorrection, At: p.Slot.Instant(), Old: p.Before, New: p.After,
+		EnteredAt: p.At, By: p.By, Reason: p.Reason,
+	}
+	if p.IsWithdrawn {
+		e.Kind = meter.EventWithdrawal
+	}
+	return e
+}
+
+// EditOf returns the edit that an event is.
+func EditOf(e meter.Event) Past {
+	slot, _ := e.At.Slot()
+	return Past{
+		Edit{Slot: slot, Before: e.Old, After: e.New, IsWithdrawn: e.Kind == meter.EventWithdrawal},
+		Note{At: e.EnteredAt, By: e.By, Reason: e.Reason},
+	}
 }

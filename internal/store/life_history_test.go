@@ -103,13 +103,16 @@ func (m *model) isNew(r Reading) bool {
 }
 
 // fit judges a reading of a time that is not taken.
-func (m *model) fit(r Reading) (Verdict, meter.Dials) {
+func (m *model) fit(r Reading, restored bool) (Verdict, meter.Dials) {
 	l := m.lifeOf(r.Meter)
+	near, p := m.near(r.Meter, r.Slot), meter.Point{Slot: r.Slot, Register: r.Register}
+	if (l.limits != meter.Limits{} || l.dials != nil) && restored && l.dials.Holds(p, near.before, near.after) {
+		return Verdict{}, l.dials
+	}
 	if over := l.dials.RollsOverAt(r.Slot.Instant(), l.limits); over != (meter.Register{}) && r.Register.Cmp(over) >= 0 {
 		return Verdict{AtModulus, meter.Point{Slot: r.Slot, Register: over}}, nil
 	}
-	near := m.near(r.Meter, r.Slot)
-	dials, fall := l.dials.Take(meter.Point{Slot: r.Slot, Register: r.Register}, near.before, near.after, l.limits)
+	dials, fall := l.dials.Take(p, near.before, near.after, l.limits)
 	switch {
 	case fall == nil:
 		return Verdict{}, dials
@@ -119,9 +122,9 @@ func (m *model) fit(r Reading) (Verdict, meter.Dials) {
 	return below(fall.From), nil
 }
 
-func (m *model) follow(r Reading) {
+func (m *model) follow(r Reading, restored bool) {
 	l := m.lifeOf(r.Meter)
-	_, l.dials = m.fit(r)
+	_, l.dials = m.fit(r, restored)
 	m.lives[r.Meter] = l
 }
 

@@ -94,7 +94,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 		if v.Outcome == Accepted {
 			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
-				m.follow(r)
+				m.follow(r, restored)
 			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
@@ -134,7 +134,7 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	v, _ := m.fit(r)
+	v, _ := m.fit(r, restored)
 	return v
 }
 
