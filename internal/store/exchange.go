@@ -87,8 +87,9 @@ func (s *Store) show(i Index, slot meter.Slot, p *meter.Point, placed meter.Plac
 	if placed == meter.NotPlaced {
 		return
 	}
-	if _, stored := s.grid.at(i, slot); stored {
+	if register, stored := s.grid.at(i, slot); stored {
 		s.unrecord(i, slot)
+		s.lose(i, meter.Point{Slot: slot, Register: register})
 	}
 	if p != nil {
 		s.record(i, *p)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
 	"meterledger/internal/meter"
@@ -12,6 +13,7 @@ import (
 type life struct {
 	dials  meter.Dials
 	limits meter.Limits
+	gone   []meter.Point // that exchanges, or taking them back, took from memory; files may still have them
 }
 
 var noLife life
@@ -31,11 +33,20 @@ func (s *Store) live(i Index, l life) {
 }
 
 func (l *life) bytes() int64 {
-	n := int64(unsafe.Sizeof(life{})) + int64(cap(l.dials))*int64(unsafe.Sizeof(meter.Change{}))
+	n := int64(unsafe.Sizeof(life{})) + int64(cap(l.dials))*int64(unsafe.Sizeof(meter.Change{})) + int64(cap(l.gone))*int64(unsafe.Sizeof(meter.Point{}))
 	for i := range l.dials {
 		n += int64(len(l.dials[i].Serial) + len(l.dials[i].By))
 	}
 	return n
+}
+
+// lose notes that a register is not a meter's any more.
+func (s *Store) lose(i Index, p meter.Point) {
+	l := *s.lifeOf(i)
+	if !slices.Contains(l.gone, p) {
+		l.gone = append(slices.Clip(l.gone), p)
+		s.live(i, l)
+	}
 }
 
 // mark says that a verdict on readings of a meter depends on more than its neighbours.
@@ -88,7 +99,7 @@ func (d *decoder) limits() meter.Limits {
 
 // encodeLives writes
 //
-//	lives  21 | version | n uint32 | n × (meter uint32 | limits | changes uint32 | changes × change)
+//	lives  21 | version | n uint32 | n × (meter uint32 | limits | changes uint32 | changes × change | gone uint32 | gone × point)
 func encodeLives(e *stateEncoder, s *state) {
 	type meterLife struct {
 		meter Index
@@ -104,6 +115,10 @@ func encodeLives(e *stateEncoder, s *state) {
 		for _, c := range l.dials {
 			b = appendChange(b, c)
 		}
+		b = binary.BigEndian.AppendUint32(b, uint32(len(l.gone)))
+		for _, p := range l.gone {
+			b = appendPoint(b, p)
+		}
 		return b
 	})
 }
@@ -115,8 +130,12 @@ func decodeLives(d *StateDecoder) {
 		for range d.items {
 			changes = append(changes, d.change())
 		}
+		var gone []meter.Point
+		for range d.items {
+			gone = append(gone, d.point())
+		}
 		if d.err == nil {
-			d.s.live(i, life{meter.NewDials(changes), limits})
+			d.s.live(i, life{meter.NewDials(changes), limits, gone})
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 		}
 		near.at = &p
 	}
-	return m.refit(i, life{l.dials.With(c), l.limits}, near, c)
+	return m.refit(i, life{dials: l.dials.With(c), limits: l.limits}, near, c)
 }
 
 func (m *model) takeBack(i Index, at meter.Instant) Verdict {
@@ -175,7 +175,7 @@ func (m *model) takeBack(i Index, at meter.Instant) Verdict {
 	} else if c.Placed == meter.PlacedOver {
 		near.at = &meter.Point{Slot: slot, Register: c.New}
 	}
-	return m.refit(i, life{l.dials.Without(at), l.limits}, near, c)
+	return m.refit(i, life{dials: l.dials.Without(at), limits: l.limits}, near, c)
 }
 
 func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict {
@@ -186,7 +186,7 @@ func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict 
 	case fall != nil:
 		return above(fall.To)
 	}
-	m.lives[i] = life{dials, l.limits}
+	m.lives[i] = life{dials: dials, limits: l.limits}
 	if slot, _ := c.At.Slot(); c.Placed != meter.NotPlaced {
 		delete(m.known[i], slot)
 		delete(m.memory[i], slot)
@@ -210,7 +210,7 @@ func (m *model) limit(i Index, limits meter.Limits) Verdict {
 			return Verdict{AtModulus, most}
 		}
 	}
-	m.lives[i] = life{l.dials, limits}
+	m.lives[i] = life{dials: l.dials, limits: limits}
 	return Verdict{}
 }
 
@@ -247,6 +247,6 @@ func (m *model) rollOver(i Index, c meter.Change) Verdict {
 	if near := m.near(i, slot); (near.before != nil || near.at != nil) && near.after != nil {
 		return Verdict{ExchangeConflict, *near.after}
 	}
-	m.lives[i] = life{l.dials.With(c), l.limits}
+	m.lives[i] = life{dials: l.dials.With(c), limits: l.limits}
 	return Verdict{}
 }
