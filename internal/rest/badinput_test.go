@@ -25,7 +25,7 @@ var endpoints = []struct {
 	{"GET", "/export_accounts", nil, nil},
 	{"GET", "/account", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"POST", "/receive_meter_reading", map[string]string{"meter_id": "A", "timestamp": "2026-11-23T05:00:00", "reading": "3"}, []string{"meter_id", "timestamp", "reading"}},
-	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous", "numbers": "string"}, []string{"meter_id", "period", "start", "end"}},
+	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous", "estimate": "auto", "numbers": "string"}, []string{"meter_id", "period", "start", "end"}},
 	{"GET", "/get_readings", map[string]string{
 		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "estimate": "linear", "page_size": "5", "format": "json", "numbers": "string",
 	}, []string{"meter_id"}},
