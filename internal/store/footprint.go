@@ -49,7 +49,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.bytes()}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.held}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}
