@@ -170,8 +170,8 @@ func (s *Store) countRecords() {
 func (h *recordsHeld) add(r *meterRecords) {
 	h.summaries += r.summaries.bytes()
 	h.bills += r.bills.bytes()
-	for range r.bills.all {
-		h.bills += billBytes
+	for _, bill := range r.bills.all {
+		h.bills += bill.bytes()
 	}
 }
 
