@@ -292,6 +292,29 @@ func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {
 	b.wantExceptions("after", closing.ExceptionsQuery{})
 }
 
+func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
+	b := newBenchOn(t, "Asia/Singapore", day(time.November, 20))
+	defer func() { b.close() }()
+	d := day(time.November, 20)
+	b.register("A", "B")
+	b.now = b.zone.Time(b.zone.DayStart(d.AddDays(1))).Add(time.Minute)
+	for _, id := range []meter.ID{"A", "B"} {
+		b.uses(id, d, 1000, 5001, 2, 3) // more than 5 kWh in a half hour
+	}
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}); err != nil {
+		t.Fatal(err)
+	}
+	b.archives(d)
+	b.wantExceptions("at its limit", closing.ExceptionsQuery{})
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}); err != nil {
+		t.Fatal(err)
+	}
+	b.archives(d)
+	if found, _ := b.exceptions(closing.ExceptionsQuery{Rule: meter.RuleHigh}); len(found) != 46 || found[1] != "B HIGH 2026-11-20T00:30:00 to 2026-11-20T02:00:00: 15.003 open" {
+		t.Errorf("above its limit: %d, %v", len(found), found)
+	}
+}
+
 // TestDaysOfAnyLengthAreWhole goes over the days on which the clock changes, with a spike in the
 // hour that it shows twice.
 func TestDaysOfAnyLengthAreWhole(t *testing.T) {
