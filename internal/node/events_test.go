@@ -388,3 +388,71 @@ func TestOnlyTheProgramsUserReadsTheEvents(t *testing.T) {
 		t.Errorf("%v, %v", stat.Mode(), err)
 	}
 }
+
+func TestVerifyKnowsTheEvents(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(b *bench)
+		want   string
+	}{
+		{"as written", func(*bench) {}, "good     events.csv: 1 events"},
+		{"changed", func(b *bench) { b.edit("events.csv", func(s string) string { return s + "A,,limits,,,,,,5,,,,\n" }) }, "DAMAGED  events.csv: *was changed since it was written*"},
+		{"missing", func(b *bench) { must(t, b.fs.Remove("Archive/events.csv")) }, "note     events.csv: it is missing*"},
+		{"without its manifest", func(b *bench) { must(t, b.fs.Remove("Archive/events.json")) }, "note     events.csv: it is not the file that its manifest describes*"},
+		{"of another ledger", func(b *bench) { b.open(); b.loses(); b.close() }, "unknown  events.csv: *"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newCrashableBench(t)
+			b.register("A")
+			b.limits("A", "9", "0")
+			b.mustMaintain(daily(3))
+			b.close()
+			c.change(b)
+			lines, err := b.verify()
+			if (err != nil) != strings.HasPrefix(c.want, "DAMAGED") {
+				t.Errorf("error %v", err)
+			}
+			wantLines(t, lines, c.want)
+		})
+	}
+}
+
+// TestAMergedFileThatIsCutOffIsMergedAgain kills a run beside an empty data folder around the
+// moment at which its file, with events that the store does not know, takes the old one's place.
+func TestAMergedFileThatIsCutOffIsMergedAgain(t *testing.T) {
+	for _, percent := range []int{0, 100} {
+		b := eventful(t)
+		want := b.lives()
+		b.loses("G")
+		b.limits("G", "5", "0")
+		b.close()
+		disk := b.fs.(*vfs.MemFS)
+		var after []*vfs.MemFS
+		b.fs = &renaming{disk, func(to string) {
+			if to == "Archive/events.csv" || to == "Archive/events.json" {
+				after = append(after, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: drawn(percent)}))
+			}
+		}}
+		b.open()
+		b.mustMaintain(daily(4))
+		b.close()
+		for n, disk := range after {
+			b.fs = disk
+			b.open()
+			b.mustMaintain(daily(4))
+			b.close()
+			b.open()
+			if text := b.text("Archive/events.csv"); strings.Count(text, "\nG,,limits,,,,,,5,,,,\n") != 1 {
+				t.Errorf("cut off at %d of %d: events.csv is\n%s", n, len(after), text)
+			}
+			if restored := b.restores(); restored.Refused != 0 {
+				t.Errorf("cut off at %d of %d: restored %+v", n, len(after), restored)
+			}
+			b.wantLives("restored", want)
+			b.close()
+		}
+		if len(after) != 2 {
+			t.Errorf("%d files took their places", len(after))
+		}
+	}
+}
