@@ -234,6 +234,28 @@ func TestEventsThatTheMonthsFileDoesNotHaveYetHaveTheirEffect(t *testing.T) {
 	}
 }
 
+func TestAMonthOfWhichAReadingWasCorrectedSinceComesBackAsItStands(t *testing.T) {
+	b := eventful(t)
+	defer func() { b.close() }()
+	b.corrects("F", "late", "2026-10-02T00:00 1 1.5")
+	b.mustMaintain(daily(4))
+	want, month := b.points("F"), b.text("Archive/monthly_2026-10.csv")
+	b.loses()
+	if restored := b.restores(); restored.Refused != 0 {
+		t.Errorf("restored %+v", restored)
+	}
+	if got := b.points("F"); !slices.Equal(got, want) {
+		t.Errorf("readings\n got %q\nwant %q", got, want)
+	}
+	if got := b.text("Archive/monthly_2026-10.csv"); got != month {
+		t.Errorf("the month's file was written anew:\n%s", got)
+	}
+	b.closes(october.Month)
+	if got := b.text("Archive/monthly_2026-10.csv"); !strings.Contains(got, "F,2026-10-02T00:00:00,1.5\n") || b.Store().Revision(october.Month) != 2 {
+		t.Errorf("the next run wrote\n%s", got)
+	}
+}
+
 func TestARunBesideAnEmptyDataFolderTakesNoEventAway(t *testing.T) {
 	b := eventful(t)
 	defer func() { b.close() }()
@@ -423,8 +445,14 @@ func TestAMergedFileThatIsCutOffIsMergedAgain(t *testing.T) {
 	for _, percent := range []int{0, 100} {
 		b := eventful(t)
 		want := b.lives()
+		b.copyFile("events.csv", "kept.csv")
+		b.copyFile("events.json", "kept.json")
 		b.loses("G")
+		must(t, b.fs.Remove("Archive/events.csv"))
 		b.limits("G", "5", "0")
+		b.mustMaintain(daily(4)) // a file of its own
+		b.copyFile("kept.csv", "events.csv")
+		b.copyFile("kept.json", "events.json")
 		b.close()
 		disk := b.fs.(*vfs.MemFS)
 		var after []*vfs.MemFS
