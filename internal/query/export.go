@@ -41,7 +41,7 @@ func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID,
 	}
 	if file == nil || month.Late {
 		memory := &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision, isJoined: file != nil}
-		source = archive.WithMemory(source, memory, q.store.Replaced)
+		source = archive.WithMemory(source, memory, q.store.Outdated)
 	}
 	for {
 		rows, err := source.Next()
