@@ -157,6 +157,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	}
 	if verdict.Outcome == Accepted {
 		if s.marked.has(r.Meter) {
+			if !restored && s.affirm(r) {
+				return verdict
+			}
 			s.follow(r, restored)
 		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
