@@ -18,7 +18,7 @@ const numbersAsStrings numberForm = "string"
 // a string of JSON the first quote would be escaped, so that nothing else looks like them.
 var fractions = [][]byte{
 	[]byte(`"start_reading`), []byte(`"end_reading`), []byte(`"last_reading`), []byte(`"consumption`), []byte(`"difference`), []byte(`"percent`),
-	[]byte(`"value`), []byte(`"threshold`),
+	[]byte(`"value`), []byte(`"threshold`), []byte(`"before`), []byte(`"after`),
 }
 
 // encode returns an encoded answer, or a part of one, in that form. A regular expression

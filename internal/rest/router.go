@@ -100,6 +100,8 @@ func (a *app) routes() []route {
 		{get, "/export_readings", "queries", compressed(httpkit.Take(a.zone, a.export))},
 		{get, "/meters", "operations", compressed(httpkit.Take(a.zone, a.meters))},
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
+		{post, "/meters/{meter_id}/corrections", "A meter's life", httpkit.Handler(a.correct)},
+		{get, "/meters/{meter_id}/history", "A meter's life", compressed(httpkit.Take(a.zone, a.history))},
 		{get, "/exceptions", "A meter's life", compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "A meter's life", httpkit.Answer(a.zone, a.resolveException)},
 		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
