@@ -35,6 +35,14 @@ type PeriodConsumption struct {
 	Usage
 	Terms
 	Previous *PreviousConsumption `json:"previous,omitempty"`
+	Certainty
+}
+
+// Certainty says how well the energy between two registers is known. Both are null if a register
+// is missing.
+type Certainty struct {
+	Quality *string `json:"quality"` // ACTUAL, SUBSTITUTE or ESTIMATE
+	Method  *string `json:"method"`  // linear, like_day, mean_day or edited; null if ACTUAL
 }
 
 // PreviousConsumption is the usage of the window before. Fields that need two readings are
@@ -52,6 +60,7 @@ type PreviousConsumption struct {
 	Complete         bool          `json:"complete"`
 	Difference       *meter.Energy `json:"difference"`
 	Percent          *json.Number  `json:"percent"`
+	Certainty
 }
 
 // Bill is the usage of a closed month. Late readings revise it. If a meter has one

@@ -49,6 +49,7 @@ type Interval struct {
 	Consumption  *meter.Energy `json:"consumption"`
 	Complete     bool          `json:"complete"`
 	Clipped      bool          `json:"clipped"`   // by the window or the present
-	Estimated    bool          `json:"estimated"` // start or end was interpolated
+	Estimated    bool          `json:"estimated"` // start or end was estimated
 	Missing      *string       `json:"missing"`   // which register was not received: start, end or both
+	Certainty
 }

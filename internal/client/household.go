@@ -51,7 +51,7 @@ type ReadingsQuery struct {
 	Start, End string
 	Interval   string // 30min, hour, day, week or month
 	Order      string // asc or desc
-	Estimate   string // none or linear
+	Estimate   string // none, linear or auto
 	PageSize   int
 	Cursor     string // the Next of the page before
 }

@@ -31,7 +31,8 @@ func appendTotal(b []byte, t vee.Total) []byte {
 		return append(b, 0)
 	}
 	high, low := t.Used.Parts()
-	number := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, high), low)
+	var all [totalBytes]byte
+	number := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(all[:0], high), low)
 	for len(number) > 0 && number[0] == 0 {
 		number = number[1:]
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"sort"
 
 	"github.com/shopspring/decimal"
 
@@ -30,14 +30,14 @@ func (rs *Runs) appendException(b []byte, id meter.ID, e vee.Exception) []byte {
 
 // exceptionReader reads the exceptions of a day.
 type exceptionReader struct {
-	rs   *Runs
-	day  meter.Day
-	in   *keptFile
-	only []byte // the beginning of the lines that are read; empty for all
+	rs       *Runs
+	in       *keptFile
+	calendar meter.Calendar
+	rule     meter.Rule // that is read; 0 for all
 }
 
-// openExceptions opens the exceptions of a day, of one meter if id is not empty.
-func (rs *Runs) openExceptions(day meter.Day, id meter.ID) (*exceptionReader, error) {
+// openExceptions opens the exceptions of a day, of one rule if it is not 0.
+func (rs *Runs) openExceptions(day meter.Day, rule meter.Rule) (*exceptionReader, error) {
 	file, err := rs.exceptions.open(day)
 	if err != nil {
 		return nil, err
@@ -46,11 +46,34 @@ func (rs *Runs) openExceptions(day meter.Day, id meter.ID) (*exceptionReader, er
 		file.close()
 		return nil, errDamaged
 	}
-	r := &exceptionReader{rs: rs, day: day, in: file}
-	if id != "" {
-		r.only = []byte(id + ",")
+	return &exceptionReader{rs, file, meter.NewCalendar(rs.zone), rule}, nil
+}
+
+// skipTo goes on with the first exception of a meter or one that was registered later. It looks
+// for it by bisection.
+func (r *exceptionReader) skipTo(i store.Index) (err error) {
+	first := int64(len(exceptionHeader))
+	after := func(offset int64) (line []byte, at int64) { // the first whole line from an offset on
+		r.in.seek(offset - 1)
+		rest, _ := r.in.ReadSlice('\n')
+		at = offset - 1 + int64(len(rest))
+		line, err = r.in.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, at
 	}
-	return r, nil
+	place := sort.Search(int(r.in.body.Size()-first), func(n int) bool {
+		line, _ := after(first + int64(n))
+		id, _, isRow := bytes.Cut(line, []byte(","))
+		m, _ := r.rs.store.Lookup(meter.ID(id))
+		return err != nil || !isRow || m.Index >= i
+	})
+	if err == nil {
+		_, at := after(first + int64(place))
+		r.in.seek(at)
+	}
+	return err
 }
 
 // next returns the next exception. After the last the error is io.EOF.
@@ -60,35 +83,37 @@ func (r *exceptionReader) next() (Flagged, error) {
 		if err != nil {
 			return Flagged{}, err
 		}
-		if bytes.HasPrefix(line, r.only) {
-			return r.parse(string(bytes.TrimSuffix(line, []byte("\n"))))
+		cells := bytes.SplitN(line, []byte(","), 7)
+		if len(cells) < 7 {
+			return Flagged{}, errDamaged
+		}
+		rule, known := meter.ParseRule(string(cells[1]))
+		if !known {
+			return Flagged{}, errDamaged
+		}
+		if r.rule == 0 || r.rule == rule {
+			return r.parse(rule, cells)
 		}
 	}
 }
 
-func (r *exceptionReader) parse(line string) (f Flagged, err error) {
-	cells := strings.SplitN(line, ",", 7)
-	if len(cells) < 7 {
+func (r *exceptionReader) parse(rule meter.Rule, cells [][]byte) (f Flagged, err error) {
+	var known bool
+	if f.Meter, known = r.rs.store.Lookup(meter.ID(cells[0])); !known {
 		return f, errDamaged
 	}
-	var isMeter, isRule bool
-	f.Meter, isMeter = r.rs.store.Lookup(meter.ID(cells[0]))
-	f.Rule, isRule = meter.ParseRule(cells[1])
-	if !isMeter || !isRule {
-		return f, errDamaged
-	}
-	f.Why = strings.Trim(cells[6], `"`)
+	f.Rule, f.Why = rule, string(bytes.Trim(cells[6], "\"\n"))
 	for i, slot := range []*meter.Slot{&f.From, &f.To} {
-		var failed error
-		*slot, failed = r.rs.zone.ParseSlot("timestamp", cells[2+i])
-		err = errors.Join(err, failed)
+		if *slot, err = r.calendar.ParseSlot("timestamp", cells[2+i]); err != nil {
+			return f, err
+		}
 	}
 	for i, number := range []*decimal.Decimal{&f.Value, &f.Threshold} {
-		var failed error
-		*number, failed = decimal.NewFromString(cells[4+i])
-		err = errors.Join(err, failed)
+		if *number, err = decimal.NewFromString(string(cells[4+i])); err != nil {
+			return f, err
+		}
 	}
-	return f, err
+	return f, nil
 }
 
 func (r *exceptionReader) close() { r.in.close() }
@@ -105,7 +130,7 @@ type past struct {
 func (rs *Runs) openPast(day meter.Day) (*past, error) {
 	p := &past{totals: rs.openTotals(day)}
 	var err error
-	if p.exceptions, err = rs.openExceptions(day, ""); err != nil {
+	if p.exceptions, err = rs.openExceptions(day, 0); err != nil {
 		p.exceptions = nil // it is computed now
 		return p, nil
 	}

@@ -68,21 +68,26 @@ func (e *Exception) Status() ExceptionStatus {
 // which nothing is known: they were not computed, or their file is lost or damaged. It needs the
 // same memory for any number of exceptions.
 func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) (unknown []meter.Day, err error) {
-	if _, known := rs.store.Lookup(q.Meter); q.Meter != "" && !known {
+	of, known := rs.store.Lookup(q.Meter)
+	if q.Meter != "" && !known {
 		return nil, meter.UnknownMeter(q.Meter)
 	}
+	from := max(of.Index, q.After.Meter)
 	list := exceptionList{}
 	defer func() { list.close() }()
-	known, err := list.addDays(rs, q)
+	days, err := list.addDays(rs, q, from)
 	if err == nil {
 		err = list.addRefused(rs, q)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return rs.unknownDays(q, known), list.merge(ctx, func(found Flagged) bool {
-		if found.Key().compare(q.After) <= 0 || q.Rule != 0 && found.Rule != q.Rule {
+	return rs.unknownDays(q, days), list.merge(ctx, func(found Flagged) bool {
+		if found.Key().compare(q.After) <= 0 {
 			return true
+		}
+		if q.Meter != "" && found.Meter.ID != q.Meter {
+			return false // those of later meters follow
 		}
 		e := Exception{Flagged: found}
 		e.Resolution, e.IsResolved = rs.store.Resolution(found.Meter.Index, found.Rule, found.From)
@@ -122,8 +127,9 @@ type exceptionSource struct {
 // exceptionList merges sources: a heap of those that are not at their end.
 type exceptionList []*exceptionSource
 
-// addDays adds what was found in days, and returns the days of which that is known.
-func (l *exceptionList) addDays(rs *Runs, q ExceptionsQuery) (known []meter.Day, err error) {
+// addDays adds what was found in days, from a meter on, and returns the days of which that is
+// known.
+func (l *exceptionList) addDays(rs *Runs, q ExceptionsQuery, from store.Index) (known []meter.Day, err error) {
 	days, err := rs.exceptions.days()
 	if err != nil {
 		return nil, fmt.Errorf("looking for exceptions: %w", err)
@@ -132,7 +138,12 @@ func (l *exceptionList) addDays(rs *Runs, q ExceptionsQuery) (known []meter.Day,
 		if !q.asksFor(day) {
 			continue
 		}
-		r, err := rs.openExceptions(day, q.Meter)
+		r, err := rs.openExceptions(day, q.Rule)
+		if err == nil && from > 0 {
+			if err = r.skipTo(from); err != nil {
+				r.close()
+			}
+		}
 		if err != nil {
 			rs.log.Warn("the exceptions of a day cannot be read; the daily run computes them again while the day's readings are in memory", "day", day, "error", err)
 			continue

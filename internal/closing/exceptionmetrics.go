@@ -53,7 +53,7 @@ func (rs *Runs) rememberExceptions() {
 		return // who asks for them is told
 	}
 	newest := newestExceptions{day: days[len(days)-1]}
-	r, err := rs.openExceptions(newest.day, "")
+	r, err := rs.openExceptions(newest.day, 0)
 	if err != nil {
 		return
 	}

@@ -94,6 +94,7 @@ func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
 type keptFile struct {
 	*bufio.Reader
 
+	body *io.SectionReader
 	file io.Closer
 }
 
@@ -117,8 +118,15 @@ func (f keptDays) open(day meter.Day) (*keptFile, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.path(day), err), file.Close())
 	}
-	_, _ = body.Seek(0, io.SeekStart) // which only sets a number
-	return &keptFile{bufio.NewReaderSize(body, keptReadBytes), file}, nil
+	kept := &keptFile{bufio.NewReaderSize(nil, keptReadBytes), body, file}
+	kept.seek(0)
+	return kept, nil
+}
+
+// seek goes on reading from an offset.
+func (f *keptFile) seek(offset int64) {
+	_, _ = f.body.Seek(offset, io.SeekStart) // which only sets a number
+	f.Reset(f.body)
 }
 
 // copyTo copies the folder, if there is one, into another.

@@ -75,6 +75,10 @@ func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
 	if err := l.barred(); err != nil {
 		return meter.Tally{}, err
 	}
+	// What was refused before this call is kept once this is answered.
+	if _, err := l.Ask(ctx, store.AppendRefusals(nil, l.keeper.max, nil), 1); err != nil {
+		return meter.Tally{}, err
+	}
 	b := l.Bulk(ctx)
 	b.retake = true
 	for n, r := range l.store.Refused(m.Index) {

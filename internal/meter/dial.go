@@ -116,6 +116,17 @@ func (d Dials) Total(p Point) Total {
 	return d.Offset(p.Slot).plus(p.Register.Total())
 }
 
+// Before returns how many changes there are before a reading at a slot.
+func (d Dials) Before(slot Slot) int { return d.before(slot.Instant()) }
+
+// TotalOn returns the total of a register on the dial that counts after so many changes.
+func (d Dials) TotalOn(changes int, r Register) Total {
+	if changes == 0 {
+		return r.Total()
+	}
+	return d[changes-1].offset.plus(r.Total())
+}
+
 // Used returns the energy between two readings.
 func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from)) }
 

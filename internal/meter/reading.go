@@ -13,11 +13,7 @@
 // months by construction.
 package meter
 
-import (
-	"time"
-
-	"github.com/shopspring/decimal"
-)
+import "time"
 
 // Reading is what a meter's register showed at a point on the half-hour grid.
 type Reading struct {
@@ -46,27 +42,3 @@ const FutureMax = 5 * time.Minute
 
 // BySlot compares a point's slot, for a search among points in order of time.
 func BySlot(p Point, slot Slot) int { return int(int64(p.Slot) - int64(slot)) }
-
-// interpolatedDecimals is how many digits after the point an interpolated register
-// may always have: a watt hour, which is what most meters show.
-const interpolatedDecimals = 3
-
-// Interpolate returns the register at a slot on the straight line from one reading
-// to a later one, between which the slot lies. It is rounded down to as many
-// decimals as the two readings have, at least 3, and fewer only if the limit of
-// 18 digits requires it. So it is a register that a meter could have sent, never
-// past a neighbour, and never less than that of an earlier slot on the same line.
-func Interpolate(from, to Point, at Slot) Register {
-	decimals := int32(max(from.Register.scale, to.Register.scale, interpolatedDecimals))
-	rise := to.Register.Sub(from.Register).Mul(decimal.NewFromInt(int64(at) - int64(from.Slot)))
-	part, _ := rise.QuoRem(decimal.NewFromInt(int64(to.Slot)-int64(from.Slot)), decimals)
-	exact := from.Register.Decimal().Add(part)
-	for ; decimals >= 0; decimals-- {
-		// Fewer decimals than the earlier reading has remain only if the integer part is
-		// longer: the rounded register is not below that reading.
-		if register, err := ParseRegister(exact.Truncate(decimals).String()); err == nil {
-			return register
-		}
-	}
-	panic("BUG: a register between two others is outside the limits")
-}

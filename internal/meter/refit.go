@@ -1,7 +1,7 @@
 package meter
 
 import (
-	"slices"
+	"math"
 
 	"github.com/shopspring/decimal"
 )
@@ -69,15 +69,28 @@ func (d Dials) Take(p Point, before, after *Point, limits Limits) (Dials, *Fall)
 			s.Readings = append(s.Readings, *p)
 		}
 	}
-	f := d.fit(s, limits)
-	if f.fall == nil && len(f.rolled) > 0 && d.bounds(p.Slot.Instant(), s) {
-		f.fall = &f.rolled[0]
+	return d.fit(s, limits, func(at Instant) bool { return s.open(at) || s.Ends && at == p.Slot.Instant() }).bounded(d, s)
+}
+
+// Correct judges readings that were corrected, or withdrawn and so left out, between two that
+// were not. Registers that stand must not move apart by a turn of the dial.
+func (d Dials) Correct(s Stretch, limits Limits) (corrected Dials, fall *Fall) {
+	return d.fit(s, limits, s.open).bounded(d, s)
+}
+
+// bounded returns what follows if the dial rolls over between no two registers that stand, unless
+// it did before.
+func (f *fitter) bounded(d Dials, s Stretch) (Dials, *Fall) {
+	for i := range f.rolled {
+		if f.fall == nil && d.bounds(f.rolled[i].To.At, s) {
+			f.fall = &f.rolled[i]
+		}
 	}
 	return NewDials(f.changes), f.fall
 }
 
-// bounds reports whether registers are known on both sides of an instant, whose distance a
-// reading between them does not change.
+// bounds reports whether registers are known on both sides of an instant, whose distance does
+// not depend on the readings between them.
 func (d Dials) bounds(at Instant, s Stretch) bool {
 	above, below := !s.Ends, !s.Begins
 	for _, c := range d.stretch(s) {
@@ -94,35 +107,43 @@ func (d Dials) bounds(at Instant, s Stretch) bool {
 // that nobody read, and returns the changes that follow. Where a dial rolled over before, it
 // did, whatever the limits say now. fall is not nil if the registers do not rise so.
 func (d Dials) Refit(s Stretch, limits Limits) (refitted Dials, fall *Fall) {
-	f := d.fit(s, limits)
+	f := d.fit(s, limits, s.open)
 	return NewDials(f.changes), f.fall
 }
 
 // stretch returns the exchanges and resets within a stretch.
 func (d Dials) stretch(s Stretch) (within []Change) {
 	for _, c := range d {
-		if !c.isDerived() && (s.Begins || c.At >= s.Readings[0].Slot.Instant()) && (s.Ends || c.At < s.end()) {
+		if !c.isDerived() && s.holds(c.At) {
 			within = append(within, c)
 		}
 	}
 	return within
 }
 
-func (s Stretch) end() Instant { return s.Readings[len(s.Readings)-1].Slot.Instant() }
+// holds reports whether a change of an instant lies within the stretch.
+func (s Stretch) holds(at Instant) bool {
+	return (s.Begins || at >= s.Readings[0].Slot.Instant()) && (s.Ends || at < s.Readings[len(s.Readings)-1].Slot.Instant())
+}
 
-func (d Dials) fit(s Stretch, limits Limits) *fitter {
-	f := &fitter{power: limits.MaxKW}
+// open reports whether the readings around an instant are still to come. Where an operator puts
+// back that the dial rolled over, it did.
+func (s Stretch) open(at Instant) bool {
+	n := len(s.Readings)
+	return s.Begins && (n == 0 || at < s.Readings[0].Slot.Instant()) || s.Ends && (n == 0 || at > s.Readings[n-1].Slot.Instant())
+}
+
+// fit goes through a stretch. A rollover of before that nothing proves any more stays if keep
+// says so.
+func (d Dials) fit(s Stretch, limits Limits, keep func(Instant) bool) *fitter {
+	f := &fitter{power: limits.MaxKW, keep: keep}
 	within := d.stretch(s)
 	for _, c := range d {
 		switch {
-		case !c.isDerived():
-			if !slices.ContainsFunc(within, func(w Change) bool { return w.At == c.At }) {
-				f.changes = append(f.changes, c)
-			}
-		case len(s.Readings) > 0 && c.At >= s.Readings[0].Slot.Instant() && c.At < s.end():
-			f.known = append(f.known, c)
-		default:
+		case !s.holds(c.At):
 			f.changes = append(f.changes, c)
+		case c.isDerived():
+			f.known = append(f.known, c)
 		}
 	}
 	for _, p := range s.Readings {
@@ -131,11 +152,16 @@ func (d Dials) fit(s Stretch, limits Limits) *fitter {
 			f.change(within[0])
 			within = within[1:]
 		}
+		f.until = math.MaxInt64
+		if len(within) > 0 {
+			f.until = within[0].At
+		}
 		f.reach(Knot{At: at, Register: p.Register}, d.RollsOverAt(at, limits))
 	}
 	for _, c := range within {
 		f.change(c)
 	}
+	f.pass(math.MaxInt64)
 	return f
 }
 
@@ -143,7 +169,9 @@ func (d Dials) fit(s Stretch, limits Limits) *fitter {
 type fitter struct {
 	power   Power
 	changes []Change
-	known   []Change // where the dial rolled over before
+	known   []Change // where the dial rolled over before, from the present dial on
+	keep    func(Instant) bool
+	until   Instant // which the present dial counts
 	last    *Knot
 	rolled  []Fall // where it rolls over now
 	fall    *Fall  // the first
@@ -158,7 +186,7 @@ func (f *fitter) reach(k Knot, modulus Register) {
 	}
 	limits := Limits{modulus, f.power}
 	switch {
-	case len(f.known) > 0 && last.Register.Cmp(f.known[0].Old) <= 0 && k.Register.Cmp(f.known[0].Old) < 0:
+	case f.isKnown(*last, k):
 		limits.RollsOverAt, f.known = f.known[0].Old, f.known[1:]
 	case limits.allows(last.Register, k.Register, k.At-last.At):
 		f.rolled = append(f.rolled, Fall{*last, k})
@@ -171,15 +199,35 @@ func (f *fitter) reach(k Knot, modulus Register) {
 	f.changes = append(f.changes, Change{At: last.At, Kind: Rollover, Old: limits.RollsOverAt})
 }
 
+// isKnown reports whether the present dial rolled over before, and can have between two knots.
+func (f *fitter) isKnown(from, to Knot) bool {
+	if len(f.known) == 0 || f.known[0].At >= f.until {
+		return false
+	}
+	over := f.known[0].Old
+	return from.Register.Cmp(over) <= 0 && to.Register.Cmp(over) < 0
+}
+
+// pass leaves behind where the dial rolled over before an instant.
+func (f *fitter) pass(at Instant) {
+	for ; len(f.known) > 0 && f.known[0].At < at; f.known = f.known[1:] {
+		if f.keep(f.known[0].At) {
+			f.changes = append(f.changes, f.known[0])
+		}
+	}
+}
+
 // change goes on to another dial.
 func (f *fitter) change(c Change) {
 	old := Knot{c.At, c.Old, true}
+	f.until = c.At
 	switch {
 	case !c.IsEstimated:
 		f.reach(old, c.Modulus)
 	case f.last != nil: // else its last reading is not here
 		c.Old = f.last.Register.plus(c.Estimated)
 	}
+	f.pass(c.At)
 	f.changes = append(f.changes, c)
 	f.last = &Knot{c.At, c.New, true}
 }

@@ -13,6 +13,7 @@ import (
 	"meterledger/internal/closing"
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 var october = closing.Request{Kind: closing.Monthly, Month: meter.Month{Year: 2026, Month: time.October}}
@@ -116,7 +117,7 @@ func TestAMeterThatMemoryHoldsIsNotLookedForInTheArchive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := b.Consumption("A", b.zone.MonthWindow(october.Month))
+		c, err := b.Consumption("A", b.zone.MonthWindow(october.Month), vee.None)
 		if err != nil || c.Energy().String() != "2" {
 			t.Errorf("memory has 22 and the archive %s: the consumption is %v, %v", register, c.Energy(), err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"meterledger/internal/closing"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 	"meterledger/internal/node"
 )
 
@@ -41,11 +42,13 @@ type bench struct {
 	diskSlow      time.Duration
 	memoryLimit   uint64
 	compress      bool
+	refusalsMax   uint32
+	metrics       *metric.Set
 }
 
 func newBench(t testing.TB, zone string) *bench {
 	t.Helper()
-	b := &bench{t: t, fs: vfs.NewMem(), zone: loadZone(t, zone), now: now}
+	b := &bench{t: t, fs: vfs.NewMem(), zone: loadZone(t, zone), now: now, refusalsMax: 1_000_000}
 	b.open()
 	return b
 }
@@ -55,7 +58,7 @@ func (b *bench) options() node.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
-		Version: "test", ArchiveCompress: b.compress,
+		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, Metrics: b.metrics,
 	}
 }
 

@@ -61,7 +61,7 @@ var quiet = slog.New(slog.DiscardHandler)
 func optionsOn(fs vfs.FS, zone *meter.Zone) node.Options {
 	return node.Options{
 		FS: fs, DataDir: "data", ArchiveDir: "Archive", Zone: zone,
-		Now: func() time.Time { return now }, Log: quiet, Holder: "a test",
+		Now: func() time.Time { return now }, Log: quiet, Holder: "a test", RefusalsMax: 1_000_000,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
+	"meterledger/internal/vee"
 )
 
 func (b *bench) snapshot() {
@@ -68,7 +69,7 @@ func (b *bench) live(id meter.ID, day string, from, n int) {
 func (b *bench) wantReadings(id meter.ID, day string, n int) {
 	b.t.Helper()
 	first := b.reading(id, day, "0").Slot
-	used, err := b.Consumption(id, meter.Window{From: first, To: first + meter.Slot(n)})
+	used, err := b.Consumption(id, meter.Window{From: first, To: first + meter.Slot(n)}, vee.None)
 	if err != nil || used.Readings != n {
 		b.t.Errorf("%d readings of %s, %v, want %d", used.Readings, id, err, n)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"meterledger/internal/closing"
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 var windowZones = []string{"Asia/Singapore", "Europe/London", "Australia/Lord_Howe", "America/New_York"}
@@ -40,7 +41,7 @@ func (b *bench) fill(rt *rapid.T, w meter.Window, keep func(meter.Slot) bool) {
 
 // used asks for the consumption of a window, which must be known.
 func (b *bench) used(rt *rapid.T, w meter.Window) decimal.Decimal {
-	c, err := b.Consumption("A", w)
+	c, err := b.Consumption("A", w, vee.None)
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -5,30 +5,47 @@ import (
 
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
+	"meterledger/internal/vee"
 )
 
-// Consumption is what a meter measured within a window: the first register in it,
-// the last, and how many of the expected readings there are.
+// Consumption is what a meter measured within a window: the first register in it and the
+// last, or those at its two ends if they are estimated, and how many of the expected readings
+// there are.
 type Consumption struct {
-	Start, End meter.Point
+	Start, End vee.Known
 	Readings   int
 	Expected   int // the window's grid points up to now
+
+	dials meter.Dials
 }
 
 // Energy is what was used between the two registers.
-func (c Consumption) Energy() meter.Energy { return c.End.Register.Sub(c.Start.Register) }
+func (c Consumption) Energy() meter.Energy {
+	return c.dials.TotalOn(c.End.Changes, c.End.Register).Sub(c.dials.TotalOn(c.Start.Changes, c.Start.Register))
+}
+
+// Changes returns the changes of dials between the two registers.
+func (c Consumption) Changes() meter.Dials { return c.dials[c.Start.Changes:c.End.Changes] }
+
+// Source says how that is known.
+func (c Consumption) Source() vee.Source { return vee.Between(c.Start, c.End, c.dials) }
+
+// Known reports whether there are two registers.
+func (c Consumption) Known() bool {
+	return c.Start.Source != vee.Missing && c.End.Source != vee.Missing && c.Start.Slot < c.End.Slot
+}
 
 // Complete reports whether every expected reading is there.
 func (c Consumption) Complete() bool { return c.Readings == c.Expected }
 
 // Consumption returns what a meter measured within a window.
-func (q *Reader) Consumption(id meter.ID, window meter.Window) (Consumption, error) {
+func (q *Reader) Consumption(id meter.ID, window meter.Window, mode vee.Mode) (Consumption, error) {
 	m, err := q.find(id)
 	if err != nil {
 		return Consumption{}, err
 	}
-	c, err := q.measure(m, window)
-	if err == nil && c.Readings < 2 {
+	c, err := q.measure(m, window, mode)
+	if err == nil && !c.Known() {
 		err = meter.NotFound(meter.CodeNotEnoughReadings,
 			"meter %s has %d of the two readings that a consumption needs between %s and %s",
 			id, c.Readings, q.zone.Stamp(window.From), q.zone.Stamp(window.To))
@@ -37,26 +54,68 @@ func (q *Reader) Consumption(id meter.ID, window meter.Window) (Consumption, err
 }
 
 // measure is Consumption without the error if there are too few readings.
-func (q *Reader) measure(m store.Meter, window meter.Window) (Consumption, error) {
-	c := Consumption{Expected: window.Until(q.horizon(m.Index)).Points()}
-	if span, whole := q.store.Span(m.Index, window); whole { // nearly always; it reads none between the two
-		c.Start, c.End, c.Readings = span.First, span.Last, span.Count
-		return c, nil
+func (q *Reader) measure(m store.Meter, window meter.Window, mode vee.Mode) (Consumption, error) {
+	window = window.Until(q.horizon(m.Index))
+	span, whole := q.store.Span(m.Index, window) // nearly always; it reads none between the two
+	var start, end vee.Known
+	if !whole || mode != vee.None {
+		dials, err := q.steadily(m.Index, func() (err error) {
+			if span, err = q.addUp(m, window); err == nil && mode != vee.None && window.Points() > 0 {
+				start, end, err = q.ends(m, window, mode)
+			}
+			return err
+		})
+		if err != nil {
+			return Consumption{}, err
+		}
+		span.Dials = dials
 	}
+	c := Consumption{dials: span.Dials, Readings: span.Count, Expected: window.Points()}
+	if c.Readings > 0 {
+		c.Start, c.End = vee.Read(span.First, span.Dials), vee.Read(span.Last, span.Dials)
+	}
+	if start.Source != vee.Missing {
+		c.Start = start
+	}
+	if end.Source != vee.Missing {
+		c.End = end
+	}
+	return c, nil
+}
+
+// addUp is Span of the store for readings wherever they are, without the dials.
+func (q *Reader) addUp(m store.Meter, window meter.Window) (span store.Span, err error) {
 	for points, err := range q.months(m, window) {
 		if err != nil {
-			return c, err
+			return span, err
 		}
 		if len(points) == 0 {
 			continue
 		}
-		if c.Readings == 0 {
-			c.Start = points[0]
+		if span.Count == 0 {
+			span.First = points[0]
 		}
-		c.End = points[len(points)-1]
-		c.Readings += len(points)
+		span.Last = points[len(points)-1]
+		span.Count += len(points)
 	}
-	return c, nil
+	return span, nil
+}
+
+// ends returns the registers at the two ends of a window, as far as they can be estimated.
+func (q *Reader) ends(m store.Meter, window meter.Window, mode vee.Mode) (start, end vee.Known, err error) {
+	if start, err = q.register(m, window.From, mode); err == nil {
+		end, err = q.register(m, window.To, mode)
+	}
+	return start, end, err
+}
+
+func (q *Reader) register(m store.Meter, slot meter.Slot, mode vee.Mode) (k vee.Known, err error) {
+	r, err := q.registers(m, meter.Window{From: slot, To: slot}, mode)
+	if err == nil {
+		r.at(slot, &k)
+		r.release()
+	}
+	return k, err
 }
 
 // percentDecimals is how many digits after the point a percentage is rounded to,
@@ -71,7 +130,7 @@ type Comparison struct {
 
 // Before measures the window before another. While that has not ended, it measures the
 // same part of the window before.
-func (q *Reader) Before(id meter.ID, w meter.Window) (Comparison, error) {
+func (q *Reader) Before(id meter.ID, w meter.Window, mode vee.Mode) (Comparison, error) {
 	m, err := q.find(id)
 	if err != nil {
 		return Comparison{}, err
@@ -80,12 +139,9 @@ func (q *Reader) Before(id meter.ID, w meter.Window) (Comparison, error) {
 	if now := q.horizon(m.Index); now < w.To {
 		before = before.Until(before.From + max(now, w.From) - w.From)
 	}
-	c, err := q.measure(m, before)
+	c, err := q.measure(m, before, mode)
 	return Comparison{before, c}, err
 }
-
-// Known reports whether there are enough readings for a consumption.
-func (c Comparison) Known() bool { return c.Readings >= 2 }
 
 // Difference is how much more was used since: less than zero if it was less.
 func (c Comparison) Difference(since Consumption) meter.Energy {

@@ -6,6 +6,7 @@ import (
 	"hash"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 // Fingerprint is a hash of what an answer about a meter's past is made of: two answers to
@@ -15,13 +16,14 @@ type Fingerprint [sha256.Size]byte
 // ClosedFingerprint returns the fingerprint of a window all of whose months are closed,
 // and false for any other. It is made of the archives as they were written and of what
 // memory holds of the window, which is its last register and the late readings; no
-// archive is read for it. With around it covers the readings next to the window too.
+// archive is read for it. With estimates it covers the readings next to the window too; there
+// is none for vee.Auto, which looks at weeks before.
 //
 // A caller must ask for it before the answer: what comes in between makes the
 // fingerprint older than the answer, never newer.
-func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fingerprint, bool, error) {
+func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (Fingerprint, bool, error) {
 	m, err := q.find(id)
-	if err != nil {
+	if err != nil || mode == vee.Auto {
 		return Fingerprint{}, false, err
 	}
 	months, closed := q.store.Closed(w)
@@ -35,7 +37,7 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, around bool) (Fi
 		sum.numbers(uint64(m.Window.From), uint64(m.Revision))
 		sum.Write(m.SHA256[:])
 	}
-	if around {
+	if mode != vee.None {
 		before, err := q.before(m, w.From)
 		if err != nil {
 			return Fingerprint{}, false, err

@@ -2,10 +2,9 @@ package query
 
 import (
 	"iter"
-	"sync"
 
 	"meterledger/internal/meter"
-	"meterledger/internal/store"
+	"meterledger/internal/vee"
 )
 
 // Page is a part of a series: adjacent buckets.
@@ -19,22 +18,16 @@ type Page struct {
 }
 
 // Release gives the page's buffer back. Its buckets must not be used any more.
-func (p *Page) Release() {
-	if cap(p.registers.points) == bufferMax { // as it was made
-		points := p.registers.points[:0]
-		p.registers.points = nil
-		buffers.Put(&points)
-	}
-}
+func (p *Page) Release() { p.registers.release() }
 
 // Count returns how many buckets the page has.
 func (p *Page) Count() int { return max(len(p.edges), 1) - 1 }
 
 // Contiguous returns the readings of a page of half hours in ascending order that are all
-// received and none of them clipped. For any other page it returns nil.
+// received and none of them clipped, from one dial. For any other page it returns nil.
 func (p *Page) Contiguous() []meter.Point {
 	n := p.Count()
-	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 {
+	if n == 0 || p.descending || p.first || p.last || p.edges[n]-p.edges[0] != meter.Slot(n) || len(p.registers.points) != n+1 || !p.registers.areAsSent() {
 		return nil
 	}
 	return p.registers.points // which lie between the edges, so there is one at each
@@ -47,7 +40,7 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 		if p.Count() == 0 {
 			return
 		}
-		var b Bucket
+		b := Bucket{dials: p.registers.dials}
 		near, far := &b.Start, &b.End
 		if p.descending {
 			near, far = far, near
@@ -58,8 +51,8 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 			after := p.registers.at(slot, far)
 			b.Window = meter.Window{From: min(p.edges[i], slot), To: max(p.edges[i], slot)}
 			b.Clipped = i == 0 && p.first || i == p.Count()-1 && p.last
-			b.Complete = b.Start.Source == Received && b.End.Source == Received &&
-				max(after-before, before-after) == int(b.Window.To-b.Window.From)
+			b.Complete = b.isReceived() && max(after-before, before-after) == int(b.Window.To-b.Window.From)
+			b.Source = vee.Between(b.Start, b.End, b.dials)
 			if !yield(&b) {
 				return
 			}
@@ -69,106 +62,29 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 }
 
 // Bucket is one interval of a series, clipped to the window that was asked for.
-// What was used in it is the difference of the registers at its two ends, never a
+// What was used in it is the difference of the totals at its two ends, never a
 // sum; neighbours share a register, so buckets add up by construction.
 type Bucket struct {
 	Window     meter.Window
-	Start, End Boundary
-	Clipped    bool // it is shorter than its interval: the window or the present cuts it
-	Complete   bool // every reading of it was received, those at its ends too
+	Start, End vee.Known
+	Source     vee.Source // of what was used in it; vee.Missing if a register is missing
+	Clipped    bool       // it is shorter than its interval: the window or the present cuts it
+	Complete   bool       // every reading of it is there, those at its ends too
+
+	dials meter.Dials
 }
 
-// Known reports whether the registers at both ends are known, so that there is a consumption.
-func (b Bucket) Known() bool { return b.Start.Source != Missing && b.End.Source != Missing }
+// Changes returns the changes of dials between its two ends.
+func (b *Bucket) Changes() meter.Dials { return b.dials[b.Start.Changes:b.End.Changes] }
 
-// Estimated reports whether a register of it was not received but interpolated.
-func (b Bucket) Estimated() bool {
-	return b.Start.Source == Interpolated || b.End.Source == Interpolated
+// Energy is what was used in it, if it is known.
+func (b *Bucket) Energy() meter.Energy {
+	return b.dials.TotalOn(b.End.Changes, b.End.Register).Sub(b.dials.TotalOn(b.Start.Changes, b.Start.Register))
 }
 
-// Boundary is the register at one end of a bucket.
-type Boundary struct {
-	Register meter.Register // of no meaning if it is missing
-	Source   Source
+func (b *Bucket) isReceived() bool {
+	return b.Start.Source.IsRead() && b.End.Source.IsRead()
 }
 
-// Source says how a register is known.
-type Source uint8
-
-// Nothing is guessed unless the caller asks for it.
-const (
-	Missing      Source = iota // it is not
-	Received                   // the meter sent it
-	Interpolated               // it lies on the straight line between the readings around it
-)
-
-// pageRegisters are the readings of a window, and those around it if missing ones
-// are to be estimated.
-type pageRegisters struct {
-	points        []meter.Point
-	before, after *meter.Point // the nearest readings outside, or nil
-	estimate      bool
-	near          int // the place in points that was looked at last
-}
-
-// bufferMax is how many readings a buffer has space for: a long month.
-const bufferMax = 32 * meter.SlotsPerDay
-
-// buffers are the empty buffers of pages that were released.
-var buffers = sync.Pool{New: func() any {
-	buffer := make([]meter.Point, 0, bufferMax)
-	return &buffer
-}}
-
-// registers reads the readings that a page needs.
-func (q *Reader) registers(m store.Meter, w meter.Window, estimate bool) (r pageRegisters, err error) {
-	r.estimate = estimate
-	if r.points, err = q.points(m, w, *buffers.Get().(*[]meter.Point)); err != nil || !estimate {
-		return r, err
-	}
-	if len(r.points) == 0 || r.points[0].Slot > w.From {
-		if r.before, err = q.before(m, w.From); err != nil {
-			return r, err
-		}
-	}
-	if len(r.points) == 0 || r.points[len(r.points)-1].Slot < w.To {
-		r.after, err = q.after(m, w.To)
-	}
-	return r, err
-}
-
-// at looks up the register at a slot, and returns how many readings lie before it. It
-// is fast if slots are asked for in their order, or in the reverse.
-func (r *pageRegisters) at(slot meter.Slot, found *Boundary) int {
-	for r.near < len(r.points) && r.points[r.near].Slot < slot {
-		r.near++
-	}
-	for r.near > 0 && r.points[r.near-1].Slot >= slot {
-		r.near--
-	}
-	switch {
-	case r.near < len(r.points) && r.points[r.near].Slot == slot:
-		found.Register, found.Source = r.points[r.near].Register, Received
-	case r.estimate:
-		*found = r.interpolate(slot)
-	default:
-		*found = Boundary{}
-	}
-	return r.near
-}
-
-// interpolate estimates the register at a slot that has no reading from the readings on
-// both sides of it. If there are none on one side, the register is missing.
-func (r *pageRegisters) interpolate(slot meter.Slot) Boundary {
-	from, to := r.before, r.after
-	if r.near > 0 {
-		from = &r.points[r.near-1]
-	}
-	if r.near < len(r.points) {
-		to = &r.points[r.near]
-	}
-	if from == nil || to == nil {
-		return Boundary{}
-	}
-	return Boundary{meter.Interpolate(*from, *to, slot), Interpolated}
-}
+// Estimated reports whether a register of it was estimated.
+func (b *Bucket) Estimated() bool { return b.Start.Source.IsEstimated() || b.End.Source.IsEstimated() }

@@ -104,6 +104,17 @@ func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.MeterRow
 	return points, nil
 }
 
+// steadily reads readings of a meter, anew if its dials change meanwhile, and returns the dials.
+func (q *Reader) steadily(i store.Index, read func() error) (meter.Dials, error) {
+	for {
+		dials, _ := q.store.Life(i)
+		err := read()
+		if now, _ := q.store.Life(i); err != nil || slices.Equal(dials, now) {
+			return dials, err
+		}
+	}
+}
+
 // Archived returns a meter's rows in the archive of a closed month, and makes sure that
 // they are those that were written: an archive that was edited, cut or taken away must
 // not pass for the truth.

@@ -2,6 +2,7 @@ package query
 
 import (
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 // SeriesQuery asks for a page of a series.
@@ -9,7 +10,7 @@ type SeriesQuery struct {
 	Window     meter.Window
 	Interval   Interval
 	Descending bool
-	Estimate   bool        // interpolate registers that are missing at the ends of buckets
+	Estimate   vee.Mode    // what is done about registers that are missing at the ends of buckets
 	At         *meter.Slot // the first edge of the page: the Next of the page before, or nil
 	PageSize   int
 }

@@ -13,6 +13,7 @@ import (
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/store"
+	"meterledger/internal/vee"
 )
 
 type registerAccountRequest struct {
@@ -100,7 +101,7 @@ func (a *app) gaps(w http.ResponseWriter, r *http.Request, q *gapsRequest) error
 		return meter.Invalid(meter.CodeInvalidParameter, "month", "must not be before the year %d", meter.EarliestYear)
 	}
 	window := a.zone.MonthWindow(q.Month)
-	state, closed, err := a.reader.ClosedFingerprint(q.Meter, window, false)
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, window, vee.None)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}

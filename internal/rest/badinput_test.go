@@ -38,6 +38,7 @@ var endpoints = []struct {
 	{"POST", "/exceptions/resolve", map[string]string{
 		"meter_id": "A", "rule": "HIGH", "from": "2026-11-22T18:00:00", "verdict": "accepted", "reason": "a kiln", "by": "Lim",
 	}, []string{"meter_id", "rule", "from", "verdict", "reason"}},
+	{"POST", "/meters/A/retake", nil, nil},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},

@@ -89,19 +89,24 @@ func takeRows(bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err er
 // stays recorded.
 func endOf(bulk flusher, row int, cause error) (api.BatchResult, error) {
 	tally, err := bulk.Flush()
-	answer := batchResult(tally)
 	counted := fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
 		tally.Accepted, tally.Duplicates, tally.Refused)
 	switch {
 	case errors.Is(err, ledger.ErrTooManyRefusals):
 		err = meter.Invalid(meter.CodeTooManyRefusals, "body", "was read up to row %d: %v", row, err)
 	case err != nil:
-		return answer, err
+		return batchResult(tally), err
 	case !errors.Is(cause, io.EOF):
 		err = bodyErrorFrom(row, cause, counted)
 	default:
 		err = tally.Retriable()
 	}
+	return batchAnswer(tally, err)
+}
+
+// batchAnswer returns what became of the rows of a batch, beside its error if it has one.
+func batchAnswer(tally meter.Tally, err error) (api.BatchResult, error) {
+	answer := batchResult(tally)
 	if err == nil {
 		return answer, nil
 	}

@@ -8,15 +8,17 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/vee"
 )
 
 type consumptionRequest struct {
-	Meter   meter.ID         `param:"meter_id,required"`
-	Period  query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
-	Start   meter.Bound      `param:"start" validate:"when=Period custom"`
-	End     meter.Bound      `param:"end" validate:"when=Period custom"`
-	Compare string           `param:"compare" oneof:"none previous" validate:"-"`
-	Numbers numberForm       `param:"numbers" oneof:"number string" validate:"-"`
+	Meter    meter.ID         `param:"meter_id,required"`
+	Period   query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
+	Start    meter.Bound      `param:"start" validate:"when=Period custom"`
+	End      meter.Bound      `param:"end" validate:"when=Period custom"`
+	Compare  string           `param:"compare" oneof:"none previous" validate:"-"`
+	Estimate estimate         `param:"estimate" oneof:"none linear auto" validate:"-"`
+	Numbers  numberForm       `param:"numbers" oneof:"number string" validate:"-"`
 }
 
 // Check makes sure that the rules hold.
@@ -35,17 +37,18 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 	if compared {
 		asked.From = query.WindowBefore(window).From
 	}
-	state, closed, err := a.reader.ClosedFingerprint(q.Meter, asked, false)
+	mode := q.Estimate.mode()
+	state, closed, err := a.reader.ClosedFingerprint(q.Meter, asked, mode)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	c, err := a.reader.Consumption(q.Meter, window)
+	c, err := a.reader.Consumption(q.Meter, window, mode)
 	if err != nil {
 		return err
 	}
-	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c), Terms: a.terms}
+	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c), Terms: a.terms, Certainty: certainties[c.Source()]}
 	if compared {
-		before, err := a.reader.Before(q.Meter, window)
+		before, err := a.reader.Before(q.Meter, window, mode)
 		if err != nil {
 			return err
 		}
@@ -60,6 +63,19 @@ func isEmpty(w meter.Window) bool { return w.To <= w.From }
 func errEndsEarly() error {
 	return meter.Invalid(meter.CodeInvalidParameter, "end", "must be after start")
 }
+
+// certainties are what answers say of energy, by how it is known.
+var certainties = func() (all [vee.Sources]api.Certainty) {
+	for i := range all {
+		if quality := vee.Source(i).Quality(); quality != "" {
+			all[i].Quality = new(string(quality))
+		}
+		if method := vee.Source(i).Method(); method != "" {
+			all[i].Method = new(string(method))
+		}
+	}
+	return all
+}()
 
 // usage is the answer about what a meter used in a period.
 func (a *app) usage(id meter.ID, period string, c query.Consumption) api.Usage {
@@ -82,6 +98,7 @@ func (a *app) previous(before query.Comparison, since query.Consumption) *api.Pr
 	answer.StartReading, answer.EndReading = &before.Start.Register, &before.End.Register
 	answer.StartTime, answer.EndTime = new(a.zone.Stamp(before.Start.Slot)), new(a.zone.Stamp(before.End.Slot))
 	answer.Consumption, answer.Difference = new(before.Energy()), new(before.Difference(since))
+	answer.Certainty = certainties[before.Source()]
 	if percent, known := before.Percent(since); known {
 		answer.Percent = new(json.Number(percent.String()))
 	}

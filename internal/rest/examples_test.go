@@ -16,6 +16,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
 
 // anchors are the registers that the document's examples show. Between two of them
@@ -55,10 +56,11 @@ POST /receive_meter_reading?meter_id=MAC000003&timestamp=2026-10-01T00:00:00&rea
 => 200`)
 	var readings []meter.Reading
 	for i := 1; i < len(anchors); i++ {
+		line := vee.Estimator{Mode: vee.LinearOnly}
 		from, to := s.point(anchors[i-1].at, anchors[i-1].register), s.point(anchors[i].at, anchors[i].register)
 		for at := from.Slot; at < to.Slot || i == len(anchors)-1 && at == to.Slot; at++ {
-			if register := meter.Interpolate(from, to, at); s.zone.Stamp(at) != exampleMissing {
-				readings = append(readings, meter.Reading{Meter: "123-456-789", Slot: at, Register: register})
+			if s.zone.Stamp(at) != exampleMissing {
+				readings = append(readings, meter.Reading{Meter: "123-456-789", Slot: at, Register: line.At(at, &from, &to).Register})
 			}
 		}
 	}

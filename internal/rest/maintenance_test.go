@@ -56,7 +56,7 @@ POST /receive_meter_reading?meter_id=A&timestamp=2026-11-01T00:00:00&reading=21
 => 200
 GET /get_consumption?meter_id=A&period=last_month
 => 200 {"meter_id":"A","period":"last_month","start_reading":20,"end_reading":21,"consumption":1,
-  "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false,"timezone":"Asia/Singapore","unit":"kWh"}`)
+  "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false,"timezone":"Asia/Singapore","unit":"kWh","quality":"ACTUAL","method":null}`)
 	close(slow.release)
 	if err := <-closed; err != nil {
 		t.Fatal(err)

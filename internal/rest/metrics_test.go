@@ -82,6 +82,9 @@ Content-Type: text/csv
 | A,2026-11-01T00:30:00,x
 | A,2026-11-01T00:30:00,1
 => 200 {"accepted":3,"duplicates":1,"rejected":3,"retry":0,"errors":"*"}
+# By now everything that was refused is kept.
+POST /meters/B/retake
+=> 200
 `)
 	want := map[string]string{
 		"accounts": "2", "readings_in_memory": "4", "silent_meters": "2",
@@ -101,7 +104,8 @@ Content-Type: text/csv
 		"readings_total bulk rejected meter_not_found":     "1",
 		"readings_total bulk rejected invalid_reading":     "1",
 		"readings_total bulk rejected reading_decreases":   "1",
-		"accepting shut_down":                              "1", "accepting disk_full": "1", "accepting disk_slow": "1", "accepting clock_behind": "1", "accepting memory_full": "1",
+		"refusals": "3", "refusals_kept_total": "3",
+		"accepting shut_down": "1", "accepting disk_full": "1", "accepting disk_slow": "1", "accepting clock_behind": "1", "accepting memory_full": "1",
 	}
 	got := s.figures()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -153,7 +157,7 @@ restart
 `)
 	after := s.figures()
 	for name, value := range map[string]string{
-		"accounts": "2", "bills_revised_total": "", "late_months": "1", "silent_meters": "1",
+		"accounts": "2", "bills_revised_total": "", "late_months": "1", "silent_meters": "1", "refusals": "3", "refusals_kept_total": "",
 		"maintenance_last_success_timestamp_seconds monthly": "1795399800",
 	} {
 		if after[name] != value {

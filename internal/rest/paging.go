@@ -14,6 +14,7 @@ import (
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/store"
+	"meterledger/internal/vee"
 )
 
 // pageSize is the most results that a page may have; 0 if it is not given.
@@ -76,7 +77,8 @@ const (
 	cursorBytes   = 19
 
 	flagDescending = 1
-	flagEstimate   = 2
+	flagLinear     = 2
+	flagAuto       = 4
 )
 
 var (
@@ -98,8 +100,11 @@ func flags(q query.SeriesQuery) (set byte) {
 	if q.Descending {
 		set |= flagDescending
 	}
-	if q.Estimate {
-		set |= flagEstimate
+	switch q.Estimate {
+	case vee.LinearOnly:
+		set |= flagLinear
+	case vee.Auto:
+		set |= flagAuto
 	}
 	return set
 }
@@ -121,6 +126,17 @@ func readCursor(id meter.ID, s string) (q query.SeriesQuery, err error) {
 	at := slot(2)
 	return query.SeriesQuery{
 		Window: meter.Window{From: slot(0), To: slot(1)}, Interval: cursorIntervals[b[1]],
-		Descending: b[2]&flagDescending != 0, Estimate: b[2]&flagEstimate != 0, At: &at,
+		Descending: b[2]&flagDescending != 0, Estimate: estimateOf(b[2]), At: &at,
 	}, nil
+}
+
+func estimateOf(flags byte) vee.Mode {
+	switch {
+	case flags&flagAuto != 0:
+		return vee.Auto
+	case flags&flagLinear != 0:
+		return vee.LinearOnly
+	default:
+		return vee.None
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/vee"
 )
 
 const (
@@ -19,11 +20,19 @@ type readingsRequest struct {
 	End      meter.Bound    `param:"end"`
 	Interval query.Interval `param:"interval" oneof:"30min hour day week month"`
 	Order    string         `param:"order" oneof:"asc desc"`
-	Estimate string         `param:"estimate" oneof:"none linear"`
+	Estimate estimate       `param:"estimate" oneof:"none linear auto"`
 	PageSize pageSize       `param:"page_size"`
 	Cursor   string         `param:"cursor"`
 	Format   string         `param:"format" oneof:"json csv"`
 	Numbers  numberForm     `param:"numbers" oneof:"number string"`
+}
+
+// estimate names what is done about registers that are missing.
+type estimate string
+
+// mode returns vee.None if nothing is named.
+func (e estimate) mode() vee.Mode {
+	return map[estimate]vee.Mode{"linear": vee.LinearOnly, "auto": vee.Auto}[e]
 }
 
 func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsRequest) error {
@@ -77,7 +86,7 @@ func (a *app) seriesQuery(q *readingsRequest) (series query.SeriesQuery, err err
 		series.Descending = q.Order == "desc"
 	}
 	if q.Estimate != "" {
-		series.Estimate = q.Estimate == "linear"
+		series.Estimate = q.Estimate.mode()
 	}
 	if isEmpty(series.Window) {
 		return series, errEmpty(q)
@@ -103,7 +112,7 @@ func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q
 	if err := rawOnly(q); err != nil {
 		return err
 	}
-	state, closed, err := a.reader.ClosedFingerprint(id, q.Window, false)
+	state, closed, err := a.reader.ClosedFingerprint(id, q.Window, vee.None)
 	if err != nil || closed && notModified(w, r, typeCSV, state[:]) {
 		return err
 	}
@@ -130,7 +139,7 @@ func rawOnly(q query.SeriesQuery) error {
 		name string
 		is   bool
 	}{
-		{"interval", q.Interval != query.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate}, {"cursor", q.At != nil},
+		{"interval", q.Interval != query.HalfHour}, {"order", q.Descending}, {"estimate", q.Estimate != vee.None}, {"cursor", q.At != nil},
 	} {
 		if asked.is {
 			return meter.Invalid(meter.CodeInvalidParameter, asked.name,

@@ -104,6 +104,7 @@ func (a *app) routes() []route {
 		{get, "/meters/{meter_id}/history", "A meter's life", compressed(httpkit.Take(a.zone, a.history))},
 		{get, "/exceptions", "A meter's life", compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "A meter's life", httpkit.Answer(a.zone, a.resolveException)},
+		{post, "/meters/{meter_id}/retake", "A meter's life", httpkit.Answer(a.zone, a.retake)},
 		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},

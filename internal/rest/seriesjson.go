@@ -10,6 +10,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/vee"
 )
 
 // pageChunkBytes is how much of a page is sent at once: a month of half hours fits in one
@@ -29,6 +30,7 @@ var pageChunks = sync.Pool{New: func() any {
 // two.
 type pageWriter struct {
 	w        http.ResponseWriter
+	zone     *meter.Zone
 	calendar meter.Calendar
 	opener   byte   // [ before the first bucket, then a comma
 	b        []byte // has capacity for another bucket
@@ -49,7 +51,7 @@ type pageHead struct {
 func writePage(w http.ResponseWriter, zone *meter.Zone, page *query.Page, head pageHead) {
 	chunk := pageChunks.Get().(*[]byte)
 	defer pageChunks.Put(chunk)
-	p := pageWriter{w: w, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
+	p := pageWriter{w: w, zone: zone, calendar: meter.NewCalendar(zone), opener: '[', numbers: head.numbers}
 	p.b = head.append((*chunk)[:0], page.Count())
 	if !p.buckets(page) {
 		return // the caller has gone
@@ -72,6 +74,12 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 	}
 	var from, to edge
 	for bucket := range page.Buckets() {
+		if len(bucket.Changes()) > 0 {
+			if !p.changed(bucket) {
+				return false
+			}
+			continue
+		}
 		p.look(bucket.Window.From, bucket.Start.Register, bucket.Start.Source, &from)
 		p.look(bucket.Window.To, bucket.End.Register, bucket.End.Source, &to)
 		if !p.bucket(&from, &to, suffixOf(bucket)) {
@@ -85,12 +93,12 @@ func (p *pageWriter) buckets(page *query.Page) bool {
 // which is made once.
 func (p *pageWriter) run(points []meter.Point) bool {
 	var edges [2]edge
-	received := query.Boundary{Source: query.Received}
-	suffix := suffixOf(&query.Bucket{Start: received, End: received, Complete: true})
-	p.look(points[0].Slot, points[0].Register, query.Received, &edges[0])
+	received := vee.Known{Source: vee.Received}
+	suffix := suffixOf(&query.Bucket{Start: received, End: received, Source: vee.Received, Complete: true})
+	p.look(points[0].Slot, points[0].Register, vee.Received, &edges[0])
 	for i := range points[1:] {
 		from, to := &edges[i%2], &edges[1-i%2]
-		p.look(points[i+1].Slot, points[i+1].Register, query.Received, to)
+		p.look(points[i+1].Slot, points[i+1].Register, vee.Received, to)
 		if !p.bucket(from, to, suffix) {
 			return false
 		}
@@ -122,6 +130,30 @@ func (p *pageWriter) bucket(from, to *edge, suffix *bucketSuffix) bool {
 	}
 	*(*[len(suffix.text)]byte)(b[at:]) = suffix.text
 	p.b = p.b[:len(p.b)+at+suffix.length]
+	return len(p.b) < pageChunkBytes || p.send()
+}
+
+// changed writes a bucket between whose ends the dial changes, of which there are few. It
+// returns false if the caller has gone.
+func (p *pageWriter) changed(b *query.Bucket) bool {
+	interval := api.Interval{
+		Start: p.zone.Stamp(b.Window.From), End: p.zone.Stamp(b.Window.To), Complete: b.Complete, Clipped: b.Clipped, Estimated: b.Estimated(),
+		Certainty: certainties[b.Source],
+	}
+	if b.Start.Source != vee.Missing {
+		interval.StartReading = &b.Start.Register
+	}
+	if b.End.Source != vee.Missing {
+		interval.EndReading = &b.End.Register
+	}
+	if b.Source != vee.Missing {
+		interval.Consumption = new(b.Energy())
+	}
+	if name := missing(!b.Start.Source.IsRead(), !b.End.Source.IsRead()); name != "" {
+		interval.Missing = &name
+	}
+	p.b = append(append(p.b, p.opener), httpkit.Encode(interval)...)
+	p.opener = ','
 	return len(p.b) < pageChunkBytes || p.send()
 }
 
@@ -169,12 +201,12 @@ type edge struct {
 var null = meter.NewText("null")
 
 // look fills in one edge of a bucket.
-func (p *pageWriter) look(slot meter.Slot, register meter.Register, source query.Source, e *edge) {
+func (p *pageWriter) look(slot meter.Slot, register meter.Register, source vee.Source, e *edge) {
 	var near bool
 	if e.stamp, near = p.calendar.Text(slot); !near {
 		e.stamp = p.calendar.TurnTo(slot)
 	}
-	e.register, e.known = register, source != query.Missing
+	e.register, e.known = register, source != vee.Missing
 	e.wh, e.isWh = register.Milli()
 	switch e.isWh = e.isWh && e.known; {
 	case e.isWh:
@@ -191,7 +223,7 @@ func consumption(from, to *edge) meter.Text {
 	if !from.known || !to.known {
 		return null
 	}
-	return meter.NewText(to.register.Sub(from.register).String())
+	return meter.NewText(to.register.Total().Sub(from.register.Total()).String())
 }
 
 // Constant text between a bucket's values; as arrays, which are copied in a few moves.
@@ -214,43 +246,49 @@ var (
 // bucketSuffix is the constant text after a bucket's values, padded to a fixed size so that
 // a copy is a few moves; the padding is overwritten.
 type bucketSuffix struct {
-	text   [80]byte
+	text   [128]byte
 	length int
 }
 
 // bucketSuffixes are those of all kinds of buckets, in the order of suffixOf.
-var bucketSuffixes = func() (all [36]bucketSuffix) {
+var bucketSuffixes = func() (all [32 * vee.Sources]bucketSuffix) {
 	for i := range all {
-		b := query.Bucket{Complete: i&1 > 0, Clipped: i&2 > 0}
-		b.Start.Source, b.End.Source = query.Source(i/4%3), query.Source(i/12)
-		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s}`,
-			b.Complete, b.Clipped, b.Estimated(), missing(b)))
+		source := vee.Source(i / 32)
+		all[i].length = copy(all[i].text[:], fmt.Sprintf(`,"complete":%t,"clipped":%t,"estimated":%t,"missing":%s,"quality":%s,"method":%s}`,
+			i&1 > 0, i&2 > 0, i&4 > 0, word(missing(i&8 > 0, i&16 > 0)), word(string(source.Quality())), word(string(source.Method()))))
 	}
 	return all
 }()
 
 func suffixOf(b *query.Bucket) *bucketSuffix {
-	i := 4*b.Start.Source + 12*b.End.Source
-	if b.Complete {
-		i |= 1
-	}
-	if b.Clipped {
-		i |= 2
+	i := 32 * int(b.Source)
+	for bit, is := range [...]bool{b.Complete, b.Clipped, b.Estimated(), !b.Start.Source.IsRead(), !b.End.Source.IsRead()} {
+		if is {
+			i |= 1 << bit
+		}
 	}
 	return &bucketSuffixes[i]
 }
 
-// missing names the ends of a bucket whose registers were not received.
-func missing(b query.Bucket) string {
-	start, end := b.Start.Source != query.Received, b.End.Source != query.Received
+// word returns a word as JSON; the empty one is null.
+func word(text string) string {
+	if text == "" {
+		return "null"
+	}
+	return strconv.Quote(text)
+}
+
+// missing names the ends of a bucket whose registers were not received; it is empty if both
+// were.
+func missing(start, end bool) string {
 	switch {
 	case start && end:
-		return `"both"`
+		return "both"
 	case start:
-		return `"start"`
+		return "start"
 	case end:
-		return `"end"`
+		return "end"
 	default:
-		return "null"
+		return ""
 	}
 }

@@ -40,6 +40,7 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 		want.Results = append(want.Results, api.Interval{
 			Start: s.zone.Stamp(readings[i].Slot), End: s.zone.Stamp(readings[i+1].Slot), Complete: true,
 			StartReading: &readings[i].Register, EndReading: &readings[i+1].Register, Consumption: &used,
+			Certainty: api.Certainty{Quality: new("ACTUAL")},
 		})
 	}
 	path := "/get_readings?meter_id=M&start=" + s.zone.Stamp(from) + "&end=" + s.zone.Stamp(from+meter.Slot(want.Count))

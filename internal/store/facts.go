@@ -95,8 +95,8 @@ const (
 	kindLimits     kind = 25
 	kindCorrection kind = 26
 	kindRefusals   kind = 27
-	kindRollover   kind = 30
 	kindResolution kind = 28
+	kindRollover   kind = 30
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.

@@ -57,6 +57,12 @@ func (k *keptRefusal) reading() Reading {
 	return Reading{k.meter, k.slot, register}
 }
 
+// is reports whether a refusal is that of a reading.
+func (k *keptRefusal) is(of Reading) bool {
+	coefficient, scale := of.Register.Parts()
+	return k.coefficient == coefficient && k.slot == of.Slot && k.meter == of.Meter && k.scale == scale
+}
+
 func (k *keptRefusal) refusal() Refusal { return Refusal{k.reading(), k.isConflict} }
 
 // bytes returns what the refusals take.
@@ -213,7 +219,7 @@ var refusalSeed = maphash.MakeSeed()
 // at or after the one that its hash names.
 func (r *refusals) search(of Reading) (spot int) {
 	mask := len(r.index) - 1
-	for spot = r.home(of); r.index[spot] != 0 && r.at(r.index[spot]).reading() != of; {
+	for spot = r.home(of); r.index[spot] != 0 && !r.at(r.index[spot]).is(of); {
 		spot = (spot + 1) & mask
 	}
 	return spot

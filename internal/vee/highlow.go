@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	likeDays    = 4 // of the same weekday make the mean
-	weekDays    = 7
-	lowDivisor  = 5 // less than 0.2 of the mean is low
-	highQuotium = 5 // more than 5 times the mean is high
+	likeDays   = 4 // of the same weekday make the mean
+	weekDays   = 7
+	lowDivisor = 5 // less than 0.2 of the mean is low
+	highFactor = 5 // more than 5 times the mean is high
 )
 
 // highLow compares a day with the mean of the last four of its weekday. Only whole days are
@@ -29,17 +29,17 @@ func (d *Day) highLow(total Total, found []Exception) []Exception {
 	if !total.IsWhole || count < likeDays {
 		return found
 	}
-	mean := sum.Energy().Mul(decimal.New(25, -2))
-	e := Exception{Rule: meter.RuleHighLow, From: d.Window.From, To: d.Window.To, Value: total.Used.Energy().Decimal}
-	switch {
-	case total.Used.Times(lowDivisor*likeDays).Cmp(sum) < 0:
-		e.Threshold = mean.Mul(decimal.New(2, -1))
-		e.Why = fmt.Sprintf("%v kWh in a day are less than 0.2 of %v kWh, the mean of the last %d such weekdays.", e.Value, mean, likeDays)
-	case total.Used.Times(likeDays).Cmp(sum.Times(highQuotium)) > 0:
-		e.Threshold = mean.Mul(decimal.NewFromInt(highQuotium))
-		e.Why = fmt.Sprintf("%v kWh in a day are more than %d times %v kWh, the mean of the last %d such weekdays.", e.Value, highQuotium, mean, likeDays)
-	default:
+	isLow := total.Used.Times(likeDays*lowDivisor).Cmp(sum) < 0
+	if !isLow && total.Used.Times(likeDays).Cmp(sum.Times(highFactor)) <= 0 {
 		return found
 	}
-	return append(found, e)
+	value, mean := total.Used.Energy(), sum.Energy().Mul(decimal.New(25, -2)) // a fourth
+	words, limit := "more than 5 times", mean.Mul(decimal.NewFromInt(highFactor))
+	if isLow {
+		words, limit = "less than 0.2 of", mean.Mul(decimal.New(2, -1))
+	}
+	return append(found, Exception{
+		Rule: meter.RuleHighLow, From: d.Window.From, To: d.Window.To, Value: value.Decimal, Threshold: limit,
+		Why: fmt.Sprintf("%v kWh in a day are %s %v kWh, the mean of the last %d days of its weekday.", value, words, mean, likeDays),
+	})
 }

@@ -1,4 +1,4 @@
-package meter_test
+package vee_test
 
 import (
 	"testing"
@@ -7,7 +7,34 @@ import (
 	"pgregory.net/rapid"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/vee"
 )
+
+func kwh(t testing.TB, text string) meter.Register {
+	t.Helper()
+	k, err := meter.ParseRegister(text)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return k
+}
+
+func anyRegister() *rapid.Generator[meter.Register] {
+	return rapid.Custom(func(t *rapid.T) meter.Register {
+		k, _ := meter.RegisterFromParts(rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "coefficient"), rapid.Uint8Range(0, meter.RegisterDecimalsMax).Draw(t, "scale"))
+		return k
+	})
+}
+
+// onTheLine is the register on the straight line between two others.
+func onTheLine(t interface{ Fatalf(string, ...any) }, from, to meter.Point, at meter.Slot) meter.Register {
+	e := vee.Estimator{Mode: vee.LinearOnly}
+	k := e.At(at, &from, &to)
+	if k.Source != vee.Linear || k.Slot != at {
+		t.Fatalf("%v to %v at %d: %+v", from, to, at, k)
+	}
+	return k.Register
+}
 
 func TestInterpolatedRegistersLieOnTheLine(t *testing.T) {
 	for _, c := range []struct {
@@ -27,7 +54,7 @@ func TestInterpolatedRegistersLieOnTheLine(t *testing.T) {
 		{"999999999.999999999", "1000000000", 2, 1, "999999999.999999999", "never below the earlier one"},
 	} {
 		from, to := meter.Point{Slot: 100, Register: kwh(t, c.from)}, meter.Point{Slot: 100 + c.slots, Register: kwh(t, c.to)}
-		if got := meter.Interpolate(from, to, 100+c.at); got.String() != c.want {
+		if got := onTheLine(t, from, to, 100+c.at); got.String() != c.want {
 			t.Errorf("%s: %s to %s, %d of %d: %v, want %s", c.note, c.from, c.to, c.at, c.slots, got, c.want)
 		}
 	}
@@ -43,7 +70,7 @@ func TestInterpolatedRegistersRiseAndStayBetweenTheirNeighbours(t *testing.T) {
 		to := meter.Point{Slot: 1000 + meter.Slot(rapid.Uint32Range(2, 50).Draw(t, "slots")), Register: b}
 		before := a
 		for at := from.Slot + 1; at < to.Slot; at++ {
-			got := meter.Interpolate(from, to, at)
+			got := onTheLine(t, from, to, at)
 			if got.Cmp(before) < 0 || got.Cmp(b) > 0 {
 				t.Fatalf("%v at %d does not lie between %v and %v", got, at, before, b)
 			}
