@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,9 +42,9 @@ func (a *app) correct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || media != typeJSON || encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia, "corrections are taken as %s, as it is", typeJSON)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, correctionBytesMax))
+	body, err := httpkit.ReadBody(r, correctionBytesMax)
 	if err != nil {
-		return bodyError(err)
+		return err
 	}
 	q, err := parseCorrections(body, a.zone)
 	if err != nil {
@@ -139,7 +138,7 @@ func (p correctionParser) object(name string, members map[string]func(field stri
 		read, known := members[member]
 		switch {
 		case !known:
-			return meter.Invalid(meter.CodeInvalidParameter, name, "has no member %.40q", member)
+			return meter.Invalid(meter.CodeInvalidParameter, "", "%.60q is not known here", field)
 		case given[member]:
 			return meter.Invalid(meter.CodeInvalidParameter, field, "is given more than once")
 		}
@@ -148,10 +147,15 @@ func (p correctionParser) object(name string, members map[string]func(field stri
 			return err
 		}
 	}
-	if missing := slices.IndexFunc(required, func(member string) bool { return !given[member] }); missing >= 0 {
-		return meter.Invalid(meter.CodeInvalidParameter, strings.TrimPrefix(name+"."+required[missing], "."), "is missing")
+	if err := p.delimiter('}', name); err != nil {
+		return err
 	}
-	return p.delimiter('}', name)
+	for _, member := range required {
+		if !given[member] {
+			return meter.Invalid(meter.CodeInvalidParameter, strings.TrimPrefix(name+"."+member, "."), "is missing")
+		}
+	}
+	return nil
 }
 
 var errBrokenJSON = meter.Invalid(meter.CodeInvalidParameter, "",
