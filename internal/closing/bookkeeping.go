@@ -80,21 +80,26 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 		of := &b.known[n]
 		figures, derived := of.Figures, true
 		switch isOwn := n == place && summary.Count > 0; {
-		case n == place && of.Revision > 0 && !isOwn: // all of its readings were withdrawn
-			figures, derived = b.emptied(i, before), false
-			if isEmptied = figures.Readings == 0 && !isBilled; isEmptied {
-				b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
-				continue
-			}
 		case isOwn:
 			figures = store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
 			derived = of.Revision == 0 || of.Revision == 1 && of.Figures == figures
 			of.Figures = figures
 		case of.Revision == 0:
 			continue
+		case n == place: // all of its readings were withdrawn
+			figures, derived = b.emptied(i, before), false
 		case of.Closes:
 			figures.End = of.Closing
 			figures.Readings++
+			if figures.Start.Slot == 0 {
+				figures.Start = of.Closing
+			}
+		}
+		if figures == (store.Figures{}) { // the bill after it opens as if there were none
+			if isEmptied = true; !derived {
+				b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
+			}
+			continue
 		}
 		if isEmptied && !isBilled {
 			figures.Start = of.First

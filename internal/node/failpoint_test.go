@@ -99,13 +99,15 @@ type scene struct {
 	rows     uint64
 
 	compressed, compress bool // what it was written as, and is now
+	corrected            bool // since it was closed
 }
 
 var scenes = []scene{
-	{"closed", false, 1, 6, false, false},
-	{"closed again", true, 2, 8, false, false},
-	{"closed again, compressed now", true, 2, 8, false, true},
-	{"closed again, plain now", true, 2, 8, true, false},
+	{"closed", false, 1, 6, false, false, false},
+	{"closed again", true, 2, 8, false, false, false},
+	{"closed again, compressed now", true, 2, 8, false, true, false},
+	{"closed again, plain now", true, 2, 8, true, false, false},
+	{"closed again, corrected", true, 1, 6, false, false, true},
 }
 
 var sceneRows = []string{
@@ -115,6 +117,11 @@ var sceneRows = []string{
 }
 
 var sceneLateRows = []string{"A 2026-10-20T00:00 2.75", "C 2026-10-05T00:00 7"}
+
+// sceneCorrections are of rows above: by what they are replaced, or - if they are withdrawn.
+var sceneCorrections = map[string]string{
+	"A 2026-10-15T12:00 2.5": "2.4", "A 2026-10-20T00:00 2.75": "-", "B 2026-10-03T00:00 1": "1.5", "C 2026-10-04T00:00 0.000000001": "-",
+}
 
 // set puts a scene on a disk.
 func (s scene) set(t *testing.T) *vfs.MemFS {
@@ -129,6 +136,11 @@ func (s scene) set(t *testing.T) *vfs.MemFS {
 			t.Fatal(run.Err)
 		}
 		b.recordRows(sceneLateRows)
+	}
+	if s.corrected {
+		for row, after := range sceneCorrections {
+			b.mustCorrect(row, after)
+		}
 	}
 	b.close()
 	return disk
@@ -151,8 +163,14 @@ func (b *bench) wantAll(s scene) {
 	if s.again {
 		want = append(want, sceneLateRows...)
 	}
+	if s.corrected {
+		want = slices.DeleteFunc(want, func(row string) bool { return sceneCorrections[row] == "-" })
+	}
 	for i, row := range want {
 		fields := strings.Fields(row)
+		if after, corrected := sceneCorrections[row]; s.corrected && corrected {
+			fields[2] = after
+		}
 		want[i] = fields[0] + " " + fields[1] + ":00 " + fields[2]
 	}
 	slices.Sort(want)
