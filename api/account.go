@@ -26,9 +26,9 @@ type Meters struct {
 
 // MeterState is a meter and its last reading, null if it has never reported.
 type MeterState struct {
-	MeterID      meter.ID   `json:"meter_id"`
-	RegisteredAt string     `json:"registered_at"`
-	LastTime     *string    `json:"last_time"`
+	MeterID      meter.ID        `json:"meter_id"`
+	RegisteredAt string          `json:"registered_at"`
+	LastTime     *string         `json:"last_time"`
 	LastReading  *meter.Register `json:"last_reading"`
 }
 

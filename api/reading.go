@@ -42,14 +42,16 @@ type Intervals struct {
 
 // Interval is one interval of a series. Unknown values are null.
 type Interval struct {
-	Start        string        `json:"interval_start"`
-	End          string        `json:"interval_end"`
-	StartReading *meter.Register    `json:"start_reading"`
-	EndReading   *meter.Register    `json:"end_reading"`
-	Consumption  *meter.Energy `json:"consumption"`
-	Complete     bool          `json:"complete"`
-	Clipped      bool          `json:"clipped"`   // by the window or the present
-	Estimated    bool          `json:"estimated"` // start or end was estimated
-	Missing      *string       `json:"missing"`   // which register was not received: start, end or both
+	Start        string          `json:"interval_start"`
+	End          string          `json:"interval_end"`
+	StartReading *meter.Register `json:"start_reading"`
+	EndReading   *meter.Register `json:"end_reading"`
+	Consumption  *meter.Energy   `json:"consumption"`
+	Complete     bool            `json:"complete"`
+	Clipped      bool            `json:"clipped"`   // by the window or the present
+	Estimated    bool            `json:"estimated"` // start or end was estimated
+	Missing      *string         `json:"missing"`   // which register was not received: start, end or both
 	Certainty
+
+	RegisterChanges []RegisterChange `json:"register_changes,omitempty"`
 }

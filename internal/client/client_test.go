@@ -66,7 +66,7 @@ func kWh(t *testing.T, s string) meter.Register {
 
 func energy(t *testing.T, s string) meter.Energy {
 	t.Helper()
-	return kWh(t, s).Sub(meter.Register{})
+	return kWh(t, s).Total().Sub(meter.Total{})
 }
 
 // exactly compares quantities by their values.
@@ -97,7 +97,8 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		}
 	}
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
-	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false},"success":true,"message":"Bill details retrieved successfully"`)
+	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false,"lines":[]},"success":true,"message":"Bill details retrieved successfully",
+	"lines":[{"serial":"S-2","start_time":"2026-10-01T00:00:00","end_time":"2026-11-01T00:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5}]`)
 	revised := "2026-12-01T00:15:09"
 	terms := api.TermsIn("Asia/Singapore")
 	wantBill := api.Bill{
@@ -106,8 +107,12 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		Readings: 1489, ExpectedReadings: 1489, Complete: true, Revision: 2, RevisedAt: &revised,
 		Previous: &api.BillFigures{
 			StartReading: new(kWh(t, "1")), EndReading: new(kWh(t, "2.5")), Consumption: new(energy(t, "1.5")),
-			StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-10-02T00:00:00"), Readings: 49,
+			StartTime: new("2026-10-01T00:00:00"), EndTime: new("2026-10-02T00:00:00"), Readings: 49, Lines: []api.BillLine{},
 		},
+		Lines: []api.BillLine{{
+			Serial: new("S-2"), StartTime: "2026-10-01T00:00:00", EndTime: "2026-11-01T00:00:00",
+			StartReading: kWh(t, "1"), EndReading: kWh(t, "2.5"), Consumption: energy(t, "1.5"),
+		}},
 		Success: true, Message: "Bill details retrieved successfully", Terms: terms,
 	}
 	october := meter.Month{Year: 2026, Month: time.October}

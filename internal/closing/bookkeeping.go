@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"cmp"
 	"slices"
 
 	"meterledger/internal/archive"
@@ -10,8 +11,12 @@ import (
 )
 
 // partMax is how many summaries or bills go through the journal as one entry: 144 KiB
-// of bills.
-const partMax = 4096
+// of bills. Those with changes of dials go by themselves, with changesMax of them and those of
+// one bill more: 104 bytes each at the most.
+const (
+	partMax    = 4096
+	changesMax = 512
+)
 
 // bookkeeping hands a month's summaries and bills to the journal while its rows go by.
 // The store keeps them aside until the month is closed.
@@ -22,6 +27,8 @@ type bookkeeping struct {
 	window    meter.Window // with the first register of the month after
 	summaries []store.SummaryOf
 	bills     []store.BillOf
+	dialed    []store.BillOf     // with changes of dials
+	changes   int                // in them
 	seen      []bool             // by meter: it has rows in the month
 	known     []store.ClosedBill // of the present meter; kept for the next
 }
@@ -64,62 +71,63 @@ func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summa
 }
 
 // issue goes through a meter's bills in order of time and writes down what they say from
-// now on: the bill of the month, from its summary; bills that ended before the register of
-// their month's end came; and bills that open with another register because of those. It
-// writes down nothing that the store derives from the summary. Without rows in the month its
-// count is 0.
+// now on: the bill of the month, from its summary; bills that do not end with the register
+// that is known of their month's end; and bills that open with another register because of
+// those, or have other changes of dials between their registers. It writes down nothing that
+// the store derives from the summary. Without rows in the month its count is 0.
 func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
-	b.known = b.runs.store.Bills(i, b.known[:0])
+	var dials meter.Dials
+	b.known, dials = b.runs.store.Bills(i, b.known[:0])
 	place, closed := slices.BinarySearchFunc(b.known, b.month, func(of store.ClosedBill, name meter.Month) int { return of.Month.Compare(name) })
 	if !closed {
 		b.known = slices.Insert(b.known, place, store.ClosedBill{Month: b.month})
 	}
 	var before store.Figures
-	isBilled, isEmptied := false, false
+	isBilled := false
 	for n := range b.known {
 		of := &b.known[n]
 		figures, derived := of.Figures, true
-		switch isOwn := n == place && summary.Count > 0; {
-		case isOwn:
+		switch isOwn := n == place; {
+		case isOwn && summary.Count > 0:
 			figures = store.Figures{Readings: summary.Count, Start: summary.First, End: summary.Last}
-			derived = of.Revision == 0 || of.Revision == 1 && of.Figures == figures
-			of.Figures = figures
+			derived = of.Revision == 0 || of.Revision == 1 && of.Figures.Equal(figures)
+			of.Figures, of.First = figures, figures.Start
 		case of.Revision == 0:
 			continue
-		case n == place: // all of its readings were withdrawn
-			figures, derived = b.emptied(i, before), false
+		case isOwn:
+			figures, of.First, derived = b.withdrawn(i), meter.Point{}, false
 		case of.Closes:
+			if of.End.Slot < of.Closing.Slot {
+				figures.Readings++
+			}
 			figures.End = of.Closing
-			figures.Readings++
-			if figures.Start.Slot == 0 {
-				figures.Start = of.Closing
-			}
 		}
-		if figures == (store.Figures{}) { // the bill after it opens as if there were none
-			if isEmptied = true; !derived {
-				b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
-			}
-			continue
+		first := cmp.Or(of.First, figures.Start, figures.End)
+		figures.Start = billing.Opening(before.End, isBilled, first)
+		figures.End = cmp.Or(figures.End, figures.Start)
+		if figures = figures.Over(dials); !derived || !figures.Equal(of.Figures) {
+			b.put(store.BillOf{Month: of.Month, Meter: i, Figures: figures})
 		}
-		if isEmptied && !isBilled {
-			figures.Start = of.First
-		}
-		figures.Start = billing.Opening(before.End, isBilled, figures.Start)
-		if !derived || figures != of.Figures {
-			b.bills = append(b.bills, store.BillOf{Month: of.Month, Meter: i, Figures: figures})
-		}
-		before, isBilled = figures, true
+		before, isBilled = figures, figures.End.Slot > 0
 	}
 }
 
-// emptied is what a bill says of a month whose readings were all withdrawn: what went through
-// the meter until the register of the month's end, if that is known, or else nothing.
-func (b *bookkeeping) emptied(i store.Index, before store.Figures) store.Figures {
-	figures := store.Figures{Start: before.End, End: before.End}
-	if end := b.summarize(i, nil); end.Count > 0 {
-		figures = store.Figures{Readings: end.Count, Start: end.First, End: end.Last}
+// withdrawn returns what is left of a bill all of whose rows were withdrawn: the register of
+// the month's end, if that is known. It opens as any bill does.
+func (b *bookkeeping) withdrawn(i store.Index) (left store.Figures) {
+	if register, known := b.runs.store.At(i, b.window.To); known {
+		left = store.Figures{Readings: 1, End: meter.Point{Slot: b.window.To, Register: register}}
 	}
-	return figures
+	return left
+}
+
+func (b *bookkeeping) put(bill store.BillOf) {
+	if len(bill.Dials) == 0 {
+		b.bills = append(b.bills, bill)
+		return
+	}
+	b.dialed = append(b.dialed, bill)
+	b.changes += len(bill.Dials)
 }
 
 // finish goes through the bills of the meters without rows in the month, and hands over
@@ -140,7 +148,7 @@ func (b *bookkeeping) finish() error {
 
 // flushFrom hands over what has gathered if it is so many summaries or bills.
 func (b *bookkeeping) flushFrom(part int) error {
-	if max(len(b.summaries), len(b.bills)) < part {
+	if max(len(b.summaries), len(b.bills), len(b.dialed)) < part && b.changes < changesMax {
 		return nil
 	}
 	for some := range slices.Chunk(b.summaries, partMax) {
@@ -148,11 +156,13 @@ func (b *bookkeeping) flushFrom(part int) error {
 			return err
 		}
 	}
-	for some := range slices.Chunk(b.bills, partMax) {
-		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), some)); err != nil {
-			return err
+	for _, bills := range [][]store.BillOf{b.bills, b.dialed} {
+		for some := range slices.Chunk(bills, partMax) {
+			if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), some)); err != nil {
+				return err
+			}
 		}
 	}
-	b.summaries, b.bills = b.summaries[:0], b.bills[:0]
+	b.summaries, b.bills, b.dialed, b.changes = b.summaries[:0], b.bills[:0], b.dialed[:0], 0
 	return nil
 }

@@ -21,22 +21,23 @@ import (
 //	Period string      `param:"period" oneof:"today this_week custom"`
 //	Start  meter.Bound `param:"start" validate:"when=Period custom"`
 //
-// The type is meter.ID, Slot, Bound, Register, Day or Month, bool, a kind of string, an
+// The type is meter.ID, Slot, Instant, Bound, Register, Day or Month, bool, a kind of string, an
 // encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
-// given keeps its zero value. Timestamps without an offset are those of zone.
+// given keeps its zero value. One that is nullable, a pointer, points to a zero value after
+// null in JSON or the word null elsewhere. Timestamps without an offset are those of zone.
 //
 // The tag validate has the rules between fields: those of package validator, when (given if
 // another field has a value, and only then), and text and seen, which are the domain's. A struct with
 // rules has a method Check() error that returns Check of it. Rules are checked last, after
 // all fields are parsed in their order.
 //
-// Parameters come from the query string and, except with GET and HEAD, from the body: a
+// Parameters come from the query string and, except with GET, HEAD and DELETE, from the body: a
 // form, a multipart form or one JSON object, of at most 64 KiB. Those tagged path instead
 // of param come from the path. Bind refuses a parameter that is unknown, empty, given
 // twice, not UTF-8, or does not parse. Every error is a *meter.Error or, of a body, one
 // that WriteError knows.
 func Bind(r *http.Request, zone *meter.Zone, into any) error {
-	return bind(r, zone, into, r.Method != http.MethodGet && r.Method != http.MethodHead)
+	return bind(r, zone, into, r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete)
 }
 
 // BindQuery is Bind for a request whose body has no parameters.
@@ -162,7 +163,9 @@ func (b *binder) finish(zone *meter.Zone, into any) error {
 		if b.given&(1<<i) == 0 {
 			continue
 		}
-		if err := b.fields[i].parse(b.into.Field(i), zone, b.values[i]); err != nil {
+		if field := b.into.Field(i); b.fields[i].isNullable && b.values[i] == null {
+			field.Set(reflect.New(field.Type().Elem()))
+		} else if err := b.fields[i].parse(field, zone, b.values[i]); err != nil {
 			return err
 		}
 	}

@@ -229,6 +229,58 @@ func TestBindParsesEachFieldByItsType(t *testing.T) {
 	}
 }
 
+// send binds a request whose thing stands in the path.
+func (c *change) send(method, query, body string) (err error) {
+	r := httptest.NewRequest(method, "/meters/M-1?"+query, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	routes := chi.NewRouter()
+	routes.MethodFunc(method, "/meters/{meter_id}", func(_ http.ResponseWriter, r *http.Request) { err = bind(r, c) })
+	routes.ServeHTTP(httptest.NewRecorder(), r)
+	return err
+}
+
+// change is a request whose parameters can be unset.
+type change struct {
+	Meter meter.ID        `path:"meter_id"`
+	At    meter.Instant   `param:"at"`
+	Limit *meter.Register `param:"limit,nullable"`
+	Other *meter.Register `param:"other,nullable"`
+}
+
+func TestBindTakesAnyMethodWithABodyAnySecondAndNull(t *testing.T) {
+	at := meter.Instant(time.Date(2026, 11, 23, 10, 17, 5, 0, time.UTC).Unix())
+	five, _ := meter.ParseRegister("5")
+	zero := meter.Register{}
+	for name, c := range map[string]struct {
+		method, query, body string
+		want                change
+	}{
+		"instant in the query": {http.MethodDelete, "at=2026-11-23T10:17:05", "", change{At: at}},
+		"null and a number":    {http.MethodPatch, "", `{"limit":null,"other":5}`, change{Limit: &zero, Other: &five}},
+		"the word in a query":  {http.MethodPatch, "limit=null&other=5", "", change{Limit: &zero, Other: &five}},
+		"neither":              {http.MethodPatch, "at=2026-11-23T10:17:05Z", "", change{At: at}},
+	} {
+		var got change
+		if err := got.send(c.method, c.query, c.body); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.want.Meter = "M-1"
+		if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b meter.Register) bool { return a == b })); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for body, want := range map[string]string{
+		`{"at":null}`:                     "at must be a string, a number, true or false",
+		`{"at":"2026-11-23T10:17:05.5Z"}`: "at must be a whole second",
+		`{"limit":"none"}`:                "limit must be a decimal number such as 1234.567",
+		`{"unknown":null}`:                "unknown is not a parameter here; known are at, limit, other",
+	} {
+		if err := new(change).send(http.MethodPatch, "", body); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
 func TestBindRefusesWhatDoesNotGoTogether(t *testing.T) {
 	for _, tt := range []struct{ path, query, want string }{
 		{"/meters/m-1", "day=2026-02-28&urgent=false", ""},

@@ -123,6 +123,11 @@ func (b *binder) member(tokens *json.Decoder) error {
 	}
 	value := ""
 	switch token := token.(type) {
+	case nil:
+		if field := b.field(name); field >= 0 && !b.fields[field].isNullable {
+			return errNoText(name)
+		}
+		value = null
 	case string:
 		value = token
 	case json.Number:
@@ -130,12 +135,16 @@ func (b *binder) member(tokens *json.Decoder) error {
 	case bool:
 		value = fmt.Sprint(token)
 	default:
-		return invalid(showName(name), "must be a string, a number, true or false")
+		return errNoText(name)
 	}
 	if strings.ContainsRune(value, utf8.RuneError) { // what the decoder makes of half a surrogate pair
 		value = "\xff" // which set refuses
 	}
 	return b.set(name, value)
+}
+
+func errNoText(name string) error {
+	return invalid(showName(name), "must be a string, a number, true or false")
 }
 
 func errNotObject() error {

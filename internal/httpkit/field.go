@@ -25,9 +25,13 @@ type shape struct {
 
 // field is what Bind must know of one field of a request struct.
 type field struct {
-	name  string   // of its parameter
-	oneOf []string // the values that it may have; empty if any
+	name       string   // of its parameter
+	oneOf      []string // the values that it may have; empty if any
+	isNullable bool
 }
+
+// null unsets what a nullable field is for.
+const null = "null"
 
 // shapeByType keeps the results of shapeOf: reflection is slow, and Bind is called for
 // every reading. It has one entry for each request struct of the program.
@@ -57,7 +61,7 @@ func shapeOf(t reflect.Type) *shape {
 		if name == "" || !f.IsExported() {
 			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
 		}
-		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof"))})
+		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof")), option == "nullable"})
 		s.hasRules = s.hasRules || f.Tag.Get("validate") != ""
 	}
 	if s.hasRules && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {
@@ -84,6 +88,8 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 		*p, err = meter.ParseID(value)
 	case *meter.Slot:
 		*p, err = zone.ParseSlot(name, value)
+	case *meter.Instant:
+		*p, err = zone.ParseInstant(name, value)
 	case *meter.Bound:
 		*p, err = zone.ParseBound(name, value)
 	case *meter.Register:

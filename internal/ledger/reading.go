@@ -60,7 +60,7 @@ func (l *Ledger) result(r store.Reading, v store.Verdict) Result {
 			"of %v kWh conflicts with %v kWh, which is recorded for %s", r.Register, v.Other.Register, l.zone.Stamp(r.Slot))}
 	case store.BelowEarlier:
 		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
-			"of %v kWh is less than the earlier %v kWh of %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
+			"of %v kWh is less than the earlier %v kWh of %s%s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot), l.hint(r, v.Other))}
 	case store.AboveLater:
 		return Result{Err: meter.Invalid(meter.CodeReadingDecreases, "reading",
 			"of %v kWh is more than the later %v kWh of %s", r.Register, v.Other.Register, l.zone.Stamp(v.Other.Slot))}
@@ -80,4 +80,17 @@ func (l *Ledger) result(r store.Reading, v store.Verdict) Result {
 	default:
 		panic(fmt.Sprintf("BUG: the store answered a reading with outcome %d", v.Outcome))
 	}
+}
+
+// hint says what to do about a register that looks like that of another dial, or of one that
+// went past its end: it is less than half of the earlier one.
+func (l *Ledger) hint(r store.Reading, earlier meter.Point) string {
+	if r.Register.Decimal().Add(r.Register.Decimal()).GreaterThanOrEqual(earlier.Register.Decimal()) {
+		return ""
+	}
+	hint := fmt.Sprintf("; if the meter was exchanged, enter it with POST /meters/%s/exchange", l.store.Account(r.Meter).ID)
+	if _, limits := l.store.Life(r.Meter); limits.RollsOverAt == (meter.Register{}) {
+		hint += ", and if its dial rolls over, set rolls_over_at"
+	}
+	return hint
 }

@@ -130,6 +130,17 @@ func (d Dials) TotalOn(changes int, r Register) Total {
 // Used returns the energy between two readings.
 func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from)) }
 
+// Serial returns the serial number of the meter that a reading at a slot is of; empty if it
+// is not known.
+func (d Dials) Serial(slot Slot) string {
+	for n := d.Before(slot); n > 0; n-- {
+		if c := &d[n-1]; c.Kind == Exchange || c.Serial != "" {
+			return c.Serial
+		}
+	}
+	return ""
+}
+
 // Between returns the changes that lie between a reading at one slot and one at a later slot:
 // all that the energy between the two depends on.
 func (d Dials) Between(from, to Slot) Dials {

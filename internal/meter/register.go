@@ -211,11 +211,6 @@ func (k Register) nano() (high, low uint64) {
 	return bits.Mul64(uint64(k.coefficient), uint64(powersOfTen[RegisterDecimalsMax-k.scale]))
 }
 
-// Sub returns the energy between two registers, exactly.
-func (k Register) Sub(earlier Register) Energy {
-	return Energy{k.Decimal().Sub(earlier.Decimal())}
-}
-
 // plus returns the register that so much more energy makes, or the highest that there is.
 func (k Register) plus(more Register) Register {
 	sum, err := ParseRegister(k.Decimal().Add(more.Decimal()).String())

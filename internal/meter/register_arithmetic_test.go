@@ -32,7 +32,7 @@ func TestComparingAndSubtractingAgreeWithDecimal(t *testing.T) {
 		if (a == b) != (a.Cmp(b) == 0) {
 			t.Fatalf("%v == %v is %v, but Cmp says %d", a, b, a == b, a.Cmp(b))
 		}
-		if got, want := a.Sub(b).Decimal, a.Decimal().Sub(b.Decimal()); !got.Equal(want) {
+		if got, want := a.Total().Sub(b.Total()).Decimal, a.Decimal().Sub(b.Decimal()); !got.Equal(want) {
 			t.Fatalf("%v - %v = %v, want %v", a, b, got, want)
 		}
 	})
@@ -62,7 +62,7 @@ func TestEnergyIsWrittenWithExactlyItsDigits(t *testing.T) {
 		{"999999999999999999", "0.000000001", "999999999999999998.999999999"},
 		{"0.000000001", "0", "0.000000001"},
 	} {
-		energy := kwh(t, c.later).Sub(kwh(t, c.earlier))
+		energy := kwh(t, c.later).Total().Sub(kwh(t, c.earlier).Total())
 		encoded, err := json.Marshal(map[string]meter.Energy{"consumption": energy})
 		if want := `{"consumption":` + c.want + `}`; err != nil || string(encoded) != want {
 			t.Errorf("%s - %s is encoded as %s, %v; want %s", c.later, c.earlier, encoded, err, want)

@@ -139,7 +139,7 @@ func (m *machine) wantBillsToAddUp(rt *rapid.T, id meter.ID) {
 		last = bill.End
 		total = total.Add(bill.Consumption().Decimal)
 	}
-	if advance := last.Register.Sub(first.Register).Decimal; !total.Equal(advance) {
+	if advance := last.Register.Total().Sub(first.Register.Total()).Decimal; !total.Equal(advance) {
 		rt.Fatalf("the bills of %s come to %v kWh, its register advanced by %v", id, total, advance)
 	}
 }

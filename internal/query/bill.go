@@ -17,9 +17,10 @@ func (q *Reader) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
 		return billing.Bill{}, meter.NotFound(meter.CodeBillNotFound,
 			"meter %s has no bill for %s: the month is not archived yet, or has no readings of it", id, month)
 	}
+	dials, _ := q.store.Life(m.Index)
 	figures := func(f store.Figures) billing.Figures {
 		return billing.Figures{
-			Start: f.Start, End: f.End, Readings: int(f.Readings), Expected: closed.Window.Points(),
+			Start: f.Start, End: f.End, Changes: f.Dials, Serial: dials.Serial(f.Start.Slot), Readings: int(f.Readings), Expected: closed.Window.Points(),
 			IsUnknown: f.Start.Slot == f.End.Slot && !q.store.BilledBefore(m.Index, month),
 		}
 	}

@@ -15,7 +15,8 @@ type Fingerprint [sha256.Size]byte
 
 // ClosedFingerprint returns the fingerprint of a window all of whose months are closed,
 // and false for any other. It is made of the archives as they were written and of what
-// memory holds of the window, which is its last register and the late readings; no
+// memory holds of the window, which is its last register and the late readings, and of the
+// dials of the meter; no
 // archive is read for it. With estimates it covers the readings next to the window too; there
 // is none for vee.Auto, which looks at weeks before.
 //
@@ -30,9 +31,11 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (
 	if !closed {
 		return Fingerprint{}, false, nil
 	}
-	points := q.store.Read(m.Index, w, nil).Points
+	held := q.store.Read(m.Index, w, nil)
+	points := held.Points
 	sum := fingerprintHash{sha256.New()}
 	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)))
+	sum.changes(held.Dials)
 	for _, m := range months {
 		sum.numbers(uint64(m.Window.From), uint64(m.Revision))
 		sum.Write(m.SHA256[:])
@@ -54,8 +57,8 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (
 		}
 	}
 	for _, p := range points {
-		coefficient, scale := p.Register.Parts()
-		sum.numbers(uint64(p.Slot), uint64(coefficient), uint64(scale))
+		sum.numbers(uint64(p.Slot))
+		sum.register(p.Register)
 	}
 	return Fingerprint(sum.Sum(nil)), true, nil
 }
@@ -76,6 +79,24 @@ func (q *Reader) ClosedMonthFingerprint(w meter.Window) (Fingerprint, bool) {
 
 // fingerprintHash is a hash of numbers. It never fails to write.
 type fingerprintHash struct{ hash.Hash }
+
+// changes covers all of a meter's changes of dials: what lies outside the window hardly ever
+// changes.
+func (h fingerprintHash) changes(d meter.Dials) {
+	h.numbers(uint64(len(d)))
+	for i := range d {
+		h.numbers(uint64(d[i].At), uint64(d[i].Kind), uint64(len(d[i].Serial)))
+		for _, r := range []meter.Register{d[i].Old, d[i].New, d[i].Estimated} {
+			h.register(r)
+		}
+		_, _ = h.Write([]byte(d[i].Serial))
+	}
+}
+
+func (h fingerprintHash) register(r meter.Register) {
+	coefficient, scale := r.Parts()
+	h.numbers(uint64(coefficient), uint64(scale))
+}
 
 func (h fingerprintHash) numbers(all ...uint64) {
 	var b []byte

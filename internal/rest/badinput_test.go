@@ -25,7 +25,7 @@ var endpoints = []struct {
 	{"GET", "/export_accounts", nil, nil},
 	{"GET", "/account", map[string]string{"meter_id": "A"}, []string{"meter_id"}},
 	{"POST", "/receive_meter_reading", map[string]string{"meter_id": "A", "timestamp": "2026-11-23T05:00:00", "reading": "3"}, []string{"meter_id", "timestamp", "reading"}},
-	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous", "numbers": "string"}, []string{"meter_id", "period", "start", "end"}},
+	{"GET", "/get_consumption", map[string]string{"meter_id": "A", "period": "custom", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "compare": "previous", "estimate": "auto", "numbers": "string"}, []string{"meter_id", "period", "start", "end"}},
 	{"GET", "/get_readings", map[string]string{
 		"meter_id": "A", "start": "2026-11-23T00:00:00", "end": "2026-11-23T01:00:00", "interval": "hour", "order": "asc", "estimate": "linear", "page_size": "5", "format": "json", "numbers": "string",
 	}, []string{"meter_id"}},
@@ -33,6 +33,11 @@ var endpoints = []struct {
 	{"GET", "/export_readings", map[string]string{"month": "2026-10"}, []string{"month"}},
 	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5", "numbers": "number"}, nil},
 	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
+	{"GET", "/meters/A", map[string]string{"numbers": "string"}, nil},
+	{"PATCH", "/meters/A", map[string]string{"rolls_over_at": "100", "max_kw": "20"}, nil},
+	{"PATCH", "/meters/A", nil, []string{"rolls_over_at"}},
+	{"POST", "/meters/A/exchange", map[string]string{"at": "2026-11-23T05:10:07", "old_reading": "5", "new_reading": "0", "new_serial": "S-2", "reason": "reset", "by": "Lim"}, []string{"at", "new_reading"}},
+	{"DELETE", "/meters/A/exchange", map[string]string{"at": "2026-11-23T05:10:07"}, []string{"at"}},
 	{"GET", "/exceptions", map[string]string{"date": "2026-11-22", "rule": "SPIKE", "meter_id": "A", "status": "all", "page_size": "5", "format": "json", "numbers": "string"}, nil},
 	{"GET", "/exceptions", map[string]string{"month": "2026-10"}, nil},
 	{"POST", "/exceptions/resolve", map[string]string{
@@ -68,6 +73,15 @@ var wrong = map[string][]string{
 		"-1", "-0.1", "-", "+1", "NaN", "nan", "Infinity", "-Infinity", "inf", "1e1000000", "1e-1000000", "1e18", "1e-10", "1234567890123456789", "1.0123456789",
 		"0.0000000001", "0x10", "1,000", "1_000", "1.2.3", ".", "1.", ".5", "e5", "1e", "1e+", "٣", "1/2", "true", "1 2",
 	},
+	"at": {
+		"2026-11-23T05:10:00.5", "05:10", "2026-11-23", "0000-01-01T00:00:00", "2009-12-31T23:30:00", "2026-11-23T10:15:01", "2026-11-23T25:00:00", "now",
+		"2026-11-23T05:10:00+99:00", "2026-11-23T05:10:00 Asia/Singapore",
+	},
+	"old_reading":      {"-1", "NaN", "null", "1e18", "1e-10", "1.9", "1,000"},
+	"new_reading":      {"-1", "NaN", "null", "1e18", "1e-10", "9.1", "1,000"},
+	"new_serial":       {strings.Repeat("ä", 65), "a\tb", "\u200b", "Lim\u202e"},
+	"rolls_over_at":    {"0", "-1", "NaN", "NULL", "none", "9", "1e18", "1e-10", "1,000"},
+	"max_kw":           {"0", "-1", "NaN", "NULL", "none", "1e18", "1e-10", "60 kW"},
 	"start":            {"2026-11-23T00:10:00", "2026-11-23T01:00:00", "2026-11-23T02:00:00", "0000-01-01T00:00:00", "yesterday"},
 	"end":              {"2026-11-23T00:00:00", "2026-11-22T00:00:00", "2026-11-23T01:01:00", "tomorrow"},
 	"month":            {"2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026", "0000-00"},
@@ -128,7 +142,7 @@ func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
 	delete(missing, "POST /import_accounts")               // the same
 	delete(missing, "POST /meters/{meter_id}/corrections") // see TestCorrectionsThatAreWrongAreRefusedAndChangeNothing
 	for _, e := range endpoints {
-		delete(missing, e.method+" "+strings.Replace(e.path, "/A/", "/{meter_id}/", 1))
+		delete(missing, e.method+" "+strings.Replace(e.path, "/meters/A", "/meters/{meter_id}", 1))
 	}
 	for name := range missing {
 		t.Errorf("no bad input is sent to %s", name)
@@ -156,7 +170,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 			bad = append(bad, with(name, v))
 		}
 		for _, v := range nothing {
-			if isText := slices.Contains([]string{"owner_name", "address", "reason", "by"}, name); !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
+			if isText := slices.Contains([]string{"owner_name", "address", "reason", "by", "new_serial"}, name); !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
 				bad = append(bad, with(name, v))
 			}
 		}
@@ -173,7 +187,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 func (s *script) mustRefuse(method, path string, values url.Values) {
 	s.t.Helper()
 	s.mustRefuseRequest(method, path+"?"+values.Encode(), "", nil)
-	if method != http.MethodPost {
+	if method != http.MethodPost && method != http.MethodPatch {
 		return
 	}
 	s.mustRefuseRequest(method, path, "application/x-www-form-urlencoded", []byte(values.Encode()))
@@ -231,7 +245,7 @@ func (s *script) state() string {
 	var all []string
 	for _, path := range []string{
 		"/get_readings?meter_id=A&format=csv", "/account?meter_id=A", "/account?meter_id=NEW", "/maintenance/status", "/readyz", "/exceptions?status=all",
-		"/get_bill?meter_id=A&month=2026-10",
+		"/get_bill?meter_id=A&month=2026-10", "/meters/A",
 	} {
 		answer := s.send(http.MethodGet, path, http.Header{}, "")
 		content, err := io.ReadAll(answer.Body)

@@ -34,6 +34,7 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 		MeterID: q.Meter, Period: q.Month.String(), StartReading: now.StartReading, EndReading: now.EndReading, Consumption: now.Consumption,
 		StartTime: now.StartTime, EndTime: now.EndTime, Readings: now.Readings, ExpectedReadings: bill.Expected, Complete: now.Complete,
 		Revision: bill.Revision, Success: true, Message: "Bill details retrieved successfully", Terms: a.terms,
+		Lines: now.Lines, RegisterChanges: now.RegisterChanges,
 	}
 	if bill.Previous != nil {
 		answer.RevisedAt, answer.Previous = new(a.zone.StampTime(bill.RevisedAt)), new(a.figures(*bill.Previous))
@@ -47,8 +48,15 @@ func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error
 }
 
 func (a *app) figures(f billing.Figures) api.BillFigures {
-	figures := api.BillFigures{Readings: f.Readings, Complete: f.Complete()}
+	figures := api.BillFigures{Readings: f.Readings, Complete: f.Complete(), Lines: []api.BillLine{}}
 	if !f.IsUnknown {
+		figures.RegisterChanges = registerChanges(a.zone, f.Changes)
+		for _, line := range f.Lines() {
+			figures.Lines = append(figures.Lines, api.BillLine{
+				Serial: known(line.Serial), StartTime: a.stampAt(line.Start.At), EndTime: a.stampAt(line.End.At),
+				StartReading: line.Start.Register, EndReading: line.End.Register, Consumption: line.Energy,
+			})
+		}
 		figures.StartReading, figures.EndReading, figures.Consumption = &f.Start.Register, &f.End.Register, new(f.Consumption())
 		figures.StartTime, figures.EndTime = new(a.zone.Stamp(f.Start.Slot)), new(a.zone.Stamp(f.End.Slot))
 	}

@@ -84,6 +84,7 @@ func (a *app) usage(id meter.ID, period string, c query.Consumption) api.Usage {
 		StartReading: c.Start.Register, EndReading: c.End.Register, Consumption: c.Energy(),
 		StartTime: a.zone.Stamp(c.Start.Slot), EndTime: a.zone.Stamp(c.End.Slot),
 		Readings: c.Readings, ExpectedReadings: c.Expected, Complete: c.Complete(),
+		RegisterChanges: registerChanges(a.zone, c.Changes()),
 	}
 }
 
@@ -97,6 +98,7 @@ func (a *app) previous(before query.Comparison, since query.Consumption) *api.Pr
 	}
 	answer.StartReading, answer.EndReading = &before.Start.Register, &before.End.Register
 	answer.StartTime, answer.EndTime = new(a.zone.Stamp(before.Start.Slot)), new(a.zone.Stamp(before.End.Slot))
+	answer.RegisterChanges = registerChanges(a.zone, before.Changes())
 	answer.Consumption, answer.Difference = new(before.Energy()), new(before.Difference(since))
 	answer.Certainty = certainties[before.Source()]
 	if percent, known := before.Percent(since); known {

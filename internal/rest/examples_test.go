@@ -103,6 +103,7 @@ func TestExamplesOfTheDocumentAreWhatIsAnswered(t *testing.T) {
 		{"/get_bill", "meter_id=123-456-789&month=2026-10", ""},
 		{"/get_last_month_bill", "meter_id=123-456-789", ""},
 		{"/meters", "stale_for=24h", ""},
+		{"/meters/{meter_id}", "", ""},
 		{"/meters/{meter_id}/gaps", "month=2026-11", ""},
 	} {
 		answer, err := s.client.Get(s.server.URL + strings.ReplaceAll(c.path, "{meter_id}", "123-456-789") + "?" + c.query)

@@ -45,7 +45,7 @@ func loadHomes(t *testing.T, zone string) *homes {
 	first := h.live.zone.DayStart(meter.Day{Year: 2026, Month: 8, Day: 1})
 	h.span = meter.Window{From: first - 100, To: first + 92*meter.SlotsPerDay + 100}
 	var onTime, late []meter.Reading
-	for _, home := range source {
+	for i, home := range source {
 		h.ids = append(h.ids, home.ID)
 		for _, s := range []*script{h.live, h.archived} {
 			if err := s.node.Register(t.Context(), meter.ID(home.ID), "Owner", "Road"); err != nil {
@@ -56,7 +56,7 @@ func loadHomes(t *testing.T, zone string) *homes {
 		for _, r := range readings {
 			if day := h.live.zone.DayOf(r.Slot); home.ID == lateHome && day == (meter.Day{Year: 2026, Month: 9, Day: 14}) {
 				late = append(late, r)
-			} else {
+			} else if !isLost(i, r.Slot-first) {
 				onTime = append(onTime, r)
 			}
 		}
@@ -70,6 +70,22 @@ func loadHomes(t *testing.T, zone string) *homes {
 		s.client.Transport = s.server.Client().Transport
 	}
 	return h
+}
+
+// isLost reports whether a reading of a home never comes: the third home has a gap of 2 hours a day,
+// the fourth one over a month's end and one over a change of the clock in London, the fifth long ones.
+func isLost(home int, since meter.Slot) bool {
+	day, half := since/meter.SlotsPerDay, since%meter.SlotsPerDay
+	switch home {
+	case 2:
+		return half >= 17 && half < 20
+	case 3:
+		return day == 30 && half >= 30 || day == 31 && half < 20 || day == 84 && half >= 40 || day == 85 && half < 9
+	case 4:
+		return day >= 40 && day < 50 || day >= 60 && half == 7
+	default:
+		return false
+	}
 }
 
 func (h *homes) record(t *testing.T, readings []meter.Reading) {
@@ -95,7 +111,7 @@ func (h *homes) draw(rt *rapid.T) asked {
 		id:   rapid.SampledFrom(h.ids).Draw(rt, "home"),
 		from: zone.Stamp(from), to: zone.Stamp(min(from+meter.Slot(length), h.span.To)),
 		interval: rapid.SampledFrom([]string{"30min", "hour", "day", "week", "month"}).Draw(rt, "interval"),
-		estimate: rapid.SampledFrom([]string{"none", "linear"}).Draw(rt, "estimate"),
+		estimate: rapid.SampledFrom([]string{"none", "linear", "auto"}).Draw(rt, "estimate"),
 	}
 }
 
@@ -126,6 +142,7 @@ func TestSeriesOfRealHomes(t *testing.T) {
 			holds func(*rapid.T, *homes)
 		}{
 			{"buckets add up to the window", bucketsAddUp},
+			{"windows with estimates are their buckets", windowsAreTheirBuckets},
 			{"ascending reversed is descending", reversedIsDescending},
 			{"pages joined are the whole", pagesJoinedAreTheWhole},
 			{"written by hand is written as encoding/json does", writtenAsUsual},
@@ -162,7 +179,7 @@ func bucketsAddUp(rt *rapid.T, h *homes) {
 	if first.Start != a.from || last.End != a.to {
 		rt.Fatalf("the series runs from %s to %s, want %s to %s", first.Start, last.End, a.from, a.to)
 	}
-	if known && !last.EndReading.Sub(*first.StartReading).Equal(sum) {
+	if known && !last.EndReading.Total().Sub(first.StartReading.Total()).Equal(sum) {
 		rt.Fatalf("the buckets add up to %s, from %v to %v", sum, first.StartReading, last.EndReading)
 	}
 	var used api.Usage
@@ -172,6 +189,35 @@ func bucketsAddUp(rt *rapid.T, h *homes) {
 	}
 	if !complete && problem.Code == "" && used.Complete {
 		rt.Fatalf("the window is complete, not all buckets are")
+	}
+}
+
+// windowsAreTheirBuckets wants a window to use what its buckets of any interval add up to, and
+// its quality to be that of the worse of its ends.
+func windowsAreTheirBuckets(rt *rapid.T, h *homes) {
+	a := h.draw(rt)
+	a.estimate = rapid.SampledFrom([]string{"linear", "auto"}).Draw(rt, "mode")
+	series := a.series(rt, h.archived, "asc")
+	sum, before := decimal.Zero, series.Results[0].StartReading
+	for _, interval := range series.Results {
+		if interval.Consumption == nil {
+			return
+		}
+		if interval.Consumption.IsNegative() || interval.StartReading.Cmp(*before) != 0 || (interval.Estimated != (*interval.Quality != "ACTUAL")) {
+			rt.Fatalf("after %v comes %+v", before, interval)
+		}
+		sum, before = sum.Add(interval.Consumption.Decimal), interval.EndReading
+	}
+	var used api.PeriodConsumption
+	if problem := h.archived.get(rt, "/get_consumption?period=custom&estimate="+a.estimate+"&"+a.window(), &used); problem.Code != "" {
+		rt.Fatalf("%+v", problem)
+	}
+	first, last := series.Results[0], series.Results[len(series.Results)-1]
+	if used.StartTime != a.from || used.EndTime != a.to || !used.Consumption.Equal(sum) || used.StartReading != *first.StartReading || used.EndReading != *last.EndReading {
+		rt.Fatalf("the buckets add up to %v, the window is %+v", sum, used)
+	}
+	if a.estimate == "linear" && *used.Quality == "ESTIMATE" || len(series.Results) == 1 && *used.Quality != *first.Quality {
+		rt.Fatalf("the quality of %+v is %s", first, *used.Quality)
 	}
 }
 
@@ -284,7 +330,7 @@ func archivedIsAsLive(rt *rapid.T, h *homes) {
 	for _, path := range []string{
 		a.path(more),
 		"/get_readings?format=csv&" + a.window(),
-		"/get_consumption?period=custom&compare=previous&" + a.window(),
+		"/get_consumption?period=custom&compare=previous&estimate=" + a.estimate + "&" + a.window(),
 		"/get_consumption?period=last_month&meter_id=" + a.id,
 	} {
 		live, archived := h.live.body(rt, path), h.archived.body(rt, path)

@@ -67,7 +67,8 @@ POST /receive_meter_reading?meter_id=A&timestamp=2026-10-31T23:00:00&reading=19
 GET /get_last_month_bill?meter_id=A
 => 200 {"meter_id":"A","period":"2026-10","start_reading":20,"end_reading":21,"consumption":1,
   "start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","readings":2,"expected_readings":1489,"complete":false,
-  "revision":1,"revised_at":null,"previous":null,"success":true,"message":"Bill details retrieved successfully","timezone":"Asia/Singapore","unit":"kWh"}`)
+  "revision":1,"revised_at":null,"previous":null,"success":true,"message":"Bill details retrieved successfully","timezone":"Asia/Singapore","unit":"kWh",
+  "lines":[{"serial":null,"start_time":"2026-10-31T23:30:00","end_time":"2026-11-01T00:00:00","start_reading":20,"end_reading":21,"consumption":1}]}`)
 }
 
 // slowBackup is a file system on which a backup waits for release before it has a folder.

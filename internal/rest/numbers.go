@@ -14,10 +14,10 @@ type numberForm string
 
 const numbersAsStrings numberForm = "string"
 
-// fractions are the members of answers whose numbers may have a fraction, as they begin. Within
-// a string of JSON the first quote would be escaped, so that nothing else looks like them.
+// fractions are the ends of the names of members whose numbers may have a fraction. Within a
+// string of JSON the quote after a name would be escaped, so that nothing else looks like them.
 var fractions = [][]byte{
-	[]byte(`"start_reading`), []byte(`"end_reading`), []byte(`"last_reading`), []byte(`"consumption`), []byte(`"difference`), []byte(`"percent`),
+	[]byte(`_reading`), []byte(`"consumption`), []byte(`"difference`), []byte(`"percent`), []byte(`_kwh`), []byte(`_kw`), []byte(`"rolls_over_at`),
 	[]byte(`"value`), []byte(`"threshold`), []byte(`"before`), []byte(`"after`),
 }
 

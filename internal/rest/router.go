@@ -49,6 +49,8 @@ type app struct {
 	terms   api.Terms
 	log     *slog.Logger
 	exports chan struct{} // holds a token for each export that is running
+
+	limiting sync.Mutex // held while a meter's limits are read and set
 }
 
 // NewHandler returns the api.
@@ -86,7 +88,7 @@ const readyPath = "/readyz"
 // routes is the table of the endpoints. The router is built from it, and a test compares it
 // with the document.
 func (a *app) routes() []route {
-	const get, post = http.MethodGet, http.MethodPost
+	const get, post, patch, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
 		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
 		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
@@ -102,6 +104,10 @@ func (a *app) routes() []route {
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
 		{post, "/meters/{meter_id}/corrections", "A meter's life", httpkit.Handler(a.correct)},
 		{get, "/meters/{meter_id}/history", "A meter's life", compressed(httpkit.Take(a.zone, a.history))},
+		{get, "/meters/{meter_id}", "A meter's life", httpkit.Take(a.zone, a.meter)},
+		{patch, "/meters/{meter_id}", "A meter's life", httpkit.Answer(a.zone, a.setLimits)},
+		{post, "/meters/{meter_id}/exchange", "A meter's life", httpkit.Answer(a.zone, a.exchange)},
+		{remove, "/meters/{meter_id}/exchange", "A meter's life", httpkit.Answer(a.zone, a.takeExchangeBack)},
 		{get, "/exceptions", "A meter's life", compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "A meter's life", httpkit.Answer(a.zone, a.resolveException)},
 		{post, "/meters/{meter_id}/retake", "A meter's life", httpkit.Answer(a.zone, a.retake)},
@@ -152,6 +158,9 @@ type noParameters struct{}
 
 // stamp returns the present time as text.
 func (a *app) stamp() string { return a.zone.StampTime(a.reader.Now()) }
+
+// stampAt returns an instant as text.
+func (a *app) stampAt(at meter.Instant) string { return a.zone.StampTime(a.zone.TimeOf(at)) }
 
 // tagBytes is how much of the hash an ETag has: 128 bits.
 const tagBytes = 16

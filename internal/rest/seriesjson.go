@@ -138,7 +138,7 @@ func (p *pageWriter) bucket(from, to *edge, suffix *bucketSuffix) bool {
 func (p *pageWriter) changed(b *query.Bucket) bool {
 	interval := api.Interval{
 		Start: p.zone.Stamp(b.Window.From), End: p.zone.Stamp(b.Window.To), Complete: b.Complete, Clipped: b.Clipped, Estimated: b.Estimated(),
-		Certainty: certainties[b.Source],
+		Certainty: certainties[b.Source], RegisterChanges: registerChanges(p.zone, b.Changes()),
 	}
 	if b.Start.Source != vee.Missing {
 		interval.StartReading = &b.Start.Register

@@ -36,7 +36,7 @@ func TestRegistersOfManyLengthsStandInASeriesAsTheyCame(t *testing.T) {
 
 	want := api.Intervals{MeterID: "M", Interval: "30min", Count: len(readings) - 1, Terms: api.TermsIn(s.zone.String())}
 	for i := range readings[1:] {
-		used := readings[i+1].Register.Sub(readings[i].Register)
+		used := readings[i+1].Register.Total().Sub(readings[i].Register.Total())
 		want.Results = append(want.Results, api.Interval{
 			Start: s.zone.Stamp(readings[i].Slot), End: s.zone.Stamp(readings[i+1].Slot), Complete: true,
 			StartReading: &readings[i].Register, EndReading: &readings[i+1].Register, Consumption: &used,

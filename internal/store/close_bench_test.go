@@ -149,13 +149,13 @@ func BenchmarkCloseAgain(b *testing.B) {
 		closing := func(number uint64, m MonthArchive, bills bool) []byte {
 			hold := Hold{HoldID{Term, 7, number}, m.Window.Rows()}
 			mustApply(b, s, AppendHold(nil, hold))
-			figures := Figures{62, meter.Point{Slot: m.Window.From, Register: register}, meter.Point{Slot: m.Window.To - meter.Slot(number), Register: register}}
+			figures := Figures{Readings: 62, Start: meter.Point{Slot: m.Window.From, Register: register}, End: meter.Point{Slot: m.Window.To - meter.Slot(number), Register: register}}
 			for first := 0; first < meters; first += 4000 {
 				var part []SummaryOf
 				var of []BillOf
 				for i := Index(first); i < Index(first+4000); i++ {
 					part = append(part, SummaryOf{i, Summary{62, figures.Start, figures.End}})
-					of = append(of, BillOf{m.Month, i, figures}, BillOf{october, i, Figures{62, figures.End, figures.End}})
+					of = append(of, BillOf{m.Month, i, figures}, BillOf{october, i, Figures{Readings: 62, Start: figures.End, End: figures.End}})
 				}
 				mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), m.Month, part))
 				if bills {

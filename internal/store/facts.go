@@ -96,6 +96,7 @@ const (
 	kindCorrection kind = 26
 	kindRefusals   kind = 27
 	kindResolution kind = 28
+	kindDialBills  kind = 29
 	kindRollover   kind = 30
 )
 
@@ -131,6 +132,7 @@ var entryKinds = map[kind]entryKind{
 	kindCorrection:  {factOf((*decoder).correction), false},
 	kindExchange:    {factOf((*decoder).exchange), false},
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
+	kindDialBills:   {factOf((*decoder).dialBills), true},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
 	kindRefusals:    {factOf((*decoder).refusals), false},
 	kindResolution:  {factOf((*decoder).resolution), false},
@@ -166,10 +168,10 @@ var records = []record{
 	{14, 1, encodeRecalled, decodeRecalled},
 	{7, 1, encodeSummaries, decodeSummaries},
 	{8, 1, nil, decodeFormer},
-	{15, 1, encodeBills, decodeBills},
+	{15, 2, encodeBills, decodeBills},
 	{9, 1, encodePendingSummaries, decodePendingSummaries},
 	{10, 1, nil, decodePendingFormer},
-	{16, 1, encodePendingBills, decodePendingBills},
+	{16, 2, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},
 	{20, 1, encodeStrips, decodeStrips},
 	{22, 1, encodeHistories, decodeHistories},

@@ -49,7 +49,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.bytes()}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.held}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}
@@ -170,8 +170,8 @@ func (s *Store) countRecords() {
 func (h *recordsHeld) add(r *meterRecords) {
 	h.summaries += r.summaries.bytes()
 	h.bills += r.bills.bytes()
-	for range r.bills.all {
-		h.bills += billBytes
+	for _, bill := range r.bills.all {
+		h.bills += bill.bytes()
 	}
 }
 

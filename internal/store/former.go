@@ -28,7 +28,7 @@ func (s *Store) issueByRule(m *month, pending *newMonth, closing MonthArchive) {
 		if opening, ok := s.lastBefore(i, closing.Month); ok {
 			figures.Start = opening
 		}
-		bill := before.revised(figures, closing.WrittenAt)
+		bill := before.revised(figures.Over(s.lifeOf(i).dials), closing.WrittenAt)
 		pending.setBill(i, &bill, s.grid.ice)
 		s.reopen(i, closing, summary.Last)
 	}
@@ -50,7 +50,7 @@ func (s *Store) reopen(i Index, closing MonthArchive, opening meter.Point) {
 		if bill, ok := m.bill(i); ok && closing.Month.Before(m.Month) {
 			figures := bill.Figures
 			figures.Start = opening
-			bill = bill.revised(figures, closing.WrittenAt)
+			bill = bill.revised(figures.Over(s.lifeOf(i).dials), closing.WrittenAt)
 			m.setBill(i, &bill, s.grid.ice)
 			return
 		}

@@ -208,7 +208,7 @@ func (h *historian) summarize(i Index, rows []meter.Point, to meter.Slot) Summar
 
 // issued are the bills that a closing with a summary issues, and that must be written down.
 func issued(s *Store, i Index, month meter.Month, summary Summary) (bills []BillOf) {
-	all := s.Bills(i, nil)
+	all, dials := s.Bills(i, nil)
 	if !slices.ContainsFunc(all, func(of ClosedBill) bool { return of.Month == month }) {
 		all = append(all, ClosedBill{Month: month})
 		slices.SortFunc(all, func(a, b ClosedBill) int { return a.Month.Compare(b.Month) })
@@ -219,8 +219,10 @@ func issued(s *Store, i Index, month meter.Month, summary Summary) (bills []Bill
 		if of.Month == month {
 			figures = summary.figures()
 		} else if of.Closes {
+			if figures.End.Slot < of.Closing.Slot {
+				figures.Readings++
+			}
 			figures.End = of.Closing
-			figures.Readings++
 		}
 		if of.Month != month && of.Revision == 0 {
 			continue
@@ -228,8 +230,9 @@ func issued(s *Store, i Index, month meter.Month, summary Summary) (bills []Bill
 		if before != nil {
 			figures.Start = before.End
 		}
+		figures = figures.Over(dials)
 		bill := of.revised(figures, account.RegisteredAt)
-		if of.Month == month && (bill.Revision > 1 || figures != summary.figures()) || of.Month != month && figures != of.Figures {
+		if of.Month == month && (bill.Revision > 1 || !figures.Equal(summary.figures())) || of.Month != month && !figures.Equal(of.Figures) {
 			bills = append(bills, BillOf{of.Month, i, figures})
 		}
 		before = &figures

@@ -41,8 +41,8 @@ func fullBatch(meters int) []byte {
 		first, last := reading(closedFrom, 1000+int64(i)), reading(closedFrom+5, 2000+int64(i))
 		from, to := meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register}
 		part = append(part, SummaryOf{i, Summary{2, from, to}})
-		issued = append(issued, BillOf{september, i, Figures{2, from, from}})
-		revised = append(revised, BillOf{october, i, Figures{3, from, to}})
+		issued = append(issued, BillOf{september, i, Figures{Readings: 2, Start: from, End: from}})
+		revised = append(revised, BillOf{october, i, Figures{Readings: 3, Start: from, End: to}})
 	}
 	h := Hold{holdOf(1).ID, meter.Window{From: closedFrom, To: windowOf(october).To}}
 	b = AppendHold(b, h)
@@ -199,7 +199,7 @@ func TestNoRecordGrowsWithTheTimesThatAMonthIsClosed(t *testing.T) {
 		var bills []BillOf
 		for i := range Index(meters) {
 			part = append(part, SummaryOf{i, Summary{uint16(n + 2), from, to}})
-			bills = append(bills, BillOf{september, i, Figures{uint16(n + 2), from, to}})
+			bills = append(bills, BillOf{september, i, Figures{Readings: uint16(n + 2), Start: from, End: to}})
 		}
 		b = AppendHold(b[:0], Hold{id, windowOf(september)})
 		b = AppendIntent(AppendUnder(b, id), september.Period(), [32]byte{byte(n), byte(n >> 8)})

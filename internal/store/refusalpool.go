@@ -1,9 +1,7 @@
 package store
 
 import (
-	"hash/maphash"
 	"slices"
-	"unsafe"
 
 	"meterledger/internal/meter"
 )
@@ -16,9 +14,9 @@ type refusals struct {
 	free           refusalPlace // the first unused one, each naming the next by newer
 	oldest, newest refusalPlace
 	count          int
-	held           int64                // bytes of all but the index
+	held           int64                // bytes of all of it
 	newestOf       column[refusalPlace] // by meter
-	index          []refusalPlace       // finds a refusal, see search; a frozen state has none
+	index          []refusalTable       // see find; a frozen state has none
 }
 
 // refusalPlace is a place in the pool, from 1 on; 0 is none.
@@ -49,7 +47,7 @@ type refusalChunk struct {
 const (
 	refusalChunkBytes   = 8 << 10
 	refusalSegmentBytes = 4864
-	refusalPlaceBytes   = int64(unsafe.Sizeof(refusalPlace(0)))
+	refusalPlaceBytes   = 4
 )
 
 func (k *keptRefusal) reading() Reading {
@@ -64,9 +62,6 @@ func (k *keptRefusal) is(of Reading) bool {
 }
 
 func (k *keptRefusal) refusal() Refusal { return Refusal{k.reading(), k.isConflict} }
-
-// bytes returns what the refusals take.
-func (r *refusals) bytes() int64 { return r.held + int64(cap(r.index))*refusalPlaceBytes }
 
 // share returns the refusals as they are now, as long as ice covers them.
 func (r *refusals) share() refusals {
@@ -209,55 +204,4 @@ func (r *refusals) of(i Index) func(func(Refusal) bool) {
 			}
 		}
 	}
-}
-
-// refusalSeed keeps senders from choosing readings that the index finds slowly. What is kept
-// does not depend on it.
-var refusalSeed = maphash.MakeSeed()
-
-// search returns where in the index a refusal stands, or else the free spot where it would:
-// at or after the one that its hash names.
-func (r *refusals) search(of Reading) (spot int) {
-	mask := len(r.index) - 1
-	for spot = r.home(of); r.index[spot] != 0 && !r.at(r.index[spot]).is(of); {
-		spot = (spot + 1) & mask
-	}
-	return spot
-}
-
-func (r *refusals) home(of Reading) int {
-	return int(maphash.Comparable(refusalSeed, of)) & (len(r.index) - 1)
-}
-
-// find returns the place of a refusal, 0 if it is not kept.
-func (r *refusals) find(of Reading) refusalPlace {
-	if r.count == 0 {
-		return 0
-	}
-	return r.index[r.search(of)]
-}
-
-// enter adds a place to the index, of which at most three quarters are taken.
-func (r *refusals) enter(p refusalPlace) {
-	if 4*r.count > 3*len(r.index) {
-		former := r.index
-		r.index = make([]refusalPlace, max(16, 2*len(former)))
-		for _, p := range former {
-			if p != 0 {
-				r.index[r.search(r.at(p).reading())] = p
-			}
-		}
-	}
-	r.index[r.search(r.at(p).reading())] = p
-}
-
-// leave removes a place from the index, and moves those after it that stood there because of it.
-func (r *refusals) leave(p refusalPlace) {
-	mask, hole := len(r.index)-1, r.search(r.at(p).reading())
-	for spot := (hole + 1) & mask; r.index[spot] != 0; spot = (spot + 1) & mask {
-		if home := r.home(r.at(r.index[spot]).reading()); (spot-home)&mask >= (spot-hole)&mask {
-			r.index[hole], hole = r.index[spot], spot
-		}
-	}
-	r.index[hole] = 0
 }

@@ -1,9 +1,3 @@
-// Package vee validates and estimates what meters sent. It is pure: the same readings give the
-// same answer. All arithmetic is exact.
-//
-// A register makes a gap harmless: once the next one arrives, the gap's total is known, and
-// only how it is spread over time is estimated. So all estimates between two known registers
-// add up to their difference, to the last digit.
 package vee
 
 import (
@@ -33,7 +27,11 @@ func IsLong(from, to meter.Slot) bool { return to.Instant()-from.Instant() > lin
 // there are such, in seconds.
 const meanDay meter.Instant = 24 * 60 * 60
 
-// Estimator estimates registers of one meter. It remembers the last gap, so that it is fast
+// Estimator estimates registers of one meter. A register makes a gap harmless: once the next one
+// arrives, the gap's total is known, and only how it is spread over time is estimated. So all
+// estimates between two known registers add up to their difference, to the last digit.
+//
+// It remembers the last gap, so that it is fast
 // if slots are asked for in order. It is for one goroutine.
 type Estimator struct {
 	Mode    Mode

@@ -12,9 +12,9 @@ const decimalsMin = 3
 
 // stretch is a span of time of one dial, between whose ends no register is known.
 type stretch struct {
-	from, to *end // to is nil after the last known register
+	from, to *end           // to is nil after the last known register
 	modulus  meter.Register // at which the dial rolls over between the two, or 0
-	curve    *curve // nil on a straight line
+	curve    *curve         // nil on a straight line
 
 	rise decimal.Decimal // in kWh: within the stretch, or, if it is open, in the span before it
 	span meter.Instant   // in seconds; 0 if nothing is known of it

@@ -1,6 +1,7 @@
 // Package vee validates what meters sent ("VEE": validation, estimation, editing). Its rules
 // are pure functions of readings that were taken, and of a meter's limits. They flag, and refuse
-// nothing: a person looks at what they find.
+// nothing: a person looks at what they find. It also estimates registers that are missing, and
+// says how well each is known.
 //
 // The rules and their numbers are those of the regulator's notes on validation; each stands in a
 // file of its own. All arithmetic is exact.

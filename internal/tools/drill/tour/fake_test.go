@@ -212,7 +212,7 @@ func (s *fakeSuite) between(id string, w meter.Window, until meter.Slot) (map[st
 	return map[string]any{
 		"start_time": s.zone.Stamp(from), "start_reading": s.registers[id][from],
 		"end_time": s.zone.Stamp(to), "end_reading": s.registers[id][to],
-		"consumption": s.registers[id][to].Sub(s.registers[id][from]),
+		"consumption": s.registers[id][to].Total().Sub(s.registers[id][from].Total()),
 		"readings":    len(slots), "expected_readings": expected, "complete": len(slots) == expected,
 	}, nil
 }
