@@ -17,6 +17,7 @@ import (
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/tools/households"
+	"meterledger/internal/vee"
 )
 
 // cutLives is how many lives of real homes the whole proof goes through.
@@ -274,7 +275,7 @@ func (l *cutLife) wantSame(rt *rapid.T, what string, ask func(*cutLife, fataler,
 
 // used is what is said of a window's consumption, the registers left out.
 func (l *cutLife) used(t fataler, w meter.Window) string {
-	c, err := l.Consumption(cutMeter, w)
+	c, err := l.Consumption(cutMeter, w, vee.None)
 	if code(t, err) != "" {
 		return string(code(t, err))
 	}
@@ -291,7 +292,7 @@ func (l *cutLife) billed(t fataler, w meter.Window) string {
 
 // series is what is said of a window's half hours, hours and days, which add up to it.
 func (l *cutLife) series(t fataler, w meter.Window) (said string) {
-	whole, err := l.Consumption(cutMeter, w)
+	whole, err := l.Consumption(cutMeter, w, vee.None)
 	for _, interval := range []query.Interval{query.HalfHour, query.Hour, query.Day} {
 		page, pageErr := l.Series(cutMeter, query.SeriesQuery{Window: w, Interval: interval, PageSize: 10_000})
 		if pageErr != nil {
@@ -299,7 +300,7 @@ func (l *cutLife) series(t fataler, w meter.Window) (said string) {
 		}
 		sum, isKnown := decimal.Zero, page.Count() > 0
 		for bucket := range page.Buckets() {
-			if isKnown = isKnown && bucket.Known(); bucket.Known() {
+			if isKnown = isKnown && bucket.Source != vee.Missing; bucket.Source != vee.Missing {
 				sum = sum.Add(bucket.Energy().Decimal)
 				said += fmt.Sprint(" ", bucket.Energy())
 			}

@@ -53,7 +53,9 @@ func (x exchange) effect(s *Store) Verdict {
 	if v := s.open(x.meter, slot, shown); v.Outcome != Accepted {
 		return v
 	}
-	c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	if !x.restored {
+		c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	}
 	if c.Modulus != (meter.Register{}) && (c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
@@ -61,25 +63,44 @@ func (x exchange) effect(s *Store) Verdict {
 	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !x.restored {
 		return Verdict{Outcome: NoReading}
 	}
-	c.Placed = meter.NotPlaced
+	placed := meter.NotPlaced
 	if shown {
 		switch {
 		case near.at == nil && x.restored, near.at != nil && near.at.Register == c.Old:
 		case near.at == nil:
-			c.Placed = meter.PlacedAnew
+			placed = meter.PlacedAnew
 		case near.at.Register == c.New:
-			c.Placed = meter.PlacedOver
+			placed = meter.PlacedOver
 		default:
 			return Verdict{Conflict, *near.at}
 		}
 		near.at = &meter.Point{Slot: slot, Register: c.Old}
 	}
-	v := s.refit(x.meter, l.dials.With(c), near, c.At)
+	if !x.restored || placed != meter.NotPlaced {
+		c.Placed = placed
+	}
+	x.change = c
+	v := x.join(s, near)
 	if v.Outcome == Accepted {
-		s.show(x.meter, slot, near.at, c.Placed)
+		s.show(x.meter, slot, near.at, placed)
 		s.closeAgain(slot, shown)
 	}
 	return v
+}
+
+// join adds an exchange to the dials of its meter. Of one that is put back nothing is derived but
+// the register that nobody read: the rest follows from what may be in archives that are not read
+// yet.
+func (x exchange) join(s *Store, near neighbours) Verdict {
+	d := s.lifeOf(x.meter).dials
+	if !x.restored {
+		return s.refit(x.meter, d.With(x.change), near, x.change.At)
+	}
+	last := near.at
+	if last == nil {
+		last = near.before
+	}
+	return s.putBack(x.meter, d.WithRecorded(x.change, last), near, x.change.At)
 }
 
 // show makes what stands at a slot the register of a point, or nothing.

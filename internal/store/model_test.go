@@ -94,7 +94,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 		if v.Outcome == Accepted {
 			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
-				m.follow(r)
+				m.follow(r, restored)
 			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
@@ -129,12 +129,12 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && (recorded == r.Register || m.isNew(r)):
+	case taken && recorded == r.Register, m.isNew(r):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	v, _ := m.fit(r)
+	v, _ := m.fit(r, restored)
 	return v
 }
 

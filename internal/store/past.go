@@ -107,16 +107,6 @@ func (s *Store) Replaced(id meter.ID, p meter.Point) bool {
 	return known && s.edits.at(i).replaced(p)
 }
 
-// Outdated reports whether a meter's register in a file may have been changed since the file was
-// written, so that what is known else of its time counts: because it was corrected, or because
-// an exchange made another dial's register stand there, or was taken back.
-func (s *Store) Outdated(id meter.ID, p meter.Point) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	i, known := s.byID[id]
-	return known && (s.lives.at(i) != nil || s.edits.at(i).replaced(p))
-}
-
 // encodeHistories writes
 //
 //	history  22 | version | n uint32 | n × (meter uint32 | edit | note)

@@ -157,7 +157,7 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 	}
 	if verdict.Outcome == Accepted {
 		if s.marked.has(r.Meter) {
-			s.follow(r)
+			s.follow(r, restored)
 		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if s.level >= LevelHolds {
@@ -171,9 +171,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 }
 
 // follow makes a meter's dials those that follow from a reading that is about to be recorded.
-func (s *Store) follow(r Reading) {
+func (s *Store) follow(r Reading, restored bool) {
 	l := *s.lifeOf(r.Meter)
-	if _, dials := s.fit(r); !slices.Equal(dials, l.dials) {
+	if _, dials := s.fit(r, restored); !slices.Equal(dials, l.dials) {
 		l.dials = dials
 		s.live(r.Meter, l)
 	}
