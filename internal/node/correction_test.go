@@ -211,3 +211,27 @@ func TestACorrectionIsPutBackWhereItsOldValueStands(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestWhatAnExchangeHadPutThereLeavesTheArchiveWithIt takes an exchange back whose register was
+// all that a closed month had of its meter.
+func TestWhatAnExchangeHadPutThereLeavesTheArchiveWithIt(t *testing.T) {
+	b := lived(t)
+	defer func() { b.close() }()
+	before := b.points("C")
+	b.exchanges("C", "2026-10-15T00:00:00", "0.25", "0.25")
+	b.closes(october.Month)
+	if got, want := b.points("C"), append([]string{"C 2026-10-15T00:00:00 0.25"}, before...); !slices.Equal(got, want) {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	at := b.reading("C", "2026-10-15T00:00", "0").Slot.Instant()
+	if err := b.TakeBack(t.Context(), "C", at); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		b.closes(october.Month)
+		if got := b.points("C"); !slices.Equal(got, before) || strings.Contains(b.text("Archive/monthly_2026-10.csv"), "\nC,") {
+			t.Errorf("%q, want %q", got, before)
+		}
+		b.kill()
+	}
+}
