@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"meterledger/internal/meter"
 )
@@ -103,20 +104,56 @@ func (x exchange) join(s *Store, near neighbours) Verdict {
 	return s.putBack(x.meter, d.WithRecorded(x.change, last), near, x.change.At)
 }
 
-// show makes what stands at a slot the register of a point, or nothing.
+// show makes what stands at a slot the register of a point, or nothing. Files that were written
+// before may still have what stood there.
 func (s *Store) show(i Index, slot meter.Slot, p *meter.Point, placed meter.Placing) {
 	if placed == meter.NotPlaced {
 		return
 	}
-	if _, stored := s.grid.at(i, slot); stored {
+	l := *s.lifeOf(i)
+	l.displaced = slices.Clone(l.displaced)
+	if register, stored := s.grid.at(i, slot); stored {
+		l.displaced = append(l.displaced, meter.Point{Slot: slot, Register: register})
 		s.unrecord(i, slot)
 	}
 	if p != nil {
+		l.displaced = slices.DeleteFunc(l.displaced, func(d meter.Point) bool { return d == *p })
 		s.record(i, *p)
 	}
+	s.live(i, l)
 	if s.level >= LevelHolds {
 		s.arrive(slot)
 	}
+}
+
+// affirm takes a reading that a meter sends of the time of an exchange, which stands there
+// already: once it was sent, it stays if the exchange is taken back. It reports false for any
+// other.
+func (s *Store) affirm(r Reading) bool {
+	l := *s.lifeOf(r.Meter)
+	place := slices.IndexFunc(l.dials, func(c meter.Change) bool { return isAffirmed(&c, r) })
+	if place < 0 {
+		return false
+	}
+	changes := slices.Clone(l.dials)
+	if changes[place].Placed = meter.NotPlaced; r.Register != changes[place].Old {
+		changes[place].Placed = meter.PlacedOver
+	}
+	l.dials = meter.NewDials(changes)
+	s.live(r.Meter, l)
+	return true
+}
+
+// Affirms reports whether a reading would be affirmed.
+func (s *Store) Affirms(r Reading) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.ContainsFunc(s.lifeOf(r.Meter).dials, func(c meter.Change) bool { return isAffirmed(&c, r) })
+}
+
+// isAffirmed reports whether a meter sends itself what an exchange put at its slot.
+func isAffirmed(c *meter.Change, r Reading) bool {
+	return c.Placed == meter.PlacedAnew && c.At == r.Slot.Instant() && (r.Register == c.Old || r.Register == c.New)
 }
 
 // refit makes dials those of a meter, if registers rise by them near an instant.

@@ -128,6 +128,24 @@ func (m *model) follow(r Reading, restored bool) {
 	m.lives[r.Meter] = l
 }
 
+// affirmed returns the change of which a meter sends what an exchange put there itself, or -1.
+func (m *model) affirmed(r Reading, restored bool) int {
+	return slices.IndexFunc(m.lifeOf(r.Meter).dials, func(c meter.Change) bool {
+		return !restored && c.Placed == meter.PlacedAnew && c.At == r.Slot.Instant() && (r.Register == c.Old || r.Register == c.New)
+	})
+}
+
+// affirm notes that the meter sent it.
+func (m *model) affirm(r Reading, place int) {
+	l := m.lifeOf(r.Meter)
+	l.dials = slices.Clone(l.dials)
+	c := &l.dials[place]
+	if c.Placed = meter.NotPlaced; r.Register != c.Old {
+		c.Placed = meter.PlacedOver
+	}
+	m.lives[r.Meter] = l
+}
+
 func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 	l := m.lifeOf(i)
 	slot, onGrid := c.At.Slot()
@@ -167,7 +185,7 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 	if restored {
 		return m.putBack(i, c, near, was)
 	}
-	return m.refit(i, life{l.dials.With(c), l.limits}, near, c)
+	return m.refit(i, life{dials: l.dials.With(c), limits: l.limits}, near, c)
 }
 
 // putBack takes an exchange as it was recorded, if totals rise by it.
@@ -204,7 +222,7 @@ func (m *model) putBack(i Index, c meter.Change, near neighbours, was meter.Plac
 	if near.after != nil && dials.Total(*near.after).Cmp(reached) < 0 {
 		return Verdict{AboveLater, *near.after}
 	}
-	m.lives[i] = life{dials, l.limits}
+	m.lives[i] = life{dials: dials, limits: l.limits}
 	m.show(i, c.At, near.at, placed)
 	return Verdict{}
 }
@@ -225,7 +243,7 @@ func (m *model) takeBack(i Index, at meter.Instant) Verdict {
 	} else if c.Placed == meter.PlacedOver {
 		near.at = &meter.Point{Slot: slot, Register: c.New}
 	}
-	return m.refit(i, life{l.dials.Without(at), l.limits}, near, c)
+	return m.refit(i, life{dials: l.dials.Without(at), limits: l.limits}, near, c)
 }
 
 func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict {
@@ -236,7 +254,7 @@ func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict 
 	case fall != nil:
 		return above(fall.To)
 	}
-	m.lives[i] = life{dials, l.limits}
+	m.lives[i] = life{dials: dials, limits: l.limits}
 	m.show(i, c.At, near.at, c.Placed)
 	return Verdict{}
 }
@@ -264,7 +282,7 @@ func (m *model) limit(i Index, limits meter.Limits) Verdict {
 			return Verdict{AtModulus, most}
 		}
 	}
-	m.lives[i] = life{l.dials, limits}
+	m.lives[i] = life{dials: l.dials, limits: limits}
 	return Verdict{}
 }
 
@@ -307,6 +325,6 @@ func (m *model) rollOver(i Index, c meter.Change) Verdict {
 	if last != nil && near.after != nil {
 		return Verdict{ExchangeConflict, *near.after}
 	}
-	m.lives[i] = life{l.dials.With(c), l.limits}
+	m.lives[i] = life{dials: l.dials.With(c), limits: l.limits}
 	return Verdict{}
 }

@@ -152,11 +152,14 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
-	if verdict.Outcome <= Duplicate {
+	if verdict.Outcome <= Duplicate && s.refusals.count > 0 {
 		s.forgetRefusal(r)
 	}
 	if verdict.Outcome == Accepted {
 		if s.marked.has(r.Meter) {
+			if !restored && s.affirm(r) {
+				return verdict
+			}
 			s.follow(r, restored)
 		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})

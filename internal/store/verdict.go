@@ -89,6 +89,9 @@ func (s *Store) fit(r Reading, restored bool) (Verdict, meter.Dials) {
 	c, isChange := l.dials.Find(r.Slot.Instant())
 	isNew := isChange && !c.IsEstimated && r.Register == c.New // of the dial that begins there
 	if recorded, ok := s.grid.at(r.Meter, r.Slot); ok {
+		if isChange && !restored && isAffirmed(&c, r) {
+			return Verdict{Outcome: Accepted}, l.dials
+		}
 		if recorded == r.Register || isNew && recorded == c.Old {
 			return Verdict{Outcome: Duplicate}, nil
 		}

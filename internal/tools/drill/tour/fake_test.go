@@ -56,8 +56,10 @@ type fakeSuite struct {
 }
 
 func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeSuite {
-	s := &fakeSuite{fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.Register{}, wasBusy: map[string]bool{},
-		dials: map[string]meter.Dials{}, limits: map[string]meter.Limits{}, refused: map[string][]meter.Point{}, first: map[string]meter.Slot{}, last: map[string]meter.Slot{}}
+	s := &fakeSuite{
+		fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.Register{}, wasBusy: map[string]bool{},
+		dials: map[string]meter.Dials{}, limits: map[string]meter.Limits{}, refused: map[string][]meter.Point{}, first: map[string]meter.Slot{}, last: map[string]meter.Slot{},
+	}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"POST /register_account":            s.register,
