@@ -70,6 +70,15 @@ func (f *Folder) WriteManifest(m Manifest) error {
 	})
 }
 
+// RemoveManifest takes away the manifest of a file, if there is one.
+func (f *Folder) RemoveManifest(name string) error {
+	err := f.fs.Remove(f.manifestPath(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, durable.SyncFolder(f.fs, f.path))
+}
+
 // Manifest reads the manifest of a file. If there is none the error is ErrMissing, and
 // ErrBadManifest if something else is in its place, or it is that of another file.
 func (f *Folder) Manifest(name string) (m Manifest, err error) {

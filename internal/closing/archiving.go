@@ -167,7 +167,7 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 		}
 	}
 	if a.period.IsMonth() {
-		return archive.WithMemory(file, memory, a.store.Replaced), nil
+		return archive.WithMemory(file, memory, a.store.Outdated), nil
 	}
 	if a.month != nil {
 		if month, err = a.verified(a.month.Month.Period(), a.month.Archive); err != nil {
@@ -175,11 +175,11 @@ func (a *archiveJob) source(doing string) (archive.Source, error) {
 		}
 		month = archive.Within(a.window, month)
 	}
-	known := archive.WithMemory(month, memory, a.store.Replaced)
+	known := archive.WithMemory(month, memory, a.store.Outdated)
 	if file == nil {
 		return known, nil
 	}
-	return archive.Merge(known, file, a.store.Replaced), nil
+	return archive.Merge(known, file, a.store.Outdated), nil
 }
 
 // isLostDay reports whether the file is a day's and is missing: memory and the month's file
@@ -240,7 +240,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		s.a.run.progress.did(1, 0, 0)
 		known := s.a.store.Read(i, s.a.window, s.points[:0])
 		isWhole := len(known.Archives) == 0
-		if s.points = known.Points; len(s.points) > 0 || s.isJoined && isWhole && len(s.a.store.History(i, s.a.window)) > 0 {
+		if s.points = known.Points; len(s.points) > 0 || s.isJoined && isWhole && s.a.store.HasReplaced(i, s.a.window) {
 			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: isWhole}, nil
 		}
 	}

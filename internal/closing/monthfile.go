@@ -128,20 +128,28 @@ func ignoreConflict(err error) error {
 	return err
 }
 
-// believes reports whether one meter's rows rise and lie in the month, and none was corrected.
+// believes reports whether one meter's rows lie in the month, what has gone through the meter
+// rises with them, and none was corrected.
 func (f *monthFile) believes(m store.Meter, points []meter.Point) bool {
 	first, last := points[0], points[len(points)-1]
 	if first.Slot < f.window.From || last.Slot >= f.window.To {
 		return false
 	}
-	if !slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) {
-		return false
-	}
-	if f.store.IsMarked(m.Index) && slices.ContainsFunc(points, func(p meter.Point) bool { return f.store.Replaced(m.ID, p) }) {
-		return false
-	}
 	next, known := f.store.At(m.Index, f.window.To)
-	return !known || last.Register.Cmp(next) <= 0
+	if f.store.IsMarked(m.Index) {
+		dials, _ := f.store.Life(m.Index)
+		total := func(a, b meter.Point) int { return dials.Total(a).Cmp(dials.Total(b)) }
+		return slices.IsSortedFunc(points, total) && (!known || total(last, meter.Point{Slot: f.window.To, Register: next}) <= 0) &&
+			!slices.ContainsFunc(points, func(p meter.Point) bool { return isOfNextDial(dials, p) || f.store.Replaced(m.ID, p) })
+	}
+	return slices.IsSortedFunc(points, func(a, b meter.Point) int { return a.Register.Cmp(b.Register) }) && (!known || last.Register.Cmp(next) <= 0)
+}
+
+// isOfNextDial reports whether a reading at the time of an exchange is the new dial's: then the
+// exchange came after it was archived, since it puts the old dial's in its place.
+func isOfNextDial(d meter.Dials, p meter.Point) bool {
+	c, found := d.Find(p.Slot.Instant())
+	return found && !c.IsEstimated && p.Register == c.New && c.New != c.Old
 }
 
 // commit closes the month with the file.

@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -141,7 +142,7 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 		if q.DryRun {
 			return nil
 		}
-		return t.archiveAccounts()
+		return errors.Join(t.archiveAccounts(), t.archiveEvents())
 	})
 }
 

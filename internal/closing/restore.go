@@ -56,9 +56,10 @@ type restorer struct {
 }
 
 // all restores in an order that keeps out of memory what a month's file holds: first the
-// accounts, then the days whose month has no file, then the months, the newest first, since a
-// bill ends with the first register of the month after, and at last the files with names of
-// their own. What cannot be read is named, and the rest goes on.
+// accounts, and the events that say how registers are to be understood, then the days whose month
+// has no file, then the months, the newest first, since a bill ends with the first register of
+// the month after, then the files with names of their own, and at last what the archives do not
+// hold yet of the events. What cannot be read is named, and the rest goes on.
 func (r *restorer) all() error {
 	found, err := r.findFiles()
 	if err != nil {
@@ -68,6 +69,10 @@ func (r *restorer) all() error {
 		if err := r.pass(name, r.accountRows(name)); err != nil {
 			return err
 		}
+	}
+	events := eventRestorer{restorer: r, months: found.months}
+	if err := r.pass(archive.EventsName, events.begin()); err != nil {
+		return fmt.Errorf("restoring %s: %w", archive.EventsName, err)
 	}
 	for _, day := range found.loneDays() {
 		if err := r.day(day); err != nil {
@@ -85,17 +90,20 @@ func (r *restorer) all() error {
 			return fmt.Errorf("restoring %s: %w", name, err)
 		}
 	}
+	if err := r.pass(archive.EventsName, events.end()); err != nil {
+		return fmt.Errorf("restoring %s: %w", archive.EventsName, err)
+	}
 	return nil
 }
 
 // pass names a file that cannot be taken. Any other error ends the restore.
 func (r *restorer) pass(name string, err error) error {
-	switch code := meter.CodeOf(err); {
+	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, archive.ErrMissing):
 		err = archive.Missing(name) // it was there a moment ago
-	case code != meter.CodeArchiveConflict && code != meter.CodeArchiveUnavailable:
+	case !isOfFile(err):
 		return err
 	}
 	r.refuse(name, 0, err)

@@ -35,12 +35,8 @@ type Writer interface {
 	Pace(ctx context.Context) (step func())
 }
 
-// Rows takes rows that an operator puts back. A Flush ends it.
-type Rows interface {
-	Add(number int, row meter.Row) error
-	Refuse(number int, err error) error
-	Flush() (meter.Tally, error)
-}
+// Rows takes readings that an operator puts back.
+type Rows = Taker[meter.Row]
 
 // Options says what runs work on.
 type Options struct {
@@ -49,6 +45,7 @@ type Options struct {
 	// RestoreAccounts begins to register accounts, also while reception is shut down. Those of
 	// meters that are registered are duplicates.
 	RestoreAccounts func(ctx context.Context) Accounts
+	RestoreEvents   func(ctx context.Context) Events
 	Store           *store.Store
 	Archive         *archive.Folder
 	Zone            *meter.Zone
@@ -74,6 +71,7 @@ type Runs struct {
 	writer          Writer
 	restore         func(context.Context, func(store.Index, bool)) Rows
 	restoreAccounts func(context.Context) Accounts
+	restoreEvents   func(context.Context) Events
 	store           *store.Store
 	archive         *archive.Folder
 	zone            *meter.Zone
@@ -108,7 +106,7 @@ type Runs struct {
 // process before, and tells the operator of archives that the ledger does not know.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
-		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, store: o.Store, archive: o.Archive, zone: o.Zone,
+		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
 		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},

@@ -46,7 +46,13 @@ func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 // WritePrivate is WriteFile for a file that only the user of this program may read: its mode
 // is 0600.
 func WritePrivate(fs vfs.FS, path string, write func(io.Writer) error) error {
-	return replaceFile(fs, path, createPrivate, write, func(string) error { return nil })
+	return ReplacePrivate(fs, path, write, func(string) error { return nil })
+}
+
+// ReplacePrivate is ReplaceFile for a file that only the user of this program may read: its mode
+// is 0600.
+func ReplacePrivate(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
+	return replaceFile(fs, path, createPrivate, write, intend)
 }
 
 // ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the

@@ -95,11 +95,19 @@ func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits
 		return err
 	}
 	v, err := l.change(ctx, m, store.AppendLimits(nil, m.Index, limits))
-	if err == nil && v.Outcome == store.AtModulus {
-		err = meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "of %v kWh is not above %v kWh, which the dial showed at %s",
-			limits.RollsOverAt, v.Other.Register, l.zone.Stamp(v.Other.Slot))
+	if err != nil {
+		return err
 	}
-	return err
+	return l.limitsFault(limits, v)
+}
+
+// limitsFault says why limits were not taken.
+func (l *Ledger) limitsFault(limits meter.Limits, v store.Verdict) error {
+	if v.Outcome != store.AtModulus {
+		return nil
+	}
+	return meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "of %v kWh is not above %v kWh, which the dial showed at %s",
+		limits.RollsOverAt, v.Other.Register, l.zone.Stamp(v.Other.Slot))
 }
 
 // Dials returns all changes of a meter.

@@ -289,7 +289,7 @@ func (s *submission) late(place int, at store.Reading) {
 	isSame := found && rows.points[i].Register == at.Register
 	// Apply alone knows what contradicts a reading of a meter that has been through much, and
 	// forgets what was refused.
-	if isSame && !s.retake || found && !isSame && !s.l.store.IsMarked(at.Meter) {
+	if isSame && !s.retake && !s.l.store.Affirms(at) || found && !isSame && !s.l.store.IsMarked(at.Meter) {
 		verdict := store.Verdict{Outcome: store.Duplicate}
 		if rows.points[i].Register != at.Register {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}

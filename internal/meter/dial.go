@@ -116,6 +116,22 @@ func (d Dials) Total(p Point) Total {
 	return d.Offset(p.Slot).plus(p.Register.Total())
 }
 
+// WithRecorded returns d with a change that was recorded before. If nobody read the old dial, its
+// last reading is the one that is known before the change, and if there is none, or the dial
+// rolled over since, what was recorded.
+func (d Dials) WithRecorded(c Change, last *Point) Dials {
+	if c.IsEstimated && last != nil && d.before(last.Slot.Instant()) == d.before(c.At) {
+		c.Old = last.Register.plus(c.Estimated)
+	}
+	return d.With(c)
+}
+
+// Reached returns what had gone through the meter at the exchange or reset of an instant.
+func (d Dials) Reached(at Instant) Total {
+	c, _ := d.Find(at)
+	return c.offset.plus(c.New.Total())
+}
+
 // Before returns how many changes there are before a reading at a slot.
 func (d Dials) Before(slot Slot) int { return d.before(slot.Instant()) }
 
@@ -125,6 +141,27 @@ func (d Dials) TotalOn(changes int, r Register) Total {
 		return r.Total()
 	}
 	return d[changes-1].offset.plus(r.Total())
+}
+
+// Holds reports whether a reading fits between its neighbours, if it has any, by the changes as
+// they were recorded, so that none of them has to be derived anew.
+func (d Dials) Holds(p Point, before, after *Point) bool {
+	total := d.Total(p)
+	if before != nil && d.Total(*before).Cmp(total) > 0 || after != nil && d.Total(*after).Cmp(total) < 0 {
+		return false
+	}
+	n := d.before(p.Slot.Instant())
+	if n > 0 && p.Register.Cmp(d[n-1].New) < 0 {
+		return false
+	}
+	if n == len(d) || after != nil && d[n].At >= after.Slot.Instant() {
+		return true
+	}
+	last := p.Register
+	if d[n].IsEstimated {
+		last = last.plus(d[n].Estimated)
+	}
+	return last.Cmp(d[n].Old) <= 0
 }
 
 // Used returns the energy between two readings.

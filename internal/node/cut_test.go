@@ -300,7 +300,7 @@ func (l *cutLife) series(t fataler, w meter.Window) (said string) {
 		}
 		sum, isKnown := decimal.Zero, page.Count() > 0
 		for bucket := range page.Buckets() {
-			if isKnown = isKnown && bucket.Known(); bucket.Known() {
+			if isKnown = isKnown && bucket.Source != vee.Missing; bucket.Source != vee.Missing {
 				sum = sum.Add(bucket.Energy().Decimal)
 				said += fmt.Sprint(" ", bucket.Energy())
 			}

@@ -195,6 +195,7 @@ func (b *bench) restoresBeside(s scene, disk vfs.FS, lost bool) {
 		b.wantClosed(s)
 		return
 	}
+	b.wantEvents(s, 2)
 	points := b.points("A", "B", "C")
 	for _, row := range sceneRows {
 		fields := strings.Fields(row)

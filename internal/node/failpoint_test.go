@@ -99,13 +99,21 @@ type scene struct {
 	rows     uint64
 
 	compressed, compress bool // what it was written as, and is now
+
+	hasEvents bool // beside the readings, before and since
 }
 
 var scenes = []scene{
-	{"closed", false, 1, 6, false, false},
-	{"closed again", true, 2, 8, false, false},
-	{"closed again, compressed now", true, 2, 8, false, true},
-	{"closed again, plain now", true, 2, 8, true, false},
+	{name: "closed", revision: 1, rows: 6},
+	{name: "closed again", again: true, revision: 2, rows: 8},
+	{name: "closed again, compressed now", again: true, revision: 2, rows: 8, compress: true},
+	{name: "closed again, plain now", again: true, revision: 2, rows: 8, compressed: true},
+	{name: "closed again, with events", again: true, revision: 2, rows: 8, hasEvents: true},
+}
+
+// sceneEvents are the rows of events.csv, the last of which came since the month was closed.
+var sceneEvents = []string{
+	"B,2026-10-02T12:00:01,exchange,1,0.5,,,,,,2026-11-23T10:10:00,,", "C,,limits,,,,,,10,,,,", "A,2026-11-21T00:00:01,exchange,5,0,,,,,,2026-11-23T10:10:00,,",
 }
 
 var sceneRows = []string{
@@ -124,11 +132,18 @@ func (s scene) set(t *testing.T) *vfs.MemFS {
 	b.open()
 	b.register("A", "B", "C")
 	b.recordRows(sceneRows)
+	if s.hasEvents {
+		b.exchanges("B", "2026-10-02T12:00:01", "1", "0.5")
+		b.limits("C", "10", "0")
+	}
 	if s.again {
 		if run := b.maintain(october); run.Err != nil {
 			t.Fatal(run.Err)
 		}
 		b.recordRows(sceneLateRows)
+	}
+	if s.hasEvents {
+		b.exchanges("A", "2026-11-21T00:00:01", "5", "0")
 	}
 	b.close()
 	return disk
@@ -183,9 +198,33 @@ func (b *bench) wantClosed(s scene) {
 		b.t.Errorf("%d readings are in memory", held)
 	}
 	b.wantTidy()
+	b.wantEvents(s, 3)
 	names, err := b.fs.List("Archive")
 	if err != nil || slices.Contains(names, "monthly_2026-10.csv.zst") != s.compress || slices.Contains(names, "monthly_2026-10.csv") == s.compress {
 		b.t.Errorf("the folder holds %q, %v", names, err)
+	}
+}
+
+// wantEvents wants events in the store, and in their file.
+func (b *bench) wantEvents(s scene, events int) {
+	b.t.Helper()
+	if !s.hasEvents {
+		return
+	}
+	text := b.text("Archive/events.csv")
+	for _, row := range sceneEvents[:events] {
+		if !strings.Contains(text, row+"\n") {
+			b.t.Errorf("events.csv does not have %s:\n%s", row, text)
+		}
+	}
+	var known []string
+	for e := range b.Store().Events() {
+		known = append(known, fmt.Sprint(e.Meter, " ", e.Kind))
+	}
+	for _, event := range []string{"B exchange", "C limits", "A exchange"}[:events] {
+		if !slices.Contains(known, event) {
+			b.t.Errorf("%s is gone: %q", event, known)
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		Restore:         n.restore,
 		Closed:          o.Closed,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
+		RestoreEvents:   func(ctx context.Context) closing.Events { return n.RestoreEvents(ctx) },
 	})
 	if err != nil {
 		return errors.Join(err, n.Ledger.Close())

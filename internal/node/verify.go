@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/durable"
@@ -33,6 +34,7 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 		v.memory()
 		v.archives()
 		v.accounts()
+		v.events()
 	}
 	if stop := meter.Stopped(ctx); stop != nil {
 		return stop
@@ -190,6 +192,31 @@ func (v *verification) accounts() {
 		return
 	}
 	v.tell(ledger.Finding{What: fmt.Sprintf("%s: %d accounts", archive.AccountsName, manifest.Rows), Err: err})
+}
+
+// events looks for the file of events that a run has written, or that was restored.
+func (v *verification) events() {
+	sum, err := v.archive.SHA256(archive.EventsName)
+	known := v.store.Intents(meter.Period{})
+	manifest, bad := v.archive.Manifest(archive.EventsName)
+	isDescribed := bad == nil && manifest.Describes(manifest.Rows, sum)
+	switch {
+	case errors.Is(err, archive.ErrMissing):
+		if len(known) > 0 {
+			v.line("note     %s: it is missing; the next run writes it", archive.EventsName)
+		}
+		return
+	case err != nil:
+	case !slices.Contains(known, sum) && (isDescribed || len(known) == 0):
+		v.line("unknown  %s: the data folder knows nothing of it", archive.EventsName)
+		return
+	case !slices.Contains(known, sum):
+		err = archive.Changed(archive.EventsName)
+	case !isDescribed:
+		v.line("note     %s: it is not the file that its manifest describes; the next run writes both", archive.EventsName)
+		return
+	}
+	v.tell(ledger.Finding{What: fmt.Sprintf("%s: %d events", archive.EventsName, manifest.Rows), Err: err})
 }
 
 // fits makes sure that a closed month's rows of a meter are those that its summary tells of.

@@ -41,7 +41,7 @@ func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID,
 	}
 	if file == nil || month.Late {
 		memory := &memorySource{q: q, ctx: ctx, window: w, order: q.store.SortedByID(), revision: month.Revision, isJoined: file != nil}
-		source = archive.WithMemory(source, memory, q.store.Replaced)
+		source = archive.WithMemory(source, memory, q.store.Outdated)
 	}
 	for {
 		rows, err := source.Next()
@@ -98,7 +98,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		if err != nil {
 			return archive.Rows{}, err
 		}
-		if len(s.points) > 0 || s.isJoined && whole && len(s.q.store.History(m.Index, s.window)) > 0 {
+		if len(s.points) > 0 || s.isJoined && whole && s.q.store.HasReplaced(m.Index, s.window) {
 			return archive.Rows{Meter: m.ID, Points: s.points, IsWhole: whole}, nil
 		}
 	}

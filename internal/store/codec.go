@@ -173,7 +173,7 @@ func (d *decoder) archive() Archive {
 func (d *decoder) period() meter.Period {
 	text := d.text()
 	p, ok := meter.ParsePeriod(text)
-	if !ok {
+	if !ok && text != "" {
 		d.fail(fmt.Errorf("%q is no period", text))
 	}
 	return p

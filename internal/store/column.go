@@ -1,5 +1,7 @@
 package store
 
+import "math/bits"
+
 // segmentMeters is how many meters share a segment of a column.
 const segmentMeters = 1024
 
@@ -64,4 +66,15 @@ func (s *indexSet) add(i Index) {
 		*s = append(*s, make(indexSet, missing)...)
 	}
 	(*s)[i/64] |= 1 << (i % 64)
+}
+
+// all yields the meters of the set, in order.
+func (s indexSet) all(yield func(Index) bool) {
+	for n, word := range s {
+		for ; word != 0; word &= word - 1 {
+			if !yield(Index(64*n + bits.TrailingZeros64(word))) {
+				return
+			}
+		}
+	}
 }

@@ -188,7 +188,7 @@ func (j *correctionJudge) judge() (place int, v Verdict) {
 	j.dials = l.dials
 	for n := 0; n < len(j.effective); {
 		first := n
-		dials, fall := j.dials.Refit(j.stretch(&n), l.limits)
+		dials, fall := j.dials.Correct(j.stretch(&n), l.limits)
 		if fall != nil {
 			e, v := fell(*fall, j.effective[first:n])
 			place, _ := slices.BinarySearchFunc(j.Edits, e.Slot, compareEdit)

@@ -43,7 +43,7 @@ func (m *model) correct(c *Correction, restored bool) Verdict {
 	}
 	l := m.lifeOf(c.Meter)
 	for _, s := range stretches(slices.Sorted(maps.Keys(m.known[c.Meter])), changed, after) {
-		dials, fall := l.dials.Refit(s, l.limits)
+		dials, fall := l.dials.Correct(s, l.limits)
 		if fall != nil && changed[fall.To.Point().Slot] && !fall.To.OfChange && after[fall.To.Point().Slot] == fall.To.Register {
 			return below(fall.From)
 		} else if fall != nil {

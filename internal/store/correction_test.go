@@ -113,6 +113,15 @@ func TestACorrectionIsTakenWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestACorrectionAddsNoTurnOfTheDialBetweenReadingsThatStand(t *testing.T) {
+	s := septemberClosed(t)
+	mustApply(t, s, AppendRecall(nil, september, 1, 0, septemberRows))
+	limits := meter.Limits{RollsOverAt: reading(0, 3000).Register, MaxKW: meter.Power(reading(0, 1_000_000).Register)}
+	wantVerdict(t, s, AppendLimits(nil, 0, limits), Verdict{})
+	wantVerdict(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo-1, 2000, 10))), Verdict{BelowEarlier, septemberRows[0]})
+	wantVerdict(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo+1, 2200, 10))), Verdict{})
+}
+
 // TestNeighboursAreCorrectedTogether moves three registers beyond what each of them allows the
 // others.
 func TestNeighboursAreCorrectedTogether(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"meterledger/internal/meter"
 )
@@ -53,7 +54,9 @@ func (x exchange) effect(s *Store) Verdict {
 	if v := s.open(x.meter, slot, shown); v.Outcome != Accepted {
 		return v
 	}
-	c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	if !x.restored {
+		c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	}
 	if c.Modulus != (meter.Register{}) && (c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
@@ -61,41 +64,96 @@ func (x exchange) effect(s *Store) Verdict {
 	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !x.restored {
 		return Verdict{Outcome: NoReading}
 	}
-	c.Placed = meter.NotPlaced
+	placed := meter.NotPlaced
 	if shown {
 		switch {
 		case near.at == nil && x.restored, near.at != nil && near.at.Register == c.Old:
 		case near.at == nil:
-			c.Placed = meter.PlacedAnew
+			placed = meter.PlacedAnew
 		case near.at.Register == c.New:
-			c.Placed = meter.PlacedOver
+			placed = meter.PlacedOver
 		default:
 			return Verdict{Conflict, *near.at}
 		}
 		near.at = &meter.Point{Slot: slot, Register: c.Old}
 	}
-	v := s.refit(x.meter, l.dials.With(c), near, c.At)
+	if !x.restored || placed != meter.NotPlaced {
+		c.Placed = placed
+	}
+	x.change = c
+	v := x.join(s, near)
 	if v.Outcome == Accepted {
-		s.show(x.meter, slot, near.at, c.Placed)
+		s.show(x.meter, slot, near.at, placed)
 		s.closeAgain(slot, shown)
 	}
 	return v
 }
 
-// show makes what stands at a slot the register of a point, or nothing.
+// join adds an exchange to the dials of its meter. Of one that is put back nothing is derived but
+// the register that nobody read: the rest follows from what may be in archives that are not read
+// yet.
+func (x exchange) join(s *Store, near neighbours) Verdict {
+	d := s.lifeOf(x.meter).dials
+	if !x.restored {
+		return s.refit(x.meter, d.With(x.change), near, x.change.At)
+	}
+	last := near.at
+	if last == nil {
+		last = near.before
+	}
+	return s.putBack(x.meter, d.WithRecorded(x.change, last), near, x.change.At)
+}
+
+// show makes what stands at a slot the register of a point, or nothing. Files that were written
+// before may still have what stood there.
 func (s *Store) show(i Index, slot meter.Slot, p *meter.Point, placed meter.Placing) {
 	if placed == meter.NotPlaced {
 		return
 	}
-	if _, stored := s.grid.at(i, slot); stored {
+	l := *s.lifeOf(i)
+	l.displaced = slices.Clone(l.displaced)
+	if register, stored := s.grid.at(i, slot); stored {
+		l.displaced = append(l.displaced, meter.Point{Slot: slot, Register: register})
 		s.unrecord(i, slot)
 	}
 	if p != nil {
+		l.displaced = slices.DeleteFunc(l.displaced, func(d meter.Point) bool { return d == *p })
 		s.record(i, *p)
 	}
+	s.live(i, l)
 	if s.level >= LevelHolds {
 		s.arrive(slot)
 	}
+}
+
+// affirm takes a reading that a meter sends of the time of an exchange, which stands there
+// already: once it was sent, it stays if the exchange is taken back. It reports false for any
+// other.
+func (s *Store) affirm(r Reading) bool {
+	l := *s.lifeOf(r.Meter)
+	place := slices.IndexFunc(l.dials, func(c meter.Change) bool { return isAffirmed(&c, r) })
+	if place < 0 {
+		return false
+	}
+	changes := slices.Clone(l.dials)
+	if changes[place].Placed = meter.NotPlaced; r.Register != changes[place].Old {
+		changes[place].Placed = meter.PlacedOver
+	}
+	l.dials = meter.NewDials(changes)
+	s.live(r.Meter, l)
+	return true
+}
+
+// Affirms reports whether a reading would be affirmed.
+func (s *Store) Affirms(r Reading) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.ContainsFunc(s.lifeOf(r.Meter).dials, func(c meter.Change) bool { return isAffirmed(&c, r) })
+}
+
+// isAffirmed reports whether a meter sends itself what an exchange put at its slot.
+func isAffirmed(c *meter.Change, r Reading) bool {
+	return c.Placed == meter.PlacedAnew && c.At == r.Slot.Instant() && (r.Register == c.Old || r.Register == c.New)
 }
 
 // refit makes dials those of a meter, if registers rise by them near an instant.

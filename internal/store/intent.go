@@ -10,7 +10,8 @@ import (
 
 // intent says that a file of the given hash is about to replace the file of a period. It
 // stands until the period is archived: a run that is cut off may have put its file in
-// place, and the next run recognises that file by its hash.
+// place, and the next run recognises that file by its hash. Of the file of events, which is of no
+// period, the newest two stand: that of the file that is there, and that of the next.
 //
 //	intent  08 | period, a text | SHA-256 32 bytes
 type intent struct {
@@ -18,7 +19,7 @@ type intent struct {
 	sum    [32]byte
 }
 
-// AppendIntent adds an intent to a batch.
+// AppendIntent adds an intent to a batch; one of the zero period is of the file of events.
 func AppendIntent(b []byte, p meter.Period, sha256 [32]byte) []byte {
 	b = appendText(append(b, byte(kindIntent)), p.String())
 	return append(b, sha256[:]...)
@@ -27,7 +28,13 @@ func AppendIntent(b []byte, p meter.Period, sha256 [32]byte) []byte {
 func (d *decoder) intent() intent { return intent{d.period(), [32]byte(d.take(32))} }
 
 func (i intent) effect(s *Store) Verdict {
-	if known := s.intents[i.period]; !slices.Contains(known, i.sum) {
+	known := s.intents[i.period]
+	isOfEvents := i.period == meter.Period{}
+	if isOfEvents {
+		known = slices.DeleteFunc(slices.Clone(known), func(sum [32]byte) bool { return sum == i.sum })
+		known = known[max(len(known)-1, 0):]
+	}
+	if isOfEvents || !slices.Contains(known, i.sum) {
 		s.intents = maps.Clone(s.intents)
 		s.intents[i.period] = append(slices.Clip(known), i.sum)
 	}

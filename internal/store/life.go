@@ -10,8 +10,9 @@ import (
 // life is what a meter has been through and what is known of its dial. It is never changed,
 // only replaced. Most meters have none.
 type life struct {
-	dials  meter.Dials
-	limits meter.Limits
+	dials     meter.Dials
+	limits    meter.Limits
+	displaced []meter.Point // that stood at their slots until an exchange was entered or taken back
 }
 
 var noLife life
@@ -31,7 +32,7 @@ func (s *Store) live(i Index, l life) {
 }
 
 func (l *life) bytes() int64 {
-	n := int64(unsafe.Sizeof(life{})) + int64(cap(l.dials))*int64(unsafe.Sizeof(meter.Change{}))
+	n := int64(unsafe.Sizeof(life{})) + int64(cap(l.dials))*int64(unsafe.Sizeof(meter.Change{})) + int64(cap(l.displaced))*int64(unsafe.Sizeof(meter.Point{}))
 	for i := range l.dials {
 		n += int64(len(l.dials[i].Serial) + len(l.dials[i].By))
 	}
@@ -88,7 +89,7 @@ func (d *decoder) limits() meter.Limits {
 
 // encodeLives writes
 //
-//	lives  21 | version | n uint32 | n × (meter uint32 | limits | changes uint32 | changes × change)
+//	lives  21 | version | n uint32 | n × (meter uint32 | limits | changes uint32 | changes × change | n uint32 | n × displaced point)
 func encodeLives(e *stateEncoder, s *state) {
 	type meterLife struct {
 		meter Index
@@ -104,6 +105,10 @@ func encodeLives(e *stateEncoder, s *state) {
 		for _, c := range l.dials {
 			b = appendChange(b, c)
 		}
+		b = binary.BigEndian.AppendUint32(b, uint32(len(l.displaced)))
+		for _, p := range l.displaced {
+			b = appendPoint(b, p)
+		}
 		return b
 	})
 }
@@ -115,8 +120,12 @@ func decodeLives(d *StateDecoder) {
 		for range d.items {
 			changes = append(changes, d.change())
 		}
+		var displaced []meter.Point
+		for range d.items {
+			displaced = append(displaced, d.point())
+		}
 		if d.err == nil {
-			d.s.live(i, life{meter.NewDials(changes), limits})
+			d.s.live(i, life{meter.NewDials(changes), limits, displaced})
 		}
 	}
 }

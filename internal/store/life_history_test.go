@@ -98,17 +98,21 @@ func (m *model) past(i Index, slot meter.Slot, changed bool) Verdict {
 // isNew reports whether a reading is the first of a dial whose last is recorded for its time.
 func (m *model) isNew(r Reading) bool {
 	c, found := m.lifeOf(r.Meter).dials.Find(r.Slot.Instant())
-	return found && !c.IsEstimated && m.known[r.Meter][r.Slot] == c.Old && r.Register == c.New
+	recorded, taken := m.known[r.Meter][r.Slot]
+	return found && !c.IsEstimated && (taken && recorded == c.Old || !taken && c.Old != c.New) && r.Register == c.New
 }
 
 // fit judges a reading of a time that is not taken.
-func (m *model) fit(r Reading) (Verdict, meter.Dials) {
+func (m *model) fit(r Reading, restored bool) (Verdict, meter.Dials) {
 	l := m.lifeOf(r.Meter)
+	near, p := m.near(r.Meter, r.Slot), meter.Point{Slot: r.Slot, Register: r.Register}
+	if (l.limits != meter.Limits{} || l.dials != nil) && restored && l.dials.Holds(p, near.before, near.after) {
+		return Verdict{}, l.dials
+	}
 	if over := l.dials.RollsOverAt(r.Slot.Instant(), l.limits); over != (meter.Register{}) && r.Register.Cmp(over) >= 0 {
 		return Verdict{AtModulus, meter.Point{Slot: r.Slot, Register: over}}, nil
 	}
-	near := m.near(r.Meter, r.Slot)
-	dials, fall := l.dials.Take(meter.Point{Slot: r.Slot, Register: r.Register}, near.before, near.after, l.limits)
+	dials, fall := l.dials.Take(p, near.before, near.after, l.limits)
 	switch {
 	case fall == nil:
 		return Verdict{}, dials
@@ -118,9 +122,27 @@ func (m *model) fit(r Reading) (Verdict, meter.Dials) {
 	return below(fall.From), nil
 }
 
-func (m *model) follow(r Reading) {
+func (m *model) follow(r Reading, restored bool) {
 	l := m.lifeOf(r.Meter)
-	_, l.dials = m.fit(r)
+	_, l.dials = m.fit(r, restored)
+	m.lives[r.Meter] = l
+}
+
+// affirmed returns the change of which a meter sends what an exchange put there itself, or -1.
+func (m *model) affirmed(r Reading, restored bool) int {
+	return slices.IndexFunc(m.lifeOf(r.Meter).dials, func(c meter.Change) bool {
+		return !restored && c.Placed == meter.PlacedAnew && c.At == r.Slot.Instant() && (r.Register == c.Old || r.Register == c.New)
+	})
+}
+
+// affirm notes that the meter sent it.
+func (m *model) affirm(r Reading, place int) {
+	l := m.lifeOf(r.Meter)
+	l.dials = slices.Clone(l.dials)
+	c := &l.dials[place]
+	if c.Placed = meter.NotPlaced; r.Register != c.Old {
+		c.Placed = meter.PlacedOver
+	}
 	m.lives[r.Meter] = l
 }
 
@@ -136,13 +158,17 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 	if v := m.past(i, slot, shown); v.Outcome != Accepted {
 		return v
 	}
-	if c.Modulus = l.dials.RollsOverAt(c.At, l.limits); c.Modulus != (meter.Register{}) && max(c.Old.Cmp(c.Modulus), c.New.Cmp(c.Modulus)) >= 0 {
+	if !restored {
+		c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
+	}
+	if c.Modulus != (meter.Register{}) && max(c.Old.Cmp(c.Modulus), c.New.Cmp(c.Modulus)) >= 0 {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
 	near := m.near(i, slot)
 	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !restored {
 		return Verdict{Outcome: NoReading}
 	}
+	was := c.Placed
 	c.Placed = meter.NotPlaced
 	if shown {
 		p := meter.Point{Slot: slot, Register: c.Old}
@@ -156,7 +182,49 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 		}
 		near.at = &p
 	}
-	return m.refit(i, life{l.dials.With(c), l.limits}, near, c)
+	if restored {
+		return m.putBack(i, c, near, was)
+	}
+	return m.refit(i, life{dials: l.dials.With(c), limits: l.limits}, near, c)
+}
+
+// putBack takes an exchange as it was recorded, if totals rise by it.
+func (m *model) putBack(i Index, c meter.Change, near neighbours, was meter.Placing) Verdict {
+	l := m.lifeOf(i)
+	points := near.stretch().Readings
+	if near.after != nil {
+		points = points[:len(points)-1]
+	}
+	if last := len(points) - 1; c.IsEstimated && last >= 0 && !slices.ContainsFunc(l.dials, func(known meter.Change) bool {
+		return points[last].Slot.Instant() <= known.At && known.At < c.At
+	}) {
+		var err error
+		if c.Old, err = meter.ParseRegister(points[last].Register.Decimal().Add(c.Estimated.Decimal()).String()); err != nil {
+			c.Old, _ = meter.RegisterFromParts(999_999_999_999_999_999, 0) // the highest
+		}
+	}
+	placed := c.Placed
+	if placed == meter.NotPlaced {
+		c.Placed = was
+	}
+	dials := l.dials.With(c)
+	reached := dials.Reached(c.At)
+	for n, p := range points {
+		if n > 0 && dials.Total(p).Cmp(dials.Total(points[n-1])) < 0 {
+			return Verdict{BelowEarlier, points[n-1]}
+		}
+	}
+	for _, p := range points {
+		if dials.Total(p).Cmp(reached) > 0 {
+			return Verdict{BelowEarlier, p}
+		}
+	}
+	if near.after != nil && dials.Total(*near.after).Cmp(reached) < 0 {
+		return Verdict{AboveLater, *near.after}
+	}
+	m.lives[i] = life{dials: dials, limits: l.limits}
+	m.show(i, c.At, near.at, placed)
+	return Verdict{}
 }
 
 func (m *model) takeBack(i Index, at meter.Instant) Verdict {
@@ -175,7 +243,7 @@ func (m *model) takeBack(i Index, at meter.Instant) Verdict {
 	} else if c.Placed == meter.PlacedOver {
 		near.at = &meter.Point{Slot: slot, Register: c.New}
 	}
-	return m.refit(i, life{l.dials.Without(at), l.limits}, near, c)
+	return m.refit(i, life{dials: l.dials.Without(at), limits: l.limits}, near, c)
 }
 
 func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict {
@@ -186,18 +254,22 @@ func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict 
 	case fall != nil:
 		return above(fall.To)
 	}
-	m.lives[i] = life{dials, l.limits}
-	if slot, _ := c.At.Slot(); c.Placed != meter.NotPlaced {
+	m.lives[i] = life{dials: dials, limits: l.limits}
+	m.show(i, c.At, near.at, c.Placed)
+	return Verdict{}
+}
+
+func (m *model) show(i Index, at meter.Instant, p *meter.Point, placed meter.Placing) {
+	if slot, _ := at.Slot(); placed != meter.NotPlaced {
 		delete(m.known[i], slot)
 		delete(m.memory[i], slot)
-		if near.at != nil {
-			put(m.known, i, *near.at)
-			put(m.memory, i, *near.at)
+		if p != nil {
+			put(m.known, i, *p)
+			put(m.memory, i, *p)
 		}
 		m.count++
 		m.came[slot] = m.count
 	}
-	return Verdict{}
 }
 
 func (m *model) limit(i Index, limits meter.Limits) Verdict {
@@ -210,7 +282,7 @@ func (m *model) limit(i Index, limits meter.Limits) Verdict {
 			return Verdict{AtModulus, most}
 		}
 	}
-	m.lives[i] = life{l.dials, limits}
+	m.lives[i] = life{dials: l.dials, limits: limits}
 	return Verdict{}
 }
 
@@ -234,8 +306,14 @@ func (m *model) mostShown(i Index) (most meter.Point, shown bool) {
 func (m *model) rollOver(i Index, c meter.Change) Verdict {
 	l := m.lifeOf(i)
 	slot, _ := c.At.Slot()
+	near := m.near(i, slot)
+	last := near.at
+	if last == nil {
+		last = near.before
+	}
 	for _, known := range l.dials {
-		if known.Kind == meter.Rollover && known.At == c.At && known.Old == c.Old {
+		isBeside := last != nil && near.after != nil && last.Slot.Instant() <= known.At && known.At < near.after.Slot.Instant()
+		if known.Kind == meter.Rollover && (known.At == c.At || isBeside) && known.Old == c.Old {
 			return Verdict{Outcome: Duplicate}
 		} else if known.Kind == meter.Rollover && known.At == c.At {
 			return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: known.Old}}
@@ -244,9 +322,9 @@ func (m *model) rollOver(i Index, c meter.Change) Verdict {
 	if v := m.past(i, slot, false); v.Outcome != Accepted {
 		return v
 	}
-	if near := m.near(i, slot); (near.before != nil || near.at != nil) && near.after != nil {
+	if last != nil && near.after != nil {
 		return Verdict{ExchangeConflict, *near.after}
 	}
-	m.lives[i] = life{l.dials.With(c), l.limits}
+	m.lives[i] = life{dials: l.dials.With(c), limits: l.limits}
 	return Verdict{}
 }

@@ -86,9 +86,10 @@ func (d *decoder) rollover() rollover {
 func (r rollover) effect(s *Store) Verdict {
 	l := *s.lifeOf(r.meter)
 	slot, _ := r.change.At.Slot()
+	near := s.around(r.meter, slot)
 	for _, c := range l.dials {
-		if c.At == r.change.At && c.Kind == meter.Rollover {
-			if c.Says(r.change) {
+		if c.Kind == meter.Rollover && (c.At == r.change.At || c.Old == r.change.Old && near.encloses(c.At)) {
+			if c.Says(r.change) || c.At != r.change.At {
 				return Verdict{Outcome: Duplicate}
 			}
 			return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: c.Old}}
@@ -97,7 +98,6 @@ func (r rollover) effect(s *Store) Verdict {
 	if v := s.open(r.meter, slot, false); v.Outcome != Accepted {
 		return v
 	}
-	near := s.around(r.meter, slot)
 	if (near.before != nil || near.at != nil) && near.after != nil { // it is known that there was none
 		return Verdict{ExchangeConflict, *near.after}
 	}

@@ -91,10 +91,12 @@ func (m *model) account(id meter.ID) Verdict {
 func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict) {
 	for _, r := range readings {
 		v := m.judge(r, restored)
-		if v.Outcome == Accepted {
+		if place := m.affirmed(r, restored); v.Outcome == Accepted && place >= 0 {
+			m.affirm(r, place)
+		} else if v.Outcome == Accepted {
 			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
-				m.follow(r)
+				m.follow(r, restored)
 			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
@@ -129,12 +131,14 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}
-	case taken && (recorded == r.Register || m.isNew(r)):
+	case m.affirmed(r, restored) >= 0:
+		return Verdict{}
+	case taken && recorded == r.Register, m.isNew(r):
 		return Verdict{Outcome: Duplicate}
 	case taken:
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}
 	}
-	v, _ := m.fit(r)
+	v, _ := m.fit(r, restored)
 	return v
 }
 

@@ -152,12 +152,15 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
-	if verdict.Outcome <= Duplicate {
+	if verdict.Outcome <= Duplicate && s.refusals.count > 0 {
 		s.forgetRefusal(r)
 	}
 	if verdict.Outcome == Accepted {
 		if s.marked.has(r.Meter) {
-			s.follow(r)
+			if !restored && s.affirm(r) {
+				return verdict
+			}
+			s.follow(r, restored)
 		}
 		s.record(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		if s.level >= LevelHolds {
@@ -171,9 +174,9 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 }
 
 // follow makes a meter's dials those that follow from a reading that is about to be recorded.
-func (s *Store) follow(r Reading) {
+func (s *Store) follow(r Reading, restored bool) {
 	l := *s.lifeOf(r.Meter)
-	if _, dials := s.fit(r); !slices.Equal(dials, l.dials) {
+	if _, dials := s.fit(r, restored); !slices.Equal(dials, l.dials) {
 		l.dials = dials
 		s.live(r.Meter, l)
 	}

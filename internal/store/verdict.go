@@ -41,7 +41,7 @@ func (s *Store) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: Held}
 	}
 	if s.marked.has(r.Meter) {
-		verdict, _ := s.fit(r)
+		verdict, _ := s.fit(r, restored)
 		return verdict
 	}
 	latest := s.latest.at(r.Meter)
@@ -74,8 +74,8 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 }
 
 // fit judges a reading of a meter that is marked, and returns the dials that follow if it is
-// accepted.
-func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
+// accepted. One that an operator puts back changes none that it fits, since these were put back too.
+func (s *Store) fit(r Reading, restored bool) (Verdict, meter.Dials) {
 	if s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
 		return Verdict{Outcome: Duplicate}, nil
 	}
@@ -86,19 +86,28 @@ func (s *Store) fit(r Reading) (Verdict, meter.Dials) {
 	if s.goesOn(l, r) {
 		return Verdict{Outcome: Accepted}, l.dials
 	}
+	c, isChange := l.dials.Find(r.Slot.Instant())
+	isNew := isChange && !c.IsEstimated && r.Register == c.New // of the dial that begins there
 	if recorded, ok := s.grid.at(r.Meter, r.Slot); ok {
-		c, isChange := l.dials.Find(r.Slot.Instant())
-		if recorded == r.Register || isChange && recorded == c.Old && r.Register == c.New && !c.IsEstimated {
+		if isChange && !restored && isAffirmed(&c, r) {
+			return Verdict{Outcome: Accepted}, l.dials
+		}
+		if recorded == r.Register || isNew && recorded == c.Old {
 			return Verdict{Outcome: Duplicate}, nil
 		}
 		return Verdict{Conflict, meter.Point{Slot: r.Slot, Register: recorded}}, nil
+	} else if isNew && c.Old != c.New { // the old dial's is not here while an operator puts things back
+		return Verdict{Outcome: Duplicate}, nil
 	}
-	at := r.Slot.Instant()
+	at, p := r.Slot.Instant(), meter.Point{Slot: r.Slot, Register: r.Register}
+	near := s.around(r.Meter, r.Slot)
+	if restored && l.dials.Holds(p, near.before, near.after) {
+		return Verdict{Outcome: Accepted}, l.dials
+	}
 	if over := l.dials.RollsOverAt(at, l.limits); over != (meter.Register{}) && r.Register.Cmp(over) >= 0 {
 		return Verdict{AtModulus, meter.Point{Slot: r.Slot, Register: over}}, nil
 	}
-	near := s.around(r.Meter, r.Slot)
-	dials, fall := l.dials.Take(meter.Point{Slot: r.Slot, Register: r.Register}, near.before, near.after, l.limits)
+	dials, fall := l.dials.Take(p, near.before, near.after, l.limits)
 	switch {
 	case fall == nil:
 		return Verdict{Outcome: Accepted}, dials

@@ -153,6 +153,11 @@ func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answe
 	return c.send(ctx, http.MethodPost, path+"?"+query.Encode(), "", nil)
 }
 
+// Patch sends its parameters in the query string too.
+func (c *Caller) Patch(ctx context.Context, path string, query url.Values) (Answer, error) {
+	return c.send(ctx, http.MethodPatch, path+"?"+query.Encode(), "", nil)
+}
+
 // PostBody sends a body.
 func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []byte) (Answer, error) {
 	return c.send(ctx, http.MethodPost, path, "Content-Type: "+contentType+"\r\n", body)

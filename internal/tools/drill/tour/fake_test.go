@@ -1,6 +1,7 @@
 package tour
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -30,6 +31,9 @@ const (
 	bendsBill      fault = "adds up another bill"
 	takesMistakes  fault = "takes readings that decrease"
 	refusesPlenty  fault = "refuses every reading of one half hour"
+	forgetsRefused fault = "takes none of the refused readings again"
+	losesExchange  fault = "acknowledges an exchange and does not keep it"
+	findsNothing   fault = "finds no exception"
 	isBusy         fault = "closes the month when a reading of one half hour first comes"
 )
 
@@ -41,18 +45,31 @@ type fakeSuite struct {
 	now       time.Time
 	folder    string
 	registers map[string]map[meter.Slot]meter.Register
-	cleared   bool
-	wasBusy   map[string]bool
-	url       string
+	dials     map[string]meter.Dials
+	limits    map[string]meter.Limits
+	refused   map[string][]meter.Point
+
+	first, last map[string]meter.Slot
+	cleared     bool
+	wasBusy     map[string]bool
+	url         string
 }
 
 func newFakeSuite(t *testing.T, f fault, zone *meter.Zone, now time.Time) *fakeSuite {
-	s := &fakeSuite{fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.Register{}, wasBusy: map[string]bool{}}
+	s := &fakeSuite{
+		fault: f, zone: zone, now: now, folder: t.TempDir(), registers: map[string]map[meter.Slot]meter.Register{}, wasBusy: map[string]bool{},
+		dials: map[string]meter.Dials{}, limits: map[string]meter.Limits{}, refused: map[string][]meter.Point{}, first: map[string]meter.Slot{}, last: map[string]meter.Slot{},
+	}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"POST /register_account":            s.register,
 		"POST /receive_meter_reading":       s.receiveOne,
 		"POST /receive_meter_readings":      s.receiveMany,
+		"POST /meters/{id}/exchange":        s.exchange,
+		"PATCH /meters/{id}":                s.limit,
+		"POST /meters/{id}/corrections":     s.correct,
+		"POST /meters/{id}/retake":          s.retake,
+		"GET /exceptions":                   s.exceptions,
 		"GET /get_consumption":              s.consumption,
 		"GET /get_last_month_bill":          s.bill,
 		"POST /perform_daily_maintenance":   s.daily,
@@ -147,10 +164,15 @@ func (s *fakeSuite) take(id, stamp, reading string) (duplicate bool, err error) 
 		}
 		return true, nil
 	}
-	for other, recorded := range registers {
-		if s.fault != takesMistakes && other < slot && register.Cmp(recorded) < 0 {
-			return false, meter.Invalid(meter.CodeReadingDecreases, "reading", "is less than %s", recorded)
-		}
+	p := meter.Point{Slot: slot, Register: register}
+	dials, fall := s.dials[id].Take(p, s.next(id, slot, -1), s.next(id, slot, 1), s.limits[id])
+	switch {
+	case s.fault == takesMistakes:
+	case fall != nil:
+		s.refused[id] = append(s.refused[id], p)
+		return false, meter.Invalid(meter.CodeReadingDecreases, "reading", "does not fit %s", fall.From.Register)
+	default:
+		s.dials[id] = dials
 	}
 	switch {
 	case slot == s.unlucky() && s.fault == refusesPlenty:
@@ -162,6 +184,7 @@ func (s *fakeSuite) take(id, stamp, reading string) (duplicate bool, err error) 
 		return false, nil
 	}
 	registers[slot] = register
+	s.first[id], s.last[id] = min(slot, cmp.Or(s.first[id], slot)), max(slot, s.last[id])
 	return false, nil
 }
 
@@ -212,7 +235,7 @@ func (s *fakeSuite) between(id string, w meter.Window, until meter.Slot) (map[st
 	return map[string]any{
 		"start_time": s.zone.Stamp(from), "start_reading": s.registers[id][from],
 		"end_time": s.zone.Stamp(to), "end_reading": s.registers[id][to],
-		"consumption": s.registers[id][to].Total().Sub(s.registers[id][from].Total()),
+		"consumption": s.dials[id].Used(meter.Point{Slot: from, Register: s.registers[id][from]}, meter.Point{Slot: to, Register: s.registers[id][to]}),
 		"readings":    len(slots), "expected_readings": expected, "complete": len(slots) == expected,
 	}, nil
 }
@@ -257,4 +280,89 @@ func (s *fakeSuite) archive(name string, w meter.Window) (any, error) {
 	}
 	err := os.WriteFile(filepath.Join(programs.ArchiveDir(s.folder), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 	return map[string]any{"success": true, "message": "done", "archive_path": "Archive/" + name}, err
+}
+
+// next returns the nearest reading in a direction.
+func (s *fakeSuite) next(id string, slot meter.Slot, step int) *meter.Point {
+	for at := max(int(s.first[id]), min(int(slot)+step, int(s.last[id]))); (at-int(slot))*step > 0 && int(s.first[id]) <= at && at <= int(s.last[id]); at += step {
+		if register, known := s.registers[id][meter.Slot(at)]; known {
+			return &meter.Point{Slot: meter.Slot(at), Register: register}
+		}
+	}
+	return nil
+}
+
+func (s *fakeSuite) exchange(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	at, err := s.zone.ParseInstant("at", r.FormValue("at"))
+	if err != nil || s.fault == losesExchange {
+		return struct{}{}, err
+	}
+	old, err := meter.ParseReading("old_reading", r.FormValue("old_reading"))
+	if err != nil {
+		return nil, err
+	}
+	first, err := meter.ParseReading("new_reading", r.FormValue("new_reading"))
+	s.dials[id] = s.dials[id].With(meter.Change{At: at, Kind: meter.Exchange, Old: old, New: first})
+	return struct{}{}, err
+}
+
+func (s *fakeSuite) limit(r *http.Request) (any, error) {
+	over, err := meter.ParseReading("rolls_over_at", r.FormValue("rolls_over_at"))
+	s.limits[r.PathValue("id")] = meter.Limits{RollsOverAt: over}
+	return struct{}{}, err
+}
+
+func (s *fakeSuite) correct(r *http.Request) (any, error) {
+	var asked struct {
+		Corrections []struct {
+			Timestamp       string
+			Reading, Expect meter.Register
+		}
+	}
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		return nil, err
+	}
+	for _, c := range asked.Corrections {
+		slot, err := s.zone.ParseSlot("timestamp", c.Timestamp)
+		if registers := s.registers[r.PathValue("id")]; err != nil || registers[slot] != c.Expect {
+			return nil, meter.Invalid(meter.CodeReadingConflict, "expect", "is not %s", registers[slot])
+		}
+		s.registers[r.PathValue("id")][slot] = c.Reading
+	}
+	return struct{}{}, nil
+}
+
+func (s *fakeSuite) retake(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	refused := s.refused[id]
+	s.refused[id] = nil
+	var v api.BatchResult
+	for _, p := range refused {
+		if _, err := s.take(id, s.zone.Stamp(p.Slot), p.Register.String()); err == nil && s.fault != forgetsRefused {
+			v.Accepted++
+		} else {
+			v.Rejected++
+		}
+	}
+	return v, nil
+}
+
+// exceptions lists what was refused, or the first half hour of more than 1000 kWh of a day.
+func (s *fakeSuite) exceptions(r *http.Request) (any, error) {
+	id, day := r.FormValue("meter_id"), r.FormValue("date")
+	var found []api.Exception
+	if refused := s.refused[id]; day == "" && len(refused) > 0 {
+		found = append(found, api.Exception{MeterID: meter.ID(id), From: s.zone.Stamp(refused[0].Slot), Value: "1"})
+	}
+	for slot, register := range s.registers[id] {
+		before, ok := s.registers[id][slot-1]
+		if ok && day != "" && s.zone.DayOf(slot).String() == day && register.Total().Sub(before.Total()).IntPart() > 1000 {
+			found = append(found, api.Exception{MeterID: meter.ID(id), From: s.zone.Stamp(slot - 1), Value: "1001"})
+		}
+	}
+	if s.fault == findsNothing {
+		found = nil
+	}
+	return api.Exceptions{Results: found}, nil
 }

@@ -21,9 +21,10 @@ import (
 type home struct {
 	id       meter.ID
 	source   households.Household
-	first    meter.Slot // on which half hour 0 of the source falls
-	placed   households.Shifted
-	accepted []meter.Reading // in order of time
+	first    meter.Slot         // on which half hour 0 of the source falls
+	placed   households.Shifted // and cut, if the meter has a life
+	life     *life              // nil for most
+	accepted []meter.Reading    // in order of time
 }
 
 // within returns the readings that the api has taken in a window.
@@ -63,7 +64,7 @@ func (h *home) consumption(zone *meter.Zone, w meter.Window, until meter.Slot) s
 	}
 	from, to := taken[0].Slot, taken[len(taken)-1].Slot
 	expected := w.Until(until).Points()
-	return consumptionRow(opening.Add(h.used(0, from)), opening.Add(h.used(0, to)), h.used(from, to), api.Usage{
+	return consumptionRow(taken[0].Register, taken[len(taken)-1].Register, h.used(from, to), api.Usage{
 		StartTime: zone.Stamp(from), EndTime: zone.Stamp(to),
 		Readings: len(taken), ExpectedReadings: expected, Complete: len(taken) == expected,
 	})

@@ -95,6 +95,7 @@ func newTour(out io.Writer, zone *meter.Zone, now func() time.Time, sample []hou
 		placed := households.Shift(meter.ID(source.ID), source.Registers(opening), first, t.last)
 		t.homes = append(t.homes, &home{id: meter.ID(source.ID), source: source, first: first, placed: placed})
 	}
+	t.live()
 	return t
 }
 
@@ -123,6 +124,7 @@ func (t *tour) run(ctx context.Context) (err error) {
 		{"Accounts", t.registerAll},
 		{"Readings, posted over HTTP as meters would, up to now", t.feed},
 		{"Readings that no meter should send", t.postMistakes},
+		{"What an operator finds and mends", t.mendLives},
 		{"What " + string(t.homes[0].id) + " used", t.showConsumption},
 		{"Maintenance, asked of daily and monthly", t.maintain},
 		{"The same questions again", t.showSameAnswers},

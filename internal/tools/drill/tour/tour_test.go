@@ -23,8 +23,8 @@ func tourOf(t *testing.T, f fault, timezone string, now time.Time) (string, erro
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One that is posted singly, one in pieces with gaps, one that leaves.
-	sample := []households.Household{all[0], all[7], all[9]}
+	// One that is posted singly, one in pieces with gaps, one that leaves, and one more.
+	sample := []households.Household{all[0], all[7], all[9], all[11]}
 	suite := newFakeSuite(t, f, zone, now)
 	var out strings.Builder
 	demo := newTour(&out, zone, func() time.Time { return now }, sample)
@@ -64,6 +64,9 @@ func TestDemoEndsWithAnErrorWhereTheSuiteIsWrong(t *testing.T) {
 		dropsRow:       `!! .*monthly_2026-10.csv has \d+ rows where \d+ were accepted; they differ from line \d+ on`,
 		forgetsMonth:   `!! MAC000003 custom: before the clearing the api said`,
 		bendsBill:      `!! the bill of MAC000003: the api says`,
+		forgetsRefused: `!! MAC\d+: of \d+ refused readings 0 were retaken, and \d+ refused`,
+		losesExchange:  `!! last_month of MAC\d+: the api says`,
+		findsNothing:   `!! MAC\d+: 0 exceptions are HIGH, where there is one`,
 		takesMistakes:  `!! less than before: answered with code "", where it should be "reading_decreases"`,
 	} {
 		t.Run(string(f), func(t *testing.T) {
@@ -83,8 +86,8 @@ func TestRefusedReadingsAreNamedAndNotMissed(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	if n := strings.Count(out, "refused 1 with overloaded, such as: reading is too much"); n != 3 {
-		t.Errorf("%d of 3 households have their refusal named:\n%s", n, out)
+	if n := strings.Count(out, "refused 1 with overloaded, such as: reading is too much"); n != 4 {
+		t.Errorf("%d of 4 households have their refusal named:\n%s", n, out)
 	}
 }
 
@@ -93,7 +96,7 @@ func TestReadingsThatCameAtABadMomentAreSentAgain(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	const want = "total                            11074      3664      7410      7410           0        0\n"
+	const want = "total                            15486      5494      9992      8793           0     1199\n"
 	if !strings.Contains(out, want) {
 		t.Errorf("no line is %q:\n%s", want, out)
 	}
