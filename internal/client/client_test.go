@@ -96,6 +96,9 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			Readings: 1489, ExpectedReadings: 1489, Complete: true,
 		}
 	}
+	actual := api.Certainty{Quality: new("ACTUAL")}
+	exchanged := wantUsage("last_month")
+	exchanged.RegisterChanges = []api.RegisterChange{{At: "2026-10-12T10:10:07", Kind: "exchange", OldReading: kWh(t, "1"), NewReading: kWh(t, "2.5"), Serial: new("S-2")}}
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false,"lines":[]},"success":true,"message":"Bill details retrieved successfully",
 	"lines":[{"serial":"S-2","start_time":"2026-10-01T00:00:00","end_time":"2026-11-01T00:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5}]`)
@@ -154,33 +157,33 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"series": {
 			`{"meter_id":"m-1","interval":"hour","count":2,"next":"AAdcAA","results":[
 			{"interval_start":"2026-11-23T00:00:00","interval_end":"2026-11-23T01:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5,
-			 "complete":true,"clipped":true,"estimated":true,"missing":"start"},
+			 "complete":true,"clipped":true,"estimated":true,"missing":"start","quality":"SUBSTITUTE","method":"linear"},
 			{"interval_start":"2026-11-23T01:00:00","interval_end":"2026-11-23T02:00:00","start_reading":2.5,"end_reading":null,"consumption":null,
-			 "complete":false,"clipped":false,"estimated":false,"missing":null}],"timezone":"Asia/Singapore","unit":"kWh"}`,
+			 "complete":false,"clipped":false,"estimated":false,"missing":null,"quality":null,"method":null}],"timezone":"Asia/Singapore","unit":"kWh"}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", Estimate: "linear", PageSize: 2})
 			},
 			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
 			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Terms: terms, Results: []api.Interval{
-				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start},
+				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start, Certainty: api.Certainty{Quality: new("SUBSTITUTE"), Method: new("linear")}},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
 		},
 		"consumption": {
-			fmt.Sprintf(usage, "last_month", ""),
+			fmt.Sprintf(usage, "last_month", `,"quality":"ACTUAL","method":null,"register_changes":[{"at":"2026-10-12T10:10:07","kind":"exchange","old_reading":1,"new_reading":2.5,"serial":"S-2"}]`),
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "last_month"})
 			},
 			"GET /get_consumption?meter_id=m-1&period=last_month",
-			api.PeriodConsumption{Usage: wantUsage("last_month"), Terms: terms},
+			api.PeriodConsumption{Usage: exchanged, Terms: terms, Certainty: actual},
 		},
 		"custom consumption": {
-			fmt.Sprintf(usage, "custom", ""),
+			fmt.Sprintf(usage, "custom", `,"quality":"ACTUAL","method":null`),
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "custom", Start: "2026-10-01T00:00", End: "2026-11-01T00:00"})
 			},
 			"GET /get_consumption?end=2026-11-01T00%3A00&meter_id=m-1&period=custom&start=2026-10-01T00%3A00",
-			api.PeriodConsumption{Usage: wantUsage("custom"), Terms: terms},
+			api.PeriodConsumption{Usage: wantUsage("custom"), Terms: terms, Certainty: actual},
 		},
 		"bill": {
 			bill,
