@@ -239,13 +239,13 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /resume", nil,
 		},
 		"restore": {
-			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,
+			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,"restored_events_count":5,
 			"restored_meters_count":12,"restored_readings_count":574,
 			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `],"unverified":["daily_2026-11-21.csv"]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Restore(ctx) },
 			"POST /restore_data",
 			api.RestoreResult{
-				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Events: 5, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
 				Unverified: []string{"daily_2026-11-21.csv"},
 				Rows:       []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},
