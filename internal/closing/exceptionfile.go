@@ -91,18 +91,15 @@ func (r *exceptionReader) next() (Flagged, error) {
 		if !known {
 			return Flagged{}, errDamaged
 		}
-		if r.rule == 0 || r.rule == rule {
-			return r.parse(rule, cells)
+		m, registered := r.rs.store.Lookup(meter.ID(cells[0]))
+		if registered && (r.rule == 0 || r.rule == rule) { // an operator may have put an older journal back
+			return r.parse(m, rule, cells)
 		}
 	}
 }
 
-func (r *exceptionReader) parse(rule meter.Rule, cells [][]byte) (f Flagged, err error) {
-	var known bool
-	if f.Meter, known = r.rs.store.Lookup(meter.ID(cells[0])); !known {
-		return f, errDamaged
-	}
-	f.Rule, f.Why = rule, string(bytes.Trim(cells[6], "\"\n"))
+func (r *exceptionReader) parse(m store.Meter, rule meter.Rule, cells [][]byte) (f Flagged, err error) {
+	f.Meter, f.Rule, f.Why = m, rule, string(bytes.Trim(cells[6], "\"\n"))
 	for i, slot := range []*meter.Slot{&f.From, &f.To} {
 		if *slot, err = r.calendar.ParseSlot("timestamp", cells[2+i]); err != nil {
 			return f, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"runtime"
 	"testing"
@@ -61,20 +62,13 @@ func heapBytes() uint64 {
 
 // nationOn returns a run beside a store that has a day of many meters, and the totals of the days
 // before.
-func nationOn(b *testing.B, meters int, day meter.Day) task {
+func nationOn(b testing.TB, meters int, day meter.Day) task {
 	b.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		b.Fatal(err)
 	}
-	homes, err := households.Load()
-	if err != nil {
-		b.Fatal(err)
-	}
-	p, err := households.NewPopulation("m-", meters, zone, homes)
-	if err != nil {
-		b.Fatal(err)
-	}
+	p := population(b, zone, meters)
 	folder, now := b.TempDir(), time.Now
 	archives, err := archive.OpenFolder(vfs.Default, folder, zone)
 	if err != nil {
@@ -96,7 +90,20 @@ func nationOn(b *testing.B, meters int, day meter.Day) task {
 	return task{rs, b.Context(), run}
 }
 
-func dayOfAll(b *testing.B, p *households.Population, zone *meter.Zone, day meter.Day) *store.Store {
+func population(b testing.TB, zone *meter.Zone, meters int) *households.Population {
+	b.Helper()
+	homes, err := households.Load()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := households.NewPopulation("m-", meters, zone, homes)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+func dayOfAll(b testing.TB, p *households.Population, zone *meter.Zone, day meter.Day) *store.Store {
 	b.Helper()
 	s := store.New()
 	apply := func(batch []byte) {
@@ -124,12 +131,20 @@ func dayOfAll(b *testing.B, p *households.Population, zone *meter.Zone, day mete
 
 func writeTotalsOf(rs *Runs, p *households.Population, day meter.Day) error {
 	w := rs.zone.DayWindow(day)
-	return rs.totals.write(day, func(out io.Writer) error {
-		var row []byte
+	return writeTotals(rs, day, func(yield func(vee.Total) bool) {
 		for i := range p.Len() {
 			used := p.Register(i, w.To).Total().Since(p.Register(i, w.From).Total())
-			row = appendTotal(row[:0], vee.Total{Used: used, IsKnown: true, IsWhole: true})
-			if _, err := out.Write(row); err != nil {
+			if !yield(vee.Total{Used: used, IsKnown: true, IsWhole: true}) {
+				return
+			}
+		}
+	})
+}
+
+func writeTotals(rs *Runs, day meter.Day, all iter.Seq[vee.Total]) error {
+	return rs.totals.write(day, func(out io.Writer) error {
+		for total := range all {
+			if _, err := out.Write(appendTotal(nil, total)); err != nil {
 				return err
 			}
 		}

@@ -214,6 +214,26 @@ func TestADamagedFileOfAClosedMonthIsNamed(t *testing.T) {
 	}
 }
 
+// TestALastRegisterThatComesAfterTheDailyRunCounts has the register of midnight, which the file of
+// the day does not hold, come later, far above the one before it.
+func TestALastRegisterThatComesAfterTheDailyRunCounts(t *testing.T) {
+	b := newBenchOn(t, "Asia/Singapore", day(time.November, 20))
+	defer func() { b.close() }()
+	d := day(time.November, 20)
+	b.register("A")
+	b.now = b.zone.Time(b.zone.DayStart(d.AddDays(1))).Add(time.Minute)
+	b.uses("A", d, 1000, 100, 48)
+	b.archives(d)
+	b.wantExceptions("before it comes", closing.ExceptionsQuery{})
+	if code := b.record("A", "2026-11-21T00:00:00", "50"); code != "" {
+		t.Fatal(code)
+	}
+	b.now = b.now.AddDate(0, 0, 1)
+	b.uses("A", d.AddDays(1), 50_000, 100)
+	b.archives(d.AddDays(1))
+	b.wantExceptions("after the next run", closing.ExceptionsQuery{Rule: meter.RuleHigh}, "A HIGH 2026-11-20T23:30:00 to 2026-11-21T00:00:00: 44.3 open")
+}
+
 // TestExceptionsThatCannotBeWrittenFailNoArchive has a file where their folder should be.
 func TestExceptionsThatCannotBeWrittenFailNoArchive(t *testing.T) {
 	b := newBench(t, "Asia/Singapore")
@@ -270,6 +290,29 @@ func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {
 	}
 	b.archives(d)
 	b.wantExceptions("after", closing.ExceptionsQuery{})
+}
+
+func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
+	b := newBenchOn(t, "Asia/Singapore", day(time.November, 20))
+	defer func() { b.close() }()
+	d := day(time.November, 20)
+	b.register("A", "B")
+	b.now = b.zone.Time(b.zone.DayStart(d.AddDays(1))).Add(time.Minute)
+	for _, id := range []meter.ID{"A", "B"} {
+		b.uses(id, d, 1000, 5001, 2, 3) // more than 5 kWh in a half hour
+	}
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}); err != nil {
+		t.Fatal(err)
+	}
+	b.archives(d)
+	b.wantExceptions("at its limit", closing.ExceptionsQuery{})
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}); err != nil {
+		t.Fatal(err)
+	}
+	b.archives(d)
+	if found, _ := b.exceptions(closing.ExceptionsQuery{Rule: meter.RuleHigh}); len(found) != 46 || found[1] != "B HIGH 2026-11-20T00:30:00 to 2026-11-20T02:00:00: 15.003 open" {
+		t.Errorf("above its limit: %d, %v", len(found), found)
+	}
 }
 
 // TestDaysOfAnyLengthAreWhole goes over the days on which the clock changes, with a spike in the
