@@ -117,6 +117,7 @@ type RestoreResult struct {
 	Message    string       `json:"message"`
 	Timestamp  string       `json:"timestamp"`
 	Accounts   int          `json:"restored_accounts_count"`
+	Events     int          `json:"restored_events_count"` // what happened to meters beside their readings
 	Meters     int          `json:"restored_meters_count"`
 	Readings   int          `json:"restored_readings_count"`
 	Duplicates int          `json:"duplicates_count"`

@@ -240,7 +240,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		s.a.run.progress.did(1, 0, 0)
 		known := s.a.store.Read(i, s.a.window, s.points[:0])
 		isWhole := len(known.Archives) == 0
-		if s.points = known.Points; len(s.points) > 0 || s.isJoined && isWhole && len(s.a.store.History(i, s.a.window)) > 0 {
+		if s.points = known.Points; len(s.points) > 0 || s.isJoined && isWhole && s.a.store.HasReplaced(i, s.a.window) {
 			return archive.Rows{Meter: s.a.store.Account(i).ID, Points: s.points, IsWhole: isWhole}, nil
 		}
 	}

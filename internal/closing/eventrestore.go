@@ -78,7 +78,9 @@ func (e *eventRestorer) end() error {
 }
 
 func (e *eventRestorer) put(wants func(meter.Event) bool) (meter.Tally, error) {
-	return e.eventFile().restore(e.restorer, func(ctx context.Context) Events { return e.restoreEvents(ctx) }, wants)
+	tally, err := e.eventFile().restore(e.restorer, func(ctx context.Context) Events { return e.restoreEvents(ctx) }, wants)
+	e.restored.Events += tally.Accepted
+	return tally, err
 }
 
 // lasting is what events left at a slot in the end.

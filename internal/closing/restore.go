@@ -13,6 +13,7 @@ import (
 // Restored is what came of putting archives back.
 type Restored struct {
 	Accounts   int // registered
+	Events     int // recorded
 	Meters     int // for which readings were added
 	Readings   int // added
 	Duplicates int // readings that were there already

@@ -234,6 +234,28 @@ func TestEventsThatTheMonthsFileDoesNotHaveYetHaveTheirEffect(t *testing.T) {
 	}
 }
 
+func TestAMonthOfWhichAReadingWasCorrectedSinceComesBackAsItStands(t *testing.T) {
+	b := eventful(t)
+	defer func() { b.close() }()
+	b.corrects("F", "late", "2026-10-02T00:00 1 1.5")
+	b.mustMaintain(daily(4))
+	want, month := b.points("F"), b.text("Archive/monthly_2026-10.csv")
+	b.loses()
+	if restored := b.restores(); restored.Refused != 0 {
+		t.Errorf("restored %+v", restored)
+	}
+	if got := b.points("F"); !slices.Equal(got, want) {
+		t.Errorf("readings\n got %q\nwant %q", got, want)
+	}
+	if got := b.text("Archive/monthly_2026-10.csv"); got != month {
+		t.Errorf("the month's file was written anew:\n%s", got)
+	}
+	b.closes(october.Month)
+	if got := b.text("Archive/monthly_2026-10.csv"); !strings.Contains(got, "F,2026-10-02T00:00:00,1.5\n") || b.Store().Revision(october.Month) != 2 {
+		t.Errorf("the next run wrote\n%s", got)
+	}
+}
+
 func TestARunBesideAnEmptyDataFolderTakesNoEventAway(t *testing.T) {
 	b := eventful(t)
 	defer func() { b.close() }()
@@ -386,5 +408,79 @@ func TestOnlyTheProgramsUserReadsTheEvents(t *testing.T) {
 	stat, err := vfs.Default.Stat("Archive/events.csv")
 	if err != nil || stat.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", stat.Mode(), err)
+	}
+}
+
+func TestVerifyKnowsTheEvents(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(b *bench)
+		want   string
+	}{
+		{"as written", func(*bench) {}, "good     events.csv: 1 events"},
+		{"changed", func(b *bench) { b.edit("events.csv", func(s string) string { return s + "A,,limits,,,,,,5,,,,\n" }) }, "DAMAGED  events.csv: *was changed since it was written*"},
+		{"missing", func(b *bench) { must(t, b.fs.Remove("Archive/events.csv")) }, "note     events.csv: it is missing*"},
+		{"without its manifest", func(b *bench) { must(t, b.fs.Remove("Archive/events.json")) }, "note     events.csv: it is not the file that its manifest describes*"},
+		{"of another ledger", func(b *bench) { b.open(); b.loses(); b.close() }, "unknown  events.csv: *"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newCrashableBench(t)
+			b.register("A")
+			b.limits("A", "9", "0")
+			b.mustMaintain(daily(3))
+			b.close()
+			c.change(b)
+			lines, err := b.verify()
+			if (err != nil) != strings.HasPrefix(c.want, "DAMAGED") {
+				t.Errorf("error %v", err)
+			}
+			wantLines(t, lines, c.want)
+		})
+	}
+}
+
+// TestAMergedFileThatIsCutOffIsMergedAgain kills a run beside an empty data folder around the
+// moment at which its file, with events that the store does not know, takes the old one's place.
+func TestAMergedFileThatIsCutOffIsMergedAgain(t *testing.T) {
+	for _, percent := range []int{0, 100} {
+		b := eventful(t)
+		want := b.lives()
+		b.copyFile("events.csv", "kept.csv")
+		b.copyFile("events.json", "kept.json")
+		b.loses("G")
+		must(t, b.fs.Remove("Archive/events.csv"))
+		b.limits("G", "5", "0")
+		b.mustMaintain(daily(4)) // a file of its own
+		b.copyFile("kept.csv", "events.csv")
+		b.copyFile("kept.json", "events.json")
+		b.close()
+		disk := b.fs.(*vfs.MemFS)
+		var after []*vfs.MemFS
+		b.fs = &renaming{disk, func(to string) {
+			if to == "Archive/events.csv" || to == "Archive/events.json" {
+				after = append(after, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: drawn(percent)}))
+			}
+		}}
+		b.open()
+		b.mustMaintain(daily(4))
+		b.close()
+		for n, disk := range after {
+			b.fs = disk
+			b.open()
+			b.mustMaintain(daily(4))
+			b.close()
+			b.open()
+			if text := b.text("Archive/events.csv"); strings.Count(text, "\nG,,limits,,,,,,5,,,,\n") != 1 {
+				t.Errorf("cut off at %d of %d: events.csv is\n%s", n, len(after), text)
+			}
+			if restored := b.restores(); restored.Refused != 0 {
+				t.Errorf("cut off at %d of %d: restored %+v", n, len(after), restored)
+			}
+			b.wantLives("restored", want)
+			b.close()
+		}
+		if len(after) != 2 {
+			t.Errorf("%d files took their places", len(after))
+		}
 	}
 }

@@ -36,6 +36,7 @@ type expectation struct {
 	reception  []bool                               // one of these
 	archives   map[meter.Period]closing.ArchiveInfo // by period: files that must be there as they were written
 	unfinished []closing.Request                    // runs that may have come as far as they like
+	exchanges  map[exchange][]bool                  // whether each is there: one of these
 }
 
 func (e *expectation) add(f fact, c certainty, archives []closing.ArchiveInfo) {
@@ -48,6 +49,8 @@ func (e *expectation) add(f fact, c certainty, archives []closing.ArchiveInfo) {
 		e.reception = append(e.reception, *f.reception)
 	case f.run != nil:
 		e.addRun(*f.run, c, archives)
+	case f.exchange != nil:
+		e.addExchange(*f.exchange, c)
 	default:
 		e.addReading(f.reading, c)
 	}
@@ -60,6 +63,17 @@ func (e *expectation) addReading(r meter.Reading, c certainty) {
 	if e.readings[r.Meter][r.Slot].certainty != certain {
 		e.readings[r.Meter][r.Slot] = expectedReading{r.Register, c}
 	}
+}
+
+func (e *expectation) addExchange(x exchange, c certainty) {
+	isThere := !x.isTakenBack
+	x.isTakenBack = false
+	if c == certain {
+		e.exchanges[x] = nil
+	} else if e.exchanges[x] == nil {
+		e.exchanges[x] = []bool{false}
+	}
+	e.exchanges[x] = append(e.exchanges[x], isThere)
 }
 
 func (e *expectation) addRun(q closing.Request, c certainty, archives []closing.ArchiveInfo) {
@@ -121,7 +135,34 @@ func (e *expectation) check(l *node.Node, disk vfs.FS) error {
 	if !slices.Contains(e.reception, l.Receiving()) {
 		return fmt.Errorf("receiving is %v, want %v", l.Receiving(), e.reception)
 	}
+	if err := e.checkExchanges(l); err != nil {
+		return err
+	}
 	return e.checkArchives(l, disk)
+}
+
+func (e *expectation) checkExchanges(l *node.Node) error {
+	found := make(map[exchange]bool)
+	for id := range e.accounts {
+		known, err := l.Meter(id)
+		if err != nil {
+			continue // it is not registered yet
+		}
+		for _, c := range known.Dials {
+			found[exchange{meter: id, at: c.At, old: c.Old, first: c.New}] = true
+		}
+	}
+	for x := range found {
+		if len(e.exchanges[x]) == 0 {
+			return fmt.Errorf("exchange %+v is invented", x)
+		}
+	}
+	for x, allowed := range e.exchanges {
+		if !slices.Contains(allowed, found[x]) {
+			return fmt.Errorf("exchange %+v is there: %v, want %v", x, found[x], allowed)
+		}
+	}
+	return nil
 }
 
 func (e *expectation) checkReadings(l *node.Node, id meter.ID) error {

@@ -170,6 +170,48 @@ func (c *life) many(day meter.Day, ids ...meter.ID) {
 	c.failFinally("recording many", err)
 }
 
+// exchange is one of a meter, or that it is taken back.
+type exchange struct {
+	meter       meter.ID
+	at          meter.Instant
+	old, first  meter.Register
+	isTakenBack bool
+}
+
+// exchangeAfter is an exchange ten minutes after a slot, by which the new dial shows what
+// registerOf gives.
+func exchangeAfter(id meter.ID, slot meter.Slot) exchange {
+	digits, scale := registerOf(id, slot).Parts()
+	old, _ := meter.RegisterFromParts(digits*100+5, scale+2)
+	return exchange{meter: id, at: slot.Instant() + 600, old: old, first: registerOf(id, slot)}
+}
+
+func (c *life) exchange(x exchange) {
+	i := c.send(fact{exchange: &x})
+	var err error
+	if x.isTakenBack {
+		err = c.node.TakeBack(context.Background(), x.meter, x.at)
+	} else {
+		_, err = c.node.Exchange(context.Background(), x.meter, meter.Change{At: x.at, Kind: meter.Exchange, Old: x.old, New: x.first})
+	}
+	var refused *meter.Error
+	if errors.As(err, &refused) && refused.Code == meter.CodeReadingDecreases {
+		c.fail("exchanging", err)
+	}
+	c.failFinally("exchanging", c.answered(i, err))
+}
+
+// exchanges enters exchanges around a day, one of them in a month that is closed, and takes one
+// back.
+func (c *life) exchanges(day meter.Day) {
+	first, second := exchangeAfter("A", c.zone.DayStart(day)+3), exchangeAfter("B", c.zone.DayStart(day)+5)
+	c.exchange(first)
+	c.exchange(second)
+	c.exchange(exchangeAfter("A", c.zone.DayStart(day)+meter.SlotsPerDay))
+	first.isTakenBack = true
+	c.exchange(first)
+}
+
 // refused sends what no ledger may take.
 func (c *life) refused(day meter.Day) {
 	wrong := meter.Reading{Meter: "A", Slot: c.zone.DayStart(day), Register: registerOf("A", 1)}
@@ -282,6 +324,7 @@ func plan(months, days, hours int) (steps []step) {
 			func(c *life) { c.single(last, 2, "A", "B") },
 			func(c *life) { c.monthly(month) },
 			func(c *life) { c.many(first, "A", "B") }, // late, and calls the month's rows back
+			func(c *life) { c.exchanges(first) },
 		)
 		pause((*life).restart)
 		do(

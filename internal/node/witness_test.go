@@ -23,6 +23,7 @@ type fact struct {
 	reading   meter.Reading
 	reception *bool
 	run       *closing.Request
+	exchange  *exchange
 }
 
 // answer is what came of a fact. A fact that failed has none: nobody knows.
@@ -82,6 +83,7 @@ func (w *witness) at(m moment) *expectation {
 		readings:  make(map[meter.ID]map[meter.Slot]expectedReading),
 		reception: []bool{true},
 		archives:  make(map[meter.Period]closing.ArchiveInfo),
+		exchanges: make(map[exchange][]bool),
 	}
 	for i, f := range sent {
 		switch {

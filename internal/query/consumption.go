@@ -72,7 +72,8 @@ func (q *Reader) measure(m store.Meter, window meter.Window, mode vee.Mode) (Con
 	}
 	c := Consumption{dials: span.Dials, Readings: span.Count, Expected: window.Points()}
 	if c.Readings > 0 {
-		c.Start, c.End = vee.Read(span.First, span.Dials), vee.Read(span.Last, span.Dials)
+		edits := q.edits(m.Index, window)
+		c.Start, c.End = edits.read(span.First, span.Dials), edits.read(span.Last, span.Dials)
 	}
 	if start.Source != vee.Missing {
 		c.Start = start

@@ -98,7 +98,7 @@ func (s *memorySource) Next() (archive.Rows, error) {
 		if err != nil {
 			return archive.Rows{}, err
 		}
-		if len(s.points) > 0 || s.isJoined && whole && len(s.q.store.History(m.Index, s.window)) > 0 {
+		if len(s.points) > 0 || s.isJoined && whole && s.q.store.HasReplaced(m.Index, s.window) {
 			return archive.Rows{Meter: m.ID, Points: s.points, IsWhole: whole}, nil
 		}
 	}

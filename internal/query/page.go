@@ -86,5 +86,8 @@ func (b *Bucket) isReceived() bool {
 	return b.Start.Source.IsRead() && b.End.Source.IsRead()
 }
 
+// Known reports whether the registers at both ends are known, so that there is a consumption.
+func (b *Bucket) Known() bool { return b.Source != vee.Missing }
+
 // Estimated reports whether a register of it was estimated.
 func (b *Bucket) Estimated() bool { return b.Start.Source.IsEstimated() || b.End.Source.IsEstimated() }

@@ -14,6 +14,7 @@ type pageRegisters struct {
 	points        []meter.Point
 	before, after *meter.Point // the nearest readings outside, or nil
 	dials         meter.Dials
+	edits         edits
 	estimator     *vee.Estimator // nil if nothing is to be estimated
 	near          int            // the place in points that was looked at last
 }
@@ -48,7 +49,9 @@ func (q *Reader) registers(m store.Meter, w meter.Window, mode vee.Mode) (r page
 }
 
 func (q *Reader) registersOnce(m store.Meter, w meter.Window, mode vee.Mode) (r pageRegisters, err error) {
-	if r.points, err = q.points(m, w, *buffers.Get().(*[]meter.Point)); err != nil || mode == vee.None {
+	r.points, err = q.points(m, w, *buffers.Get().(*[]meter.Point))
+	r.edits = q.edits(m.Index, w)
+	if err != nil || mode == vee.None {
 		return r, err
 	}
 	if len(r.points) == 0 || r.points[0].Slot > w.From {
@@ -112,7 +115,7 @@ func (q *Reader) history(m store.Meter, w meter.Window, r *pageRegisters) ([]met
 
 // areAsSent reports whether all readings were sent as they are, from one dial.
 func (r *pageRegisters) areAsSent() bool {
-	return r.dials.Before(r.points[0].Slot) == r.dials.Before(r.points[len(r.points)-1].Slot)
+	return len(r.edits) == 0 && r.dials.Before(r.points[0].Slot) == r.dials.Before(r.points[len(r.points)-1].Slot)
 }
 
 // at looks up the register at a slot, and returns how many readings lie before it. It
@@ -126,7 +129,7 @@ func (r *pageRegisters) at(slot meter.Slot, found *vee.Known) int {
 	}
 	switch {
 	case r.near < len(r.points) && r.points[r.near].Slot == slot:
-		*found = vee.Read(r.points[r.near], r.dials)
+		*found = r.edits.read(r.points[r.near], r.dials)
 	case r.estimator != nil:
 		before, after := r.around()
 		*found = r.estimator.At(slot, before, after)

@@ -173,7 +173,7 @@ func (a *app) restore(context.Context, *noParameters) (api.RestoreResult, error)
 		Success: true, Complete: restored.Refused == 0 && len(restored.Unverified) == 0, Timestamp: a.stamp(),
 		Message: fmt.Sprintf("%d readings of %d meters restored, %d were there already, %d were refused",
 			restored.Readings, restored.Meters, restored.Duplicates, restored.Refused),
-		Accounts: restored.Accounts, Meters: restored.Meters, Readings: restored.Readings, Duplicates: restored.Duplicates, Refused: restored.Refused,
+		Accounts: restored.Accounts, Events: restored.Events, Meters: restored.Meters, Readings: restored.Readings, Duplicates: restored.Duplicates, Refused: restored.Refused,
 		Rows: []api.RefusedRow{}, Unverified: append([]string{}, restored.Unverified...),
 	}
 	for _, row := range restored.List {

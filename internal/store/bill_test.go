@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,5 +114,55 @@ func TestARevisionThatDoesNotFollowIsRefused(t *testing.T) {
 	}
 	if len(s.Months()) != 0 {
 		t.Errorf("months %v", s.Months())
+	}
+}
+
+func TestABillWithoutChangesOfDialsIsWrittenAsBefore(t *testing.T) {
+	part := []BillOf{{september, 7, summaryOf(5).figures()}}
+	want := append(appendTime(appendMonth([]byte{20}, september), account.RegisteredAt), 0, 0, 0, 1)
+	want = append(appendMonth(want, september), 0, 0, 0, 7, 0, 5)
+	want = appendPoint(appendPoint(want, part[0].Start), part[0].End)
+	if b := AppendBills(nil, september, account.RegisteredAt, part); !bytes.Equal(b, want) {
+		t.Errorf("% x, want % x", b, want)
+	}
+	part[0].Dials = meter.NewDials([]meter.Change{{At: meter.Slot(closedFrom + 2).Instant(), Kind: meter.Reset}})
+	if b := AppendBills(nil, september, account.RegisteredAt, part); kind(b[0]) != kindDialBills {
+		t.Errorf("with a change the kind is %d", b[0])
+	}
+}
+
+// TestABillKeepsTheChangesThatItWasIssuedWith reads them back, and bills of the version before.
+func TestABillKeepsTheChangesThatItWasIssuedWith(t *testing.T) {
+	s := New()
+	mustApply(t, s, AppendLevel(AppendAccount(nil, account), LevelHolds))
+	register, _ := meter.RegisterFromParts(1002, 3)
+	exchanged := meter.Change{At: meter.Slot(closedFrom+2).Instant() + 7, Kind: meter.Exchange, Old: register, Serial: "S-2", By: "Lim", EnteredAt: account.RegisteredAt}
+	estimated := meter.Change{At: meter.Slot(closedFrom+3).Instant() + 7, Kind: meter.Exchange, Old: register, New: register, IsEstimated: true, Estimated: register}
+	figures := summaryOf(5).figures()
+	changed := figures.Over(meter.NewDials([]meter.Change{exchanged, estimated}))
+	closeWith := func(revision uint32, figures Figures) {
+		h := Hold{holdOf(uint64(revision)).ID, meter.Window{From: closedFrom, To: closedTo}.Rows()}
+		b := AppendSummaries(AppendUnder(AppendHold(nil, h), h.ID), september, []SummaryOf{{0, summaryOf(5)}})
+		b = AppendBills(AppendUnder(b, h.ID), september, account.RegisteredAt, []BillOf{{september, 0, figures}})
+		b = AppendClose(AppendUnder(b, h.ID), MonthArchive{Month: september, Window: meter.Window{From: closedFrom, To: closedTo}, Revision: revision, Archive: Archive{SHA256: [32]byte{byte(revision)}}})
+		mustApply(t, s, AppendFree(b, h.ID))
+	}
+	closeWith(1, figures)
+	closeWith(2, changed)
+	wantBill(t, s, september, Bill{Figures: changed, Revision: 2, RevisedAt: account.RegisteredAt, Previous: &figures})
+	if by := changed.Dials[0].By; by != "" || changed.Dials[1].Estimated != register || changed.Dials[0].Serial != "S-2" {
+		t.Errorf("the bill keeps %+v", changed.Dials)
+	}
+	closeWith(3, changed) // entered by somebody else, if at all
+	wantBill(t, s, september, Bill{Figures: changed, Revision: 2, RevisedAt: account.RegisteredAt, Previous: &figures})
+	wantBill(t, thawed(t, s), september, Bill{Figures: changed, Revision: 2, RevisedAt: account.RegisteredAt, Previous: &figures})
+	closeWith(4, figures)
+	wantBill(t, s, september, Bill{Figures: figures, Revision: 3, RevisedAt: account.RegisteredAt, Previous: &changed})
+
+	old := appendFigures(nil, figures)
+	old = append(binary.BigEndian.AppendUint32(old, 2), 0, 0, 0, 0, 0, 0, 0, 9)
+	d := StateDecoder{decoder: decoder{rest: appendFigures(old, figures), s: s}, version: 1}
+	if bill := d.bill(); d.err != nil || len(d.rest) > 0 || !bill.Equal(figures) || !bill.Previous.Equal(figures) || bill.Revision != 2 {
+		t.Errorf("a bill of version 1 is read as %+v, %v", bill, d.err)
 	}
 }

@@ -116,7 +116,7 @@ func (h *historian) step(r *maintenance) entry {
 		return entry{AppendBills(nil, r.month, account.RegisteredAt, part), accepts}
 	case !r.intended:
 		r.intended = true
-		return entry{AppendIntent(nil, r.month.Period(), r.sum()), accepts}
+		return entry{AppendIntent(nil, pick(h, r.month.Period(), r.month.Period(), meter.Period{}), r.sum()), accepts}
 	}
 	r.done = true
 	switch r.kind {

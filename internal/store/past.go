@@ -98,13 +98,20 @@ func (s *Store) History(i Index, w meter.Window) []Past {
 	return s.edits.at(i).within(w)
 }
 
-// Replaced reports whether a correction or an exchange has taken the place of a meter's
-// register, which a file that was written before it still has.
+// Replaced reports whether a correction or an exchange has taken the place of a meter's register,
+// which a file that was written before it still has.
 func (s *Store) Replaced(id meter.ID, p meter.Point) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	i, known := s.byID[id]
 	return known && (s.edits.at(i).replaced(p) || slices.Contains(s.lifeOf(i).displaced, p))
+}
+
+// HasReplaced reports whether any register of a meter within a window was replaced.
+func (s *Store) HasReplaced(i Index, w meter.Window) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.edits.at(i).within(w)) > 0 || slices.ContainsFunc(s.lifeOf(i).displaced, func(p meter.Point) bool { return w.Contains(p.Slot) })
 }
 
 // encodeHistories writes

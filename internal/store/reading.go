@@ -152,7 +152,7 @@ func (s *Store) touch(readings []Reading) {
 // take judges a reading and records it if it is accepted.
 func (s *Store) take(r Reading, restored bool) Verdict {
 	verdict := s.judge(r, restored)
-	if verdict.Outcome <= Duplicate {
+	if verdict.Outcome <= Duplicate && s.refusals.count > 0 {
 		s.forgetRefusal(r)
 	}
 	if verdict.Outcome == Accepted {

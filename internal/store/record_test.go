@@ -56,6 +56,7 @@ func fullBatch(meters int) []byte {
 		b = AppendDay(AppendUnder(b, h.ID), DayArchive{day, Archive{Rows: uint64(n), WrittenAt: account.RegisteredAt}, uint64(n)})
 		b = AppendIntent(AppendUnder(b, h.ID), september.Add(n/100).Period(), [32]byte{byte(n), byte(n >> 8)})
 	}
+	b = AppendIntent(AppendUnder(b, h.ID), meter.Period{}, [32]byte{1})
 	b = AppendFree(b, h.ID)
 	for i := range Index(meters) {
 		b = AppendRecall(b, september, 1, i, nil)
