@@ -28,7 +28,8 @@ type eventRestorer struct {
 	found   foundRows
 }
 
-// begin puts back all but the corrections that wait.
+// begin puts back all but the corrections that wait. Of a file that has none but the store's
+// events the store lacks only what was taken back since.
 func (e *eventRestorer) begin() error {
 	trust, err := e.trust(archive.EventsName)
 	if err == nil {
@@ -37,7 +38,7 @@ func (e *eventRestorer) begin() error {
 	if errors.Is(err, archive.ErrMissing) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || slices.Contains(e.store.Intents(eventsPeriod), e.sum) {
 		return err
 	}
 	e.isThere, e.refused, e.stale = true, e.restored.Refused, make(map[meter.ID]bool)
@@ -66,7 +67,7 @@ func (e *eventRestorer) end() error {
 	if err := e.registers(); err != nil {
 		return err
 	}
-	if e.restored.Refused > e.refused || slices.Contains(e.store.Intents(eventsPeriod), e.sum) {
+	if e.restored.Refused > e.refused {
 		return nil
 	}
 	h, err := e.take(store.NoWindow)
