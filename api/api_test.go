@@ -39,10 +39,12 @@ var contract = map[string]string{
 	"POST /restore_data":             "200 400 408 413 415 429 500 503",
 	"POST /meters/{meter_id}/retake": "200 400 404 408 413 415 429 500 503",
 
-	"GET /meters/{meter_id}":             "200 400 404 429 500 503",
-	"PATCH /meters/{meter_id}":           "200 400 404 408 413 415 429 500 503",
-	"POST /meters/{meter_id}/exchange":   "200 400 404 408 413 415 429 500 503",
-	"DELETE /meters/{meter_id}/exchange": "200 400 404 429 500 503",
+	"POST /meters/{meter_id}/corrections": "200 400 404 408 413 415 429 500 503",
+	"GET /meters/{meter_id}/history":      "200 400 404 429 500 503",
+	"GET /meters/{meter_id}":              "200 400 404 429 500 503",
+	"PATCH /meters/{meter_id}":            "200 400 404 408 413 415 429 500 503",
+	"POST /meters/{meter_id}/exchange":    "200 400 404 408 413 415 429 500 503",
+	"DELETE /meters/{meter_id}/exchange":  "200 400 404 429 500 503",
 
 	"GET /docs":         "302",
 	"GET /redoc":        "200 304",

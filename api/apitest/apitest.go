@@ -70,7 +70,7 @@ func (c *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // fractionAsText is what numbers=string makes of a number that may have a fraction.
-var fractionAsText = regexp.MustCompile(`("(?:[a-z]+_reading|consumption|difference|percent|value|threshold|estimated_kwh|max_kw|rolls_over_at)":)"(-?[0-9]+(?:\.[0-9]+)?)"`)
+var fractionAsText = regexp.MustCompile(`("(?:[a-z]+_reading|consumption|difference|percent|value|threshold|estimated_kwh|max_kw|rolls_over_at|before|after)":)"(-?[0-9]+(?:\.[0-9]+)?)"`)
 
 func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, content []byte) error {
 	if r.URL.Query().Get("numbers") == "string" {

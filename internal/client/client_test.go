@@ -89,6 +89,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		Period: "2026-10", File: "Archive/monthly_2026-10.csv", Rows: 17856,
 		SHA256: "4b1d8e02f96a37c5d0e48b7a15f3c2960a7d5e1b83c94f2670d6a9e3b58c1f47",
 	}
+	actual := api.Certainty{Quality: new("ACTUAL")}
 	wantUsage := func(period string) api.Usage {
 		return api.Usage{
 			MeterID: "m-1", Period: period, StartReading: kWh(t, "100000000.000000001"), EndReading: kWh(t, "100000000.300000001"),
@@ -96,6 +97,8 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			Readings: 1489, ExpectedReadings: 1489, Complete: true,
 		}
 	}
+	exchanged := wantUsage("last_month")
+	exchanged.RegisterChanges = []api.RegisterChange{{At: "2026-10-12T10:10:07", Kind: "exchange", OldReading: kWh(t, "1"), NewReading: kWh(t, "2.5"), Serial: new("S-2")}}
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
 	"start_time":"2026-10-01T00:00:00","end_time":"2026-10-02T00:00:00","readings":49,"complete":false,"lines":[]},"success":true,"message":"Bill details retrieved successfully",
 	"lines":[{"serial":"S-2","start_time":"2026-10-01T00:00:00","end_time":"2026-11-01T00:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5}]`)
@@ -154,33 +157,36 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		"series": {
 			`{"meter_id":"m-1","interval":"hour","count":2,"next":"AAdcAA","results":[
 			{"interval_start":"2026-11-23T00:00:00","interval_end":"2026-11-23T01:00:00","start_reading":1,"end_reading":2.5,"consumption":1.5,
-			 "complete":true,"clipped":true,"estimated":true,"missing":"start"},
+			 "complete":true,"clipped":true,"estimated":true,"missing":"start","quality":"SUBSTITUTE","method":"linear"},
 			{"interval_start":"2026-11-23T01:00:00","interval_end":"2026-11-23T02:00:00","start_reading":2.5,"end_reading":null,"consumption":null,
-			 "complete":false,"clipped":false,"estimated":false,"missing":null}],"timezone":"Asia/Singapore","unit":"kWh"}`,
+			 "complete":false,"clipped":false,"estimated":false,"missing":null,"quality":null,"method":null}],"timezone":"Asia/Singapore","unit":"kWh"}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Readings(ctx, client.ReadingsQuery{MeterID: "m-1", Interval: "hour", Order: "asc", Estimate: "linear", PageSize: 2})
 			},
 			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
 			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Terms: terms, Results: []api.Interval{
-				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start},
+				{
+					Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start,
+					Certainty: api.Certainty{Quality: new("SUBSTITUTE"), Method: new("linear")},
+				},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
 		},
 		"consumption": {
-			fmt.Sprintf(usage, "last_month", ""),
+			fmt.Sprintf(usage, "last_month", `,"quality":"ACTUAL","method":null,"register_changes":[{"at":"2026-10-12T10:10:07","kind":"exchange","old_reading":1,"new_reading":2.5,"serial":"S-2"}]`),
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "last_month"})
 			},
 			"GET /get_consumption?meter_id=m-1&period=last_month",
-			api.PeriodConsumption{Usage: wantUsage("last_month"), Terms: terms},
+			api.PeriodConsumption{Usage: exchanged, Terms: terms, Certainty: actual},
 		},
 		"custom consumption": {
-			fmt.Sprintf(usage, "custom", ""),
+			fmt.Sprintf(usage, "custom", `,"quality":"ACTUAL","method":null`),
 			func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Consumption(ctx, "m-1", client.Period{Name: "custom", Start: "2026-10-01T00:00", End: "2026-11-01T00:00"})
 			},
 			"GET /get_consumption?end=2026-11-01T00%3A00&meter_id=m-1&period=custom&start=2026-10-01T00%3A00",
-			api.PeriodConsumption{Usage: wantUsage("custom"), Terms: terms},
+			api.PeriodConsumption{Usage: wantUsage("custom"), Terms: terms, Certainty: actual},
 		},
 		"bill": {
 			bill,
@@ -233,13 +239,13 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /resume", nil,
 		},
 		"restore": {
-			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,
+			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,"restored_events_count":5,
 			"restored_meters_count":12,"restored_readings_count":574,
 			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `],"unverified":["daily_2026-11-21.csv"]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Restore(ctx) },
 			"POST /restore_data",
 			api.RestoreResult{
-				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Events: 5, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
 				Unverified: []string{"daily_2026-11-21.csv"},
 				Rows:       []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},

@@ -20,6 +20,25 @@ type registers [pointsMax]int
 // post asks for one reading to be recorded.
 type post struct{ point, register int }
 
+// exchange asks for another dial ten minutes after a half hour.
+type exchange struct {
+	point int
+	dials
+}
+
+// dials are what the old one showed last and the new one first.
+type dials struct{ old, first int }
+
+// correction asks for another register in the place of one; 0 withdraws it.
+type correction struct{ point, expect, register int }
+
+// life is all that there is to know of one meter.
+type life struct {
+	registers
+	changes  [pointsMax]dials
+	replaced [pointsMax]uint64 // the registers that were corrected, modulo 64
+}
+
 // outcome is the answer to a post.
 type outcome string
 
@@ -29,6 +48,7 @@ const (
 	success    outcome = "success" // one of those two: a single reading is not told which
 	conflict   outcome = "reading_conflict"
 	decreases  outcome = "reading_decreases"
+	exchanged  outcome = "exchange_conflict" // by another exchange
 	unanswered outcome = "no answer"
 )
 
@@ -39,37 +59,73 @@ type query struct{}
 // answer is usageAnswer.
 type usageQuery struct{}
 
-// usageAnswer is the first register, the last, and how many there are. All are 0
-// if there are fewer than two.
-type usageAnswer struct{ first, last, count int }
+// usageAnswer is the first register, the last, how many there are, and the energy between the
+// two. All are 0 if there are fewer than two.
+type usageAnswer struct{ first, last, count, used int }
 
 // judge decides about a post by the rules of the contract.
-func (r registers) judge(p post) outcome {
-	if r[p.point] != 0 {
-		if r[p.point] == p.register {
-			return duplicate
-		}
-		return conflict
+func (l life) judge(p post) (outcome, life) {
+	recorded := l.registers[p.point]
+	switch {
+	case l.replaced[p.point]&(1<<(p.register%64)) != 0, recorded == p.register:
+		return duplicate, l
+	case recorded != 0:
+		return conflict, l
 	}
-	for point, register := range r {
-		if register != 0 && (point < p.point && register > p.register || point > p.point && register < p.register) {
-			return decreases
-		}
-	}
-	return accepted
+	next := l
+	next.registers[p.point] = p.register
+	return l.ifRising(next)
 }
 
-func (r registers) usage() usageAnswer {
-	var u usageAnswer
-	for _, register := range r {
-		if register == 0 {
-			continue
+func (l life) exchange(e exchange) (outcome, life) {
+	switch l.changes[e.point] {
+	case e.dials:
+		return duplicate, l
+	case dials{}:
+		next := l
+		next.changes[e.point] = e.dials
+		return l.ifRising(next)
+	}
+	return exchanged, l
+}
+
+func (l life) correct(c correction) (outcome, life) {
+	if l.registers[c.point] != c.expect {
+		return conflict, l
+	}
+	next := l
+	next.registers[c.point] = c.register
+	next.replaced[c.point] |= 1 << (c.expect % 64)
+	return l.ifRising(next)
+}
+
+// ifRising returns what follows if the registers of each dial rise with time.
+func (l life) ifRising(next life) (outcome, life) {
+	last := 0
+	for point, register := range next.registers {
+		change := next.changes[point]
+		if register != 0 && register < last || change != (dials{}) && change.old < max(last, register) {
+			return decreases, l
 		}
-		if u.count == 0 {
-			u.first = register
+		if last = max(last, register); change != (dials{}) {
+			last = change.first
 		}
-		u.last = register
-		u.count++
+	}
+	return accepted, next
+}
+
+func (l life) usage() (u usageAnswer) {
+	between := 0 // by how much the dials since the last reading have moved
+	for point, register := range l.registers {
+		if register != 0 {
+			if u.count == 0 {
+				u.first, u.last, between = register, register, 0
+			}
+			u.used += register - u.last + between
+			u.last, between = register, 0
+			u.count++
+		}
+		between += l.changes[point].old - l.changes[point].first
 	}
 	if u.count < 2 {
 		return usageAnswer{}
@@ -78,29 +134,32 @@ func (r registers) usage() usageAnswer {
 }
 
 // after says whether an answer is right, and what holds afterwards.
-func (r registers) after(input, output any) (bool, registers) {
+func (l life) after(input, output any) (bool, life) {
+	var verdict outcome
+	next := l
 	switch asked := input.(type) {
 	case query:
-		return output == r, r
+		return output == l.registers, l
 	case usageQuery:
-		return output == r.usage(), r
+		return output == l.usage(), l
 	case post:
-		verdict := r.judge(asked)
-		right := output == verdict || output == unanswered ||
-			output == success && (verdict == accepted || verdict == duplicate)
-		if verdict == accepted {
-			r[asked.point] = asked.register
-		}
-		return right, r
+		verdict, next = l.judge(asked)
+	case exchange:
+		verdict, next = l.exchange(asked)
+	case correction:
+		verdict, next = l.correct(asked)
 	default:
 		panic(fmt.Sprintf("BUG: a meter was asked %T", input))
 	}
+	right := output == verdict || output == unanswered ||
+		output == success && (verdict == accepted || verdict == duplicate)
+	return right, next
 }
 
 // meterModel is one meter for the checker.
 var meterModel = porcupine.Model{
-	Init: func() any { return registers{} },
-	Step: func(state, input, output any) (bool, any) { return state.(registers).after(input, output) },
+	Init: func() any { return life{} },
+	Step: func(state, input, output any) (bool, any) { return state.(life).after(input, output) },
 }
 
 // openEnd is when an operation ends that nobody answered: any time may be the one
@@ -168,7 +227,7 @@ func TestAHistoryIsLegalWhereSomeOrderExplainsIt(t *testing.T) {
 			[2]any{post{5, 50}, success},
 			[2]any{post{5, 50}, success},
 			[2]any{query{}, two},
-			[2]any{usageQuery{}, usageAnswer{30, 50, 2}},
+			[2]any{usageQuery{}, usageAnswer{30, 50, 2, 20}},
 		), true},
 		"a query at the same time sees it":       {atOnce([2]any{post{3, 30}, accepted}, [2]any{query{}, one}), true},
 		"a query at the same time does not":      {atOnce([2]any{post{3, 30}, accepted}, [2]any{query{}, none}), true},
@@ -191,10 +250,33 @@ func TestAHistoryIsLegalWhereSomeOrderExplainsIt(t *testing.T) {
 			[2]any{post{3, 30}, accepted}, [2]any{post{5, 50}, accepted},
 			[2]any{query{}, one}, [2]any{query{}, registers{5: 50}},
 		), false},
-		"a consumption that lags":      {then([2]any{post{3, 30}, accepted}, [2]any{post{5, 50}, accepted}, [2]any{usageQuery{}, usageAnswer{}}), false},
-		"a consumption of other ends":  {then([2]any{post{3, 30}, accepted}, [2]any{post{5, 50}, accepted}, [2]any{usageQuery{}, usageAnswer{30, 49, 2}}), false},
-		"seen before it is sent":       {then([2]any{query{}, one}, [2]any{post{3, 30}, accepted}), false},
-		"unanswered, seen, overridden": {then([2]any{post{3, 30}, unanswered}, [2]any{query{}, one}, [2]any{post{3, 31}, accepted}), false},
+		"a consumption that lags":     {then([2]any{post{3, 30}, accepted}, [2]any{post{5, 50}, accepted}, [2]any{usageQuery{}, usageAnswer{}}), false},
+		"a consumption of other ends": {then([2]any{post{3, 30}, accepted}, [2]any{post{5, 50}, accepted}, [2]any{usageQuery{}, usageAnswer{30, 49, 2, 19}}), false},
+		"an exchange, and a lower dial": {then(
+			[2]any{post{3, 30}, accepted},
+			[2]any{post{5, 10}, decreases},
+			[2]any{exchange{4, dials{32, 9}}, success},
+			[2]any{exchange{4, dials{32, 9}}, success},
+			[2]any{exchange{4, dials{33, 9}}, exchanged},
+			[2]any{post{5, 10}, accepted},
+			[2]any{post{4, 33}, decreases},
+			[2]any{usageQuery{}, usageAnswer{30, 10, 2, 3}},
+		), true},
+		"a correction, and the meter's own value again": {then(
+			[2]any{post{3, 30}, accepted},
+			[2]any{correction{3, 31, 32}, conflict},
+			[2]any{correction{3, 30, 29}, success},
+			[2]any{post{3, 30}, duplicate},
+			[2]any{query{}, registers{3: 29}},
+			[2]any{correction{3, 29, 0}, success},
+			[2]any{post{3, 31}, accepted},
+		), true},
+		"an exchange that is lost":           {then([2]any{post{3, 30}, accepted}, [2]any{exchange{4, dials{32, 9}}, success}, [2]any{post{5, 10}, decreases}), false},
+		"energy that leaves an exchange out": {then([2]any{post{3, 30}, accepted}, [2]any{exchange{4, dials{32, 9}}, success}, [2]any{post{5, 40}, accepted}, [2]any{usageQuery{}, usageAnswer{30, 40, 2, 10}}), false},
+		"a correction that is lost":          {then([2]any{post{3, 30}, accepted}, [2]any{correction{3, 30, 29}, success}, [2]any{query{}, one}), false},
+		"a correction that is undone":        {then([2]any{post{3, 30}, accepted}, [2]any{correction{3, 30, 29}, success}, [2]any{post{3, 30}, accepted}), false},
+		"seen before it is sent":             {then([2]any{query{}, one}, [2]any{post{3, 30}, accepted}), false},
+		"unanswered, seen, overridden":       {then([2]any{post{3, 30}, unanswered}, [2]any{query{}, one}, [2]any{post{3, 31}, accepted}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := porcupine.CheckOperations(meterModel, c.history); got != c.legal {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -169,6 +170,8 @@ func (h *historian) step(number int, chance *rand.Rand) (err error) {
 		_, err = h.query(m, number)
 	case 2:
 		err = h.queryUsage(m, number)
+	case 9:
+		err = h.change(m, number, chance)
 	case 3, 4, 5:
 		posts := make([]post, 1+chance.IntN(2))
 		for i := range posts {
@@ -185,6 +188,49 @@ func (h *historian) step(number int, chance *rand.Rand) (err error) {
 func anyPost(chance *rand.Rand) post {
 	point := chance.IntN(pointsMax)
 	return post{point, 100 + 4*point + chance.IntN(12)}
+}
+
+// change exchanges the dial of a meter, or corrects a reading of it.
+func (h *historian) change(m, number int, chance *rand.Rand) error {
+	p, other := anyPost(chance), anyPost(chance)
+	if chance.IntN(2) == 0 {
+		e := exchange{p.point, dials{p.register, 100 + 4*p.point + chance.IntN(12)}}
+		return h.life(m, number, e, "/exchange", fmt.Sprintf(`{"at":"%s","old_reading":%d,"new_reading":%d}`, tenAfter(h.stamps[e.point]), e.old, e.first))
+	}
+	c := correction{p.point, p.register, 100 + 4*p.point + (p.register-100-4*p.point+1+other.register%11)%12}
+	corrected := strconv.Itoa(c.register)
+	if chance.IntN(4) == 0 {
+		c.register, corrected = 0, "null"
+	}
+	return h.life(m, number, c, "/corrections", fmt.Sprintf(`{"reason":"%d","corrections":[{"timestamp":"%s","reading":%s,"expect":%d}]}`,
+		h.since(), h.stamps[c.point], corrected, c.expect))
+}
+
+// tenAfter is ten minutes after a half hour.
+func tenAfter(stamp string) string {
+	minutes := len("2026-11-23T14:")
+	return stamp[:minutes] + string(stamp[minutes]+1) + stamp[minutes+1:]
+}
+
+// life posts something of a meter's life.
+func (h *historian) life(m, number int, input any, path, body string) error {
+	called := h.since()
+	answer, err := h.http.Post(h.api.URL+"/meters/"+string(h.histories[m].id)+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		h.note(m, number, called, input, unanswered)
+		return err
+	}
+	defer answer.Body.Close()
+	var said struct{ Code meter.Code }
+	if err := json.NewDecoder(answer.Body).Decode(&said); err != nil {
+		h.note(m, number, called, input, unanswered)
+		return err
+	}
+	if answer.StatusCode == http.StatusOK {
+		h.note(m, number, called, input, success)
+		return nil
+	}
+	return h.refused(m, number, called, input, said.Code)
 }
 
 // operate closes months, archives them again and restores them, until the api ends.
@@ -241,15 +287,15 @@ func (h *historian) postSingly(m, number int, p post) error {
 
 // refused writes down the answer to a post that was not recorded. What is to come
 // again later did nothing, and counts for nothing.
-func (h *historian) refused(m, number int, called int64, p post, code meter.Code) error {
+func (h *historian) refused(m, number int, called int64, input any, code meter.Code) error {
 	switch code {
-	case meter.CodeReadingConflict, meter.CodeReadingDecreases:
-		h.note(m, number, called, p, outcome(code))
+	case meter.CodeReadingConflict, meter.CodeReadingDecreases, meter.CodeExchangeConflict:
+		h.note(m, number, called, input, outcome(code))
 		return nil
 	case meter.CodeMaintenanceRunning:
 		return nil
 	}
-	return fmt.Errorf("%+v was answered %s", p, code)
+	return fmt.Errorf("%+v was answered %s", input, code)
 }
 
 // postTogether posts a batch. Its rows are operations of their own.
@@ -319,7 +365,8 @@ func (h *historian) queryUsage(m, number int) error {
 	}
 	first, wrongFirst := strconv.Atoi(u.StartReading.String())
 	last, wrongLast := strconv.Atoi(u.EndReading.String())
-	h.note(m, number, called, usageQuery{}, usageAnswer{first, last, u.Readings})
+	used := int(u.Consumption.IntPart())
+	h.note(m, number, called, usageQuery{}, usageAnswer{first, last, u.Readings, used})
 	return errors.Join(wrongFirst, wrongLast)
 }
 
@@ -330,17 +377,23 @@ func (h *historian) judge() {
 	for _, history := range h.histories {
 		wantLegal(h.t, string(history.id), history.done)
 		for _, o := range history.done {
-			if _, posted := o.Input.(post); posted {
+			switch o.Input.(type) {
+			case post:
 				counts[o.Output]++
-			} else {
+			case exchange, correction:
+				counts[fmt.Sprintf("%T %v", o.Input, o.Output)]++
+			default:
 				counts[fmt.Sprintf("%T", o.Input)]++
 			}
 		}
 	}
 	h.t.Logf("%v, judged in %s", counts, time.Since(began).Round(time.Millisecond))
-	for _, o := range []outcome{accepted, duplicate, success, conflict, decreases, unanswered} {
+	for _, o := range []any{
+		accepted, duplicate, success, conflict, decreases, unanswered,
+		"e2e.exchange success", "e2e.exchange reading_decreases", "e2e.correction success", "e2e.correction reading_conflict",
+	} {
 		if counts[o] == 0 {
-			h.t.Errorf("no post was answered with %s: the histories show too little", o)
+			h.t.Errorf("nothing was answered with %s: the histories show too little", o)
 		}
 	}
 }

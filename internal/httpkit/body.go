@@ -23,7 +23,7 @@ func (b *binder) body(r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	content, err := readBody(r)
+	content, err := ReadBody(r, parameterBytesMax)
 	if err != nil || len(content) == 0 {
 		return err
 	}
@@ -76,8 +76,10 @@ func oneMeaning(next http.Handler) http.Handler {
 	})
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, parameterBytesMax))
+// ReadBody returns a body of at most so many bytes. Every error is a *meter.Error, or one that
+// WriteError knows.
+func ReadBody(r *http.Request, bytesMax int64) ([]byte, error) {
+	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bytesMax))
 	var tooLarge *http.MaxBytesError
 	if err == nil || errors.As(err, &tooLarge) || errors.Is(err, ErrSlowBody) {
 		return content, err

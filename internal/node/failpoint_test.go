@@ -101,6 +101,7 @@ type scene struct {
 	compressed, compress bool // what it was written as, and is now
 
 	hasEvents bool // beside the readings, before and since
+	corrected bool // since it was closed
 }
 
 var scenes = []scene{
@@ -109,6 +110,7 @@ var scenes = []scene{
 	{name: "closed again, compressed now", again: true, revision: 2, rows: 8, compress: true},
 	{name: "closed again, plain now", again: true, revision: 2, rows: 8, compressed: true},
 	{name: "closed again, with events", again: true, revision: 2, rows: 8, hasEvents: true},
+	{name: "closed again, corrected", again: true, revision: 1, rows: 6, corrected: true},
 }
 
 // sceneEvents are the rows of events.csv, the last of which came since the month was closed.
@@ -123,6 +125,11 @@ var sceneRows = []string{
 }
 
 var sceneLateRows = []string{"A 2026-10-20T00:00 2.75", "C 2026-10-05T00:00 7"}
+
+// sceneCorrections are of rows above: by what they are replaced, or - if they are withdrawn.
+var sceneCorrections = map[string]string{
+	"A 2026-10-15T12:00 2.5": "2.4", "A 2026-10-20T00:00 2.75": "-", "B 2026-10-03T00:00 1": "1.5", "C 2026-10-04T00:00 0.000000001": "-",
+}
 
 // set puts a scene on a disk.
 func (s scene) set(t *testing.T) *vfs.MemFS {
@@ -141,6 +148,11 @@ func (s scene) set(t *testing.T) *vfs.MemFS {
 			t.Fatal(run.Err)
 		}
 		b.recordRows(sceneLateRows)
+	}
+	if s.corrected {
+		for row, after := range sceneCorrections {
+			b.mustCorrect(row, after)
+		}
 	}
 	if s.hasEvents {
 		b.exchanges("A", "2026-11-21T00:00:01", "5", "0")
@@ -166,8 +178,14 @@ func (b *bench) wantAll(s scene) {
 	if s.again {
 		want = append(want, sceneLateRows...)
 	}
+	if s.corrected {
+		want = slices.DeleteFunc(want, func(row string) bool { return sceneCorrections[row] == "-" })
+	}
 	for i, row := range want {
 		fields := strings.Fields(row)
+		if after, corrected := sceneCorrections[row]; s.corrected && corrected {
+			fields[2] = after
+		}
 		want[i] = fields[0] + " " + fields[1] + ":00 " + fields[2]
 	}
 	slices.Sort(want)

@@ -34,7 +34,8 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (
 	held := q.store.Read(m.Index, w, nil)
 	points := held.Points
 	sum := fingerprintHash{sha256.New()}
-	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)))
+	// Of a meter whose only reading was withdrawn nothing is in memory either, but no archive counts.
+	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)), uint64(len(held.Archives)))
 	sum.changes(held.Dials)
 	for _, m := range months {
 		sum.numbers(uint64(m.Window.From), uint64(m.Revision))

@@ -44,6 +44,7 @@ var endpoints = []struct {
 		"meter_id": "A", "rule": "HIGH", "from": "2026-11-22T18:00:00", "verdict": "accepted", "reason": "a kiln", "by": "Lim",
 	}, []string{"meter_id", "rule", "from", "verdict", "reason"}},
 	{"POST", "/meters/A/retake", nil, nil},
+	{"GET", "/meters/A/history", map[string]string{"from": "2026-11-01", "to": "2026-12-01", "page_size": "5", "numbers": "string"}, nil},
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
@@ -137,8 +138,9 @@ Content-Type: text/csv
 
 func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
 	missing := rest.Features()
-	delete(missing, "POST /receive_meter_readings") // which takes none: its bodies are below
-	delete(missing, "POST /import_accounts")        // the same
+	delete(missing, "POST /receive_meter_readings")        // which takes none: its bodies are below
+	delete(missing, "POST /import_accounts")               // the same
+	delete(missing, "POST /meters/{meter_id}/corrections") // see TestCorrectionsThatAreWrongAreRefusedAndChangeNothing
 	for _, e := range endpoints {
 		delete(missing, e.method+" "+strings.Replace(e.path, "/meters/A", "/meters/{meter_id}", 1))
 	}
@@ -333,6 +335,7 @@ POST /register_account?owner_name=Tan&address=Road&meter_id=A
 		{"/receive_meter_readings", "application/x-ndjson", "Content-Length: 1000\r\n\r\n{"},
 		{"/receive_meter_readings", "application/json", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
 		{"/receive_meter_readings", "text/csv", "Transfer-Encoding: chunked\r\n\r\nzz\r\nfoo"},
+		{"/meters/A/corrections", "application/json", "Content-Length: 1000\r\n\r\n{"},
 	} {
 		connection, err := net.Dial("tcp", s.server.Listener.Addr().String())
 		if err != nil {

@@ -52,6 +52,8 @@ POST /restore_data
 => 503 maintenance_running: monthly maintenance of 2026-10 is running; one run at a time
 POST /receive_meter_reading?meter_id=A&timestamp=2026-10-31T23:00:00&reading=19
 => 503 maintenance_running: 2026-10 is being archived; readings of that month are taken again when it is done
+POST /meters/A/exchange?at=2026-10-31T23:45:00&old_reading=20.5&new_reading=20.5
+=> 503 maintenance_running: 2026-10 is being archived; readings of that month are taken again when it is done
 POST /receive_meter_reading?meter_id=A&timestamp=2026-11-01T00:00:00&reading=21
 => 200
 GET /get_consumption?meter_id=A&period=last_month

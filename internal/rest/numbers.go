@@ -18,7 +18,7 @@ const numbersAsStrings numberForm = "string"
 // string of JSON the quote after a name would be escaped, so that nothing else looks like them.
 var fractions = [][]byte{
 	[]byte(`_reading`), []byte(`"consumption`), []byte(`"difference`), []byte(`"percent`), []byte(`_kwh`), []byte(`_kw`), []byte(`"rolls_over_at`),
-	[]byte(`"value`), []byte(`"threshold`),
+	[]byte(`"value`), []byte(`"threshold`), []byte(`"before`), []byte(`"after`),
 }
 
 // encode returns an encoded answer, or a part of one, in that form. A regular expression

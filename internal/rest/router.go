@@ -102,6 +102,8 @@ func (a *app) routes() []route {
 		{get, "/export_readings", "queries", compressed(httpkit.Take(a.zone, a.export))},
 		{get, "/meters", "operations", compressed(httpkit.Take(a.zone, a.meters))},
 		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
+		{post, "/meters/{meter_id}/corrections", "A meter's life", httpkit.Handler(a.correct)},
+		{get, "/meters/{meter_id}/history", "A meter's life", compressed(httpkit.Take(a.zone, a.history))},
 		{get, "/meters/{meter_id}", "A meter's life", httpkit.Take(a.zone, a.meter)},
 		{patch, "/meters/{meter_id}", "A meter's life", httpkit.Answer(a.zone, a.setLimits)},
 		{post, "/meters/{meter_id}/exchange", "A meter's life", httpkit.Answer(a.zone, a.exchange)},

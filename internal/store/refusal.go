@@ -19,13 +19,6 @@ import (
 // RefusedOfMeterMax is how many refusals are kept of a meter: a month of half hours.
 const RefusedOfMeterMax = 1500
 
-// RefusalBytes is the size of a refusal in a batch, and RefusalsHeadBytes that of the entry
-// around any number of them.
-const (
-	RefusalBytes      = 4 + pointBytes + 1
-	RefusalsHeadBytes = 1 + 4 + 4
-)
-
 // Refusal is a reading that was refused.
 type Refusal struct {
 	Reading
@@ -206,7 +199,7 @@ func encodeRefusals(e *stateEncoder, s *state) {
 }
 
 // refusalsTogether fill a record.
-const refusalsTogether = recordBytes / RefusalBytes
+const refusalsTogether = recordBytes / (4 + pointBytes + 1)
 
 func decodeRefusals(d *StateDecoder) {
 	for range d.items {

@@ -211,7 +211,7 @@ func TestProlongedIsMoreThanSevenDaysOfHours(t *testing.T) {
 
 func TestDecreasingTellsOfRefusedReadings(t *testing.T) {
 	e := NewDecreasing(meter.Point{Slot: 10, Register: register(t, "4036.247")}, meter.Point{Slot: 990, Register: register(t, "4114.191")}, 477)
-	want := "477 readings, of 4036.247 kWh to 4114.191 kWh, were refused because registers rise with time."
+	want := "477 readings, from 4036.247 kWh to 4114.191 kWh, were refused because registers rise with time."
 	if e.Why != want || e.From != 10 || e.To != 990 || e.Value.String() != "477" || Unit(e.Rule) != "readings" {
 		t.Errorf("%+v", e)
 	}
