@@ -89,6 +89,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 		Period: "2026-10", File: "Archive/monthly_2026-10.csv", Rows: 17856,
 		SHA256: "4b1d8e02f96a37c5d0e48b7a15f3c2960a7d5e1b83c94f2670d6a9e3b58c1f47",
 	}
+	actual := api.Certainty{Quality: new("ACTUAL")}
 	wantUsage := func(period string) api.Usage {
 		return api.Usage{
 			MeterID: "m-1", Period: period, StartReading: kWh(t, "100000000.000000001"), EndReading: kWh(t, "100000000.300000001"),
@@ -96,7 +97,6 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			Readings: 1489, ExpectedReadings: 1489, Complete: true,
 		}
 	}
-	actual := api.Certainty{Quality: new("ACTUAL")}
 	exchanged := wantUsage("last_month")
 	exchanged.RegisterChanges = []api.RegisterChange{{At: "2026-10-12T10:10:07", Kind: "exchange", OldReading: kWh(t, "1"), NewReading: kWh(t, "2.5"), Serial: new("S-2")}}
 	bill := fmt.Sprintf(usage, "2026-10", `,"revision":2,"revised_at":"2026-12-01T00:15:09","previous":{"start_reading":1,"end_reading":2.5,"consumption":1.5,
@@ -165,7 +165,10 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			},
 			"GET /get_readings?estimate=linear&interval=hour&meter_id=m-1&order=asc&page_size=2",
 			api.Intervals{MeterID: "m-1", Interval: "hour", Count: 2, Next: &next, Terms: terms, Results: []api.Interval{
-				{Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start, Certainty: api.Certainty{Quality: new("SUBSTITUTE"), Method: new("linear")}},
+				{
+					Start: "2026-11-23T00:00:00", End: "2026-11-23T01:00:00", StartReading: &one, EndReading: &two, Consumption: &zero, Complete: true, Clipped: true, Estimated: true, Missing: &start,
+					Certainty: api.Certainty{Quality: new("SUBSTITUTE"), Method: new("linear")},
+				},
 				{Start: "2026-11-23T01:00:00", End: "2026-11-23T02:00:00", StartReading: &two},
 			}},
 		},
@@ -236,13 +239,13 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			"POST /resume", nil,
 		},
 		"restore": {
-			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,
+			`{"success":true,"message":"restored","complete":false,"timestamp":"2026-11-23T14:30:05","restored_accounts_count":4,"restored_events_count":5,
 			"restored_meters_count":12,"restored_readings_count":574,
 			"duplicates_count":3,"refused_count":1,"refused":[` + refusals + `],"unverified":["daily_2026-11-21.csv"]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Restore(ctx) },
 			"POST /restore_data",
 			api.RestoreResult{
-				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
+				Success: true, Message: "restored", Timestamp: "2026-11-23T14:30:05", Accounts: 4, Events: 5, Meters: 12, Readings: 574, Duplicates: 3, Refused: 1,
 				Unverified: []string{"daily_2026-11-21.csv"},
 				Rows:       []api.RefusedRow{{File: "daily_2026-11-22.csv", Row: 17, Code: meter.CodeInvalidReading, Detail: "reading must not be negative"}},
 			},

@@ -12,7 +12,7 @@ import (
 
 // partMax is how many summaries or bills go through the journal as one entry: 144 KiB
 // of bills. Those with changes of dials go by themselves, with changesMax of them and those of
-// one bill more: 104 bytes each at the most.
+// one bill more: some 300 bytes each at the most.
 const (
 	partMax    = 4096
 	changesMax = 512

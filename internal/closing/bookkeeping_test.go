@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,12 @@ import (
 func TestTheLargestPartsFitIntoABatch(t *testing.T) {
 	const batchBytesMax = 256 << 10 // the least that an order takes
 	october := meter.Month{Year: 2026, Month: time.October}
+	dialed := make([]store.BillOf, changesMax)
+	for i := range dialed {
+		dialed[i].Dials = meter.NewDials([]meter.Change{{Kind: meter.Exchange, Serial: strings.Repeat("😀", 64)}})
+	}
 	for what, payload := range map[string][]byte{
+		"bills with dials": store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), dialed),
 		"summaries": store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
 		"bills":     store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
 	} {

@@ -28,7 +28,7 @@ func (c Consumption) Energy() meter.Energy {
 func (c Consumption) Changes() meter.Dials { return c.dials[c.Start.Changes:c.End.Changes] }
 
 // Source says how that is known.
-func (c Consumption) Source() vee.Source { return vee.Between(c.Start, c.End, c.dials) }
+func (c *Consumption) Source() vee.Source { return vee.Between(&c.Start, &c.End, c.dials) }
 
 // Known reports whether there are two registers.
 func (c Consumption) Known() bool {

@@ -52,7 +52,7 @@ func (p *Page) Buckets() iter.Seq[*Bucket] {
 			b.Window = meter.Window{From: min(p.edges[i], slot), To: max(p.edges[i], slot)}
 			b.Clipped = i == 0 && p.first || i == p.Count()-1 && p.last
 			b.Complete = b.isReceived() && max(after-before, before-after) == int(b.Window.To-b.Window.From)
-			b.Source = vee.Between(b.Start, b.End, b.dials)
+			b.Source = vee.Between(&b.Start, &b.End, b.dials)
 			if !yield(&b) {
 				return
 			}

@@ -2,7 +2,8 @@
 // archives of closed months, or in both.
 //
 // A meter's closed month is in memory or in its file. An answer says what is missing
-// and guesses nothing, and it is the same before and after a month was closed.
+// and guesses nothing unless it is asked to, and it is the same before and after a month was
+// closed.
 package query
 
 import (

@@ -16,6 +16,7 @@ type pageRegisters struct {
 	dials         meter.Dials
 	edits         edits
 	estimator     *vee.Estimator // nil if nothing is to be estimated
+	isPlain       bool           // there are neither dials nor edits, as for nearly all meters
 	near          int            // the place in points that was looked at last
 }
 
@@ -42,6 +43,7 @@ func (q *Reader) registers(m store.Meter, w meter.Window, mode vee.Mode) (r page
 		r, err = q.registersOnce(m, w, mode)
 		return err
 	})
+	r.isPlain = len(r.dials) == 0 && len(r.edits) == 0
 	if r.estimator != nil {
 		r.estimator.Dials = r.dials
 	}
@@ -129,7 +131,9 @@ func (r *pageRegisters) at(slot meter.Slot, found *vee.Known) int {
 	}
 	switch {
 	case r.near < len(r.points) && r.points[r.near].Slot == slot:
-		*found = r.edits.read(r.points[r.near], r.dials)
+		if found.Point, found.Changes, found.Source = r.points[r.near], 0, vee.Received; !r.isPlain {
+			*found = r.edits.read(r.points[r.near], r.dials)
+		}
 	case r.estimator != nil:
 		before, after := r.around()
 		*found = r.estimator.At(slot, before, after)

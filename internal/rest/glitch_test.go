@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"meterledger/internal/ledger"
 )
 
 // glitch is what a public log of a real meter has, hour by hour: ... 4035.974, 4370.477, 4036.247
@@ -86,21 +84,19 @@ GET /exceptions?rule=DECREASING
 		t.Fatal(err)
 	}
 	s.powerCut("2026-11-02T00:00:00")
-	s.run(`
+	s.run(fmt.Sprintf(`
 POST /meters/A/retake
-=> 200 {"accepted":0,"duplicates":0,"rejected":477,"retry":0,"errors":"*"}`)
-	right := s.point(g.stamp(g.wrong), wh(g.right))
-	edit := ledger.Correction{Slot: right.Slot, Expect: s.point(g.stamp(g.wrong), wh(glitchShown)).Register, Reading: &right.Register}
-	if err := s.node.Correct(t.Context(), "A", []ledger.Correction{edit}, "the dial was misread", "Ng"); err != nil {
-		t.Fatal(err)
-	}
-	s.run(`
+=> 200 {"accepted":0,"duplicates":0,"rejected":477,"retry":0,"errors":"*"}
+POST /meters/A/corrections
+Content-Type: application/json
+| {"reason":"the dial was misread","by":"Ng","corrections":[{"timestamp":"%s","reading":"%s","expect":"%s"}]}
+=> 200
 POST /meters/A/retake
 => 200 {"accepted":477,"duplicates":0,"rejected":0,"retry":0,"errors":[]}
 POST /meters/A/retake
 => 200 {"accepted":0,"duplicates":0,"rejected":0,"retry":0,"errors":[]}
 GET /exceptions?rule=DECREASING
-=> 200 {"count":0,"next":null,"not_computed":[],"results":[]}`)
+=> 200 {"count":0,"next":null,"not_computed":[],"results":[]}`, g.stamp(g.wrong), wh(g.right), wh(glitchShown)))
 	s.wantMended(g)
 	s.powerCut("2026-11-02T00:00:00")
 	s.wantMended(g)

@@ -262,10 +262,20 @@ var bucketSuffixes = func() (all [32 * vee.Sources]bucketSuffix) {
 
 func suffixOf(b *query.Bucket) *bucketSuffix {
 	i := 32 * int(b.Source)
-	for bit, is := range [...]bool{b.Complete, b.Clipped, b.Estimated(), !b.Start.Source.IsRead(), !b.End.Source.IsRead()} {
-		if is {
-			i |= 1 << bit
-		}
+	if b.Complete {
+		i |= 1
+	}
+	if b.Clipped {
+		i |= 2
+	}
+	if b.Estimated() {
+		i |= 4
+	}
+	if !b.Start.Source.IsRead() {
+		i |= 8
+	}
+	if !b.End.Source.IsRead() {
+		i |= 16
 	}
 	return &bucketSuffixes[i]
 }

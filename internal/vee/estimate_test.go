@@ -193,7 +193,7 @@ func TestAGapOverAnExchangeHasACornerThere(t *testing.T) {
 	if used := h.used(before, after); used.String() != "0.275" {
 		t.Errorf("the half hour of the exchange used %v", used)
 	}
-	if source := vee.Between(before, after, h.dials); source != vee.Linear {
+	if source := vee.Between(&before, &after, h.dials); source != vee.Linear {
 		t.Errorf("its source is %v", source)
 	}
 }
@@ -224,10 +224,10 @@ func TestADialThatNobodyReadIsASubstitute(t *testing.T) {
 		At: h.instant("2026-11-23T10:15:00"), Kind: meter.Exchange, Old: kwh(t, "10.75"), IsEstimated: true, Estimated: kwh(t, "0.75"),
 	}})
 	from, to := vee.Read(*h.point("2026-11-23T10:00", "10"), h.dials), vee.Read(*h.point("2026-11-23T10:30", "1"), h.dials)
-	if source := vee.Between(from, to, h.dials); source.Quality() != "SUBSTITUTE" || source.Method() != "edited" {
+	if source := vee.Between(&from, &to, h.dials); source.Quality() != "SUBSTITUTE" || source.Method() != "edited" {
 		t.Errorf("%v %v", source.Quality(), source.Method())
 	}
-	if source := vee.Between(to, to, h.dials); source.Quality() != "ACTUAL" || source.Method() != "" {
+	if source := vee.Between(&to, &to, h.dials); source.Quality() != "ACTUAL" || source.Method() != "" {
 		t.Errorf("after it: %v %v", source.Quality(), source.Method())
 	}
 }

@@ -143,7 +143,8 @@ func (e *Estimator) use(w meter.Window) *dayUse {
 		return nil
 	}
 	points := e.History[first : last+1]
-	if Between(Read(points[0], e.Dials), Read(points[len(points)-1], e.Dials), e.Dials) != Received {
+	begin, end := Read(points[0], e.Dials), Read(points[len(points)-1], e.Dials)
+	if Between(&begin, &end, e.Dials) != Received {
 		return nil
 	}
 	use := new(dayUse)

@@ -1,6 +1,10 @@
 package vee
 
-import "meterledger/internal/meter"
+import (
+	"slices"
+
+	"meterledger/internal/meter"
+)
 
 // Known is a register at a slot and how it is known.
 type Known struct {
@@ -64,15 +68,13 @@ func (s Source) Method() Method { return methods[s] }
 
 // Between returns the source of the energy between two registers: that of the less certain
 // one. If the dials changed between the two and nobody read one, a person stated it at best.
-func Between(from, to Known, dials meter.Dials) Source {
+func Between(from, to *Known, dials meter.Dials) Source {
 	if from.Source == Missing || to.Source == Missing {
 		return Missing
 	}
 	source := max(from.Source, to.Source)
-	for i := from.Changes; i < to.Changes; i++ {
-		if dials[i].IsEstimated {
-			source = max(source, Edited)
-		}
+	if from.Changes < to.Changes && slices.ContainsFunc(dials[from.Changes:to.Changes], func(c meter.Change) bool { return c.IsEstimated }) {
+		return max(source, Edited)
 	}
 	return source
 }
