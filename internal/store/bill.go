@@ -28,7 +28,7 @@ type Figures struct {
 
 // Equal reports whether two bills say the same.
 func (f Figures) Equal(other Figures) bool {
-	return f.Readings == other.Readings && f.Start == other.Start && f.End == other.End && slices.Equal(f.Dials, other.Dials)
+	return f.Readings == other.Readings && f.Start == other.Start && f.End == other.End && f.Dials.Equal(other.Dials)
 }
 
 // dialBytes is what the changes take, in bytes.
