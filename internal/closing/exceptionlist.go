@@ -13,6 +13,10 @@ import (
 	"meterledger/internal/store"
 )
 
+// listsMax is how many lists of exceptions are read at a time. Each may have all files that are
+// kept open.
+const listsMax = 8
+
 // ExceptionsQuery asks for exceptions.
 type ExceptionsQuery struct {
 	Period meter.Period // a day or a month that they were found in; the zero value for all that is kept
@@ -66,11 +70,17 @@ func (e *Exception) Status() ExceptionStatus {
 // meters, until each returns false. Of an exception that was found in several days the newest
 // finding counts. unknown are the days of the period, in order of time, that were archived and of
 // which nothing is known: they were not computed, or their file is lost or damaged. It needs the
-// same memory for any number of exceptions.
+// same memory for any number of exceptions, and waits while listsMax others are read.
 func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) (unknown []meter.Day, err error) {
 	of, known := rs.store.Lookup(q.Meter)
 	if q.Meter != "" && !known {
 		return nil, meter.UnknownMeter(q.Meter)
+	}
+	select {
+	case rs.lists <- struct{}{}:
+		defer func() { <-rs.lists }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	from := max(of.Index, q.After.Meter)
 	list := exceptionList{}

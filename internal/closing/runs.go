@@ -92,6 +92,7 @@ type Runs struct {
 
 	exceptions, totals keptDays // of days that were archived
 	notExamined        *metric.Counter
+	lists              chan struct{} // holds a token for each list of exceptions that is being read
 
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
@@ -110,6 +111,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
 		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
+		lists:      make(chan struct{}, listsMax),
 		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},
 	}
 	rs.measure(o.Metrics)

@@ -323,6 +323,31 @@ func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {
 	b.wantExceptions("after", closing.ExceptionsQuery{})
 }
 
+func TestAListOfExceptionsWaitsWhileManyAreRead(t *testing.T) {
+	b := exceptionScene(t)
+	q := closing.ExceptionsQuery{Status: closing.AnyException}
+	ctx, cancel := context.WithCancel(context.Background())
+	var nest func(depth int) (deepest int, err error)
+	nest = func(depth int) (deepest int, err error) {
+		_, failed := b.Exceptions(ctx, q, func(closing.Exception) bool {
+			if deepest = depth; depth == 8 {
+				cancel() // the next one would wait for ever
+			}
+			if below, err := nest(depth + 1); err == nil {
+				deepest = max(deepest, below)
+			}
+			return false
+		})
+		return deepest, failed
+	}
+	if deepest, err := nest(1); err != nil || deepest != 8 {
+		t.Errorf("%d lists were read at a time: %v", deepest, err)
+	}
+	if all, _ := b.exceptions(q); len(all) == 0 {
+		t.Error("there are none afterwards")
+	}
+}
+
 func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
 	b := newBenchOn(t, "Asia/Singapore", day(time.November, 20))
 	defer func() { b.close() }()
