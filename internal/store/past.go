@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 	"unsafe"
 
 	"meterledger/internal/meter"
@@ -60,6 +61,10 @@ func (h *pastEdits) has(c *Correction, restored bool) bool {
 // remember adds a correction to the history of its meter. One that is put back stands before
 // those of its slots that are younger.
 func (s *Store) remember(c *Correction, restored bool) {
+	note := c.Note
+	if !restored {
+		note.At = s.edits.at(c.Meter).noEarlier(c)
+	}
 	var old, all []Past
 	if before := s.edits.at(c.Meter); before != nil {
 		old = before.all
@@ -70,11 +75,23 @@ func (s *Store) remember(c *Correction, restored bool) {
 		for n < len(old) && (old[n].Slot < e.Slot || old[n].Slot == e.Slot && !(restored && old[n].At.After(c.At))) {
 			n++
 		}
-		past := Past{e, c.Note}
+		past := Past{e, note}
 		all, old = append(append(all, old[:n]...), past), old[n:]
 		s.held.lives += past.bytes()
 	}
 	s.setHistory(c.Meter, &pastEdits{append(all, old...)})
+}
+
+// noEarlier returns when a correction was done, or when its slots were corrected last if the clock
+// was set back since: by these times a restore knows what came after what.
+func (h *pastEdits) noEarlier(c *Correction) time.Time {
+	at := c.At
+	for _, e := range c.Edits {
+		if of := h.of(e.Slot); len(of) > 0 && of[len(of)-1].At.After(at) {
+			at = of[len(of)-1].At
+		}
+	}
+	return at
 }
 
 func (s *Store) setHistory(i Index, h *pastEdits) {
