@@ -156,13 +156,31 @@ func (b *bookkeeping) flushFrom(part int) error {
 			return err
 		}
 	}
-	for _, bills := range [][]store.BillOf{b.bills, b.dialed} {
-		for some := range slices.Chunk(bills, partMax) {
-			if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), some)); err != nil {
-				return err
-			}
+	for bills := range b.parts {
+		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), bills)); err != nil {
+			return err
 		}
 	}
 	b.summaries, b.bills, b.dialed, b.changes = b.summaries[:0], b.bills[:0], b.dialed[:0], 0
 	return nil
+}
+
+// parts yields what goes through the journal as one entry each: partMax bills, or some with
+// changesMax changes of dials and those of one bill more.
+func (b *bookkeeping) parts(yield func([]store.BillOf) bool) {
+	for bills := range slices.Chunk(b.bills, partMax) {
+		if !yield(bills) {
+			return
+		}
+	}
+	for rest := b.dialed; len(rest) > 0; {
+		n := 0
+		for changes := 0; n < len(rest) && changes < changesMax; n++ {
+			changes += len(rest[n].Dials)
+		}
+		if !yield(rest[:n]) {
+			return
+		}
+		rest = rest[n:]
+	}
 }

@@ -8,6 +8,10 @@ import (
 	"meterledger/internal/store"
 )
 
+// exchangesMax is how many exchanges and resets a meter may have: all of them may stand in one
+// bill, which has to fit into a commit.
+const exchangesMax = 300
+
 // Exchange records that a meter has another dial from an instant on, and reports whether that
 // was recorded before. It may come late, also for closed months. When it returns nil, it is on
 // disk.
@@ -22,6 +26,9 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (rep
 	if c.At < l.readingsFrom.Instant() {
 		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies before %s, from which on readings are taken", l.zone.Stamp(l.readingsFrom))
 	}
+	if err := l.takesAnother(m, c.At); err != nil {
+		return false, err
+	}
 	c.EnteredAt = l.now()
 	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c))
 	if err != nil {
@@ -31,6 +38,24 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (rep
 		l.log.Info("a meter's dial was exchanged", "meter_id", id, "kind", c.Kind, "at", l.zone.StampTime(l.zone.TimeOf(c.At)), "by", c.By)
 	}
 	return v.Outcome == store.Duplicate, l.exchangeFault(m, c, v)
+}
+
+// takesAnother refuses an exchange of a meter that has as many as it may, unless it has one at that
+// time.
+func (l *Ledger) takesAnother(m store.Meter, at meter.Instant) error {
+	dials, n := l.Dials(m), 0
+	if len(dials) < exchangesMax {
+		return nil
+	}
+	for i := range dials {
+		if dials[i].Kind != meter.Rollover {
+			n++
+		}
+	}
+	if _, found := dials.Find(at); found || n < exchangesMax {
+		return nil
+	}
+	return meter.Invalid(meter.CodeInvalidParameter, "at", "is that of one exchange too many: a meter may have %d", exchangesMax)
 }
 
 // exchangeFault says why an exchange was not taken.
