@@ -24,7 +24,7 @@ FUZZ     ?= .
 FUZZTIME ?= 30s
 
 # Those of what is read back from disk and from cursors, which `make check` runs.
-FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Manifest|Cursor)$$
+FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Cursor)$$
 
 .PHONY: help build run test check lint race fuzz proofs soak mutants bench demo clean
 

@@ -67,14 +67,16 @@ func TestABillHasALineForEachDialAndTheyAddUpToIt(t *testing.T) {
 	}{
 		{"one dial", billing.Figures{Start: point(100, 5_000), End: point(200, 7_500), Serial: "S-1"}, []string{"S-1 5 to 7.5 is 2.5"}},
 		{
-			"an exchange for a meter that is higher", billing.Figures{
+			"an exchange for a meter that is higher",
+			billing.Figures{
 				Start: point(100, 5_000), End: point(200, 90_250), Serial: "S-1",
 				Changes: meter.NewDials([]meter.Change{exchange(at(110, 60), 5_500, 90_000, "S-2")}),
 			},
 			[]string{"S-1 5 to 5.5 is 0.5", "S-2 90 to 90.25 is 0.25"},
 		},
 		{
-			"a rollover is no line, a reset is one of the same meter, a meter may have no serial", billing.Figures{
+			"a rollover is no line, a reset is one of the same meter, a meter may have no serial",
+			billing.Figures{
 				Start: point(100, 998), End: point(200, 12),
 				Changes: meter.NewDials([]meter.Change{rollover, exchange(at(130, 0), 5, 800, "S-2"), reset, exchange(at(150, 1), 3, 10, "")}),
 			},

@@ -18,8 +18,8 @@ func TestTheLargestPartsFitIntoABatch(t *testing.T) {
 	}
 	for what, payload := range map[string][]byte{
 		"bills with dials": store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), dialed),
-		"summaries": store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
-		"bills":     store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
+		"summaries":        store.AppendSummaries(store.AppendUnder(nil, store.HoldID{}), october, make([]store.SummaryOf, partMax)),
+		"bills":            store.AppendBills(store.AppendUnder(nil, store.HoldID{}), october, time.Unix(0, 0), make([]store.BillOf, partMax)),
 	} {
 		if len(payload) > batchBytesMax {
 			t.Errorf("the %s of a commit take %d bytes", what, len(payload))

@@ -75,7 +75,10 @@ func (e *eventRestorer) end() error {
 		return err
 	}
 	defer h.free()
-	return h.writeEventsSum(e.sum)
+	if err := h.writeEventsSum(e.sum); err != nil {
+		return err
+	}
+	return h.lift()
 }
 
 func (e *eventRestorer) put(wants func(meter.Event) bool) (meter.Tally, error) {

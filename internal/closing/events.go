@@ -58,8 +58,10 @@ func (t task) archiveEvents() error {
 		return err
 	}
 	defer w.hold.free()
-	_, err = t.writeBeside(archive.EventsName, content, w.intend)
-	return err
+	if _, err = t.writeBeside(archive.EventsName, content, w.intend); err != nil {
+		return err
+	}
+	return w.hold.lift()
 }
 
 // isDescribed reports whether a file has a manifest that describes it.

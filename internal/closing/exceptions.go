@@ -62,6 +62,9 @@ func (t task) unexamined(day meter.Day) (due []meter.Day) {
 // place before the exceptions are.
 func (t task) examineDay(day meter.Day) error {
 	meters, _ := t.store.Counts()
+	if !t.exceptions.hasRoom(t.diskFreeMin + uint64(meters)*(1+totalBytes)) {
+		return fmt.Errorf("less than the %d MiB that are kept free would be left on the disk of the data folder", t.diskFreeMin>>20)
+	}
 	t.run.progress.begin("finding exceptions of "+day.String(), meters, 0)
 	x := examination{task: t, window: t.zone.DayWindow(day), meters: meters}
 	var err error

@@ -59,13 +59,20 @@ func (h *hold) ask(payload []byte, entries int) (store.Verdict, error) {
 	return verdict, err
 }
 
+// lift lifts the hold of a run that has written all that it had to.
+func (h *hold) lift() error {
+	_, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1)
+	h.ended = err == nil
+	return err
+}
+
 // free lifts the hold of a run that was given up. The next start lifts what could not
 // be lifted.
 func (h *hold) free() {
 	if h.ended {
 		return
 	}
-	if _, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1); err != nil {
+	if err := h.lift(); err != nil {
 		h.log.Error("the hold of a run could not be lifted; the next start lifts it", "error", err)
 	}
 }

@@ -74,6 +74,12 @@ func (f keptDays) removeAllBut(newest int) error {
 	return durable.RemoveTemporary(f.fs, f.folder, f.suffix)
 }
 
+// hasRoom reports whether so many bytes are free on the disk, or nobody can tell.
+func (f keptDays) hasRoom(bytes uint64) bool {
+	usage, err := f.fs.GetDiskUsage(f.fs.PathDir(f.folder))
+	return err != nil || usage.AvailBytes >= bytes
+}
+
 // write makes the file of a day.
 func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
 	if err := durable.MakeFolder(f.fs, f.folder); err != nil {

@@ -52,9 +52,9 @@ type Ruling uint8
 
 // The rulings. An exception without one is open.
 const (
-	AsItIs     Ruling = iota + 1 // accepted: the readings are right
-	PutRight                     // corrected: they were wrong, and something was done about it
-	rulingsEnd                   // for tests of what is read
+	AsItIs   Ruling = iota + 1 // accepted: the readings are right
+	PutRight                   // corrected: they were wrong, and something was done about it
+	rulingsEnd
 )
 
 var rulingNames = [rulingsEnd]string{AsItIs: "accepted", PutRight: "corrected"}

@@ -12,6 +12,9 @@ type Power Register
 // MarshalJSON writes p as a JSON number with exactly its digits.
 func (p Power) MarshalJSON() ([]byte, error) { return Register(p).MarshalJSON() }
 
+// UnmarshalJSON reads a JSON number that is a power.
+func (p *Power) UnmarshalJSON(b []byte) error { return (*Register)(p).UnmarshalJSON(b) }
+
 // Limits are what is known of a meter's dial and of the house behind it.
 type Limits struct {
 	RollsOverAt Register // the register that the dial shows as 0; 0 if it does not roll over

@@ -7,7 +7,9 @@ import "os"
 // The faults, one of which the environment chooses.
 var (
 	AnsweredBeforeFsync  = chosen("answered-before-fsync")
+	CorrectionUndone     = chosen("correction-undone")
 	DecreaseAccepted     = chosen("decrease-accepted")
+	ExchangeNotClosed    = chosen("exchange-not-closed")
 	LateReadingForgotten = chosen("late-reading-forgotten")
 	ReplacedUnannounced  = chosen("replaced-unannounced")
 	SnapshotNotReadBack  = chosen("snapshot-not-read-back")

@@ -259,6 +259,37 @@ func TestExceptionsThatCannotBeWrittenFailNoArchive(t *testing.T) {
 	}
 }
 
+// dataDisk is one disk for the data folder, of which so many bytes are free, and one for all else.
+type dataDisk struct {
+	vfs.FS
+	free uint64
+}
+
+func (d *dataDisk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	if path == "data" {
+		return vfs.DiskUsage{AvailBytes: d.free}, nil
+	}
+	return vfs.DiskUsage{AvailBytes: 1 << 40}, nil
+}
+
+func TestExceptionsDoNotTakeTheLastOfTheDisk(t *testing.T) {
+	disk := &dataDisk{FS: vfs.NewMem(), free: 1 << 40}
+	b := &bench{t: t, fs: disk, zone: loadZone(t, "Asia/Singapore"), now: now, diskFreeMin: 1 << 30}
+	b.open()
+	defer func() { b.close() }()
+	b.register("A")
+	disk.free = b.diskFreeMin + 16 // readings are taken still
+	b.archives(day(time.November, 21))
+	if _, unknown := b.exceptions(closing.ExceptionsQuery{}); !slices.Equal(unknown, []meter.Day{day(time.November, 21)}) {
+		t.Errorf("nothing is known of %v", unknown)
+	}
+	disk.free++
+	b.archives(day(time.November, 21))
+	if _, unknown := b.exceptions(closing.ExceptionsQuery{}); len(unknown) > 0 {
+		t.Errorf("with room nothing is known of %v", unknown)
+	}
+}
+
 // TestAnExchangeThatIsEnteredLateTakesItsExceptionBack is about a new dial that begins far above
 // the old one.
 func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {

@@ -45,19 +45,19 @@ func (f limitsFact) effect(s *Store) Verdict {
 // has rolled over that is the register at which it did.
 func (s *Store) mostShown(i Index) (most meter.Point, shown bool) {
 	most = s.latest.at(i)
-	shown = most.Slot > 0
 	d := s.lifeOf(i).dials
-	for n := len(d) - 1; n >= 0; n-- {
-		slot, _ := d[n].At.Slot()
-		if d[n].Kind == meter.Rollover {
-			return meter.Point{Slot: slot, Register: d[n].Old}, true
-		}
-		if most.Slot.Instant() <= d[n].At {
-			most = meter.Point{Slot: slot, Register: d[n].New}
-		}
-		return most, true
+	if len(d) == 0 {
+		return most, most.Slot > 0
 	}
-	return most, shown
+	last := d[len(d)-1]
+	slot, _ := last.At.Slot()
+	switch {
+	case last.Kind == meter.Rollover:
+		most = meter.Point{Slot: slot, Register: last.Old}
+	case most.Slot.Instant() <= last.At:
+		most = meter.Point{Slot: slot, Register: last.New}
+	}
+	return most, true
 }
 
 // rollover is one that an operator puts back: the readings around it may be in archives that

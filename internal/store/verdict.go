@@ -76,7 +76,7 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 // fit judges a reading of a meter that is marked, and returns the dials that follow if it is
 // accepted. One that an operator puts back changes none that it fits, since these were put back too.
 func (s *Store) fit(r Reading, restored bool) (Verdict, meter.Dials) {
-	if s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
+	if !mutant.CorrectionUndone && s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
 		return Verdict{Outcome: Duplicate}, nil
 	}
 	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {

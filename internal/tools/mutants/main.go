@@ -26,6 +26,8 @@ var table = []mutant{
 	{"snapshot-not-read-back", "./internal/snapshot"},
 	{"decrease-accepted", "./internal/store"},
 	{"late-reading-forgotten", "./internal/store"},
+	{"exchange-not-closed", "./internal/store"},
+	{"correction-undone", "./internal/store"},
 	{"replaced-unannounced", "./internal/node"},
 }
 

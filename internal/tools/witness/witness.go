@@ -49,11 +49,25 @@ type Log struct {
 	recorded map[meter.ID]string            // when accounts were registered, of those that were seen
 }
 
-// claim is what is known of a reading or an account that was sent, once or often with the same register.
+// exchangeStamp stands for the time in the claim of an exchange, of which a meter has at most one.
+const exchangeStamp = "exchange"
+
+// Exchanges is where they are found in a log.
+var Exchanges = Span{exchangeStamp, exchangeStamp}
+
+// Exchange is the claim of one: its text stands for a register.
+func Exchange(id meter.ID, at string, old, first meter.Register) Reading {
+	return Reading{id, exchangeStamp, fmt.Sprintf("at %s from %s to %s", at, old, first)}
+}
+
+// claim is what is known of a reading, an account or an exchange that was sent, once or often with the
+// same register.
 type claim struct {
-	register   string
-	told       bool // it was acknowledged, or seen
-	unanswered int  // how often it was sent without an answer
+	sent       string
+	register   string // that must be there: the one that was sent, or the one it was corrected to
+	corrected  string // the one it may have been corrected to; empty if nobody has tried
+	told       bool   // it was acknowledged, or seen
+	unanswered int    // how often it was sent without an answer
 }
 
 // New returns an empty log.
@@ -70,10 +84,10 @@ func (l *Log) Send(r Reading) {
 	}
 	c := l.claims[r.Meter][r.Stamp]
 	if c == nil {
-		c = &claim{register: r.Register}
+		c = &claim{sent: r.Register, register: r.Register}
 		l.claims[r.Meter][r.Stamp] = c
 	}
-	if c.register != r.Register {
+	if c.sent != r.Register {
 		panic("BUG: two registers were sent for " + string(r.Meter) + " at " + r.Stamp)
 	}
 	c.unanswered++
@@ -93,12 +107,33 @@ func (l *Log) answer(r Reading, taken bool) {
 	c.told = c.told || taken
 }
 
-// Told reports whether a reading or the claim of an account was acknowledged or seen.
+// Correct notes that a reading that was told is about to be corrected, and returns what notes the answer. It
+// returns nil if somebody has corrected it.
+func (l *Log) Correct(r Reading, register string) (answer func(taken bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.claims[r.Meter][r.Stamp]
+	if c == nil || !c.told || c.register != c.sent || c.corrected != "" {
+		return nil
+	}
+	c.corrected = register
+	return func(taken bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if taken {
+			c.register = register
+		}
+		c.corrected = ""
+	}
+}
+
+// Told reports whether a reading, or the claim of an account or an exchange, was acknowledged or seen, and
+// nobody has tried to correct it.
 func (l *Log) Told(r Reading) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.claims[r.Meter][r.Stamp]
-	return c != nil && c.told
+	return c != nil && c.told && c.register == r.Register && c.corrected == ""
 }
 
 // Counts says how much a log holds.
@@ -117,7 +152,7 @@ func (l *Log) Counts() (n Counts) {
 			switch {
 			case stamp == accountStamp && c.told:
 				n.Accounts++
-			case stamp == accountStamp:
+			case stamp == accountStamp, stamp == exchangeStamp:
 			case c.told:
 				n.Told++
 			case c.unanswered > 0:
@@ -154,6 +189,9 @@ func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wro
 	seen := make(map[string]bool, len(found))
 	for _, r := range found {
 		c := claims[r.Stamp]
+		if c != nil && settle {
+			c.settle(r.Register)
+		}
 		switch {
 		case seen[r.Stamp]:
 			wrong = append(wrong, Violation{Doubled, id, r.Stamp, "", r.Register})
@@ -177,6 +215,14 @@ func (l *Log) compare(id meter.ID, span Span, found []Reading, settle bool) (wro
 		}
 	}
 	return wrong
+}
+
+// settle decides by what is found whether a correction was taken that nobody answered.
+func (c *claim) settle(found string) {
+	if c.corrected != "" && sameNumber(c.corrected, found) {
+		c.register = c.corrected
+	}
+	c.corrected = ""
 }
 
 // CompareAccount is Compare for an account, nil if there is none. The first registration time is believed.

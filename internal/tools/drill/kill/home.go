@@ -71,6 +71,7 @@ type home struct {
 	pace     int64 // by how much it rises in a half hour; 0 for a home that uses nothing
 	places   int32 // digits after the point
 	first    int   // the first half hour that is sent
+	swapped  int   // the half hour after which the meter is exchanged for a higher one; 0 for most
 
 	mu     sync.Mutex // guards all below
 	next   int        // half hours before this one were sent or skipped
@@ -88,7 +89,9 @@ func newHome(number int, c *calendar, chance *rand.Rand) *home {
 	if number%2 == 1 { // half of the meters have been there all the time
 		h.first = chance.IntN(len(c.stamps))
 	}
-	h.next = h.first
+	if h.next = h.first; number%3 == 0 {
+		h.swapped = 1 + chance.IntN(len(c.stamps)-2)
+	}
 	h.account = witness.Account{
 		Meter:   meter.ID(fmt.Sprintf("S%d.%d", number%7, number)), // the order of ids is not that of registration
 		Owner:   fmt.Sprintf("Owner %d, \"né\" Tan", number),
@@ -108,7 +111,23 @@ func (h *home) shows(n int, more int64) witness.Reading {
 	if h.pace > 0 {
 		register += rand.New(rand.NewPCG(h.seed, uint64(n))).Int64N(h.pace)
 	}
+	if h.swapped > 0 && n > h.swapped {
+		register += higher
+	}
 	return witness.Reading{Meter: h.account.Meter, Stamp: h.calendar.stamps[n], Register: decimal.New(register, -h.places).String()}
+}
+
+// higher is what the meter that comes shows more, in its last digit: so readings rise even before the
+// exchange is known.
+const higher = 1_000_000
+
+// exchange is ten minutes after a half hour, when as much is shown as at the beginning of the next.
+func (h *home) exchange() (at string, old, first meter.Register) {
+	stamp, minutes := h.calendar.stamps[h.swapped], len("2026-11-23T14:")
+	shown := h.base + int64(h.swapped+1)*h.pace
+	old, _ = meter.RegisterFromParts(shown, uint8(h.places))
+	first, _ = meter.RegisterFromParts(shown+higher, uint8(h.places))
+	return stamp[:minutes] + string(stamp[minutes]+1) + stamp[minutes+1:], old, first
 }
 
 // due returns the next readings. Now and then the meter was cut off before them.
