@@ -22,7 +22,7 @@ import (
 )
 
 // cutLives is how many lives of real homes the whole proof goes through.
-const cutLives = 1000
+const cutLives = 500
 
 // TestACutMeterAnswersAsTheUncutOne has real homes live with meters that are exchanged, that roll
 // over and that are late, in any order with closings, snapshots and restarts. In the end they are
