@@ -22,7 +22,7 @@ func TestAnExchangeInAMonthWithoutReadingsRevisesTheBillAfterIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Exchange(context.Background(), "A", meter.Change{At: at, Kind: meter.Exchange, Old: kwh(t, "12"), New: kwh(t, "95")}); err != nil {
+	if _, err := b.Exchange(context.Background(), "A", meter.Change{At: at, Kind: meter.Exchange, Old: kwh(t, "12"), New: kwh(t, "95")}, false); err != nil {
 		t.Fatal(err)
 	}
 	b.closes(meter.Month{Year: 2026, Month: time.August}) // and September, in which something changed
