@@ -102,6 +102,9 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 			}
 			figures.End = of.Closing
 		}
+		if figures.Readings == 0 { // it ends where it opens
+			figures.Start, figures.End = meter.Point{}, meter.Point{}
+		}
 		first := cmp.Or(of.First, figures.Start, figures.End)
 		figures.Start = billing.Opening(before.End, isBilled, first)
 		figures.End = cmp.Or(figures.End, figures.Start)
