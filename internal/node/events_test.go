@@ -308,7 +308,7 @@ func TestEventsThatAreRecordedOtherwiseAreRefusedByRow(t *testing.T) {
 	b.recordRows([]string{"C 2026-09-30T23:30 98.5", "C 2026-10-01T00:00 98.75"}) // so it did not roll over
 	restored := b.restores()
 	want := []string{
-		"2 exchange_conflict at has another exchange already, from 5201.5 to 4000.2 kWh: take it back first",
+		"2 exchange_conflict at has another exchange already, from 5201.5 to 4000.2 kWh: replace=true puts this one in its place",
 		"8 exchange_conflict at is not where the dial rolled over: by 98.75 kWh of 2026-10-01T00:00:00 it did not, or at another register",
 	}
 	var got []string
