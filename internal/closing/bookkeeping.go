@@ -30,6 +30,7 @@ type bookkeeping struct {
 	dialed    []store.BillOf     // with changes of dials
 	changes   int                // in them
 	seen      []bool             // by meter: it has rows in the month
+	late      []meter.Month      // that a run closes again: their bills are issued then
 	known     []store.ClosedBill // of the present meter; kept for the next
 }
 
@@ -94,6 +95,9 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 			of.Figures, of.First = figures, figures.Start
 		case of.Revision == 0:
 			continue
+		case !isOwn && slices.Contains(b.late, of.Month):
+			before, isBilled = of.Figures, of.End.Slot > 0
+			continue
 		case isOwn:
 			figures, of.First, derived = b.withdrawn(i), meter.Point{}, false
 		case of.Closes:
@@ -101,6 +105,8 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 				figures.Readings++
 			}
 			figures.End = of.Closing
+		case of.Readings == 0: // all of them were withdrawn: it ends where the one before it does now
+			figures = store.Figures{}
 		}
 		first := cmp.Or(of.First, figures.Start, figures.End)
 		figures.Start = billing.Opening(before.End, isBilled, first)

@@ -32,13 +32,21 @@ func (f limitsFact) effect(s *Store) Verdict {
 	if l.limits == f.limits {
 		return Verdict{Outcome: Duplicate}
 	}
-	if at, shown := s.mostShown(f.meter); f.limits.RollsOverAt != l.limits.RollsOverAt &&
-		f.limits.RollsOverAt != (meter.Register{}) && shown && at.Register.Cmp(f.limits.RollsOverAt) >= 0 {
-		return Verdict{AtModulus, at}
+	if over := f.limits.RollsOverAt; over != l.limits.RollsOverAt && over != (meter.Register{}) && !l.rolledOverLastAt(over) {
+		if at, shown := s.mostShown(f.meter); shown && at.Register.Cmp(over) >= 0 {
+			return Verdict{AtModulus, at}
+		}
 	}
 	l.limits = f.limits
 	s.live(f.meter, l)
 	return Verdict{Outcome: Accepted}
+}
+
+// rolledOverLastAt reports whether the present dial has rolled over, and did so last at a
+// register, which it has therefore not shown.
+func (l *life) rolledOverLastAt(over meter.Register) bool {
+	n := len(l.dials)
+	return n > 0 && l.dials[n-1].Kind == meter.Rollover && l.dials[n-1].Old == over
 }
 
 // mostShown returns the most that the present dial of a meter is known to have shown. If it
