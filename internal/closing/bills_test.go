@@ -52,6 +52,11 @@ func mustAccept(t *rapid.T, s *store.Store, batch []byte) {
 
 // close closes a month in both.
 func (b *books) close(t *rapid.T, month meter.Month, w meter.Window, summaries []store.SummaryOf) {
+	closing := b.closeFacts(t, month, w, summaries)
+	mustAccept(t, b.rule, store.AppendClose(store.AppendSummaries(nil, month, summaries), closing))
+}
+
+func (b *books) closeFacts(t *rapid.T, month meter.Month, w meter.Window, summaries []store.SummaryOf) store.MonthArchive {
 	b.closings++
 	at := time.Unix(int64(b.closings)*3600, 0)
 	closing := store.MonthArchive{Month: month, Window: w, Revision: 1, Archive: store.Archive{SHA256: [32]byte{byte(b.closings)}, WrittenAt: at}}
@@ -62,7 +67,6 @@ func (b *books) close(t *rapid.T, month meter.Month, w meter.Window, summaries [
 	for _, s := range summaries {
 		keeping.issue(s.Meter, s.Summary)
 	}
-	mustAccept(t, b.rule, store.AppendClose(store.AppendSummaries(nil, month, summaries), closing))
 	h := store.Hold{ID: store.HoldID{Term: store.Term, Number: b.closings}, Window: w.Rows()}
 	batch := store.AppendSummaries(store.AppendUnder(store.AppendHold(nil, h), h.ID), month, summaries)
 	for part := range slices.Chunk(keeping.bills, 2) {
@@ -70,6 +74,7 @@ func (b *books) close(t *rapid.T, month meter.Month, w meter.Window, summaries [
 	}
 	batch = store.AppendClose(store.AppendUnder(batch, h.ID), closing)
 	mustAccept(t, b.facts, store.AppendFree(batch, h.ID))
+	return closing
 }
 
 // wantSameBills compares every bill, what it said before included.
@@ -144,4 +149,31 @@ func TestBillsThatAreFactsSayWhatTheRuleSaid(t *testing.T) {
 	if revised < 100 {
 		t.Errorf("bills were revised %d times, so this proves little", revised)
 	}
+}
+
+// TestABillFollowsTheCorrectedRegisterOfItsMonthsEnd closes a month again whose first register was
+// corrected. The bill before it, which ends there, follows with the next closing, whatever is closed.
+func TestABillFollowsTheCorrectedRegisterOfItsMonthsEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBooks(t)
+		point := func(slot meter.Slot, thousandths int64) meter.Point {
+			register, _ := meter.RegisterFromParts(thousandths, 3)
+			return meter.Point{Slot: slot, Register: register}
+		}
+		first, second := bookWindow(0), bookWindow(1)
+		read, corrected := rapid.Int64Range(2000, 3000).Draw(t, "read"), rapid.Int64Range(2000, 3000).Draw(t, "corrected")
+		closeFacts := func(n int, w meter.Window, s store.Summary) {
+			b.closeFacts(t, bookMonth(n), w, []store.SummaryOf{{Meter: 0, Summary: s}})
+		}
+		end := point(second.To-1, 4000)
+		closeFacts(0, first, store.Summary{Count: 2, First: point(first.From, 1000), Last: point(first.To-1, 1500)})
+		closeFacts(1, second, store.Summary{Count: 2, First: point(second.From, read), Last: end})
+		closeFacts(1, second, store.Summary{Count: 2, First: point(second.From, corrected), Last: end})
+		closeFacts(1, second, store.Summary{Count: 2, First: point(second.From, corrected), Last: end})
+		before, _, _ := b.facts.Bill(0, bookMonth(0))
+		after, _, _ := b.facts.Bill(0, bookMonth(1))
+		if want := point(second.From, corrected); before.End != want || after.Start != want || before.Readings != 3 {
+			t.Fatalf("the bills end and begin with %+v and %+v, want %+v", before, after, want)
+		}
+	})
 }

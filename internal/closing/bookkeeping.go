@@ -105,8 +105,9 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 				figures.Readings++
 			}
 			figures.End = of.Closing
-		case of.Readings == 0: // all of them were withdrawn: it ends where the one before it does now
-			figures = store.Figures{}
+		}
+		if figures.Readings == 0 { // it ends where it opens
+			figures.Start, figures.End = meter.Point{}, meter.Point{}
 		}
 		first := cmp.Or(of.First, figures.Start, figures.End)
 		figures.Start = billing.Opening(before.End, isBilled, first)

@@ -27,6 +27,7 @@ const (
 type expectedReading struct {
 	register  meter.Register
 	certainty certainty
+	corrected *meter.Register // what it may have been corrected to
 }
 
 // expectation is what a ledger must hold, and what it may hold besides.
@@ -51,6 +52,8 @@ func (e *expectation) add(f fact, c certainty, archives []closing.ArchiveInfo) {
 		e.addRun(*f.run, c, archives)
 	case f.exchange != nil:
 		e.addExchange(*f.exchange, c)
+	case f.corrected != nil:
+		e.addCorrection(*f.corrected, c)
 	default:
 		e.addReading(f.reading, c)
 	}
@@ -61,8 +64,17 @@ func (e *expectation) addReading(r meter.Reading, c certainty) {
 		e.readings[r.Meter] = make(map[meter.Slot]expectedReading)
 	}
 	if e.readings[r.Meter][r.Slot].certainty != certain {
-		e.readings[r.Meter][r.Slot] = expectedReading{r.Register, c}
+		e.readings[r.Meter][r.Slot] = expectedReading{register: r.Register, certainty: c}
 	}
+}
+
+func (e *expectation) addCorrection(r correctedReading, c certainty) {
+	expected := expectedReading{register: r.after, certainty: certain}
+	if c == possible {
+		expected = e.readings[r.meter][r.slot]
+		expected.corrected = &r.after
+	}
+	e.readings[r.meter][r.slot] = expected
 }
 
 func (e *expectation) addExchange(x exchange, c certainty) {
@@ -176,7 +188,7 @@ func (e *expectation) checkReadings(l *node.Node, id meter.ID) error {
 		if !sent {
 			return fmt.Errorf("reading of %s at slot %d is invented: %v", id, p.Slot, p.Register)
 		}
-		if want.register.Cmp(p.Register) != 0 {
+		if want.register != p.Register && (want.corrected == nil || *want.corrected != p.Register) {
 			return fmt.Errorf("reading of %s at slot %d is altered: %v, want %v", id, p.Slot, p.Register, want.register)
 		}
 		found[p.Slot] = struct{}{}

@@ -14,6 +14,7 @@ import (
 	"meterledger/internal/archive"
 	"meterledger/internal/closing"
 	"meterledger/internal/durable"
+	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
 )
@@ -192,7 +193,7 @@ func (c *life) exchange(x exchange) {
 	if x.isTakenBack {
 		err = c.node.TakeBack(context.Background(), x.meter, x.at)
 	} else {
-		_, err = c.node.Exchange(context.Background(), x.meter, meter.Change{At: x.at, Kind: meter.Exchange, Old: x.old, New: x.first})
+		_, err = c.node.Exchange(context.Background(), x.meter, meter.Change{At: x.at, Kind: meter.Exchange, Old: x.old, New: x.first}, false)
 	}
 	var refused *meter.Error
 	if errors.As(err, &refused) && refused.Code == meter.CodeReadingDecreases {
@@ -210,6 +211,24 @@ func (c *life) exchanges(day meter.Day) {
 	c.exchange(exchangeAfter("A", c.zone.DayStart(day)+meter.SlotsPerDay))
 	first.isTakenBack = true
 	c.exchange(first)
+}
+
+// correctedReading is a reading that is corrected to show a little more than registerOf gives.
+type correctedReading struct {
+	meter meter.ID
+	slot  meter.Slot
+	after meter.Register
+}
+
+func (c *life) correct(id meter.ID, slot meter.Slot) {
+	r := correctedReading{id, slot, exchangeAfter(id, slot).old}
+	i := c.send(fact{corrected: &r})
+	err := c.node.Correct(context.Background(), id, []ledger.Correction{{Slot: slot, Expect: registerOf(id, slot), Reading: &r.after}}, "a wrong reading", "")
+	var refused *meter.Error
+	if errors.As(err, &refused) {
+		c.fail("correcting", err)
+	}
+	c.failFinally("correcting", c.answered(i, err))
 }
 
 // refused sends what no ledger may take.
@@ -325,6 +344,7 @@ func plan(months, days, hours int) (steps []step) {
 			func(c *life) { c.monthly(month) },
 			func(c *life) { c.many(first, "A", "B") }, // late, and calls the month's rows back
 			func(c *life) { c.exchanges(first) },
+			func(c *life) { c.correct("A", c.zone.DayStart(first)+5) }, // of the closed month
 		)
 		pause((*life).restart)
 		do(

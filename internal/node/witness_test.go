@@ -24,6 +24,7 @@ type fact struct {
 	reception *bool
 	run       *closing.Request
 	exchange  *exchange
+	corrected *correctedReading
 }
 
 // answer is what came of a fact. A fact that failed has none: nobody knows.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"meterledger/internal/meter"
 	"meterledger/internal/tools/witness"
 )
 
@@ -214,5 +215,56 @@ func TestAViolationNamesMeterTimeWantAndGot(t *testing.T) {
 		if got := v.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestAnAcknowledgedCorrectionMustBeThereAndAnUnansweredOneMay(t *testing.T) {
+	lost := []witness.Violation{{witness.Altered, "A", ten, "5.5", "5.25"}}
+	altered := []witness.Violation{{witness.Altered, "A", ten, "5.25", "5.5"}}
+	taken, refused, unanswered := true, false, (*bool)(nil)
+	for name, c := range map[string]struct {
+		answer *bool
+		found  string
+		want   []witness.Violation
+		then   string // that must stay
+	}{
+		"acknowledged, and there":   {&taken, "5.5", nil, "5.5"},
+		"acknowledged, and lost":    {&taken, "5.25", lost, "5.5"},
+		"refused, and there":        {&refused, "5.5", altered, "5.25"},
+		"refused, and not there":    {&refused, "5.25", nil, "5.25"},
+		"unanswered, and there":     {unanswered, "5.5", nil, "5.5"},
+		"unanswered, and not there": {unanswered, "5.25", nil, "5.25"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := told()
+			answer := l.Correct(of(ten, "5.25"), "5.5")
+			if l.Told(of(ten, "5.25")) || l.Correct(of(ten, "5.25"), "5.75") != nil {
+				t.Error("what is being corrected is told, or corrected by another")
+			}
+			if c.answer != nil {
+				answer(*c.answer)
+			}
+			if diff := cmp.Diff(c.want, l.Compare("A", year, []witness.Reading{of(ten, c.found)})); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+			if wrong := l.Compare("A", year, []witness.Reading{of(ten, c.then)}); wrong != nil {
+				t.Errorf("afterwards %v", wrong)
+			}
+		})
+	}
+}
+
+func TestAnExchangeIsComparedBesideTheReadings(t *testing.T) {
+	l, exchange := told(), witness.Exchange("A", ten, meter.Register{}, meter.Register{})
+	l.Send(exchange)
+	l.Acknowledge(exchange)
+	if wrong := l.Compare("A", year, []witness.Reading{of(ten, "5.25")}); wrong != nil {
+		t.Errorf("among the readings: %v", wrong)
+	}
+	if wrong := l.Compare("A", witness.Exchanges, []witness.Reading{exchange}); wrong != nil {
+		t.Errorf("it is there, and %v", wrong)
+	}
+	if wrong := l.Compare("A", witness.Exchanges, nil); len(wrong) != 1 || wrong[0].Kind != witness.Lost {
+		t.Errorf("it is lost, and %v", wrong)
 	}
 }

@@ -251,29 +251,6 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 	return g.compareExchange(ctx, asked, h)
 }
 
-func (g *generation) compareExchange(ctx context.Context, asked *caller.Caller, h *home) error {
-	id := h.account.Meter
-	if h.swapped == 0 {
-		return nil
-	}
-	answer, err := asked.Get(ctx, "/meters/"+string(id), nil)
-	if err != nil {
-		return err
-	}
-	var known api.Meter
-	if answer.Status != http.StatusNotFound {
-		if err := answer.Into("the life of "+string(id), &known); err != nil {
-			return err
-		}
-	}
-	var found []witness.Reading
-	for _, c := range known.RegisterChanges {
-		found = append(found, witness.Exchange(id, c.At, c.OldReading, c.NewReading))
-	}
-	g.findings.Violations("exchange", g.log.Compare(id, witness.Exchanges, found))
-	return nil
-}
-
 // compareReception makes sure that a shutdown survives an end, and a resumption too.
 func (g *generation) compareReception(ctx context.Context, asked *caller.Caller) error {
 	answer, err := asked.Get(ctx, "/maintenance/status", nil)

@@ -117,19 +117,6 @@ func (h *home) shows(n int, more int64) witness.Reading {
 	return witness.Reading{Meter: h.account.Meter, Stamp: h.calendar.stamps[n], Register: decimal.New(register, -h.places).String()}
 }
 
-// higher is what the meter that comes shows more, in its last digit: so readings rise even before the
-// exchange is known.
-const higher = 1_000_000
-
-// exchange is ten minutes after a half hour, when as much is shown as at the beginning of the next.
-func (h *home) exchange() (at string, old, first meter.Register) {
-	stamp, minutes := h.calendar.stamps[h.swapped], len("2026-11-23T14:")
-	shown := h.base + int64(h.swapped+1)*h.pace
-	old, _ = meter.RegisterFromParts(shown, uint8(h.places))
-	first, _ = meter.RegisterFromParts(shown+higher, uint8(h.places))
-	return stamp[:minutes] + string(stamp[minutes]+1) + stamp[minutes+1:], old, first
-}
-
 // due returns the next readings. Now and then the meter was cut off before them.
 func (h *home) due(chance *rand.Rand, count int) []int {
 	h.mu.Lock()

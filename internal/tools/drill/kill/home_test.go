@@ -65,3 +65,22 @@ func TestTheCalendarHoldsThreeMonthsAndThisOne(t *testing.T) {
 		t.Errorf("%d half hours", len(c.stamps))
 	}
 }
+
+func TestAnExchangeFitsBetweenItsReadings(t *testing.T) {
+	c, err := newCalendar(time.Date(2026, time.January, 2, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number := 3; number < 60; number += 3 {
+		h := newHome(number, c, fixed())
+		at, old, first := h.exchange()
+		before, errBefore := meter.ParseRegister(h.wrong(h.swapped).Register) // it may be corrected to that
+		after, errAfter := meter.ParseRegister(h.reading(h.swapped + 1).Register)
+		if errBefore != nil || errAfter != nil || h.pace > 0 && before.Cmp(old) > 0 || first.Cmp(after) > 0 || old.Cmp(first) >= 0 {
+			t.Errorf("home %d: at %s from %v to %v kWh, between %v and %v", number, at, old, first, before, after)
+		}
+		if stamps := c.stamps; at <= stamps[h.swapped] || at >= stamps[h.swapped+1] {
+			t.Errorf("home %d: it is exchanged at %s, between %s and %s", number, at, stamps[h.swapped], stamps[h.swapped+1])
+		}
+	}
+}

@@ -152,54 +152,6 @@ func (w *worker) wrong(ctx context.Context, h *home) error {
 	return nil
 }
 
-// exchange tells of an exchange, before its readings or after them.
-func (w *worker) exchange(ctx context.Context, h *home) error {
-	if h.swapped == 0 || !w.log.Told(h.account.Claim()) {
-		return nil
-	}
-	at, old, first := h.exchange()
-	claim := witness.Exchange(h.account.Meter, at, old, first)
-	w.log.Send(claim)
-	code, _, err := w.timed("exchange", func() (caller.Answer, error) {
-		return w.api.Post(ctx, "/meters/"+string(h.account.Meter)+"/exchange", url.Values{"at": {at}, "old_reading": {old.String()}, "new_reading": {first.String()}})
-	})
-	switch {
-	case err != nil:
-		return err
-	case code == taken:
-		w.log.Acknowledge(claim)
-	default:
-		w.log.Refuse(claim)
-		w.unexpected("an exchange of "+string(h.account.Meter), code)
-	}
-	return nil
-}
-
-// correct corrects a reading that was acknowledged to what it shows wrongly.
-func (w *worker) correct(ctx context.Context, h *home) error {
-	for _, n := range h.again(w.chance, 1) {
-		right, wrong := h.reading(n), h.wrong(n)
-		if h.pace == 0 || !w.log.Told(right) { // a meter that stands still stands at its neighbours
-			continue
-		}
-		answer := w.log.Correct(right, wrong.Register)
-		if answer == nil {
-			continue
-		}
-		code, _, err := w.timed("correction", func() (caller.Answer, error) {
-			return w.api.PostBody(ctx, "/meters/"+string(right.Meter)+"/corrections", "application/json", fmt.Appendf(nil,
-				`{"reason":"a soak","corrections":[{"timestamp":"%s","expect":%s,"reading":%s}]}`, right.Stamp, right.Register, wrong.Register))
-		})
-		if err != nil {
-			return err
-		}
-		if answer(code == taken); code != taken {
-			w.unexpected("a correction of "+string(right.Meter), code)
-		}
-	}
-	return nil
-}
-
 // judge notes what became of a right reading.
 func (w *worker) judge(h *home, n int, code meter.Code) {
 	r := h.reading(n)
