@@ -115,3 +115,28 @@ func TestABillOfAnEmptiedMonthFollowsTheOneBeforeIt(t *testing.T) {
 		10: "40 2026-09-09T00:00:00 to 40 2026-09-09T00:00:00 is 0, 0 readings, revision 3",
 	})
 }
+
+// A dial that nobody read may have shown more than that at which it is said to roll over: the
+// limit of a dial that was taken back is one of the dial before it.
+func TestAnUnreadDialAboveItsLimitComesBack(t *testing.T) {
+	b := newCrashableBench(t)
+	defer func() { b.close() }()
+	b.register("A")
+	b.recordRows([]string{"A 2026-10-09T00:00 99"})
+	b.exchanges("A", "2026-10-10T04:10:00", "", "1", unread("0"))
+	b.limits("A", "50", "60")
+	if err := b.TakeBack(t.Context(), "A", b.instant("2026-10-10T04:10:00")); err != nil {
+		t.Fatal(err)
+	}
+	b.exchanges("A", "2026-10-10T03:10:00", "", "1", unread("0"))
+	b.recordRows([]string{"A 2026-10-10T04:00 1.5"})
+	b.closes(october.Month)
+	want := b.points("A")
+	b.loses()
+	if restored := b.restores(); restored.Refused != 0 {
+		t.Errorf("restored %+v", restored)
+	}
+	if got := b.points("A"); !slices.Equal(got, want) {
+		t.Errorf("restored were\n%v, want\n%v", got, want)
+	}
+}
