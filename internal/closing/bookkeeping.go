@@ -30,6 +30,7 @@ type bookkeeping struct {
 	dialed    []store.BillOf     // with changes of dials
 	changes   int                // in them
 	seen      []bool             // by meter: it has rows in the month
+	late      []meter.Month      // that a run closes again: their bills are issued then
 	known     []store.ClosedBill // of the present meter; kept for the next
 }
 
@@ -93,6 +94,9 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 			derived = of.Revision == 0 || of.Revision == 1 && of.Figures.Equal(figures)
 			of.Figures, of.First = figures, figures.Start
 		case of.Revision == 0:
+			continue
+		case !isOwn && slices.Contains(b.late, of.Month):
+			before, isBilled = of.Figures, of.End.Slot > 0
 			continue
 		case isOwn:
 			figures, of.First, derived = b.withdrawn(i), meter.Point{}, false

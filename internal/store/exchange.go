@@ -62,7 +62,7 @@ func (x exchange) effect(s *Store) Verdict {
 	if !x.restored {
 		c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
 	}
-	if c.Modulus != (meter.Register{}) && (c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
+	if c.Modulus != (meter.Register{}) && (!c.IsEstimated && c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
 	near, d := s.around(x.meter, slot), l.dials

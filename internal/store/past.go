@@ -35,10 +35,14 @@ func (h *pastEdits) within(w meter.Window) []Past {
 	return h.all[from : from+n]
 }
 
-// replaced reports whether a correction has taken the place of a register. Whoever sends it
-// once more does not undo that.
+// replaced reports whether a correction has taken the place of a register, and none has put it
+// back. Whoever sends it once more does not undo that.
 func (h *pastEdits) replaced(p meter.Point) bool {
-	return slices.ContainsFunc(h.of(p.Slot), func(past Past) bool { return past.Before == p.Register })
+	of := h.of(p.Slot)
+	if n := len(of); n > 0 && !of[n-1].IsWithdrawn && of[n-1].After == p.Register {
+		return false
+	}
+	return slices.ContainsFunc(of, func(past Past) bool { return past.Before == p.Register })
 }
 
 // has reports whether a correction is recorded: of all its slots it was the last, or, of one
