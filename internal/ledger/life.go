@@ -9,9 +9,9 @@ import (
 )
 
 // Exchange records that a meter has another dial from an instant on, and reports whether that
-// was recorded before. It may come late, also for closed months. When it returns nil, it is on
-// disk.
-func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (repeated bool, err error) {
+// was recorded before. It may come late, also for closed months. With replace it takes the place
+// of another of that instant. When it returns nil, it is on disk.
+func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change, replace bool) (repeated bool, err error) {
 	m, err := l.find(id)
 	if err != nil {
 		return false, err
@@ -23,7 +23,7 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (rep
 		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies before %s, from which on readings are taken", l.zone.Stamp(l.readingsFrom))
 	}
 	c.EnteredAt = l.now()
-	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c))
+	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c, replace))
 	if err != nil {
 		return false, err
 	}
@@ -41,7 +41,7 @@ func (l *Ledger) exchangeFault(m store.Meter, c meter.Change, v store.Verdict) e
 		return nil
 	case store.ExchangeConflict:
 		known, _ := l.Dials(m).Find(c.At)
-		return meter.Invalid(meter.CodeExchangeConflict, "at", "has another %s already, from %v to %v kWh: take it back first", known.Kind, known.Old, known.New)
+		return meter.Invalid(meter.CodeExchangeConflict, "at", "has another %s already, from %v to %v kWh: replace=true puts this one in its place", known.Kind, known.Old, known.New)
 	case store.BelowEarlier, store.BelowExchange:
 		return meter.Invalid(meter.CodeReadingDecreases, "old_reading", "of %v kWh is less than the earlier %v kWh of %s", c.Old, v.Other.Register, at)
 	case store.AboveLater, store.AboveExchange:

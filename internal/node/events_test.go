@@ -28,7 +28,7 @@ func (b *bench) exchanges(id meter.ID, at, old, new string, set ...func(*meter.C
 	for _, set := range set {
 		set(&c)
 	}
-	if _, err := b.Exchange(context.Background(), id, c); err != nil {
+	if _, err := b.Exchange(context.Background(), id, c, false); err != nil {
 		b.t.Fatalf("%s at %s: %v", id, at, err)
 	}
 }

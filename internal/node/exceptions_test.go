@@ -316,7 +316,7 @@ func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {
 	change := meter.Change{
 		At: (w.From + 20).Instant() + 600, Kind: meter.Exchange, Old: kwh(t, "102.05"), New: kwh(t, "5000.05"),
 	}
-	if _, err := b.Exchange(context.Background(), "A", change); err != nil {
+	if _, err := b.Exchange(context.Background(), "A", change, false); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)

@@ -22,6 +22,7 @@ type exchangeRequest struct {
 	Estimated *meter.Register `param:"estimated_kwh" validate:"excluded_with=Old"`
 	Reason    string          `param:"reason" oneof:"exchange reset"`
 	By        string          `param:"by" validate:"omitempty,text,seen"`
+	Replace   bool            `param:"replace"`
 }
 
 // Check makes sure that the rules hold.
@@ -43,7 +44,7 @@ func (q *exchangeRequest) change() meter.Change {
 
 func (a *app) exchange(ctx context.Context, q *exchangeRequest) (api.ChangeRecorded, error) {
 	c := q.change()
-	repeated, err := a.ledger.Exchange(ctx, q.Meter, c)
+	repeated, err := a.ledger.Exchange(ctx, q.Meter, c, q.Replace)
 	if repeated {
 		return api.ChangeRecorded{Success: true, Message: fmt.Sprintf("This %s was recorded before", c.Kind)}, err
 	}
