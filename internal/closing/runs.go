@@ -185,7 +185,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run.StartedAt, run.done = rs.now(), make(chan struct{})
+	run.StartedAt, run.done, run.revisedBefore = rs.now(), make(chan struct{}), rs.store.BillsRevised()
 	run.progress.now, run.progress.told = rs.now, time.Now()
 	run.progress.log = rs.log.With("type", run.Kind, "period", run.Subject)
 	run.progress.begin("starting", 0, 0)
@@ -219,7 +219,11 @@ func (rs *Runs) finish(run *Run, err error) {
 	if err != nil {
 		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "error", err)
 	} else {
-		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows)
+		told := []any{"type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows}
+		if run.Kind == Monthly || run.Kind == Both {
+			told = append(told, "bills_revised", rs.store.BillsRevised()-run.revisedBefore)
+		}
+		rs.log.Info("maintenance done", told...)
 	}
 	close(run.done)
 }

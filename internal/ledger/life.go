@@ -91,8 +91,8 @@ func notBelow(c meter.Change, modulus meter.Register) error {
 	return meter.Invalid(meter.CodeInvalidReading, field, "of %v kWh is not below %v kWh, at which the dial rolls over: change rolls_over_at first", register, modulus)
 }
 
-// TakeBack records that there was no such exchange.
-func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) error {
+// TakeBack records that there was no such exchange. The log tells by whom.
+func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by string) error {
 	m, err := l.find(id)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) er
 	stamp := l.zone.StampTime(l.zone.TimeOf(at))
 	switch v.Outcome {
 	case store.Accepted:
-		l.log.Info("an exchange was taken back", "meter_id", id, "at", stamp)
+		l.log.Info("an exchange was taken back", "meter_id", id, "at", stamp, "by", by)
 		return nil
 	case store.NoChange:
 		return meter.NotFound(meter.CodeNotFound, "meter %s has no exchange at %s", id, stamp)
@@ -113,8 +113,8 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) er
 	}
 }
 
-// SetLimits records a meter's limits.
-func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits) error {
+// SetLimits records a meter's limits. The log tells by whom.
+func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits, by string) error {
 	m, err := l.find(id)
 	if err != nil {
 		return err
@@ -123,7 +123,18 @@ func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits
 	if err != nil {
 		return err
 	}
+	if v.Outcome == store.Accepted {
+		l.log.Info("a meter's limits were set", "meter_id", id, "rolls_over_at", unlessZero(limits.RollsOverAt), "max_kw", unlessZero(meter.Register(limits.MaxKW)), "by", by)
+	}
 	return l.limitsFault(limits, v)
+}
+
+// unlessZero returns nil for 0, which stands for a limit that is not set.
+func unlessZero(r meter.Register) any {
+	if r == (meter.Register{}) {
+		return nil
+	}
+	return r
 }
 
 // limitsFault says why limits were not taken.

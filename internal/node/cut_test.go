@@ -126,7 +126,7 @@ type glitch struct {
 
 func (l *cutLife) begin(rt *rapid.T) {
 	l.register(cutMeter)
-	if err := l.SetLimits(context.Background(), cutMeter, l.cut.Limits); err != nil {
+	if err := l.SetLimits(context.Background(), cutMeter, l.cut.Limits, ""); err != nil {
 		rt.Fatal(err)
 	}
 	l.unsent, l.unknown = slices.Clone(l.cut.Shown), slices.Clone(l.cut.Changes)
@@ -261,7 +261,7 @@ func (l *cutLife) takeBackOne(rt *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(l.entered)-1).Draw(rt, "taken back")
 	c := l.entered[i]
-	err := l.TakeBack(context.Background(), cutMeter, c.At)
+	err := l.TakeBack(context.Background(), cutMeter, c.At, "")
 	switch got := code(rt, err); got {
 	case "":
 		l.entered, l.unknown = slices.Delete(l.entered, i, i+1), append(l.unknown, c)

@@ -44,7 +44,7 @@ func (b *bench) instant(stamp string) meter.Instant {
 
 func (b *bench) limits(id meter.ID, rollsOverAt, maxKW string) {
 	b.t.Helper()
-	if err := b.SetLimits(context.Background(), id, meter.Limits{RollsOverAt: kwh(b.t, rollsOverAt), MaxKW: meter.Power(kwh(b.t, maxKW))}); err != nil {
+	if err := b.SetLimits(context.Background(), id, meter.Limits{RollsOverAt: kwh(b.t, rollsOverAt), MaxKW: meter.Power(kwh(b.t, maxKW))}, ""); err != nil {
 		b.t.Fatalf("limits of %s: %v", id, err)
 	}
 }
@@ -170,7 +170,7 @@ func (b *bench) wantLives(when string, want []string) {
 func TestALifeOfAMeterComesBackFromBesideTheArchives(t *testing.T) {
 	b := eventful(t)
 	defer func() { b.close() }()
-	if err := b.TakeBack(t.Context(), "E", b.instant("2026-10-08T12:00:00")); err != nil {
+	if err := b.TakeBack(t.Context(), "E", b.instant("2026-10-08T12:00:00"), ""); err != nil {
 		t.Fatal(err)
 	}
 	b.closes(october.Month)
@@ -283,7 +283,7 @@ func TestWhatWasTakenBackStaysSoInTheFile(t *testing.T) {
 	b.limits("A", "50", "9")
 	b.mustMaintain(daily(3))
 	b.restart()
-	if err := b.TakeBack(t.Context(), "A", b.instant("2026-11-02T00:00:00")); err != nil {
+	if err := b.TakeBack(t.Context(), "A", b.instant("2026-11-02T00:00:00"), ""); err != nil {
 		t.Fatal(err)
 	}
 	b.limits("A", "0", "0")

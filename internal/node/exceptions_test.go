@@ -357,12 +357,12 @@ func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
 	for _, id := range []meter.ID{"A", "B"} {
 		b.uses(id, d, 1000, 5001, 2, 3) // more than 5 kWh in a half hour
 	}
-	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}); err != nil {
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)
 	b.wantExceptions("at its limit", closing.ExceptionsQuery{})
-	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}); err != nil {
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)

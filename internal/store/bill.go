@@ -208,8 +208,8 @@ func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 		return
 	}
 	if m.Revision > 0 {
-		for _, bill := range pending.bills.all {
-			if bill.Revision > 1 {
+		for i, bill := range pending.bills.all {
+			if before, _ := m.bill(i); bill.Revision > max(1, before.Revision) { // others are written down again as they are
 				s.revised++
 			}
 		}
