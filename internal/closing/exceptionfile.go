@@ -22,6 +22,8 @@ const exceptionHeader = "meter_id,rule,from,to,value,threshold,why\n"
 type Flagged struct {
 	Meter store.Meter
 	vee.Exception
+
+	hasNews bool // it tells of more than it did when a person gave a verdict on it last
 }
 
 func (rs *Runs) appendException(b []byte, id meter.ID, e vee.Exception) []byte {

@@ -24,6 +24,10 @@ type ExceptionsQuery struct {
 	Meter  meter.ID     // empty for all
 	Status ExceptionStatus
 	After  ExceptionKey // those up to it are left out
+	// NotComputed, unless it is nil, is told before the first exception of which days nothing is
+	// known, in order of time: of a period the past days, from the first of which there is anything
+	// on, and else the archived ones of the time for which exceptions are kept.
+	NotComputed func([]meter.Day)
 }
 
 // ExceptionKey names an exception: a rule of a meter from a half hour on. Lists are in the order
@@ -68,19 +72,18 @@ func (e *Exception) Status() ExceptionStatus {
 
 // Exceptions hands out the exceptions that are asked for, in the order of registration of their
 // meters, until each returns false. Of an exception that was found in several days the newest
-// finding counts. unknown are the days of the period, in order of time, that were archived and of
-// which nothing is known: they were not computed, or their file is lost or damaged. It needs the
-// same memory for any number of exceptions, and waits while listsMax others are read.
-func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) (unknown []meter.Day, err error) {
+// finding counts. It needs the same memory for any number of exceptions, and waits while listsMax
+// others are read.
+func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) error {
 	of, known := rs.store.Lookup(q.Meter)
 	if q.Meter != "" && !known {
-		return nil, meter.UnknownMeter(q.Meter)
+		return meter.UnknownMeter(q.Meter)
 	}
 	select {
 	case rs.lists <- struct{}{}:
 		defer func() { <-rs.lists }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	from := max(of.Index, q.After.Meter)
 	list := exceptionList{}
@@ -90,9 +93,12 @@ func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exc
 		err = list.addRefused(rs, q)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return rs.unknownDays(q, days), list.merge(ctx, func(found Flagged) bool {
+	if q.NotComputed != nil {
+		q.NotComputed(rs.notComputed(q.Period, days))
+	}
+	return list.merge(ctx, func(found Flagged) bool {
 		if found.Key().compare(q.After) <= 0 {
 			return true
 		}
@@ -100,26 +106,59 @@ func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exc
 			return false // those of later meters follow
 		}
 		e := Exception{Flagged: found}
-		e.Resolution, e.IsResolved = rs.store.Resolution(found.Meter.Index, found.Rule, found.From)
+		if !found.hasNews {
+			e.Resolution, e.IsResolved = rs.store.Resolution(found.Meter.Index, found.Rule, found.From)
+		}
 		return q.Status != AnyException && q.Status != e.Status() || each(e)
 	})
 }
 
-// unknownDays returns the day that is asked for, or else those that were archived, if they are not
-// known.
-func (rs *Runs) unknownDays(q ExceptionsQuery, known []meter.Day) (unknown []meter.Day) {
-	if q.Period != (meter.Period{}) && !q.Period.IsMonth() && len(known) == 0 {
-		return []meter.Day{q.Period.FirstDay()}
-	}
+// notComputed returns the past days of a period that are not among the known ones, from the first
+// of which there is anything on; of no period the archived ones that would be kept.
+func (rs *Runs) notComputed(of meter.Period, known []meter.Day) (unknown []meter.Day) {
 	today := rs.today()
-	oldest := today.AddDays(-exceptionsKept)
-	for _, archived := range rs.store.Days() {
-		d := archived.Day
-		if _, isKnown := slices.BinarySearchFunc(known, d, meter.Day.Compare); !isKnown && q.asksFor(d) && d.Before(today) && !d.Before(oldest) {
+	add := func(d meter.Day) {
+		if _, isKnown := slices.BinarySearchFunc(known, d, meter.Day.Compare); !isKnown && d.Before(today) {
 			unknown = append(unknown, d)
 		}
 	}
+	if of == (meter.Period{}) {
+		oldest := today.AddDays(-exceptionsKept)
+		for _, archived := range rs.store.Days() {
+			if !archived.Day.Before(oldest) {
+				add(archived.Day)
+			}
+		}
+		return unknown
+	}
+	first, some := rs.firstDay()
+	for d, end := of.FirstDay(), of.Add(1).FirstDay(); some && d.Before(end); d = d.AddDays(1) {
+		if !d.Before(first) {
+			add(d)
+		}
+	}
 	return unknown
+}
+
+// firstDay returns the first day of which there was a reading or there is an archive, and false if
+// there never was anything.
+func (rs *Runs) firstDay() (first meter.Day, some bool) {
+	slot, some := rs.store.FirstArrival()
+	if some {
+		first = rs.zone.DayOf(slot)
+	}
+	earlier := func(d meter.Day) {
+		if !some || d.Before(first) {
+			first, some = d, true
+		}
+	}
+	if days := rs.store.Days(); len(days) > 0 {
+		earlier(days[0].Day)
+	}
+	if months := rs.store.Months(); len(months) > 0 {
+		earlier(months[0].Month.FirstDay())
+	}
+	return first, some
 }
 
 func (q *ExceptionsQuery) asksFor(d meter.Day) bool {
@@ -241,7 +280,7 @@ func (l *exceptionList) close() {
 // older than what is kept.
 func (rs *Runs) FindException(ctx context.Context, id meter.ID, rule meter.Rule, from meter.Slot) (found Exception, err error) {
 	ok := false
-	_, err = rs.Exceptions(ctx, ExceptionsQuery{Meter: id, Rule: rule, Status: AnyException}, func(e Exception) bool {
+	err = rs.Exceptions(ctx, ExceptionsQuery{Meter: id, Rule: rule, Status: AnyException}, func(e Exception) bool {
 		found, ok = e, e.From == from
 		return !ok
 	})

@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"fmt"
 	"io"
 	"iter"
 
@@ -39,9 +40,21 @@ func (rs *Runs) refused(q ExceptionsQuery) iter.Seq[Flagged] {
 			if q.Meter != "" && q.Meter != id {
 				continue
 			}
-			if !yield(Flagged{store.Meter{Index: m.Meter, ID: id}, vee.NewDecreasing(m.First, m.Last, m.Count)}) {
+			found := vee.NewDecreasing(vee.Refused{Count: m.Count, First: m.First, Last: m.Last, HasLost: m.HasLost, Below: rs.above(m)})
+			if !yield(Flagged{store.Meter{Index: m.Meter, ID: id}, found, m.HasNews}) {
 				return
 			}
 		}
 	}
+}
+
+// above words the reading before a meter's refused ones, if it is above all of them, and of the
+// dial that they are of. It is empty if it is not, or only an archive knows it.
+func (rs *Runs) above(m store.RefusedMeter) string {
+	near := rs.store.Before(m.Meter, m.First.Slot)
+	dials, _ := rs.store.Life(m.Meter)
+	if !near.Found || near.Archive != nil || near.Point.Register.Cmp(m.Highest) <= 0 || dials.Between(near.Point.Slot, m.Last.Slot) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%v kWh of %s", near.Point.Register, rs.zone.Stamp(near.Point.Slot))
 }

@@ -86,7 +86,11 @@ func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
 			return meter.Tally{}, err
 		}
 	}
-	return b.Flush()
+	tally, err := b.Flush()
+	if err == nil {
+		l.log.Info("refused readings were judged again", "meter_id", id, "accepted", tally.Accepted, "duplicates", tally.Duplicates, "refused", tally.Refused)
+	}
+	return tally, err
 }
 
 // measureRefusals adds what is looked up whenever Prometheus asks.

@@ -10,8 +10,13 @@ import (
 // the newest one: that of before if it says the same.
 func (l *Ledger) Resolve(ctx context.Context, r store.Resolution) (store.Resolution, error) {
 	r.At = l.now()
-	if _, err := l.Ask(ctx, store.AppendResolution(nil, r), 1); err != nil {
+	v, err := l.Ask(ctx, store.AppendResolution(nil, r), 1)
+	if err != nil {
 		return r, err
+	}
+	if v.Outcome == store.Accepted {
+		l.log.Info("an exception was resolved", "meter_id", l.store.Account(r.Meter).ID, "rule", r.Rule, "from", l.zone.Stamp(r.From),
+			"verdict", r.Ruling, "by", r.By, "reason", r.Reason)
 	}
 	newest, _ := l.store.Resolution(r.Meter, r.Rule, r.From)
 	return newest, nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Rule is a rule that readings of a meter may break and be taken all the same: what breaks it
-// is an exception, at which a person looks.
+// Rule is a rule that readings of a meter may break: what breaks it is an exception, at which a
+// person looks. They are taken all the same, but for those of RuleDecreasing.
 type Rule uint8
 
 // The rules.
@@ -52,8 +52,8 @@ type Ruling uint8
 
 // The rulings. An exception without one is open.
 const (
-	AsItIs   Ruling = iota + 1 // accepted: the readings are right
-	PutRight                   // corrected: they were wrong, and something was done about it
+	AsItIs   Ruling = iota + 1 // accepted: it is as it should be, or cannot be mended
+	PutRight                   // corrected: something was wrong, and was mended
 	rulingsEnd
 )
 

@@ -42,9 +42,10 @@ func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRe
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.exceptionsCSV(w, r, query)
 	}
-	answer, size := api.Exceptions{NotComputed: []string{}, Results: []api.Exception{}}, q.PageSize.orDefault()
+	answer, size := api.Exceptions{Results: []api.Exception{}}, q.PageSize.orDefault()
 	var last closing.ExceptionKey
-	unknown, err := a.runs.Exceptions(r.Context(), query, func(e closing.Exception) bool {
+	query.NotComputed = func(days []meter.Day) { answer.NotComputed = texts(days) }
+	err = a.runs.Exceptions(r.Context(), query, func(e closing.Exception) bool {
 		if len(answer.Results) == size {
 			answer.Next = new(exceptionsCursor(last).String())
 			linkNext(w, r, *answer.Next)
@@ -58,9 +59,6 @@ func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRe
 		return err
 	}
 	answer.Count = len(answer.Results)
-	for _, day := range unknown {
-		answer.NotComputed = append(answer.NotComputed, day.String())
-	}
 	q.Numbers.write(w, answer)
 	return nil
 }
@@ -98,6 +96,9 @@ func (a *app) exception(e closing.Exception) api.Exception {
 	return answer
 }
 
+// notComputedHeader says in CSV, by commas, of which days nothing is known.
+const notComputedHeader = "X-Not-Computed"
+
 const exceptionsHeader = "meter_id,rule,from,to,value,threshold,unit,why,status,reason,by,resolved_at"
 
 // exceptionsCSV answers with all exceptions that are asked for as one stream.
@@ -119,7 +120,12 @@ func (a *app) exceptionsCSV(w http.ResponseWriter, r *http.Request, q closing.Ex
 	rows := csv.NewWriter(&s)
 	write := func(cells ...string) bool { return rows.Write(cells) == nil }
 	write(strings.Split(exceptionsHeader, ",")...)
-	_, err := a.runs.Exceptions(r.Context(), q, func(found closing.Exception) bool {
+	q.NotComputed = func(days []meter.Day) {
+		if len(days) > 0 {
+			w.Header().Set(notComputedHeader, strings.Join(texts(days), ","))
+		}
+	}
+	err := a.runs.Exceptions(r.Context(), q, func(found closing.Exception) bool {
 		e := a.exception(found)
 		return write(string(e.MeterID), e.Rule, e.From, e.To, e.Value.String(), e.Threshold.String(), e.Unit, e.Why, e.Status,
 			noFormula(e.Reason), noFormula(e.By), noFormula(e.ResolvedAt))
@@ -129,6 +135,15 @@ func (a *app) exceptionsCSV(w http.ResponseWriter, r *http.Request, q closing.Ex
 		err = rows.Error()
 	}
 	return s.end(err)
+}
+
+// texts returns days as they are written; none are an empty list.
+func texts(days []meter.Day) []string {
+	all := make([]string, len(days))
+	for n, day := range days {
+		all[n] = day.String()
+	}
+	return all
 }
 
 // noFormula returns a text as a cell that no spreadsheet takes for a formula.

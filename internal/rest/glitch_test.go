@@ -79,7 +79,8 @@ POST /receive_meter_reading?meter_id=B&timestamp=2026-11-02T00:00:00&reading=1
 => 200
 GET /exceptions?rule=DECREASING
 => 200 {"count":1,"next":null,"not_computed":[],"results":[{"meter_id":"A","rule":"DECREASING","from":"%s","to":"%s","value":477,"threshold":0,"unit":"readings",
-  "why":"*","status":"open","reason":null,"by":null,"resolved_at":null}]}`, g.stamp(g.wrong+1), g.stamp(len(g.registers)-1)))
+  "why":"477 readings, from %s kWh to %s kWh, were refused because they are less than %s kWh of %s.","status":"open","reason":null,"by":null,"resolved_at":null}]}`,
+		g.stamp(g.wrong+1), g.stamp(len(g.registers)-1), short(glitchAfter), short(glitchLast), short(glitchShown), g.stamp(g.wrong)))
 	if err := s.node.Snapshot(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func (h *historian) next() entry {
 // resolution draws a verdict on one of few exceptions, in few words.
 func (h *historian) resolution() entry {
 	r := Resolution{
-		Meter: h.meter(), Rule: meter.RuleHigh + meter.Rule(h.between(0, 1)), From: closedFrom, Ruling: pick(h, meter.AsItIs, meter.PutRight),
+		Meter: h.meter(), Rule: pick(h, meter.RuleHigh, meter.RuleDecreasing), From: closedFrom, Ruling: pick(h, meter.AsItIs, meter.PutRight),
 		Reason: pick(h, "a kiln", ""), At: time.Unix(h.Int64N(1000), 0),
 	}
 	return entry{AppendResolution(nil, r), func(m *model) []Verdict { return one(m.resolve(r)) }}
@@ -303,7 +303,7 @@ func (h *historian) refusals() entry {
 	var part []Refusal
 	for range h.between(0, 6) {
 		i, slot := h.meter(), meter.Slot(closedFrom+3*h.between(0, historyMonths*monthSlots/3))
-		part = append(part, Refusal{Reading{i, slot, h.register(i, slot)}, h.between(0, 2) == 0})
+		part = append(part, Refusal{Reading: Reading{i, slot, h.register(i, slot)}, IsConflict: h.between(0, 2) == 0})
 	}
 	limit := pick[uint32](h, 0, 5, 20, 20, 20, 100, 100, 100)
 	return entry{AppendRefusals(nil, limit, part), func(m *model) []Verdict { return one(m.refuse(limit, part)) }}

@@ -70,7 +70,14 @@ func (m *model) write(at time.Time, trusted bool) Verdict {
 func (m *model) resolve(r Resolution) Verdict {
 	key := [...]uint32{uint32(r.Meter), uint32(r.Rule), uint32(r.From)}
 	before, some := m.resolved[key]
-	if some && before.Ruling == r.Ruling && before.Reason == r.Reason && before.By == r.By {
+	news := false
+	for n, k := range m.kept {
+		if r.Rule == meter.RuleDecreasing && k.Meter == r.Meter {
+			news = news || !k.IsSeen && !k.IsConflict
+			m.kept[n].IsSeen = true
+		}
+	}
+	if some && !news && before.Ruling == r.Ruling && before.Reason == r.Reason && before.By == r.By {
 		return Verdict{Outcome: Duplicate}
 	}
 	m.resolved[key] = r
@@ -102,7 +109,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 		}
 		if v.Outcome == Accepted || v.Outcome == Duplicate {
-			m.kept = slices.DeleteFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
+			m.forget(r)
 		}
 		verdicts = append(verdicts, v)
 	}
@@ -114,10 +121,31 @@ func (m *model) refuse(limit uint32, part []Refusal) Verdict {
 		if !slices.ContainsFunc(m.kept, func(k Refusal) bool { return k.Reading == r.Reading }) {
 			m.kept = append(m.kept, r)
 		}
-		m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+		m.trim(int(limit))
 	}
-	m.kept = m.kept[max(0, len(m.kept)-int(limit)):]
+	m.trim(int(limit))
 	return Verdict{}
+}
+
+// trim lets the oldest go, and marks the next of their meters.
+func (m *model) trim(limit int) {
+	for len(m.kept) > limit {
+		gone := &m.kept[0]
+		gone.HasLost = gone.HasLost || !gone.IsConflict
+		m.forget(gone.Reading)
+	}
+}
+
+func (m *model) forget(r Reading) {
+	place := slices.IndexFunc(m.kept, func(k Refusal) bool { return k.Reading == r })
+	if place < 0 {
+		return
+	}
+	gone := m.kept[place]
+	m.kept = slices.Delete(m.kept, place, place+1)
+	if next := slices.IndexFunc(m.kept, func(k Refusal) bool { return k.Meter == r.Meter }); gone.HasLost && next >= 0 {
+		m.kept[next].HasLost = true
+	}
 }
 
 func (m *model) judge(r Reading, restored bool) Verdict {

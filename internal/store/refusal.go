@@ -14,7 +14,9 @@ import (
 // many as the writer says; the oldest go. A reading that is accepted, or that is recorded
 // already, is not kept any longer.
 //
-//	refusals  27 | max of all meters uint32 | n uint32 | n × (meter uint32 | point | conflict uint8)
+//	refusals  27 | max of all meters uint32 | n uint32 | n × (meter uint32 | point | marks uint8)
+//
+// Of the marks an entry has only that of a conflict.
 
 // RefusedOfMeterMax is how many refusals are kept of a meter: a month of half hours.
 const RefusedOfMeterMax = 1500
@@ -24,6 +26,34 @@ type Refusal struct {
 	Reading
 
 	IsConflict bool // with the register of its slot; else registers would fall
+	IsSeen     bool // a person has given a verdict since it is kept
+	HasLost    bool // of the oldest of its meter: older ones, no conflicts, had to go
+}
+
+// refusalMarks are what is true of a refusal.
+type refusalMarks uint8
+
+const (
+	refusalConflict refusalMarks = 1 << iota
+	refusalSeen
+	refusalLost
+)
+
+func (r *Refusal) marks() (m refusalMarks) {
+	if r.IsConflict {
+		m |= refusalConflict
+	}
+	if r.IsSeen {
+		m |= refusalSeen
+	}
+	if r.HasLost {
+		m |= refusalLost
+	}
+	return m
+}
+
+func (m refusalMarks) of(r Reading) Refusal {
+	return Refusal{r, m&refusalConflict != 0, m&refusalSeen != 0, m&refusalLost != 0}
 }
 
 // refusalsFact is readings that the ledger has refused, and how many may be kept in all.
@@ -45,7 +75,7 @@ func AppendRefusals(b []byte, refusalsMax uint32, part []Refusal) []byte {
 
 func appendRefusal(b []byte, r Refusal) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Meter))
-	return appendFlag(appendPoint(b, meter.Point{Slot: r.Slot, Register: r.Register}), r.IsConflict)
+	return append(appendPoint(b, meter.Point{Slot: r.Slot, Register: r.Register}), byte(r.marks()))
 }
 
 func (d *decoder) refusals() refusalsFact {
@@ -58,7 +88,7 @@ func (d *decoder) refusals() refusalsFact {
 
 func (d *decoder) refusal() Refusal {
 	i, p := d.meter(), d.point()
-	return Refusal{Reading{i, p.Slot, p.Register}, d.flag()}
+	return refusalMarks(d.uint8()).of(Reading{i, p.Slot, p.Register})
 }
 
 func (f refusalsFact) effect(s *Store) Verdict {
@@ -84,7 +114,7 @@ func (s *Store) keepRefusal(r Refusal) {
 
 func (s *Store) trimRefusals(refusalsMax uint32) {
 	for s.refusals.count > int(refusalsMax) {
-		s.refusals.remove(s.refusals.oldest, s.grid.ice)
+		s.refusals.pushOut(s.refusals.oldest, s.grid.ice)
 		s.refused.PushedOut++
 	}
 }
@@ -135,6 +165,9 @@ type RefusedMeter struct {
 	Meter       Index
 	Count       int         // at least 1
 	First, Last meter.Point // in order of time; of several at one time, the first that came
+	Highest     meter.Register
+	HasNews     bool // some were refused since a person's last verdict on the meter's
+	HasLost     bool // there were older ones, which are not kept any more
 }
 
 // AllRefused yields the meters of which there are such readings, in order of registration. It
@@ -171,15 +204,20 @@ func (s *Store) someRefused(some []RefusedMeter, from Index) (_ []RefusedMeter, 
 }
 
 func (m *RefusedMeter) add(r Refusal) {
+	m.HasLost = m.HasLost || r.HasLost
 	if r.IsConflict {
 		return
 	}
+	m.HasNews = m.HasNews || !r.IsSeen
 	p := meter.Point{Slot: r.Slot, Register: r.Register}
 	if m.Count == 0 || p.Slot < m.First.Slot {
 		m.First = p
 	}
 	if m.Count == 0 || p.Slot > m.Last.Slot {
 		m.Last = p
+	}
+	if p.Register.Cmp(m.Highest) > 0 {
+		m.Highest = p.Register
 	}
 	m.Count++
 }

@@ -12,7 +12,7 @@ import (
 
 // refusal is one of a meter.
 func refusal(i Index, slot meter.Slot, digits int64) Refusal {
-	return Refusal{Reading{i, slot, reading(0, digits).Register}, false}
+	return Refusal{Reading: Reading{i, slot, reading(0, digits).Register}}
 }
 
 // registered has so many meters.
@@ -49,7 +49,7 @@ func TestThePoolOfRefusalsKeepsWhatAListWouldKeep(t *testing.T) {
 			if len(want) > 0 && r.IntN(4) == 0 { // at an end, or anywhere
 				at := [3]int{0, len(want) - 1, r.IntN(len(want))}[r.IntN(3)]
 				s.forgetRefusal(want[at].Reading)
-				want = slices.Delete(want, at, at+1)
+				want = without(want, at, false)
 				continue
 			}
 			next := refusal(Index(r.IntN(meters)*r.IntN(2)), closedFrom+meter.Slot(r.IntN(3000)), int64(r.IntN(3)))
@@ -67,11 +67,11 @@ func TestThePoolOfRefusalsKeepsWhatAListWouldKeep(t *testing.T) {
 				}
 			}
 			if ofMeter == RefusedOfMeterMax {
-				at := slices.IndexFunc(want, sameMeter)
-				want = slices.Delete(want, at, at+1)
+				want = without(want, slices.IndexFunc(want, sameMeter), true)
 			}
-			want = append(want, next)
-			want = want[max(0, len(want)-count):]
+			if want = append(want, next); len(want) > count {
+				want = without(want, 0, true)
+			}
 		}
 		if got := slices.Collect(s.refusals.all); !slices.Equal(got, want) || s.refusals.count != len(want) {
 			t.Fatalf("seed %d: %d refusals, want %d", seed, len(got), len(want))
@@ -84,6 +84,17 @@ func TestThePoolOfRefusalsKeepsWhatAListWouldKeep(t *testing.T) {
 			}
 		}
 	}
+}
+
+// without removes a refusal, for want of room or not, and marks the next of its meter.
+func without(all []Refusal, at int, pushedOut bool) []Refusal {
+	gone := all[at]
+	all = slices.Delete(all, at, at+1)
+	next := slices.IndexFunc(all, func(k Refusal) bool { return k.Meter == gone.Meter })
+	if next >= 0 && (gone.HasLost || pushedOut && !gone.IsConflict) {
+		all[next].HasLost = true
+	}
+	return all
 }
 
 func TestTheOldestRefusalOfAMeterGoes(t *testing.T) {
@@ -99,7 +110,8 @@ func TestTheOldestRefusalOfAMeterGoes(t *testing.T) {
 	}
 	apply(t, s, AppendRefusals(nil, 1_000_000, []Refusal{refusal(0, 5, 5)}))
 	got := s.Refused(0)
-	if want = append([]Refusal{refusal(0, 5, 5)}, want[:len(want)-1]...); !slices.Equal(got, want) {
+	want = append([]Refusal{refusal(0, 5, 5)}, want[:len(want)-1]...)
+	if want[len(want)-1].HasLost = true; !slices.Equal(got, want) {
 		t.Errorf("of %d, the first is %v and the last %v", len(got), got[0], got[len(got)-1])
 	}
 	if counts := s.Refusals(); counts != (RefusalCounts{RefusedOfMeterMax + 1, RefusedOfMeterMax + 2, 1}) {
@@ -154,14 +166,14 @@ func TestARefusalGoesOnceItsReadingIsRecorded(t *testing.T) {
 
 func TestRefusedMetersAreToldWithoutConflicts(t *testing.T) {
 	s := registered(t, 5000)
-	conflict := Refusal{Reading{4999, closedFrom - 9, reading(0, 1).Register}, true}
+	conflict := Refusal{Reading: Reading{4999, closedFrom - 9, reading(0, 1).Register}, IsConflict: true}
 	apply(t, s, AppendRefusals(nil, 100, []Refusal{
 		refusal(4999, closedFrom+4, 4), conflict, refusal(7, closedFrom, 2), refusal(4999, closedFrom+2, 3), refusal(4999, closedFrom+3, 9),
-		{Reading{8, closedFrom, reading(0, 1).Register}, true},
+		{Reading: Reading{8, closedFrom, reading(0, 1).Register}, IsConflict: true},
 	}))
 	want := []RefusedMeter{
-		{7, 1, meter.Point{Slot: closedFrom, Register: reading(0, 2).Register}, meter.Point{Slot: closedFrom, Register: reading(0, 2).Register}},
-		{4999, 3, meter.Point{Slot: closedFrom + 2, Register: reading(0, 3).Register}, meter.Point{Slot: closedFrom + 4, Register: reading(0, 4).Register}},
+		{7, 1, meter.Point{Slot: closedFrom, Register: reading(0, 2).Register}, meter.Point{Slot: closedFrom, Register: reading(0, 2).Register}, reading(0, 2).Register, true, false},
+		{4999, 3, meter.Point{Slot: closedFrom + 2, Register: reading(0, 3).Register}, meter.Point{Slot: closedFrom + 4, Register: reading(0, 4).Register}, reading(0, 9).Register, true, false},
 	}
 	if got := slices.Collect(s.AllRefused); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
@@ -170,6 +182,37 @@ func TestRefusedMetersAreToldWithoutConflicts(t *testing.T) {
 	if got := s.NotKept(kept); !slices.Equal(got, []Refusal{refusal(7, closedFrom, 3)}) {
 		t.Errorf("%v are said not to be kept", got)
 	}
+}
+
+// TestARefusedMeterSaysWhatIsNewAndWhatIsLost has a person give verdicts in between, and the state
+// go through a snapshot.
+func TestARefusedMeterSaysWhatIsNewAndWhatIsLost(t *testing.T) {
+	s := registered(t, 2)
+	verdict := AppendResolution(nil, Resolution{Meter: 1, Rule: meter.RuleDecreasing, From: closedFrom, Ruling: meter.AsItIs, Reason: "a bench"})
+	says := func(when string, news, lost bool) {
+		t.Helper()
+		for _, s := range []*Store{s, thawed(t, s)} {
+			if got := slices.Collect(s.AllRefused); len(got) != 1 || got[0].HasNews != news || got[0].HasLost != lost {
+				t.Errorf("%s: %+v", when, got)
+			}
+		}
+	}
+	refuse := func(part ...Refusal) { t.Helper(); apply(t, s, AppendRefusals(nil, 3, part)) }
+	refuse(refusal(1, closedFrom, 5), refusal(1, closedFrom+1, 6))
+	says("at first", true, false)
+	want(t, s, verdict, Accepted)
+	says("with a verdict", false, false)
+	refuse(refusal(1, closedFrom+1, 6))
+	says("the same refused again", false, false)
+	refuse(Refusal{Reading: Reading{1, closedFrom + 3, reading(0, 1).Register}, IsConflict: true})
+	says("a conflict", false, false)
+	want(t, s, verdict, Duplicate)
+	refuse(refusal(1, closedFrom+2, 7))
+	says("another, for which the oldest goes", true, true)
+	want(t, s, verdict, Accepted)
+	says("the same verdict once more", false, true)
+	s.forgetRefusal(refusal(1, closedFrom+1, 6).Reading)
+	says("the oldest is taken", false, true)
 }
 
 // TestARefusalTakesLittleWhoeverItIsOf has as many meters as refusals, and few.

@@ -32,7 +32,7 @@ type keptRefusal struct {
 	next         refusalPlace // of its meter: the one that came after it; the oldest, if none did
 	ofMeter      uint16       // how many its meter has; only of the meter's newest
 	scale        uint8        // of its register
-	isConflict   bool
+	marks        refusalMarks
 }
 
 // refusalChunkSize makes a chunk as large as what is allocated for it.
@@ -61,7 +61,7 @@ func (k *keptRefusal) is(of Reading) bool {
 	return k.coefficient == coefficient && k.slot == of.Slot && k.meter == of.Meter && k.scale == scale
 }
 
-func (k *keptRefusal) refusal() Refusal { return Refusal{k.reading(), k.isConflict} }
+func (k *keptRefusal) refusal() Refusal { return k.marks.of(k.reading()) }
 
 // share returns the refusals as they are now, as long as ice covers them.
 func (r *refusals) share() refusals {
@@ -94,12 +94,12 @@ func (r *refusals) add(n Refusal, ice ice) bool {
 		return false
 	}
 	if last := r.newestOf.at(n.Meter); last != 0 && r.at(last).ofMeter == RefusedOfMeterMax {
-		r.remove(r.at(last).next, ice)
+		r.pushOut(r.at(last).next, ice)
 	}
 	p := r.allocate(ice)
 	coefficient, scale := n.Register.Parts()
 	kept := keptRefusal{
-		coefficient: coefficient, scale: scale, slot: n.Slot, meter: n.Meter, isConflict: n.IsConflict,
+		coefficient: coefficient, scale: scale, slot: n.Slot, meter: n.Meter, marks: n.marks(),
 		older: r.newest, next: p, ofMeter: 1,
 	}
 	if last := r.newestOf.at(n.Meter); last != 0 {
@@ -141,6 +141,31 @@ func (r *refusals) setNewestOf(i Index, p refusalPlace, ice ice) {
 	r.newestOf.set(i, p, ice)
 }
 
+// pushOut forgets the oldest refusal of a meter for want of room.
+func (r *refusals) pushOut(p refusalPlace, ice ice) {
+	if k := r.change(p, ice); k.marks&refusalConflict == 0 {
+		k.marks |= refusalLost
+	}
+	r.remove(p, ice)
+}
+
+// see marks a meter's refusals as seen by a person, and reports whether one that is no conflict
+// was not.
+func (r *refusals) see(i Index, ice ice) (news bool) {
+	last := r.newestOf.at(i)
+	for p := last; p != 0; {
+		p = r.at(p).next
+		if marks := r.at(p).marks; marks&refusalSeen == 0 {
+			r.change(p, ice).marks |= refusalSeen
+			news = news || marks&refusalConflict == 0
+		}
+		if p == last {
+			break
+		}
+	}
+	return news
+}
+
 // remove forgets the refusal of a place. When none is left, all memory is given back.
 func (r *refusals) remove(p refusalPlace, ice ice) {
 	if r.count == 1 {
@@ -178,6 +203,9 @@ func (r *refusals) unlinkOfMeter(p refusalPlace, gone keptRefusal, ice ice) {
 		return
 	}
 	r.change(before, ice).next = gone.next
+	if gone.marks&refusalLost != 0 {
+		r.change(gone.next, ice).marks |= refusalLost
+	}
 	if last == p {
 		last = before
 		r.newestOf.set(gone.meter, last, ice)

@@ -60,11 +60,13 @@ func (d *decoder) resolution() *Resolution {
 	return r
 }
 
-// effect makes a resolution the newest of its exception. The same once more changes nothing.
+// effect makes a resolution the newest of its exception. The same once more changes nothing, but
+// for what was refused in between.
 func (r *Resolution) effect(s *Store) Verdict {
+	news := r.Rule == meter.RuleDecreasing && s.refusals.see(r.Meter, s.grid.ice)
 	if place, some := s.resolved[r.key()]; some {
 		before := s.resolutions[place]
-		if before.At = r.At; before == *r {
+		if before.At = r.At; before == *r && !news {
 			return Verdict{Outcome: Duplicate}
 		}
 	}

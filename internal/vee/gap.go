@@ -18,8 +18,7 @@ const (
 func (d *Day) missing(found []Exception) []Exception {
 	for from, to := range d.gaps {
 		if long := to - from; long >= missingSlots {
-			found = append(found, gap(meter.RuleMissing, from, to, missingSlots, fmt.Sprintf(
-				"There is no reading for %v hours: %v hours and more are told.", hours(long), hours(missingSlots))))
+			found = append(found, gap(meter.RuleMissing, from, to, missingSlots, fmt.Sprintf("No reading for %v hours.", hours(long))))
 		}
 	}
 	return found
@@ -30,7 +29,7 @@ func (d *Day) prolonged(found []Exception) []Exception {
 	for from, to := range d.gaps {
 		if long := to - from; long > prolongedSlots {
 			found = append(found, gap(meter.RuleProlonged, from, to, prolongedSlots, fmt.Sprintf(
-				"There is no reading for %v hours, so more than %v hours are estimated.", hours(long), hours(prolongedSlots))))
+				"No reading for %v hours, which is more than %d days.", hours(long), prolongedSlots/meter.SlotsPerDay)))
 		}
 	}
 	return found

@@ -210,10 +210,33 @@ func TestProlongedIsMoreThanSevenDaysOfHours(t *testing.T) {
 }
 
 func TestDecreasingTellsOfRefusedReadings(t *testing.T) {
-	e := NewDecreasing(meter.Point{Slot: 10, Register: register(t, "4036.247")}, meter.Point{Slot: 990, Register: register(t, "4114.191")}, 477)
+	r := Refused{Count: 477, First: meter.Point{Slot: 10, Register: register(t, "4036.247")}, Last: meter.Point{Slot: 990, Register: register(t, "4114.191")}}
+	e := NewDecreasing(r)
 	want := "477 readings, from 4036.247 kWh to 4114.191 kWh, were refused because registers rise with time."
 	if e.Why != want || e.From != 10 || e.To != 990 || e.Value.String() != "477" || Unit(e.Rule) != "readings" {
 		t.Errorf("%+v", e)
+	}
+	const below = "42259 kWh of 2026-11-20T12:30:00"
+	for want, r := range map[string]Refused{
+		"477 readings, from 4036.247 kWh to 4114.191 kWh, were refused because they are less than " + below + ".":                                              {477, r.First, r.Last, false, below},
+		"477 readings, from 4036.247 kWh to 4114.191 kWh, and earlier ones that are not kept any more, were refused because they are less than " + below + ".": {477, r.First, r.Last, true, below},
+		"477 readings, from 4036.247 kWh to 4114.191 kWh, and earlier ones that are not kept any more, were refused because registers rise with time.":         {477, r.First, r.Last, true, ""},
+		"A reading of 4036.247 kWh was refused because it is less than " + below + ".":                                                                         {1, r.First, r.First, false, below},
+		"A reading of 4036.247 kWh was refused because registers rise with time.":                                                                              {1, r.First, r.First, false, ""},
+		"A reading of 4036.247 kWh, and earlier ones that are not kept any more, were refused because they are less than " + below + ".":                       {1, r.First, r.First, true, below},
+	} {
+		if e := NewDecreasing(r); e.Why != want {
+			t.Errorf("of %+v: %s", r, e.Why)
+		}
+	}
+}
+
+func TestGapsAreToldInHours(t *testing.T) {
+	d := dayOf(t, monday).before(987, register(t, "1"))
+	d.Points = nil
+	found := d.prolonged(d.missing(nil))
+	if len(found) != 2 || found[0].Why != "No reading for 517.5 hours." || found[1].Why != "No reading for 517.5 hours, which is more than 7 days." {
+		t.Errorf("%+v", found)
 	}
 }
 
