@@ -330,7 +330,7 @@ func TestAListOfExceptionsWaitsWhileManyAreRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var nest func(depth int) (deepest int, err error)
 	nest = func(depth int) (deepest int, err error) {
-		_, failed := b.Exceptions(ctx, q, func(closing.Exception) bool {
+		failed := b.Exceptions(ctx, q, func(closing.Exception) bool {
 			if deepest = depth; depth == 8 {
 				cancel() // the next one would wait for ever
 			}
