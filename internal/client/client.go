@@ -30,11 +30,15 @@ var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d bytes", answerB
 type Client struct {
 	base *url.URL
 	http *http.Client
+	name string // of the program that calls; may be none
 }
 
 // New returns a client of the api at base. Timeouts are those of h and of each call's
 // context.
-func New(base *url.URL, h *http.Client) *Client { return &Client{base, h} }
+func New(base *url.URL, h *http.Client) *Client { return &Client{base: base, http: h} }
+
+// As returns the client with the name of the program that calls, which the api's log tells.
+func (c *Client) As(program string) *Client { return &Client{c.base, c.http, program} }
 
 // call is one request to the api.
 type call struct {
@@ -95,6 +99,9 @@ func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 	}
 	if what.contentType != "" {
 		request.Header.Set("Content-Type", what.contentType)
+	}
+	if c.name != "" {
+		request.Header.Set("User-Agent", c.name)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -423,3 +423,11 @@ func ExampleClient_Consumption() {
 	// 0.3 <nil>
 	// 0.3
 }
+
+func TestAPIIsToldWhichProgramAsks(t *testing.T) {
+	var agent string
+	c := raw(t, func(_ http.ResponseWriter, r *http.Request) { agent = r.UserAgent() })
+	if err := c.As("daily").Healthy(t.Context()); agent != "daily" || err != nil {
+		t.Errorf("%q asked, %v", agent, err)
+	}
+}

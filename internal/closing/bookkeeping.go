@@ -30,6 +30,7 @@ type bookkeeping struct {
 	dialed    []store.BillOf     // with changes of dials
 	changes   int                // in them
 	seen      []bool             // by meter: it has rows in the month
+	late      []meter.Month      // that a run closes again: their bills are issued then
 	known     []store.ClosedBill // of the present meter; kept for the next
 }
 
@@ -93,6 +94,9 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 			derived = of.Revision == 0 || of.Revision == 1 && of.Figures.Equal(figures)
 			of.Figures, of.First = figures, figures.Start
 		case of.Revision == 0:
+			continue
+		case !isOwn && slices.Contains(b.late, of.Month):
+			before, isBilled = of.Figures, of.End.Slot > 0
 			continue
 		case isOwn:
 			figures, of.First, derived = b.withdrawn(i), meter.Point{}, false
@@ -159,13 +163,31 @@ func (b *bookkeeping) flushFrom(part int) error {
 			return err
 		}
 	}
-	for _, bills := range [][]store.BillOf{b.bills, b.dialed} {
-		for some := range slices.Chunk(bills, partMax) {
-			if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), some)); err != nil {
-				return err
-			}
+	for bills := range b.parts {
+		if err := b.hold.write(store.AppendBills(b.hold.begin(), b.month, b.runs.now(), bills)); err != nil {
+			return err
 		}
 	}
 	b.summaries, b.bills, b.dialed, b.changes = b.summaries[:0], b.bills[:0], b.dialed[:0], 0
 	return nil
+}
+
+// parts yields what goes through the journal as one entry each: partMax bills, or some with
+// changesMax changes of dials and those of one bill more.
+func (b *bookkeeping) parts(yield func([]store.BillOf) bool) {
+	for bills := range slices.Chunk(b.bills, partMax) {
+		if !yield(bills) {
+			return
+		}
+	}
+	for rest := b.dialed; len(rest) > 0; {
+		n := 0
+		for changes := 0; n < len(rest) && changes < changesMax; n++ {
+			changes += len(rest[n].Dials)
+		}
+		if !yield(rest[:n]) {
+			return
+		}
+		rest = rest[n:]
+	}
 }

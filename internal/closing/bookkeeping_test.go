@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,5 +25,23 @@ func TestTheLargestPartsFitIntoABatch(t *testing.T) {
 		if len(payload) > batchBytesMax {
 			t.Errorf("the %s of a commit take %d bytes", what, len(payload))
 		}
+	}
+}
+
+func TestBillsWithManyChangesGoThroughTheJournalInParts(t *testing.T) {
+	var b bookkeeping
+	for _, changes := range []int{300, 300, 1, 600, 2, 300} {
+		b.put(store.BillOf{Figures: store.Figures{Dials: make(meter.Dials, changes)}})
+	}
+	var got [][]int
+	for part := range b.parts {
+		var changes []int
+		for _, bill := range part {
+			changes = append(changes, len(bill.Dials))
+		}
+		got = append(got, changes)
+	}
+	if want := "[[300 300] [1 600] [2 300]]"; fmt.Sprint(got) != want {
+		t.Errorf("parts of %v changes, want %s", got, want)
 	}
 }

@@ -69,7 +69,7 @@ func (t task) closeMonth(month meter.Month) error {
 	defer h.free()
 	job.hold = h
 	closing := store.MonthArchive{Month: month, Window: t.zone.MonthWindow(month), Revision: t.store.Revision(month) + 1}
-	books := bookkeeping{runs: t.Runs, hold: h, month: month, window: closing.Window}
+	books := bookkeeping{runs: t.Runs, hold: h, month: month, window: closing.Window, late: t.store.LateMonths()}
 	if closing.Archive, err = job.write(books.add); err != nil {
 		return err
 	}

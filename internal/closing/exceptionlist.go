@@ -13,6 +13,10 @@ import (
 	"meterledger/internal/store"
 )
 
+// listsMax is how many lists of exceptions are read at a time. Each may have all files that are
+// kept open.
+const listsMax = 8
+
 // ExceptionsQuery asks for exceptions.
 type ExceptionsQuery struct {
 	Period meter.Period // a day or a month that they were found in; the zero value for all that is kept
@@ -68,11 +72,18 @@ func (e *Exception) Status() ExceptionStatus {
 
 // Exceptions hands out the exceptions that are asked for, in the order of registration of their
 // meters, until each returns false. Of an exception that was found in several days the newest
-// finding counts. It needs the same memory for any number of exceptions.
+// finding counts. It needs the same memory for any number of exceptions, and waits while listsMax
+// others are read.
 func (rs *Runs) Exceptions(ctx context.Context, q ExceptionsQuery, each func(Exception) bool) error {
 	of, known := rs.store.Lookup(q.Meter)
 	if q.Meter != "" && !known {
 		return meter.UnknownMeter(q.Meter)
+	}
+	select {
+	case rs.lists <- struct{}{}:
+		defer func() { <-rs.lists }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	from := max(of.Index, q.After.Meter)
 	list := exceptionList{}

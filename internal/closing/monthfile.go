@@ -57,7 +57,7 @@ func (f *monthFile) adopt() (adopted bool, err error) {
 	if f.store.HasReadings(f.window.Rows()) {
 		return false, nil
 	}
-	books := bookkeeping{runs: f.Runs, hold: h, month: f.month, window: f.window}
+	books := bookkeeping{runs: f.Runs, hold: h, month: f.month, window: f.window, late: f.store.LateMonths()}
 	if fits, err := f.walk(books.add); !fits || err != nil {
 		return false, err
 	}

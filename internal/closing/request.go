@@ -38,9 +38,10 @@ type Run struct {
 	Err        error
 	Archives   []ArchiveInfo
 
-	done     chan struct{}
-	rows     uint64 // written or read; touched by the run alone
-	progress progress
+	done          chan struct{}
+	rows          uint64 // written or read; touched by the run alone
+	revisedBefore uint64 // bills, since the process began
+	progress      progress
 }
 
 // Done is closed when the run has ended. Its results may be read from then on.

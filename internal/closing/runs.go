@@ -92,6 +92,7 @@ type Runs struct {
 
 	exceptions, totals keptDays // of days that were archived
 	notExamined        *metric.Counter
+	lists              chan struct{} // holds a token for each list of exceptions that is being read
 
 	mu      sync.Mutex // guards all below
 	holds   uint64     // taken so far
@@ -110,6 +111,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
 		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
+		lists:      make(chan struct{}, listsMax),
 		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},
 	}
 	rs.measure(o.Metrics)
@@ -183,7 +185,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run.StartedAt, run.done = rs.now(), make(chan struct{})
+	run.StartedAt, run.done, run.revisedBefore = rs.now(), make(chan struct{}), rs.store.BillsRevised()
 	run.progress.now, run.progress.told = rs.now, time.Now()
 	run.progress.log = rs.log.With("type", run.Kind, "period", run.Subject)
 	run.progress.begin("starting", 0, 0)
@@ -217,7 +219,11 @@ func (rs *Runs) finish(run *Run, err error) {
 	if err != nil {
 		rs.log.Error("maintenance failed", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "error", err)
 	} else {
-		rs.log.Info("maintenance done", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows)
+		told := []any{"type", run.Kind, "period", run.Subject, "dry_run", run.DryRun, "took", took, "rows", run.rows}
+		if run.Kind == Monthly || run.Kind == Both {
+			told = append(told, "bills_revised", rs.store.BillsRevised()-run.revisedBefore)
+		}
+		rs.log.Info("maintenance done", told...)
 	}
 	close(run.done)
 }

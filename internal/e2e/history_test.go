@@ -197,6 +197,15 @@ func (h *historian) change(m, number int, chance *rand.Rand) error {
 		e := exchange{p.point, dials{p.register, 100 + 4*p.point + chance.IntN(12)}}
 		return h.life(m, number, e, "/exchange", fmt.Sprintf(`{"at":"%s","old_reading":%d,"new_reading":%d}`, tenAfter(h.stamps[e.point]), e.old, e.first))
 	}
+	if chance.IntN(2) == 0 { // else it mostly expects what is not there
+		seen, err := h.query(m, number)
+		if err != nil {
+			return err
+		}
+		if seen[p.point] != 0 {
+			p.register = seen[p.point]
+		}
+	}
 	c := correction{p.point, p.register, 100 + 4*p.point + (p.register-100-4*p.point+1+other.register%11)%12}
 	corrected := strconv.Itoa(c.register)
 	if chance.IntN(4) == 0 {

@@ -6,18 +6,24 @@ import (
 	"net/http"
 	"time"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
 // Asked returns h with two lines in the log for each request: who asks for what, before h
-// begins, and how it was answered. It is for what operators do, which is rare and matters. The handler must belong to a router
+// begins, and how it was answered. It is for what operators do, and daily and monthly
+// for them, which is rare and matters. The handler must belong to a router
 // of NewRouter.
 func Asked(log *slog.Logger, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestID(r)
 		w.Header().Set(requestIDHeader, id)
 		log := log.With("request_id", id, "method", r.Method, "path", r.URL.Path)
-		log.Info("an operator asks", "parameters", shorten(r.URL.RawQuery), "from", r.RemoteAddr, "user_agent", shorten(r.UserAgent()))
+		asks, answered := "an operator asks", "the operator was answered"
+		if agent := api.Program(r.UserAgent()); agent == api.ProgramDaily || agent == api.ProgramMonthly {
+			asks, answered = string(agent)+" asks", string(agent)+" was answered"
+		}
+		log.Info(asks, "parameters", shorten(r.URL.RawQuery), "from", r.RemoteAddr, "user_agent", shorten(r.UserAgent()))
 		began := time.Now()
 		h.ServeHTTP(w, r)
 		a := answerOf(w)
@@ -25,7 +31,7 @@ func Asked(log *slog.Logger, h http.Handler) http.Handler {
 		if a.cause != nil {
 			log = log.With("error", a.cause)
 		}
-		log.Info("the operator was answered")
+		log.Info(answered)
 	})
 }
 

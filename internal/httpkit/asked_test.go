@@ -22,20 +22,21 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	router, _ := newRouter(slog.LevelInfo, func(r chi.Router) {
 		r.Method(http.MethodPost, "/shutdown", httpkit.Asked(log, httpkit.Handler(func(http.ResponseWriter, *http.Request) error {
-			if !strings.Contains(out.String(), "an operator asks") {
+			if !strings.Contains(out.String(), " asks") {
 				t.Error("nothing was logged before the work began")
 			}
 			return meter.Invalid(meter.CodeAlreadyShutDown, "", "shut already")
 		})))
 	})
-	ask := func(id string) (answered string) {
+	ask := func(id, agent string) (answered string) {
 		request := httptest.NewRequest(http.MethodPost, "http://localhost/shutdown?why=test", nil)
 		request.Header.Set("X-Request-Id", id)
+		request.Header.Set("User-Agent", agent)
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, request)
 		return w.Header().Get("X-Request-Id")
 	}
-	if id := ask("from-a-proxy.7"); id != "from-a-proxy.7" {
+	if id := ask("from-a-proxy.7", "curl"); id != "from-a-proxy.7" {
 		t.Errorf("the answer has the id %q", id)
 	}
 	want := `msg="an operator asks" request_id=from-a-proxy.7 method=POST path=/shutdown parameters="why=test" from=192.0.2.1:1234`
@@ -45,7 +46,13 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 	if want := regexp.MustCompile(`msg="the operator was answered" request_id=from-a-proxy.7 method=POST path=/shutdown status=400 took=\S+ error="shut already"`); !want.MatchString(out.String()) {
 		t.Errorf("no %s in\n%s", want, &out)
 	}
-	if id := ask("forged\nmsg=other"); len(id) < 20 || !strings.Contains(out.String(), " request_id="+id+" ") {
+	ask("a-schedule", "daily")
+	for _, want := range []string{`msg="daily asks" request_id=a-schedule `, `msg="daily was answered" request_id=a-schedule `} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s", want, &out)
+		}
+	}
+	if id := ask("forged\nmsg=other", "daily asks"); len(id) < 20 || !strings.Contains(out.String(), `msg="an operator asks" request_id=`+id+" ") {
 		t.Errorf("the answer has the id %q; log:\n%s", id, &out)
 	}
 }

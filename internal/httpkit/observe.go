@@ -11,13 +11,14 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 )
 
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
 // that a rush of them cannot fill the disk; a line a minute says how many were refused.
 func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
-	refused := &refusals{log: log}
+	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := &answer{ResponseWriter: w}
@@ -27,7 +28,7 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
 				metrics.request(r.Method, routeOf(r), a.status, took)
 				if a.status == http.StatusServiceUnavailable {
-					refused.add(meter.CodeOf(a.cause))
+					refused.Add(string(meter.CodeOf(a.cause)))
 				}
 				logRequest(log, r, a, took)
 			}()

@@ -76,6 +76,7 @@ type Ledger struct {
 
 	committer *committer
 	metrics   *metrics
+	refused   *metric.Minute // of the readings that were refused as isKept says
 	silences  silences
 	singles   sync.Pool     // submissions of single readings, which are all of one size
 	bulks     sync.Pool     // submissions of a Bulk
@@ -104,6 +105,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		clock:   &clock{now: o.Now, log: o.Log},
 		memory:  newMemory(o.MemoryLimit, o.Log),
 		metrics: newMetrics(o.Metrics),
+		refused: &metric.Minute{Log: o.Log, Message: "readings were refused in the last minute", Unit: "readings"},
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 	}
 	l.rush.count = &l.asked

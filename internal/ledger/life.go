@@ -8,10 +8,14 @@ import (
 	"meterledger/internal/store"
 )
 
+// exchangesMax is how many exchanges and resets a meter may have: all of them may stand in one
+// bill, which has to fit into a commit.
+const exchangesMax = 300
+
 // Exchange records that a meter has another dial from an instant on, and reports whether that
-// was recorded before. It may come late, also for closed months. When it returns nil, it is on
-// disk.
-func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (repeated bool, err error) {
+// was recorded before. It may come late, also for closed months. With replace it takes the place
+// of another of that instant. When it returns nil, it is on disk.
+func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change, replace bool) (repeated bool, err error) {
 	m, err := l.find(id)
 	if err != nil {
 		return false, err
@@ -22,8 +26,11 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (rep
 	if c.At < l.readingsFrom.Instant() {
 		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies before %s, from which on readings are taken", l.zone.Stamp(l.readingsFrom))
 	}
+	if err := l.takesAnother(m, c.At); err != nil {
+		return false, err
+	}
 	c.EnteredAt = l.now()
-	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c))
+	v, err := l.change(ctx, m, store.AppendExchange(nil, m.Index, c, replace))
 	if err != nil {
 		return false, err
 	}
@@ -31,6 +38,24 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change) (rep
 		l.log.Info("a meter's dial was exchanged", "meter_id", id, "kind", c.Kind, "at", l.zone.StampTime(l.zone.TimeOf(c.At)), "by", c.By)
 	}
 	return v.Outcome == store.Duplicate, l.exchangeFault(m, c, v)
+}
+
+// takesAnother refuses an exchange of a meter that has as many as it may, unless it has one at that
+// time.
+func (l *Ledger) takesAnother(m store.Meter, at meter.Instant) error {
+	dials, n := l.Dials(m), 0
+	if len(dials) < exchangesMax {
+		return nil
+	}
+	for i := range dials {
+		if dials[i].Kind != meter.Rollover {
+			n++
+		}
+	}
+	if _, found := dials.Find(at); found || n < exchangesMax {
+		return nil
+	}
+	return meter.Invalid(meter.CodeInvalidParameter, "at", "is that of one exchange too many: a meter may have %d", exchangesMax)
 }
 
 // exchangeFault says why an exchange was not taken.
@@ -41,7 +66,7 @@ func (l *Ledger) exchangeFault(m store.Meter, c meter.Change, v store.Verdict) e
 		return nil
 	case store.ExchangeConflict:
 		known, _ := l.Dials(m).Find(c.At)
-		return meter.Invalid(meter.CodeExchangeConflict, "at", "has another %s already, from %v to %v kWh: take it back first", known.Kind, known.Old, known.New)
+		return meter.Invalid(meter.CodeExchangeConflict, "at", "has another %s already, from %v to %v kWh: replace=true puts this one in its place", known.Kind, known.Old, known.New)
 	case store.BelowEarlier, store.BelowExchange:
 		return meter.Invalid(meter.CodeReadingDecreases, "old_reading", "of %v kWh is less than the earlier %v kWh of %s", c.Old, v.Other.Register, at)
 	case store.AboveLater, store.AboveExchange:
@@ -66,8 +91,8 @@ func notBelow(c meter.Change, modulus meter.Register) error {
 	return meter.Invalid(meter.CodeInvalidReading, field, "of %v kWh is not below %v kWh, at which the dial rolls over: change rolls_over_at first", register, modulus)
 }
 
-// TakeBack records that there was no such exchange.
-func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) error {
+// TakeBack records that there was no such exchange. The log tells by whom.
+func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by string) error {
 	m, err := l.find(id)
 	if err != nil {
 		return err
@@ -79,7 +104,7 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) er
 	stamp := l.zone.StampTime(l.zone.TimeOf(at))
 	switch v.Outcome {
 	case store.Accepted:
-		l.log.Info("an exchange was taken back", "meter_id", id, "at", stamp)
+		l.log.Info("an exchange was taken back", "meter_id", id, "at", stamp, "by", by)
 		return nil
 	case store.NoChange:
 		return meter.NotFound(meter.CodeNotFound, "meter %s has no exchange at %s", id, stamp)
@@ -88,8 +113,8 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant) er
 	}
 }
 
-// SetLimits records a meter's limits.
-func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits) error {
+// SetLimits records a meter's limits. The log tells by whom.
+func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits, by string) error {
 	m, err := l.find(id)
 	if err != nil {
 		return err
@@ -98,7 +123,18 @@ func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits
 	if err != nil {
 		return err
 	}
+	if v.Outcome == store.Accepted {
+		l.log.Info("a meter's limits were set", "meter_id", id, "rolls_over_at", unlessZero(limits.RollsOverAt), "max_kw", unlessZero(meter.Register(limits.MaxKW)), "by", by)
+	}
 	return l.limitsFault(limits, v)
+}
+
+// unlessZero returns nil for 0, which stands for a limit that is not set.
+func unlessZero(r meter.Register) any {
+	if r == (meter.Register{}) {
+		return nil
+	}
+	return r
 }
 
 // limitsFault says why limits were not taken.

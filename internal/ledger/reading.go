@@ -83,14 +83,15 @@ func (l *Ledger) result(r store.Reading, v store.Verdict) Result {
 }
 
 // hint says what to do about a register that looks like that of another dial, or of one that
-// went past its end: it is less than half of the earlier one.
+// went past its end, or follows a wrong one: it is less than half of the earlier one.
 func (l *Ledger) hint(r store.Reading, earlier meter.Point) string {
 	if r.Register.Decimal().Add(r.Register.Decimal()).GreaterThanOrEqual(earlier.Register.Decimal()) {
 		return ""
 	}
-	hint := fmt.Sprintf("; if the meter was exchanged, enter it with POST /meters/%s/exchange", l.store.Account(r.Meter).ID)
+	id := l.store.Account(r.Meter).ID
+	hint := fmt.Sprintf("; if the meter was exchanged, enter it with POST /meters/%s/exchange", id)
 	if _, limits := l.store.Life(r.Meter); limits.RollsOverAt == (meter.Register{}) {
 		hint += ", and if its dial rolls over, set rolls_over_at"
 	}
-	return hint
+	return hint + fmt.Sprintf("; if the earlier reading is wrong, correct it with POST /meters/%s/corrections", id)
 }

@@ -352,6 +352,7 @@ func (s *submission) settle() error {
 func (s *submission) rule(place int, v store.Verdict) {
 	if v.Outcome != store.Accepted && isKept(v.Outcome) && !s.restore {
 		s.kept = append(s.kept, store.Refusal{Reading: s.readings[place], IsConflict: v.Outcome == store.Conflict})
+		s.l.refused.Add(string(codeOf(v.Outcome)))
 	}
 	switch {
 	case s.each != nil:

@@ -49,7 +49,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}), log)
+	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}).As(kind.program), log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -9,7 +9,8 @@ import (
 // IDLengthMax is the longest meter id, in bytes.
 const IDLengthMax = 64
 
-// TextLengthMax is the longest owner name or address, in characters.
+// TextLengthMax is the longest owner name, address, reason or name of who entered something, in
+// characters.
 const TextLengthMax = 200
 
 // ID names a meter: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a
@@ -64,7 +65,7 @@ type Account struct {
 	RegisteredAt time.Time // whole seconds
 }
 
-// ValidText reports whether s can be an owner name or an address: 1 to 200
+// ValidText reports whether s can be a text of TextLengthMax: 1 to 200
 // characters of valid UTF-8, none of them a control character.
 func ValidText(s string) bool {
 	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > TextLengthMax {

@@ -3,6 +3,7 @@ package meter
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -91,13 +92,15 @@ func NewDials(changes []Change) Dials {
 	return d
 }
 
+// Equal reports whether two lists say the same. Those of which neither was replaced are not
+// compared one by one.
+func (d Dials) Equal(other Dials) bool {
+	return len(d) == len(other) && (len(d) == 0 || &d[0] == &other[0] || slices.Equal(d, other))
+}
+
 // before returns how many changes there are before an instant.
 func (d Dials) before(at Instant) int {
-	n := len(d)
-	for n > 0 && d[n-1].At >= at {
-		n--
-	}
-	return n
+	return sort.Search(len(d), func(i int) bool { return d[i].At >= at })
 }
 
 // Offset returns what is added to a register at a slot to make a total of it.
@@ -190,8 +193,8 @@ func (d Dials) Between(from, to Slot) Dials {
 
 // RollsOverAt returns the register at which the dial of an instant rolls over; 0 if it does not.
 func (d Dials) RollsOverAt(at Instant, limits Limits) Register {
-	for i := range d {
-		if !d[i].isDerived() && d[i].At >= at {
+	for i := d.before(at); i < len(d); i++ {
+		if !d[i].isDerived() {
 			return d[i].Modulus
 		}
 	}
@@ -200,8 +203,8 @@ func (d Dials) RollsOverAt(at Instant, limits Limits) Register {
 
 // Find returns the exchange or reset of an instant.
 func (d Dials) Find(at Instant) (Change, bool) {
-	for i := range d {
-		if d[i].At == at && !d[i].isDerived() {
+	for i := d.before(at); i < len(d) && d[i].At == at; i++ {
+		if !d[i].isDerived() {
 			return d[i], true
 		}
 	}

@@ -251,6 +251,29 @@ func TestCorrectionMovesNoRegisterThatStandsByATurnOfTheDial(t *testing.T) {
 }
 
 // A restored rollover is one that an operator puts back, before the readings around it.
+func TestReadingsFarFromEveryChangeCostNothingHoweverManyThereAre(t *testing.T) {
+	var changes []meter.Change
+	for minutes := range meter.Instant(1000) {
+		changes = append(changes, swap(t, 60*minutes+1, "5", "5"))
+	}
+	dials, limits := meter.NewDials(changes), meter.Limits{}
+	before, p, after := at(t, 5000, "5"), at(t, 5001, "6"), at(t, 5002, "7")
+	stretch := meter.Stretch{Readings: []meter.Point{before, p, after}}
+	allocated := testing.AllocsPerRun(10, func() {
+		taken, fall := dials.Take(p, &before, &after, limits)
+		corrected, other := dials.Correct(stretch, limits)
+		if fall != nil || other != nil || !taken.Equal(dials) || !corrected.Equal(dials) {
+			t.Errorf("%v and %v do not fit", fall, other)
+		}
+	})
+	if allocated > 8 { // for the readings, and not for each change
+		t.Errorf("%v allocations", allocated)
+	}
+	if !dials.Equal(meter.NewDials(changes)) || dials.Equal(dials[:999]) {
+		t.Error("equal dials are not equal, or others are")
+	}
+}
+
 func TestRestoredRolloverStandsWhateverTheLimitsAre(t *testing.T) {
 	restored := meter.Change{At: (ten + 4).Instant(), Kind: meter.Rollover, Old: kwh(t, "838.8607")}
 	for _, order := range [][]meter.Point{

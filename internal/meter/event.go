@@ -50,9 +50,6 @@ func parseEventKind(s string) (EventKind, bool) {
 	return EventKind(k), k > 0
 }
 
-// IsChange reports whether another register counts from the event on.
-func (k EventKind) IsChange() bool { return EventExchange <= k && k <= EventRollover }
-
 // IsEdit reports whether the event is a correction or a withdrawal.
 func (k EventKind) IsEdit() bool { return k >= EventCorrection }
 

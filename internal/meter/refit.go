@@ -2,6 +2,7 @@ package meter
 
 import (
 	"math"
+	"slices"
 
 	"github.com/shopspring/decimal"
 )
@@ -72,13 +73,35 @@ func (d Dials) Take(p Point, before, after *Point, limits Limits) (Dials, *Fall)
 			s.Readings = append(s.Readings, *p)
 		}
 	}
+	if d.isUntouched(s) {
+		return d, nil
+	}
 	return d.fit(s, limits, func(at Instant) bool { return s.open(at) || s.Ends && at == p.Slot.Instant() }).bounded(d, s)
 }
 
 // Correct judges readings that were corrected, or withdrawn and so left out, between two that
 // were not. Registers that stand must not move apart by a turn of the dial.
 func (d Dials) Correct(s Stretch, limits Limits) (corrected Dials, fall *Fall) {
+	if d.isUntouched(s) {
+		return d, nil
+	}
 	return d.fit(s, limits, s.open).bounded(d, s)
+}
+
+// isUntouched reports whether a stretch has no change within it and registers rise, as nearly
+// always. Then nothing follows from it, and it costs little however many changes there are.
+func (d Dials) isUntouched(s Stretch) bool {
+	if len(s.Readings) == 0 {
+		return false
+	}
+	first, end := 0, len(d) // of the changes that s holds
+	if !s.Begins {
+		first = d.Before(s.Readings[0].Slot)
+	}
+	if !s.Ends {
+		end = d.Before(s.Readings[len(s.Readings)-1].Slot)
+	}
+	return first >= end && slices.IsSortedFunc(s.Readings, func(a, b Point) int { return a.Register.Cmp(b.Register) })
 }
 
 // bounded returns what follows if the dial rolls over between no two registers that stand, unless

@@ -224,7 +224,7 @@ func TestWhatAnExchangeHadPutThereLeavesTheArchiveWithIt(t *testing.T) {
 		t.Fatalf("%q, want %q", got, want)
 	}
 	at := b.reading("C", "2026-10-15T00:00", "0").Slot.Instant()
-	if err := b.TakeBack(t.Context(), "C", at); err != nil {
+	if err := b.TakeBack(t.Context(), "C", at, ""); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

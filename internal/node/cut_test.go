@@ -126,7 +126,7 @@ type glitch struct {
 
 func (l *cutLife) begin(rt *rapid.T) {
 	l.register(cutMeter)
-	if err := l.SetLimits(context.Background(), cutMeter, l.cut.Limits); err != nil {
+	if err := l.SetLimits(context.Background(), cutMeter, l.cut.Limits, ""); err != nil {
 		rt.Fatal(err)
 	}
 	l.unsent, l.unknown = slices.Clone(l.cut.Shown), slices.Clone(l.cut.Changes)
@@ -235,19 +235,19 @@ func (l *cutLife) exchangeOne(rt *rapid.T) {
 
 func (l *cutLife) enter(rt *rapid.T, i int) bool {
 	c := l.unknown[i]
-	repeated, err := l.Exchange(context.Background(), cutMeter, c)
+	repeated, err := l.Exchange(context.Background(), cutMeter, c, false)
 	switch got := code(rt, err); {
 	case got == meter.CodeReadingDecreases: // another is missing
 		return false
 	case got != "" || repeated:
 		rt.Fatalf("exchange %+v: repeated %v, %v", c, repeated, err)
 	}
-	if repeated, err := l.Exchange(context.Background(), cutMeter, c); err != nil || !repeated {
+	if repeated, err := l.Exchange(context.Background(), cutMeter, c, false); err != nil || !repeated {
 		rt.Fatalf("the same exchange again: repeated %v, %v", repeated, err)
 	}
 	other := c
 	other.New = kwh(rt, c.New.Decimal().Add(decimal.New(1, -9)).String())
-	if _, err := l.Exchange(context.Background(), cutMeter, other); code(rt, err) != meter.CodeExchangeConflict {
+	if _, err := l.Exchange(context.Background(), cutMeter, other, false); code(rt, err) != meter.CodeExchangeConflict {
 		rt.Fatalf("another exchange at the same time: %v", err)
 	}
 	l.unknown, l.entered = slices.Delete(l.unknown, i, i+1), append(l.entered, c)
@@ -261,7 +261,7 @@ func (l *cutLife) takeBackOne(rt *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(l.entered)-1).Draw(rt, "taken back")
 	c := l.entered[i]
-	err := l.TakeBack(context.Background(), cutMeter, c.At)
+	err := l.TakeBack(context.Background(), cutMeter, c.At, "")
 	switch got := code(rt, err); got {
 	case "":
 		l.entered, l.unknown = slices.Delete(l.entered, i, i+1), append(l.unknown, c)

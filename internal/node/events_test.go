@@ -28,7 +28,7 @@ func (b *bench) exchanges(id meter.ID, at, old, new string, set ...func(*meter.C
 	for _, set := range set {
 		set(&c)
 	}
-	if _, err := b.Exchange(context.Background(), id, c); err != nil {
+	if _, err := b.Exchange(context.Background(), id, c, false); err != nil {
 		b.t.Fatalf("%s at %s: %v", id, at, err)
 	}
 }
@@ -44,7 +44,7 @@ func (b *bench) instant(stamp string) meter.Instant {
 
 func (b *bench) limits(id meter.ID, rollsOverAt, maxKW string) {
 	b.t.Helper()
-	if err := b.SetLimits(context.Background(), id, meter.Limits{RollsOverAt: kwh(b.t, rollsOverAt), MaxKW: meter.Power(kwh(b.t, maxKW))}); err != nil {
+	if err := b.SetLimits(context.Background(), id, meter.Limits{RollsOverAt: kwh(b.t, rollsOverAt), MaxKW: meter.Power(kwh(b.t, maxKW))}, ""); err != nil {
 		b.t.Fatalf("limits of %s: %v", id, err)
 	}
 }
@@ -170,7 +170,7 @@ func (b *bench) wantLives(when string, want []string) {
 func TestALifeOfAMeterComesBackFromBesideTheArchives(t *testing.T) {
 	b := eventful(t)
 	defer func() { b.close() }()
-	if err := b.TakeBack(t.Context(), "E", b.instant("2026-10-08T12:00:00")); err != nil {
+	if err := b.TakeBack(t.Context(), "E", b.instant("2026-10-08T12:00:00"), ""); err != nil {
 		t.Fatal(err)
 	}
 	b.closes(october.Month)
@@ -283,7 +283,7 @@ func TestWhatWasTakenBackStaysSoInTheFile(t *testing.T) {
 	b.limits("A", "50", "9")
 	b.mustMaintain(daily(3))
 	b.restart()
-	if err := b.TakeBack(t.Context(), "A", b.instant("2026-11-02T00:00:00")); err != nil {
+	if err := b.TakeBack(t.Context(), "A", b.instant("2026-11-02T00:00:00"), ""); err != nil {
 		t.Fatal(err)
 	}
 	b.limits("A", "0", "0")
@@ -308,7 +308,7 @@ func TestEventsThatAreRecordedOtherwiseAreRefusedByRow(t *testing.T) {
 	b.recordRows([]string{"C 2026-09-30T23:30 98.5", "C 2026-10-01T00:00 98.75"}) // so it did not roll over
 	restored := b.restores()
 	want := []string{
-		"2 exchange_conflict at has another exchange already, from 5201.5 to 4000.2 kWh: take it back first",
+		"2 exchange_conflict at has another exchange already, from 5201.5 to 4000.2 kWh: replace=true puts this one in its place",
 		"8 exchange_conflict at is not where the dial rolled over: by 98.75 kWh of 2026-10-01T00:00:00 it did not, or at another register",
 	}
 	var got []string

@@ -317,11 +317,36 @@ func TestAnExchangeThatIsEnteredLateTakesItsExceptionBack(t *testing.T) {
 	change := meter.Change{
 		At: (w.From + 20).Instant() + 600, Kind: meter.Exchange, Old: kwh(t, "102.05"), New: kwh(t, "5000.05"),
 	}
-	if _, err := b.Exchange(context.Background(), "A", change); err != nil {
+	if _, err := b.Exchange(context.Background(), "A", change, false); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)
 	b.wantExceptions("after", closing.ExceptionsQuery{})
+}
+
+func TestAListOfExceptionsWaitsWhileManyAreRead(t *testing.T) {
+	b := exceptionScene(t)
+	q := closing.ExceptionsQuery{Status: closing.AnyException}
+	ctx, cancel := context.WithCancel(context.Background())
+	var nest func(depth int) (deepest int, err error)
+	nest = func(depth int) (deepest int, err error) {
+		failed := b.Exceptions(ctx, q, func(closing.Exception) bool {
+			if deepest = depth; depth == 8 {
+				cancel() // the next one would wait for ever
+			}
+			if below, err := nest(depth + 1); err == nil {
+				deepest = max(deepest, below)
+			}
+			return false
+		})
+		return deepest, failed
+	}
+	if deepest, err := nest(1); err != nil || deepest != 8 {
+		t.Errorf("%d lists were read at a time: %v", deepest, err)
+	}
+	if all, _ := b.exceptions(q); len(all) == 0 {
+		t.Error("there are none afterwards")
+	}
 }
 
 func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
@@ -333,12 +358,12 @@ func TestHighFollowsTheMetersOwnLimit(t *testing.T) {
 	for _, id := range []meter.ID{"A", "B"} {
 		b.uses(id, d, 1000, 5001, 2, 3) // more than 5 kWh in a half hour
 	}
-	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}); err != nil {
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.002"))}, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)
 	b.wantExceptions("at its limit", closing.ExceptionsQuery{})
-	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}); err != nil {
+	if err := b.SetLimits(context.Background(), "B", meter.Limits{MaxKW: meter.Power(kwh(t, "10.001"))}, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.archives(d)

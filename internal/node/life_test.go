@@ -191,9 +191,9 @@ func (c *life) exchange(x exchange) {
 	i := c.send(fact{exchange: &x})
 	var err error
 	if x.isTakenBack {
-		err = c.node.TakeBack(context.Background(), x.meter, x.at)
+		err = c.node.TakeBack(context.Background(), x.meter, x.at, "")
 	} else {
-		_, err = c.node.Exchange(context.Background(), x.meter, meter.Change{At: x.at, Kind: meter.Exchange, Old: x.old, New: x.first})
+		_, err = c.node.Exchange(context.Background(), x.meter, meter.Change{At: x.at, Kind: meter.Exchange, Old: x.old, New: x.first}, false)
 	}
 	var refused *meter.Error
 	if errors.As(err, &refused) && refused.Code == meter.CodeReadingDecreases {

@@ -36,6 +36,7 @@ func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (
 	sum := fingerprintHash{sha256.New()}
 	// Of a meter whose only reading was withdrawn nothing is in memory either, but no archive counts.
 	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)), uint64(len(held.Archives)))
+	sum.numbers(uint64(len(q.edits(m.Index, w)))) // a register that was corrected and put back is not known as before
 	sum.changes(held.Dials)
 	for _, m := range months {
 		sum.numbers(uint64(m.Window.From), uint64(m.Revision))
@@ -87,6 +88,9 @@ func (h fingerprintHash) changes(d meter.Dials) {
 	h.numbers(uint64(len(d)))
 	for i := range d {
 		h.numbers(uint64(d[i].At), uint64(d[i].Kind), uint64(len(d[i].Serial)))
+		if d[i].IsEstimated {
+			h.numbers(1)
+		}
 		for _, r := range []meter.Register{d[i].Old, d[i].New, d[i].Estimated} {
 			h.register(r)
 		}

@@ -109,7 +109,7 @@ func (q *Reader) steadily(i store.Index, read func() error) (meter.Dials, error)
 	for {
 		dials, _ := q.store.Life(i)
 		err := read()
-		if now, _ := q.store.Life(i); err != nil || slices.Equal(dials, now) {
+		if now, _ := q.store.Life(i); err != nil || dials.Equal(now) {
 			return dials, err
 		}
 	}

@@ -73,3 +73,57 @@ GET /maintenance/status
 		t.Errorf("what meters do and what is only read is logged too:\n%s", log.String())
 	}
 }
+
+func TestLogTellsWhoChangedAMetersLifeAndHowManyBillsThatRevised(t *testing.T) {
+	var log logged
+	s := newScript(t, "asked_test.go")
+	s.log = slog.NewTextHandler(&log, nil)
+	s.run(`
+restart
+POST /register_account?owner_name=Tan&address=Road&meter_id=A
+=> 200
+POST /receive_meter_reading?meter_id=A&timestamp=2026-10-01T00:00:00&reading=10
+=> 200
+POST /receive_meter_reading?meter_id=A&timestamp=2026-10-31T00:00:00&reading=20
+=> 200
+POST /maintenance/start?maintenance_type=monthly&month=2026-10
+=> 200
+PATCH /meters/A?max_kw=20&by=Lim
+=> 200
+PATCH /meters/A
+Content-Type: application/json
+| {"rolls_over_at":100000,"max_kw":null,"by":"Ng"}
+=> 200
+POST /meters/A/exchange?at=2026-10-10T00:10&old_reading=15&new_reading=16&by=Lim
+=> 200
+DELETE /meters/A/exchange?at=2026-10-10T00:10&by=Ong
+=> 200
+POST /meters/A/exchange?at=2026-10-10T00:10&old_reading=15&new_reading=16.5
+=> 200
+POST /maintenance/start?maintenance_type=monthly&month=2026-10
+=> 200
+POST /maintenance/start?maintenance_type=both&date=2026-11-22&month=2026-10
+=> 200
+POST /maintenance/start?maintenance_type=daily
+=> 200
+DELETE /meters/A/exchange?at=2026-10-10T00:10&by=
+=> 400 invalid_parameter: by is empty
+PATCH /meters/A?max_kw=5&by=%0A
+=> 400 invalid_parameter: by must be 1 to 200 characters of valid UTF-8 without control characters
+`)
+	for want, times := range map[string]int{
+		`msg="a meter's limits were set" meter_id=A rolls_over_at=<nil> max_kw=20 by=Lim\n`:           1,
+		`msg="a meter's limits were set" meter_id=A rolls_over_at=100000 max_kw=<nil> by=Ng\n`:        1,
+		`msg="a meter's dial was exchanged" meter_id=A kind=exchange at=2026-10-10T00:10:00 by=Lim\n`: 1,
+		`msg="an exchange was taken back" meter_id=A at=2026-10-10T00:10:00 by=Ong\n`:                 1,
+		`msg="maintenance done" type=monthly period=2026-10 .* bills_revised=0\n`:                     1,
+		`msg="maintenance done" type=monthly period=2026-10 .* bills_revised=1\n`:                     1,
+		`msg="maintenance done" type=both period="2026-11-22 and 2026-10" .* bills_revised=0\n`:       1,
+		`a meter's limits were set|an exchange was taken back`:                                        3,
+		`bills_revised`: 3,
+	} {
+		if got := len(regexp.MustCompile(want).FindAllString(log.String(), -1)); got != times {
+			t.Errorf("%d times, not %d: %s in\n%s", got, times, want, log.String())
+		}
+	}
+}

@@ -91,10 +91,7 @@ func (a *app) exception(e closing.Exception) api.Exception {
 		Why: e.Why, Status: string(e.Status()),
 	}
 	if e.IsResolved {
-		answer.Reason, answer.ResolvedAt = &e.Resolution.Reason, new(a.zone.StampTime(e.Resolution.At))
-		if e.Resolution.By != "" {
-			answer.By = &e.Resolution.By
-		}
+		answer.Reason, answer.By, answer.ResolvedAt = &e.Resolution.Reason, known(e.Resolution.By), new(a.zone.StampTime(e.Resolution.At))
 	}
 	return answer
 }

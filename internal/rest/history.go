@@ -56,12 +56,9 @@ func (a *app) history(w http.ResponseWriter, r *http.Request, q *historyRequest)
 	}
 	answer := api.History{MeterID: q.Meter, Count: len(page), Results: make([]api.PastCorrection, 0, len(page))}
 	for _, past := range page {
-		result := api.PastCorrection{Timestamp: a.zone.Stamp(past.Slot), Before: past.Before, At: a.zone.StampTime(past.At), Reason: past.Reason}
+		result := api.PastCorrection{Timestamp: a.zone.Stamp(past.Slot), Before: past.Before, At: a.zone.StampTime(past.At), Reason: past.Reason, By: known(past.By)}
 		if !past.IsWithdrawn {
 			result.After = &past.After
-		}
-		if past.By != "" {
-			result.By = &past.By
 		}
 		answer.Results = append(answer.Results, result)
 	}

@@ -22,6 +22,7 @@ type exchangeRequest struct {
 	Estimated *meter.Register `param:"estimated_kwh" validate:"excluded_with=Old"`
 	Reason    string          `param:"reason" oneof:"exchange reset"`
 	By        string          `param:"by" validate:"omitempty,text,seen"`
+	Replace   bool            `param:"replace"`
 }
 
 // Check makes sure that the rules hold.
@@ -43,7 +44,7 @@ func (q *exchangeRequest) change() meter.Change {
 
 func (a *app) exchange(ctx context.Context, q *exchangeRequest) (api.ChangeRecorded, error) {
 	c := q.change()
-	repeated, err := a.ledger.Exchange(ctx, q.Meter, c)
+	repeated, err := a.ledger.Exchange(ctx, q.Meter, c, q.Replace)
 	if repeated {
 		return api.ChangeRecorded{Success: true, Message: fmt.Sprintf("This %s was recorded before", c.Kind)}, err
 	}
@@ -68,16 +69,21 @@ func (s *serial) UnmarshalText(text []byte) error {
 type takeBackRequest struct {
 	Meter meter.ID      `path:"meter_id"`
 	At    meter.Instant `param:"at,required"`
+	By    string        `param:"by" validate:"omitempty,text,seen"`
 }
 
+// Check makes sure that the rules hold.
+func (q *takeBackRequest) Check() error { return httpkit.Check(q) }
+
 func (a *app) takeExchangeBack(ctx context.Context, q *takeBackRequest) (api.ChangeRecorded, error) {
-	return api.ChangeRecorded{Success: true, Message: "The exchange was taken back"}, a.ledger.TakeBack(ctx, q.Meter, q.At)
+	return api.ChangeRecorded{Success: true, Message: "The exchange was taken back"}, a.ledger.TakeBack(ctx, q.Meter, q.At, q.By)
 }
 
 type limitsRequest struct {
 	Meter       meter.ID `path:"meter_id"`
 	RollsOverAt *bound   `param:"rolls_over_at,nullable" validate:"required_without=MaxKW"`
 	MaxKW       *bound   `param:"max_kw,nullable"`
+	By          string   `param:"by" validate:"omitempty,text,seen"`
 }
 
 // Check makes sure that the rules hold.
@@ -110,7 +116,7 @@ func (a *app) setLimits(ctx context.Context, q *limitsRequest) (api.Meter, error
 	if q.MaxKW != nil {
 		limits.MaxKW = meter.Power(*q.MaxKW)
 	}
-	if err := a.ledger.SetLimits(ctx, q.Meter, limits); err != nil {
+	if err := a.ledger.SetLimits(ctx, q.Meter, limits, q.By); err != nil {
 		return api.Meter{}, err
 	}
 	known.Limits = limits

@@ -28,7 +28,7 @@ type Figures struct {
 
 // Equal reports whether two bills say the same.
 func (f Figures) Equal(other Figures) bool {
-	return f.Readings == other.Readings && f.Start == other.Start && f.End == other.End && slices.Equal(f.Dials, other.Dials)
+	return f.Readings == other.Readings && f.Start == other.Start && f.End == other.End && f.Dials.Equal(other.Dials)
 }
 
 // dialBytes is what the changes take, in bytes.
@@ -208,8 +208,8 @@ func (s *Store) issue(m *month, pending *newMonth, closing MonthArchive) {
 		return
 	}
 	if m.Revision > 0 {
-		for _, bill := range pending.bills.all {
-			if bill.Revision > 1 {
+		for i, bill := range pending.bills.all {
+			if before, _ := m.bill(i); bill.Revision > max(1, before.Revision) { // others are written down again as they are
 				s.revised++
 			}
 		}

@@ -145,6 +145,15 @@ func (d *decoder) changeKind() meter.ChangeKind {
 	return k
 }
 
+func (d *decoder) placing() meter.Placing {
+	p := meter.Placing(d.uint8())
+	if p > meter.PlacedOver {
+		d.fail(fmt.Errorf("a placing of kind %d is not known to this version: %w", p, ErrNewer))
+		return meter.NotPlaced
+	}
+	return p
+}
+
 func (d *decoder) point() meter.Point {
 	slot, register := meter.Slot(d.uint32()), d.register()
 	if slot > slotMax {

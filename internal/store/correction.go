@@ -103,7 +103,7 @@ func (c *Correction) take(s *Store, restored bool) Verdict {
 	if verdict.Outcome != Accepted {
 		return verdict
 	}
-	if l := *s.lifeOf(c.Meter); !slices.Equal(j.dials, l.dials) {
+	if l := *s.lifeOf(c.Meter); !j.dials.Equal(l.dials) {
 		l.dials = j.dials
 		s.live(c.Meter, l)
 	}

@@ -54,8 +54,16 @@ func (m *model) correct(c *Correction, restored bool) Verdict {
 	if m.lives[c.Meter].dials != nil || l.dials != nil {
 		m.lives[c.Meter] = l
 	}
+	done := *c
 	for _, e := range c.Edits {
-		m.edit(c, e, changed[e.Slot], restored)
+		for _, p := range m.edits[c.Meter][e.Slot] {
+			if !restored && p.At.After(done.At) {
+				done.At = p.At
+			}
+		}
+	}
+	for _, e := range c.Edits {
+		m.edit(&done, e, changed[e.Slot], restored)
 	}
 	return Verdict{}
 }

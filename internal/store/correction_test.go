@@ -156,6 +156,24 @@ func TestACorrectionThatIsPutBackChangesOnlyWhatItOnceReplaced(t *testing.T) {
 	}
 }
 
+// TestTheOrderOfCorrectionsOutlivesAClockThatIsSetBack puts them back by their times, in a store to
+// which only the first register came back.
+func TestTheOrderOfCorrectionsOutlivesAClockThatIsSetBack(t *testing.T) {
+	s := septemberClosed(t)
+	for n, c := range []*Correction{correctionOf(editOf(closedTo+1, 2200, 2210)), correctionOf(editOf(closedTo+1, 2210, 2220))} {
+		c.At = time.Unix(int64(100-10*n), 0)
+		wantVerdict(t, s, AppendCorrection(nil, c), Verdict{})
+	}
+	restored := septemberClosed(t)
+	for e := range s.Events() {
+		past := EditOf(e)
+		wantVerdict(t, restored, AppendRestoredCorrection(nil, &Correction{0, past.Note, []Edit{past.Edit}}), Verdict{})
+	}
+	if register, _ := restored.At(0, closedTo+1); register != reading(0, 2220).Register {
+		t.Errorf("%v kWh came back", register)
+	}
+}
+
 func TestWhatWasReplacedIsKnownOfEverySlot(t *testing.T) {
 	s := septemberClosed(t)
 	mustApply(t, s, AppendCorrection(nil, correctionOf(editOf(closedTo+1, 2200, 2300))))

@@ -11,30 +11,33 @@ import (
 // An exchange is a new dial from an instant on: of another meter, or of the same one that
 // begins anew. It may come late: what is stored stays as the dials showed it, and is
 // understood anew. What lies in a closed month is closed again by the next run. An exchange
-// that an operator puts back leaves it to the archives which readings there are.
+// that an operator puts back leaves it to the archives which readings there are. One that
+// replaces another of the same instant takes that back.
 //
-//	exchange    23 | meter uint32 | change
+//	exchange    23 | meter uint32 | replaces uint8 | change
 //	taken back  24 | meter uint32 | at uint64
 type exchange struct {
 	meter    Index
+	replaces bool
 	change   meter.Change
 	restored bool
 }
 
 // AppendExchange adds an exchange or a reset to a batch.
-func AppendExchange(b []byte, i Index, c meter.Change) []byte {
-	return appendChange(binary.BigEndian.AppendUint32(append(b, byte(kindExchange)), uint32(i)), c)
+func AppendExchange(b []byte, i Index, c meter.Change, replaces bool) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, byte(kindExchange)), uint32(i))
+	return appendChange(appendFlag(b, replaces), c)
 }
 
 // AppendRestoredExchange adds one that an operator puts back.
 func AppendRestoredExchange(b []byte, i Index, c meter.Change) []byte {
-	return AppendExchange(append(b, byte(kindRestored)), i, c)
+	return AppendExchange(append(b, byte(kindRestored)), i, c, false)
 }
 
 var errRollover = errors.New("a rollover is no exchange")
 
 func (d *decoder) exchange() exchange {
-	x := exchange{meter: d.meter(), change: d.change()}
+	x := exchange{meter: d.meter(), replaces: d.flag(), change: d.change()}
 	if x.change.Kind == meter.Rollover {
 		d.fail(errRollover)
 	}
@@ -44,24 +47,29 @@ func (d *decoder) exchange() exchange {
 func (x exchange) effect(s *Store) Verdict {
 	c, l := x.change, s.lifeOf(x.meter)
 	slot, onGrid := c.At.Slot()
-	if known, found := l.dials.Find(c.At); found {
-		if known.Says(c) {
-			return Verdict{Outcome: Duplicate}
-		}
+	known, found := l.dials.Find(c.At)
+	switch {
+	case found && known.Says(c):
+		return Verdict{Outcome: Duplicate}
+	case found && !x.replaces:
 		return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: known.Old}}
 	}
 	shown := onGrid && !c.IsEstimated // at the slot
-	if v := s.open(x.meter, slot, shown); v.Outcome != Accepted {
+	changed := shown || known.Placed != meter.NotPlaced
+	if v := s.open(x.meter, slot, changed); v.Outcome != Accepted {
 		return v
 	}
 	if !x.restored {
 		c.Modulus = l.dials.RollsOverAt(c.At, l.limits)
 	}
-	if c.Modulus != (meter.Register{}) && (c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
+	if c.Modulus != (meter.Register{}) && (!c.IsEstimated && c.Old.Cmp(c.Modulus) >= 0 || c.New.Cmp(c.Modulus) >= 0) {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
-	near := s.around(x.meter, slot)
-	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !x.restored {
+	near, d := s.around(x.meter, slot), l.dials
+	if found {
+		near.at, d = beneath(known, near.at), d.Without(c.At)
+	}
+	if c.IsEstimated && near.before == nil && near.at == nil && len(d) == 0 && !x.restored {
 		return Verdict{Outcome: NoReading}
 	}
 	placed := meter.NotPlaced
@@ -81,19 +89,29 @@ func (x exchange) effect(s *Store) Verdict {
 		c.Placed = placed
 	}
 	x.change = c
-	v := x.join(s, near)
+	v := x.join(s, d, near)
 	if v.Outcome == Accepted {
-		s.show(x.meter, slot, near.at, placed)
-		s.closeAgain(slot, shown)
+		s.show(x.meter, slot, near.at, max(placed, known.Placed))
+		s.closeAgain(slot, changed)
 	}
 	return v
 }
 
-// join adds an exchange to the dials of its meter. Of one that is put back nothing is derived but
+// beneath returns what stands at the slot of a change once that is taken back.
+func beneath(c meter.Change, at *meter.Point) *meter.Point {
+	switch slot, _ := c.At.Slot(); c.Placed {
+	case meter.PlacedAnew:
+		return nil
+	case meter.PlacedOver:
+		return &meter.Point{Slot: slot, Register: c.New}
+	}
+	return at
+}
+
+// join adds an exchange to dials of its meter. Of one that is put back nothing is derived but
 // the register that nobody read: the rest follows from what may be in archives that are not read
 // yet.
-func (x exchange) join(s *Store, near neighbours) Verdict {
-	d := s.lifeOf(x.meter).dials
+func (x exchange) join(s *Store, d meter.Dials, near neighbours) Verdict {
 	if !x.restored {
 		return s.refit(x.meter, d.With(x.change), near, x.change.At)
 	}
@@ -210,12 +228,7 @@ func (x takenBack) effect(s *Store) Verdict {
 		return v
 	}
 	near := s.around(x.meter, slot)
-	switch c.Placed {
-	case meter.PlacedAnew:
-		near.at = nil
-	case meter.PlacedOver:
-		near.at = &meter.Point{Slot: slot, Register: c.New}
-	}
+	near.at = beneath(c, near.at)
 	v := s.refit(x.meter, l.dials.Without(x.at), near, x.at)
 	if v.Outcome == Accepted {
 		s.show(x.meter, slot, near.at, c.Placed)

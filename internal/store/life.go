@@ -74,7 +74,7 @@ func appendChange(b []byte, c meter.Change) []byte {
 
 func (d *decoder) change() meter.Change {
 	c := meter.Change{At: d.instant(), Kind: d.changeKind(), Old: d.register(), New: d.register(), Modulus: d.register()}
-	c.IsEstimated, c.Estimated, c.Placed = d.flag(), d.register(), meter.Placing(d.uint8())
+	c.IsEstimated, c.Estimated, c.Placed = d.flag(), d.register(), d.placing()
 	c.Serial, c.By, c.EnteredAt = d.text(), d.text(), d.time()
 	return c
 }

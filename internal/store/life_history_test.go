@@ -39,12 +39,12 @@ func (h *historian) live() entry {
 	if known, found := h.s.lifeOf(i).dials.Find(c.At); found && h.between(0, 1) == 0 {
 		c = known
 	}
-	restored := h.between(0, 3) == 0
-	b := AppendExchange(nil, i, c)
+	restored, replaces := h.between(0, 3) == 0, h.between(0, 2) == 0
+	b := AppendExchange(nil, i, c, replaces)
 	if restored {
-		b = AppendRestoredExchange(nil, i, c)
+		b, replaces = AppendRestoredExchange(nil, i, c), false
 	}
-	return entry{b, func(m *model) []Verdict { return one(m.exchange(i, c, restored)) }}
+	return entry{b, func(m *model) []Verdict { return one(m.exchange(i, c, replaces, restored)) }}
 }
 
 // instant draws one, often one of a change.
@@ -146,16 +146,17 @@ func (m *model) affirm(r Reading, place int) {
 	m.lives[r.Meter] = l
 }
 
-func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
+func (m *model) exchange(i Index, c meter.Change, replaces, restored bool) Verdict {
 	l := m.lifeOf(i)
 	slot, onGrid := c.At.Slot()
 	shown := onGrid && !c.IsEstimated
-	if known, found := l.dials.Find(c.At); found && known.Says(c) {
+	known, found := l.dials.Find(c.At)
+	if found && known.Says(c) {
 		return Verdict{Outcome: Duplicate}
-	} else if found {
+	} else if found && !replaces {
 		return Verdict{ExchangeConflict, meter.Point{Slot: slot, Register: known.Old}}
 	}
-	if v := m.past(i, slot, shown); v.Outcome != Accepted {
+	if v := m.past(i, slot, shown || known.Placed != meter.NotPlaced); v.Outcome != Accepted {
 		return v
 	}
 	if !restored {
@@ -165,6 +166,9 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 		return Verdict{AtModulus, meter.Point{Slot: slot, Register: c.Modulus}}
 	}
 	near := m.near(i, slot)
+	if found {
+		near.at, l.dials = m.under(known, near.at), l.dials.Without(c.At)
+	}
 	if c.IsEstimated && near.before == nil && near.at == nil && len(l.dials) == 0 && !restored {
 		return Verdict{Outcome: NoReading}
 	}
@@ -185,7 +189,20 @@ func (m *model) exchange(i Index, c meter.Change, restored bool) Verdict {
 	if restored {
 		return m.putBack(i, c, near, was)
 	}
-	return m.refit(i, life{dials: l.dials.With(c), limits: l.limits}, near, c)
+	l.dials = l.dials.With(c)
+	c.Placed = max(c.Placed, known.Placed)
+	return m.refit(i, l, near, c)
+}
+
+// under is what stands at the slot of a change without it.
+func (m *model) under(c meter.Change, at *meter.Point) *meter.Point {
+	slot, _ := c.At.Slot()
+	if c.Placed == meter.PlacedAnew {
+		return nil
+	} else if c.Placed == meter.PlacedOver {
+		return &meter.Point{Slot: slot, Register: c.New}
+	}
+	return at
 }
 
 // putBack takes an exchange as it was recorded, if totals rise by it.
@@ -238,11 +255,7 @@ func (m *model) takeBack(i Index, at meter.Instant) Verdict {
 		return v
 	}
 	near := m.near(i, slot)
-	if c.Placed == meter.PlacedAnew {
-		near.at = nil
-	} else if c.Placed == meter.PlacedOver {
-		near.at = &meter.Point{Slot: slot, Register: c.New}
-	}
+	near.at = m.under(c, near.at)
 	return m.refit(i, life{dials: l.dials.Without(at), limits: l.limits}, near, c)
 }
 
@@ -278,7 +291,9 @@ func (m *model) limit(i Index, limits meter.Limits) Verdict {
 		return Verdict{Outcome: Duplicate}
 	}
 	if none := (meter.Register{}); limits.RollsOverAt != none && limits.RollsOverAt != l.limits.RollsOverAt {
-		if most, shown := m.mostShown(i); shown && most.Register.Cmp(limits.RollsOverAt) >= 0 {
+		most, shown := m.mostShown(i)
+		rolled := len(l.dials) > 0 && l.dials[len(l.dials)-1].Kind == meter.Rollover
+		if c := most.Register.Cmp(limits.RollsOverAt); shown && (c > 0 || c == 0 && !rolled) {
 			return Verdict{AtModulus, most}
 		}
 	}

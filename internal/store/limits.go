@@ -32,32 +32,32 @@ func (f limitsFact) effect(s *Store) Verdict {
 	if l.limits == f.limits {
 		return Verdict{Outcome: Duplicate}
 	}
-	if at, shown := s.mostShown(f.meter); f.limits.RollsOverAt != l.limits.RollsOverAt &&
-		f.limits.RollsOverAt != (meter.Register{}) && shown && at.Register.Cmp(f.limits.RollsOverAt) >= 0 {
-		return Verdict{AtModulus, at}
+	if over := f.limits.RollsOverAt; over != l.limits.RollsOverAt && over != (meter.Register{}) {
+		if at, isBelow := s.shownBelow(f.meter, over); !isBelow {
+			return Verdict{AtModulus, at}
+		}
 	}
 	l.limits = f.limits
 	s.live(f.meter, l)
 	return Verdict{Outcome: Accepted}
 }
 
-// mostShown returns the most that the present dial of a meter is known to have shown. If it
-// has rolled over that is the register at which it did.
-func (s *Store) mostShown(i Index) (most meter.Point, shown bool) {
+// shownBelow reports whether the present dial of a meter is known to have shown nothing but
+// registers below one. If it has rolled over, it has shown all below that at which it did. It
+// also returns the most that it has shown.
+func (s *Store) shownBelow(i Index, over meter.Register) (most meter.Point, isBelow bool) {
 	most = s.latest.at(i)
-	d := s.lifeOf(i).dials
-	if len(d) == 0 {
-		return most, most.Slot > 0
+	if d := s.lifeOf(i).dials; len(d) > 0 {
+		last := d[len(d)-1]
+		slot, _ := last.At.Slot()
+		if last.Kind == meter.Rollover {
+			return meter.Point{Slot: slot, Register: last.Old}, last.Old.Cmp(over) <= 0
+		}
+		if most.Slot.Instant() <= last.At {
+			most = meter.Point{Slot: slot, Register: last.New}
+		}
 	}
-	last := d[len(d)-1]
-	slot, _ := last.At.Slot()
-	switch {
-	case last.Kind == meter.Rollover:
-		most = meter.Point{Slot: slot, Register: last.Old}
-	case most.Slot.Instant() <= last.At:
-		most = meter.Point{Slot: slot, Register: last.New}
-	}
-	return most, true
+	return most, most.Slot == 0 || most.Register.Cmp(over) < 0
 }
 
 // rollover is one that an operator puts back: the readings around it may be in archives that

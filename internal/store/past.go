@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 	"unsafe"
 
 	"meterledger/internal/meter"
@@ -34,10 +35,14 @@ func (h *pastEdits) within(w meter.Window) []Past {
 	return h.all[from : from+n]
 }
 
-// replaced reports whether a correction has taken the place of a register. Whoever sends it
-// once more does not undo that.
+// replaced reports whether a correction has taken the place of a register, and none has put it
+// back. Whoever sends it once more does not undo that.
 func (h *pastEdits) replaced(p meter.Point) bool {
-	return slices.ContainsFunc(h.of(p.Slot), func(past Past) bool { return past.Before == p.Register })
+	of := h.of(p.Slot)
+	if n := len(of); n > 0 && !of[n-1].IsWithdrawn && of[n-1].After == p.Register {
+		return false
+	}
+	return slices.ContainsFunc(of, func(past Past) bool { return past.Before == p.Register })
 }
 
 // has reports whether a correction is recorded: of all its slots it was the last, or, of one
@@ -60,6 +65,10 @@ func (h *pastEdits) has(c *Correction, restored bool) bool {
 // remember adds a correction to the history of its meter. One that is put back stands before
 // those of its slots that are younger.
 func (s *Store) remember(c *Correction, restored bool) {
+	note := c.Note
+	if !restored {
+		note.At = s.edits.at(c.Meter).noEarlier(c)
+	}
 	var old, all []Past
 	if before := s.edits.at(c.Meter); before != nil {
 		old = before.all
@@ -70,11 +79,23 @@ func (s *Store) remember(c *Correction, restored bool) {
 		for n < len(old) && (old[n].Slot < e.Slot || old[n].Slot == e.Slot && !(restored && old[n].At.After(c.At))) {
 			n++
 		}
-		past := Past{e, c.Note}
+		past := Past{e, note}
 		all, old = append(append(all, old[:n]...), past), old[n:]
 		s.held.lives += past.bytes()
 	}
 	s.setHistory(c.Meter, &pastEdits{append(all, old...)})
+}
+
+// noEarlier returns when a correction was done, or when its slots were corrected last if the clock
+// was set back since: by these times a restore knows what came after what.
+func (h *pastEdits) noEarlier(c *Correction) time.Time {
+	at := c.At
+	for _, e := range c.Edits {
+		if of := h.of(e.Slot); len(of) > 0 && of[len(of)-1].At.After(at) {
+			at = of[len(of)-1].At
+		}
+	}
+	return at
 }
 
 func (s *Store) setHistory(i Index, h *pastEdits) {

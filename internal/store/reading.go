@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
@@ -176,7 +175,7 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 // follow makes a meter's dials those that follow from a reading that is about to be recorded.
 func (s *Store) follow(r Reading, restored bool) {
 	l := *s.lifeOf(r.Meter)
-	if _, dials := s.fit(r, restored); !slices.Equal(dials, l.dials) {
+	if _, dials := s.fit(r, restored); !dials.Equal(l.dials) {
 		l.dials = dials
 		s.live(r.Meter, l)
 	}

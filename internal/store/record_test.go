@@ -76,7 +76,7 @@ func fullBatch(meters int) []byte {
 		}})
 		kWh := reading(0, 10).Register
 		b = AppendLimits(b, i, meter.Limits{MaxKW: meter.Power(kWh)})
-		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt})
+		b = AppendExchange(b, i, meter.Change{At: meter.Slot(closedFrom + 400).Instant(), Kind: meter.Exchange, Old: wide, New: kWh, Serial: "S7", By: "Lim", EnteredAt: account.RegisteredAt}, false)
 		b = AppendRefusals(b, uint32(meters)*2, []Refusal{{Reading: Reading{i, closedFrom + 202, reading(0, 40_000).Register}}, {Reading: Reading{i, closedFrom + 200, wide}, IsConflict: true}})
 	}
 	b = AppendHold(b, holdOf(2))

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
 )
@@ -78,6 +80,9 @@ func rising(earlier meter.Point, hasEarlier bool, later meter.Point, hasLater bo
 func (s *Store) fit(r Reading, restored bool) (Verdict, meter.Dials) {
 	if !mutant.CorrectionUndone && s.edits.at(r.Meter).replaced(meter.Point{Slot: r.Slot, Register: r.Register}) {
 		return Verdict{Outcome: Duplicate}, nil
+	}
+	if restored && slices.Contains(s.lifeOf(r.Meter).displaced, meter.Point{Slot: r.Slot, Register: r.Register}) {
+		return Verdict{Outcome: Duplicate}, nil // no meter sent it: a file has it that was written while an exchange stood
 	}
 	if m := s.monthAt(r.Slot); m != nil && m.mustRecall(r.Meter) {
 		return Verdict{Outcome: Archived}, nil
