@@ -39,5 +39,6 @@ func (s *Store) Outdated(id meter.ID, p meter.Point) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	i, known := s.byID[id]
-	return known && (s.lives.at(i) != nil || s.edits.at(i).replaced(p))
+	l := s.lifeOf(i)
+	return known && (len(l.dials)+len(l.displaced) > 0 || s.edits.at(i).replaced(p))
 }
