@@ -20,7 +20,11 @@ func (m *model) arrive(slot meter.Slot) {
 }
 
 func (m *model) replaced(r Reading) bool {
-	return slices.ContainsFunc(m.edits[r.Meter][r.Slot], func(p Past) bool { return p.Before == r.Register })
+	of := m.edits[r.Meter][r.Slot]
+	if n := len(of); n > 0 && !of[n-1].IsWithdrawn && of[n-1].After == r.Register {
+		return false // which was put back
+	}
+	return slices.ContainsFunc(of, func(p Past) bool { return p.Before == r.Register })
 }
 
 func (m *model) correct(c *Correction, restored bool) Verdict {
