@@ -108,6 +108,9 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by
 		return nil
 	case store.NoChange:
 		return meter.NotFound(meter.CodeNotFound, "meter %s has no exchange at %s", id, stamp)
+	case store.AtModulus:
+		return meter.Invalid(meter.CodeInvalidReading, "at",
+			"cannot be taken back: the dial before has shown no less than %v kWh, at which the present one rolls over: change rolls_over_at first", v.Other.Register)
 	default:
 		return meter.Invalid(meter.CodeReadingDecreases, "at", "cannot be taken back: readings would not rise beside %v kWh of %s", v.Other.Register, l.zone.Stamp(v.Other.Slot))
 	}

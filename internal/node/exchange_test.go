@@ -51,7 +51,7 @@ func TestAMeterHasOnlySoManyExchanges(t *testing.T) {
 	if repeated, err := exchange(150); !repeated || err != nil {
 		t.Errorf("one that is recorded: %v, %v", repeated, err)
 	}
-	if err := b.TakeBack(context.Background(), "A", first); err != nil {
+	if err := b.TakeBack(context.Background(), "A", first, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := exchange(300); err != nil {

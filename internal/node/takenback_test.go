@@ -62,7 +62,7 @@ func TestARestoreBringsBackNoRegisterOfAnExchangeThatWasTakenBack(t *testing.T) 
 	b.mustMaintain(daily(2))
 	b.closes(october.Month)
 	for id, at := range map[meter.ID]string{"A": "2026-10-03T00:30:00", "B": "2026-11-02T00:30:00"} {
-		if err := b.TakeBack(t.Context(), id, b.instant(at)); err != nil {
+		if err := b.TakeBack(t.Context(), id, b.instant(at), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestAnUnreadDialAboveItsLimitComesBack(t *testing.T) {
 	b.recordRows([]string{"A 2026-10-09T00:00 99"})
 	b.exchanges("A", "2026-10-10T04:10:00", "", "1", unread("0"))
 	b.limits("A", "50", "60")
-	if err := b.TakeBack(t.Context(), "A", b.instant("2026-10-10T04:10:00")); err != nil {
+	if err := b.TakeBack(t.Context(), "A", b.instant("2026-10-10T04:10:00"), ""); err != nil {
 		t.Fatal(err)
 	}
 	b.exchanges("A", "2026-10-10T03:10:00", "", "1", unread("0"))

@@ -26,7 +26,15 @@ type exchangeRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *exchangeRequest) Check() error { return httpkit.Check(q) }
+func (q *exchangeRequest) Check() error {
+	if q.Estimated != nil && q.Estimated.Cmp(estimatedMax) > 0 {
+		return meter.Invalid(meter.CodeInvalidParameter, "estimated_kwh", "must not be more than %v kWh", estimatedMax)
+	}
+	return httpkit.Check(q)
+}
+
+// estimatedMax is far more than a house uses while nobody reads its meter, in kWh.
+var estimatedMax, _ = meter.RegisterFromParts(1_000_000, 0)
 
 func (q *exchangeRequest) change() meter.Change {
 	c := meter.Change{At: q.At, Kind: meter.Exchange, New: q.New, Serial: string(q.Serial), By: q.By, IsEstimated: q.Old == nil}

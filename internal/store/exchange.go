@@ -227,9 +227,12 @@ func (x takenBack) effect(s *Store) Verdict {
 	if v := s.open(x.meter, slot, c.Placed != meter.NotPlaced); v.Outcome != Accepted {
 		return v
 	}
-	near := s.around(x.meter, slot)
+	near, d := s.around(x.meter, slot), l.dials.Without(x.at)
 	near.at = beneath(c, near.at)
-	v := s.refit(x.meter, l.dials.Without(x.at), near, x.at)
+	if over := d.RollsOverAt(x.at, l.limits); over != (meter.Register{}) && near.shows(d, slot).Cmp(over) >= 0 {
+		return Verdict{AtModulus, meter.Point{Slot: slot, Register: over}}
+	}
+	v := s.refit(x.meter, d, near, x.at)
 	if v.Outcome == Accepted {
 		s.show(x.meter, slot, near.at, c.Placed)
 		s.closeAgain(slot, c.Placed != meter.NotPlaced)

@@ -239,7 +239,7 @@ func (m *model) putBack(i Index, c meter.Change, near neighbours, was meter.Plac
 	if near.after != nil && dials.Total(*near.after).Cmp(reached) < 0 {
 		return Verdict{AboveLater, *near.after}
 	}
-	m.lives[i] = life{dials: dials, limits: l.limits}
+	m.lives[i] = life{dials, l.limits, m.lives[i].displaced}
 	m.show(i, c.At, near.at, placed)
 	return Verdict{}
 }
@@ -256,6 +256,13 @@ func (m *model) takeBack(i Index, at meter.Instant) Verdict {
 	}
 	near := m.near(i, slot)
 	near.at = m.under(c, near.at)
+	d := l.dials.Without(at)
+	over := d.RollsOverAt(at, l.limits)
+	for _, p := range []*meter.Point{near.before, near.at} {
+		if p != nil && over != (meter.Register{}) && p.Register.Cmp(over) >= 0 && (p == near.at || near.at == nil && len(d.Between(p.Slot, slot+1)) == 0) {
+			return Verdict{AtModulus, meter.Point{Slot: slot, Register: over}}
+		}
+	}
 	return m.refit(i, life{dials: l.dials.Without(at), limits: l.limits}, near, c)
 }
 
@@ -267,13 +274,21 @@ func (m *model) refit(i Index, l life, near neighbours, c meter.Change) Verdict 
 	case fall != nil:
 		return above(fall.To)
 	}
-	m.lives[i] = life{dials: dials, limits: l.limits}
+	m.lives[i] = life{dials, l.limits, m.lives[i].displaced}
 	m.show(i, c.At, near.at, c.Placed)
 	return Verdict{}
 }
 
 func (m *model) show(i Index, at meter.Instant, p *meter.Point, placed meter.Placing) {
 	if slot, _ := at.Slot(); placed != meter.NotPlaced {
+		if register, stood := m.known[i][slot]; stood {
+			l := m.lives[i]
+			l.displaced = append(slices.Clone(l.displaced), meter.Point{Slot: slot, Register: register})
+			m.lives[i] = l
+		}
+		if p != nil {
+			m.comes(i, *p)
+		}
 		delete(m.known[i], slot)
 		delete(m.memory[i], slot)
 		if p != nil {
@@ -283,6 +298,13 @@ func (m *model) show(i Index, at meter.Instant, p *meter.Point, placed meter.Pla
 		m.count++
 		m.came[slot] = m.count
 	}
+}
+
+// comes notes that a register that was displaced has come again.
+func (m *model) comes(i Index, p meter.Point) {
+	l := m.lives[i]
+	l.displaced = slices.DeleteFunc(slices.Clone(l.displaced), func(d meter.Point) bool { return d == p })
+	m.lives[i] = l
 }
 
 func (m *model) limit(i Index, limits meter.Limits) Verdict {
@@ -297,7 +319,7 @@ func (m *model) limit(i Index, limits meter.Limits) Verdict {
 			return Verdict{AtModulus, most}
 		}
 	}
-	m.lives[i] = life{dials: l.dials, limits: limits}
+	m.lives[i] = life{l.dials, limits, l.displaced}
 	return Verdict{}
 }
 
@@ -340,6 +362,6 @@ func (m *model) rollOver(i Index, c meter.Change) Verdict {
 	if last != nil && near.after != nil {
 		return Verdict{ExchangeConflict, *near.after}
 	}
-	m.lives[i] = life{dials: l.dials.With(c), limits: l.limits}
+	m.lives[i] = life{l.dials.With(c), l.limits, l.displaced}
 	return Verdict{}
 }

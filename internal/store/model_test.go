@@ -104,6 +104,7 @@ func (m *model) readings(readings []Reading, restored bool) (verdicts []Verdict)
 			m.arrive(r.Slot)
 			if m.lives[r.Meter].limits != (meter.Limits{}) || m.lives[r.Meter].dials != nil {
 				m.follow(r, restored)
+				m.comes(r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			}
 			put(m.known, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
 			put(m.memory, r.Meter, meter.Point{Slot: r.Slot, Register: r.Register})
@@ -155,7 +156,7 @@ func (m *model) judge(r Reading, restored bool) Verdict {
 		return Verdict{Outcome: NotReceiving}
 	case m.hold != nil && m.hold.Window.Contains(r.Slot):
 		return Verdict{Outcome: Held}
-	case m.replaced(r):
+	case m.replaced(r), restored && slices.Contains(m.lives[r.Meter].displaced, meter.Point{Slot: r.Slot, Register: r.Register}):
 		return Verdict{Outcome: Duplicate}
 	case m.onlyInFile(r.Meter, r.Slot):
 		return Verdict{Outcome: Archived}

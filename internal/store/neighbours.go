@@ -32,6 +32,17 @@ func (n neighbours) stretch() meter.Stretch {
 	return s
 }
 
+// shows returns the last register before or at a slot, if it is of the same dial.
+func (n neighbours) shows(d meter.Dials, slot meter.Slot) meter.Register {
+	switch {
+	case n.at != nil:
+		return n.at.Register
+	case n.before != nil && len(d.Between(n.before.Slot, slot+1)) == 0:
+		return n.before.Register
+	}
+	return meter.Register{}
+}
+
 // earlier returns the meter's latest reading before a slot, in memory or in a
 // closed month. What a month's summary says of rows that are in memory may be out of date.
 func (s *Store) earlier(i Index, slot meter.Slot) (meter.Point, bool) {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
@@ -175,7 +176,12 @@ func (s *Store) take(r Reading, restored bool) Verdict {
 // follow makes a meter's dials those that follow from a reading that is about to be recorded.
 func (s *Store) follow(r Reading, restored bool) {
 	l := *s.lifeOf(r.Meter)
-	if _, dials := s.fit(r, restored); !dials.Equal(l.dials) {
+	_, dials := s.fit(r, restored)
+	place := slices.Index(l.displaced, meter.Point{Slot: r.Slot, Register: r.Register})
+	if place >= 0 {
+		l.displaced = slices.Delete(slices.Clone(l.displaced), place, place+1)
+	}
+	if place >= 0 || !dials.Equal(l.dials) {
 		l.dials = dials
 		s.live(r.Meter, l)
 	}
