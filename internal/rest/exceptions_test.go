@@ -101,7 +101,7 @@ func TestRefusedReadingsThatHadToGoAreTold(t *testing.T) {
 		{all[1500:], fmt.Sprintf(exception, stamp(2), stamp(1501), 1500, 1500, 2, 1501, "and earlier ones that are not kept any more, ")},
 	} {
 		s.run("POST /receive_meter_readings\nContent-Type: text/csv\n| meter_id,timestamp,reading\n" + strings.Join(bulk.rows, "") + "=> 200\n" +
-			"POST /receive_meter_reading?meter_id=A&timestamp=" + stamp(0) + "&reading=42259\n=> 200\n" + // what was refused before is kept then
+			"POST /meters/A/retake\n=> 200\n" + // what was refused before is kept then
 			`GET /exceptions?rule=DECREASING` + "\n" + `=> 200 {"count":1,"next":null,"not_computed":[],"results":[` + bulk.want + `]}`)
 	}
 	s.run("restart\nGET /exceptions?rule=DECREASING&meter_id=A\n" + `=> 200 {"count":1,"next":null,"not_computed":[],"results":[` + fmt.Sprintf(exception, stamp(2), stamp(1501), 1500, 1500, 2, 1501, "and earlier ones that are not kept any more, ") + `]}`)
