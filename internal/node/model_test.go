@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -14,6 +15,7 @@ type model struct {
 	zone     *meter.Zone
 	readings map[meter.ID]map[meter.Slot]decimal.Decimal
 	closings []modelClosing // in the order in which they were done
+	late     map[meter.Month]bool
 }
 
 // modelClosing is what was known when a month was archived.
@@ -21,6 +23,7 @@ type modelClosing struct {
 	month    meter.Month
 	readings map[meter.ID][]modelPoint // within the month's window, both ends included
 	ends     map[meter.ID]map[meter.Month]modelPoint
+	late     map[meter.Month]bool // others that had readings since: their bills wait for their own closing
 }
 
 type modelPoint struct {
@@ -29,7 +32,7 @@ type modelPoint struct {
 }
 
 func newModel(zone *meter.Zone) *model {
-	return &model{zone: zone, readings: make(map[meter.ID]map[meter.Slot]decimal.Decimal)}
+	return &model{zone: zone, readings: make(map[meter.ID]map[meter.Slot]decimal.Decimal), late: make(map[meter.Month]bool)}
 }
 
 // record says what must become of a reading: "" or the code of its refusal.
@@ -50,6 +53,9 @@ func (m *model) record(id meter.ID, slot meter.Slot, value decimal.Decimal) (cod
 		}
 	}
 	known[slot] = value
+	if month := m.zone.MonthOf(slot); slices.ContainsFunc(m.closings, func(c modelClosing) bool { return c.month == month }) {
+		m.late[month] = true
+	}
 	return "", false
 }
 
@@ -75,7 +81,8 @@ func (m *model) within(id meter.ID, w meter.Window) []modelPoint {
 
 // close remembers what the month's bills are made of.
 func (m *model) close(month meter.Month) {
-	c := modelClosing{month, make(map[meter.ID][]modelPoint), make(map[meter.ID]map[meter.Month]modelPoint)}
+	delete(m.late, month)
+	c := modelClosing{month, make(map[meter.ID][]modelPoint), make(map[meter.ID]map[meter.Month]modelPoint), maps.Clone(m.late)}
 	window := m.zone.MonthWindow(month)
 	for id := range m.readings {
 		if own := m.within(id, meter.Window{From: window.From, To: window.To - 1}); len(own) > 0 {
@@ -107,7 +114,10 @@ func (b modelBill) equal(o modelBill) bool {
 
 // bills returns all that a bill has ever said, in order: one for each revision.
 func (m *model) bills(id meter.ID, month meter.Month) (revisions []modelBill) {
-	for done := range m.closings {
+	for done, c := range m.closings {
+		if c.late[month] {
+			continue
+		}
 		bill, ok := m.billAfter(id, month, m.closings[:done+1])
 		if ok && (len(revisions) == 0 || !bill.equal(revisions[len(revisions)-1])) {
 			revisions = append(revisions, bill)
@@ -122,7 +132,7 @@ func (m *model) billAfter(id meter.ID, month meter.Month, closings []modelClosin
 	for _, c := range closings {
 		known[c.month] = c.readings[id]
 		for name, points := range known { // each closing also ends the bills whose last register has come
-			if end, ok := c.ends[id][name]; ok && len(points) > 0 && points[len(points)-1] != end {
+			if end, ok := c.ends[id][name]; ok && !c.late[name] && len(points) > 0 && points[len(points)-1] != end {
 				known[name] = append(slices.Clip(points), end)
 			}
 		}
