@@ -16,7 +16,13 @@ import (
 // some meters over some days, half hour by half hour. It measures bytes a reading,
 // accounts included, and the CPU that the garbage collector takes for a cycle. Short
 // sizes show that it works, and mean nothing.
-func BenchmarkMemory(b *testing.B) {
+func BenchmarkMemory(b *testing.B) { benchmarkMemory(b, 0) }
+
+// BenchmarkMemoryExchanged is BenchmarkMemory with every hundredth meter exchanged in the middle
+// of the time.
+func BenchmarkMemoryExchanged(b *testing.B) { benchmarkMemory(b, 100) }
+
+func benchmarkMemory(b *testing.B, exchanged int) {
 	meters, days := 100_000, 31
 	if testing.Short() {
 		meters, days = 300, 2
@@ -26,7 +32,7 @@ func BenchmarkMemory(b *testing.B) {
 		before := heapBytes()
 		s := store.New()
 		registerPopulation(b, s, population)
-		took := applyPopulation(b, s, population, days*meter.SlotsPerDay)
+		took := applyPopulation(b, s, dialed{population, exchanged, days * meter.SlotsPerDay / 2}, days*meter.SlotsPerDay)
 		_, readings := s.Counts()
 		heap := heapBytes() - before
 		var collections []float64
@@ -72,17 +78,39 @@ func registerPopulation(b *testing.B, s *store.Store, p *households.Population) 
 	}
 }
 
+// dialed is a population of which every so many-th meter is exchanged after so many half hours;
+// none if that is 0.
+type dialed struct {
+	*households.Population
+	every, after int
+}
+
+func (p dialed) first() meter.Slot { return p.Since() + 6*365*meter.SlotsPerDay }
+
+// append adds a reading to a batch, and the exchange before it.
+func (p dialed) append(b []byte, i int, slot meter.Slot) []byte {
+	at, register := p.first()+meter.Slot(p.after), p.Register(i, slot)
+	if p.every > 0 && i%p.every == 0 && slot > at {
+		old := p.Register(i, at)
+		if slot == at+1 {
+			b = store.AppendExchange(b, store.Index(i), meter.Change{At: at.Instant(), Kind: meter.Exchange, Old: old}, false)
+		}
+		register, _ = meter.ParseRegister(register.Total().Sub(old.Total()).String())
+	}
+	return store.AppendReading(b, store.Reading{Meter: store.Index(i), Slot: slot, Register: register})
+}
+
 // applyPopulation applies the readings of a population in batches, and returns how long
 // Apply took for them.
-func applyPopulation(b *testing.B, s *store.Store, p *households.Population, slots int) (took time.Duration) {
+func applyPopulation(b *testing.B, s *store.Store, p dialed, slots int) (took time.Duration) {
 	b.Helper()
 	const together = 4096
-	first := p.Since() + 6*365*meter.SlotsPerDay
+	first := p.first()
 	var batch []byte
 	var verdicts []store.Verdict
 	for n := range slots * p.Len() {
 		i, slot := n%p.Len(), first+meter.Slot(n/p.Len())
-		batch = store.AppendReading(batch, store.Reading{Meter: store.Index(i), Slot: slot, Register: p.Register(i, slot)})
+		batch = p.append(batch, i, slot)
 		if (n+1)%together != 0 && n+1 != slots*p.Len() {
 			continue
 		}

@@ -70,6 +70,8 @@ var rows = []row{
 	{"memory", "memory a reading, and a cycle of the garbage collector", goBenchmark("./internal/store", "BenchmarkMemory",
 		metric{"B/reading", "memory a reading", "B", atMost(3, "B")},
 		metric{"ms/collection", "CPU of a garbage collection of that store", "ms", atMost(20, "ms")})},
+	{"memory-exchanged", "the same, of which every hundredth meter is exchanged", goBenchmark("./internal/store", "BenchmarkMemoryExchanged",
+		metric{"B/reading", "memory a reading", "B", atMost(2.6, "B")})},
 	{"memory-sparse", "readings that lie far apart or come late", goBenchmark("./internal/store", "BenchmarkSparse",
 		metric{"B/256th", "memory a reading, one a day of every 256th meter since 2010", "B", atMost(400, "B")}, metric{"B/one-meter", "the same, of one meter", "B", atMost(400, "B")},
 		metric{"B/late", "memory of a late reading of a closed month", "B", atMost(6000, "B")}, metric{"x-late-rows", "late readings of a hundredth of the meters, times their rows", "", atMost(1.5, "")},
