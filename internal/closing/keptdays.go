@@ -87,7 +87,7 @@ func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
 	}
 	return durable.WritePrivate(f.fs, f.path(day), func(w io.Writer) error {
 		sum := crc32.New(castagnoli)
-		out := bufio.NewWriterSize(io.MultiWriter(w, sum), keptReadBytes)
+		out := bufio.NewWriterSize(io.MultiWriter(sum, w), keptReadBytes) // a file may change what it has written
 		err := errors.Join(body(out), out.Flush())
 		if err == nil {
 			_, err = fmt.Fprintf(w, trailer, sum.Sum32())
@@ -116,7 +116,7 @@ func (f keptDays) open(day meter.Day) (*keptFile, error) {
 	_, err = io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{body}, make([]byte, keptReadBytes))
 	end := make([]byte, trailerBytes)
 	if err == nil {
-		_, err = file.ReadAt(end, body.Size())
+		_, err = io.ReadFull(io.NewSectionReader(file, body.Size(), trailerBytes), end)
 	}
 	if err == nil && string(end) != fmt.Sprintf(trailer, sum.Sum32()) {
 		err = errDamaged
