@@ -16,12 +16,13 @@ const changesMax = 8
 func (l *Ledger) change(ctx context.Context, m store.Meter, entry []byte) (store.Verdict, error) {
 	var recalls []byte
 	entries := 1
+	var v store.Verdict
 	for range changesMax {
 		verdicts, err := l.askAll(ctx, append(recalls, entry...), entries)
 		if err != nil {
 			return store.Verdict{}, err
 		}
-		v := verdicts[len(verdicts)-1]
+		v = verdicts[len(verdicts)-1]
 		switch v.Outcome {
 		case store.Held:
 			return v, l.monthBusy(v.Other.Slot)
@@ -40,7 +41,7 @@ func (l *Ledger) change(ctx context.Context, m store.Meter, entry []byte) (store
 		}
 		recalls, entries = store.AppendRecall(recalls[:0], month.Month, month.Revision, m.Index, points), 2
 	}
-	return store.Verdict{}, l.monthBusy(0)
+	return v, l.monthBusy(v.Other.Slot)
 }
 
 // askAll writes entries as one commit and returns all verdicts.

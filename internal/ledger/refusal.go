@@ -68,9 +68,9 @@ func (k *keeper) trim(ctx context.Context) error {
 // refused again stays kept. An unknown meter is an error, and so is what would end a Bulk before its
 // first row.
 func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
-	m, known := l.store.Lookup(id)
-	if !known {
-		return meter.Tally{}, meter.UnknownMeter(id)
+	m, err := l.find(id)
+	if err != nil {
+		return meter.Tally{}, err
 	}
 	if err := l.barred(); err != nil {
 		return meter.Tally{}, err

@@ -3,21 +3,15 @@ package ledger
 import (
 	"context"
 	"math"
-	"slices"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
-const (
-	// submissionRows is how many readings are written as one commit. They are judged
-	// under one read lock and applied under one write lock, so this is also what a
-	// query may have to wait for.
-	submissionRows = 1024
-	// archivesMax is the number of archived months of meters whose rows one commit
-	// recalls: about 20 KB each, so that all fit into commitBytesMax.
-	archivesMax = 32
-)
+// submissionRows is how many readings are written as one commit. They are judged
+// under one read lock and applied under one write lock, so this is also what a
+// query may have to wait for.
+const submissionRows = 1024
 
 // submission takes some readings from the check before the journal to their verdicts.
 type submission struct {
@@ -51,20 +45,6 @@ type submission struct {
 	firstGood, lastGood           int // the lowest and the highest row that is not refused for good, if there is one
 	refusals                      []meter.Refusal
 	kept                          []store.Refusal // to be kept
-}
-
-// archivedMonth names one meter's rows in one archive.
-type archivedMonth struct {
-	meter    store.Index
-	month    meter.Month
-	revision uint32
-}
-
-// archivedRows are a meter's rows of a closed month.
-type archivedRows struct {
-	points   []meter.Point
-	err      error // why they cannot be read
-	recalled bool  // by this commit
 }
 
 // newSubmission is for a sync.Pool.
@@ -149,36 +129,6 @@ func (s *submission) send(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// readArchives reads the archived rows that the store needs to judge late readings, and
-// sets how many readings it has them for. It returns how many bytes their recalls can
-// take. No lock is held while it reads.
-func (s *submission) readArchives() (recalled int) {
-	s.closedUntil = s.l.store.ClosedUntil()
-	for place := s.from; place < len(s.readings); place++ {
-		at := s.readings[place]
-		if at.Slot >= s.closedUntil || s.l.store.Judge(at, s.restore).Outcome != store.Archived {
-			continue // nearly always
-		}
-		month, closed := s.l.store.SummaryAt(at.Meter, at.Slot)
-		key := archivedMonth{at.Meter, month.Month, month.Revision}
-		if _, have := s.archived[key]; have || !closed {
-			continue
-		}
-		if len(s.archived) == archivesMax {
-			s.to = place
-			return recalled
-		}
-		if s.archived == nil {
-			s.archived = make(map[archivedMonth]*archivedRows)
-		}
-		points, err := s.l.lateRows(s.l.store, store.Meter{Index: at.Meter, ID: s.l.store.Account(at.Meter).ID}, month)
-		s.archived[key] = &archivedRows{points: points, err: err}
-		recalled += store.RecallBytes(len(points))
-	}
-	s.to = len(s.readings)
-	return recalled
 }
 
 // enqueue judges the readings and queues those that are not certainly refused.
@@ -272,47 +222,6 @@ func (s *submission) keptOut(slot meter.Slot) error {
 	return nil
 }
 
-// late decides about a reading of a closed month. The meter's archived rows have to be
-// in memory before Apply can judge another beside them.
-func (s *submission) late(place int, at store.Reading) {
-	month, _ := s.l.store.Month(at.Slot)
-	rows, have := s.archived[archivedMonth{at.Meter, month.Month, month.Revision}]
-	if !have {
-		s.decide(place, Result{Err: s.l.monthBusy(at.Slot)})
-		return
-	}
-	if rows.err != nil {
-		s.decide(place, Result{Err: rows.err})
-		return
-	}
-	i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot)
-	isSame := found && rows.points[i].Register == at.Register
-	// Apply alone knows what contradicts a reading of a meter that has been through much, and
-	// forgets what was refused.
-	if isSame && !s.retake && !s.l.store.Affirms(at) || found && !isSame && !s.l.store.IsMarked(at.Meter) {
-		verdict := store.Verdict{Outcome: store.Duplicate}
-		if rows.points[i].Register != at.Register {
-			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
-		}
-		s.rule(place, verdict)
-		return
-	}
-	if err := s.keptOut(at.Slot); err != nil {
-		s.decide(place, Result{Err: err})
-		return
-	}
-	if s.full {
-		s.decide(place, Result{Err: errMemoryFull})
-		return
-	}
-	if !rows.recalled {
-		rows.recalled = true
-		s.recalls++
-		s.commit.payload = store.AppendRecall(s.commit.payload, month.Month, month.Revision, at.Meter, rows.points)
-	}
-	s.take(place, at)
-}
-
 func (s *submission) take(place int, at store.Reading) {
 	s.taken, s.places = append(s.taken, at), append(s.places, place)
 }
@@ -395,10 +304,4 @@ func (s *submission) decide(place int, r Result) {
 	if s.each != nil {
 		s.each(s.rows[place], s.readings[place].Meter, r)
 	}
-}
-
-// isClosed reports whether a slot lies in a closed month.
-func (l *Ledger) isClosed(slot meter.Slot) bool {
-	_, closed := l.store.Month(slot)
-	return closed
 }
