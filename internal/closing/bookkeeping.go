@@ -109,8 +109,7 @@ func (b *bookkeeping) issue(i store.Index, summary store.Summary) {
 		if figures.Readings == 0 { // it ends where it opens
 			figures.Start, figures.End = meter.Point{}, meter.Point{}
 		}
-		first := cmp.Or(of.First, figures.Start, figures.End)
-		figures.Start = billing.Opening(before.End, isBilled, first)
+		figures.Start = billing.Opening(before.End, isBilled, cmp.Or(of.First, figures.End))
 		figures.End = cmp.Or(figures.End, figures.Start)
 		if figures = figures.Over(dials); !derived || !figures.Equal(of.Figures) {
 			b.put(store.BillOf{Month: of.Month, Meter: i, Figures: figures})

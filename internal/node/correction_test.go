@@ -190,6 +190,29 @@ func TestAMonthWithoutReadingsHasTheBillOfNothing(t *testing.T) {
 	}
 }
 
+// TestABillOfNothingDoesNotOpenWithWhatWasWithdrawnSince withdraws all of a month, and once it
+// is closed again all of the month before, with whose last register its bill opened.
+func TestABillOfNothingDoesNotOpenWithWhatWasWithdrawnSince(t *testing.T) {
+	b := lived(t)
+	defer func() { b.close() }()
+	for _, step := range []struct {
+		withdrawn []string
+		want      string
+	}{
+		{[]string{"A 2026-09-01T00:00 2.125", "A 2026-09-10T00:00 2.5", "A 2026-09-20T00:00 3"}, "2 to 4"},
+		{[]string{"A 2026-08-05T00:00 1", "A 2026-08-31T23:30 2"}, "4 to 4"},
+	} {
+		for _, row := range step.withdrawn {
+			b.mustCorrect(row, "-")
+		}
+		b.archivesAll()
+		bill, err := b.Bill("A", monthOf(time.September))
+		if got := fmt.Sprintf("%v to %v", bill.Start.Register, bill.End.Register); err != nil || got != step.want {
+			t.Errorf("the bill is %s, %v; want %s", got, err, step.want)
+		}
+	}
+}
+
 // TestACorrectionIsPutBackWhereItsOldValueStands restores a history into a folder whose archive
 // was not written again before the other one was lost.
 func TestACorrectionIsPutBackWhereItsOldValueStands(t *testing.T) {
