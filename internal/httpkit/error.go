@@ -15,6 +15,7 @@ import (
 var statusOf = map[meter.Kind]int{
 	meter.KindInternal:         http.StatusInternalServerError,
 	meter.KindInvalid:          http.StatusBadRequest,
+	meter.KindUnauthorized:     http.StatusUnauthorized,
 	meter.KindNotFound:         http.StatusNotFound,
 	meter.KindForbidden:        http.StatusForbidden,
 	meter.KindMethodNotAllowed: http.StatusMethodNotAllowed,

@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,7 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := &answer{ResponseWriter: w}
+			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
 			defer func() {
 				took := time.Since(begun)
@@ -100,12 +102,17 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
-// answer is a ResponseWriter that keeps status and error for the log and the metrics.
+// answer is a ResponseWriter that keeps status and error for the log and the metrics, and who
+// is answered.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
+	caller meter.Caller
 }
+
+// answerKey is of a request's context within NewRouter's routers; its value is the *answer.
+type answerKey struct{}
 
 func (a *answer) begin(status int) {
 	if a.status == 0 && status >= http.StatusOK {

@@ -60,6 +60,7 @@ type Program struct {
 	Log       *slog.Logger
 	Metrics   *Metrics
 	Hosts     Hosts
+	Door      Door         // nil with access off: whoever asks is an operator
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
 }
 
@@ -68,7 +69,7 @@ type Program struct {
 // a panic with 500 and an unknown path with a problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), limitPatience, oneMeaning, headAsGet, equalPaths)
+	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)

@@ -19,7 +19,7 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
 	})
 	for _, route := range s.routes() {
-		r.Method(route.method, route.pattern, route.handler)
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
 	}
 	return r
 }
@@ -27,6 +27,7 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 // route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
+	roles                    meter.Roles // who may ask
 	handler                  http.Handler
 }
 
@@ -34,9 +35,9 @@ type route struct {
 // with the document.
 func (s *Service) routes() []route {
 	return []route{
-		{http.MethodPost, s.kind.path, s.kind.program, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
-		{http.MethodGet, "/readyz", "operations", httpkit.Answer(s.settings.Timezone, s.ready)},
-		{http.MethodGet, "/status", "operations", httpkit.Answer(s.settings.Timezone, s.status)},
+		{http.MethodPost, s.kind.path, s.kind.program, meter.Operators, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
+		{http.MethodGet, "/readyz", "operations", meter.Anyone, httpkit.Answer(s.settings.Timezone, s.ready)},
+		{http.MethodGet, "/status", "operations", meter.Readers, httpkit.Answer(s.settings.Timezone, s.status)},
 	}
 }
 

@@ -16,6 +16,7 @@ type Kind uint8
 const (
 	KindInternal Kind = iota
 	KindInvalid
+	KindUnauthorized
 	KindNotFound
 	KindForbidden
 	KindMethodNotAllowed
@@ -48,6 +49,8 @@ const (
 	CodeTooManyRefusals   Code = "too_many_refusals"
 	CodeRateLimited       Code = "rate_limited"
 	CodeRequestTimeout    Code = "request_timeout"
+	CodeUnauthorized      Code = "unauthorized"
+	CodeForbidden         Code = "forbidden"
 	CodeForbiddenOrigin   Code = "forbidden_origin"
 	CodeNotFound          Code = "not_found"
 	CodeMethodNotAllowed  Code = "method_not_allowed"

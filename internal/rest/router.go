@@ -71,7 +71,7 @@ func NewHandler(o Options) http.Handler {
 		if route.pattern != readyPath {
 			h = limited(h)
 		}
-		r.Method(route.method, route.pattern, h)
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, h))
 	}
 	return r
 }
@@ -79,6 +79,7 @@ func NewHandler(o Options) http.Handler {
 // route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
+	roles                    meter.Roles // who may ask
 	handler                  http.Handler
 }
 
@@ -90,35 +91,35 @@ const readyPath = "/readyz"
 func (a *app) routes() []route {
 	const get, post, patch, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
-		{get, readyPath, "operations", httpkit.Answer(a.zone, a.ready)},
-		{post, "/register_account", "accounts", httpkit.Answer(a.zone, a.registerAccount)},
-		{get, "/export_accounts", "accounts", httpkit.Take(a.zone, a.exportAccounts)},
-		{post, "/import_accounts", "accounts", httpkit.Handler(a.importAccounts)},
-		{get, "/account", "accounts", httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", httpkit.Handler(a.receiveReading)},
-		{post, "/receive_meter_readings", "readings", httpkit.Handler(a.receiveReadings)},
-		{get, "/get_consumption", "queries", httpkit.Take(a.zone, a.consumption)},
-		{get, "/get_readings", "queries", compressed(httpkit.Take(a.zone, a.readings))},
-		{get, "/export_readings", "queries", compressed(httpkit.Take(a.zone, a.export))},
-		{get, "/meters", "operations", compressed(httpkit.Take(a.zone, a.meters))},
-		{get, "/meters/{meter_id}/gaps", "operations", httpkit.Take(a.zone, a.gaps)},
-		{post, "/meters/{meter_id}/corrections", "life", httpkit.Handler(a.correct)},
-		{get, "/meters/{meter_id}/history", "life", compressed(httpkit.Take(a.zone, a.history))},
-		{get, "/meters/{meter_id}", "life", httpkit.Take(a.zone, a.meter)},
-		{patch, "/meters/{meter_id}", "life", httpkit.Answer(a.zone, a.setLimits)},
-		{post, "/meters/{meter_id}/exchange", "life", httpkit.Answer(a.zone, a.exchange)},
-		{remove, "/meters/{meter_id}/exchange", "life", httpkit.Answer(a.zone, a.takeExchangeBack)},
-		{get, "/exceptions", "life", compressed(httpkit.Take(a.zone, a.exceptions))},
-		{post, "/exceptions/resolve", "life", httpkit.Answer(a.zone, a.resolveException)},
-		{post, "/meters/{meter_id}/retake", "life", httpkit.Answer(a.zone, a.retake)},
-		{get, "/get_last_month_bill", "bills", httpkit.Take(a.zone, a.lastMonthBill)},
-		{get, "/get_bill", "bills", httpkit.Take(a.zone, a.bill)},
-		{post, "/maintenance/start", "maintenance", httpkit.Take(a.zone, a.startMaintenance)},
-		{get, "/maintenance/status", "maintenance", compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
-		{post, "/backup", "maintenance", httpkit.Answer(a.zone, a.backup)},
-		{post, "/shutdown", "maintenance", httpkit.Answer(a.zone, a.shutdown)},
-		{post, "/resume", "maintenance", httpkit.Answer(a.zone, a.resume)},
-		{post, "/restore_data", "maintenance", httpkit.Answer(a.zone, a.restore)},
+		{get, readyPath, "operations", meter.Anyone, httpkit.Answer(a.zone, a.ready)},
+		{post, "/register_account", "accounts", meter.Operators, httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", meter.Readers, httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", meter.Operators, httpkit.Handler(a.importAccounts)},
+		{get, "/account", "accounts", meter.Homes, httpkit.Answer(a.zone, a.account)},
+		{post, "/receive_meter_reading", "readings", meter.Senders, httpkit.Handler(a.receiveReading)},
+		{post, "/receive_meter_readings", "readings", meter.Senders, httpkit.Handler(a.receiveReadings)},
+		{get, "/get_consumption", "queries", meter.Homes, httpkit.Take(a.zone, a.consumption)},
+		{get, "/get_readings", "queries", meter.Homes, compressed(httpkit.Take(a.zone, a.readings))},
+		{get, "/export_readings", "queries", meter.Readers, compressed(httpkit.Take(a.zone, a.export))},
+		{get, "/meters", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.meters))},
+		{get, "/meters/{meter_id}/gaps", "operations", meter.Homes, httpkit.Take(a.zone, a.gaps)},
+		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, httpkit.Handler(a.correct)},
+		{get, "/meters/{meter_id}/history", "life", meter.Homes, compressed(httpkit.Take(a.zone, a.history))},
+		{get, "/meters/{meter_id}", "life", meter.Homes, httpkit.Take(a.zone, a.meter)},
+		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setLimits)},
+		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.exchange)},
+		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.takeExchangeBack)},
+		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
+		{post, "/exceptions/resolve", "life", meter.Operators, httpkit.Answer(a.zone, a.resolveException)},
+		{post, "/meters/{meter_id}/retake", "life", meter.Operators, httpkit.Answer(a.zone, a.retake)},
+		{get, "/get_last_month_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.lastMonthBill)},
+		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
+		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
+		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
+		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
+		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},
+		{post, "/restore_data", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.restore)},
 	}
 }
 

@@ -1,0 +1,61 @@
+package httpkit
+
+import (
+	"context"
+	"net/http"
+
+	"meterledger/internal/meter"
+)
+
+// Door knows who asks.
+type Door interface {
+	// Caller returns who sent r, and a caller of NoRole if r has no credential. The error is a
+	// *meter.Error: KindUnauthorized for a credential that is wrong, has expired or was revoked.
+	Caller(r *http.Request) (meter.Caller, error)
+}
+
+// know finds out who asks, before anything else of the request is looked at. A credential that
+// is sent is judged also where none is needed.
+func know(door Door) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			caller, err := anywhere, error(nil)
+			if door != nil {
+				caller, err = door.Caller(r)
+			}
+			if err != nil {
+				WriteError(w, r, err)
+				return
+			}
+			answerOf(w).caller = caller
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// For returns h for callers of some roles. Others are answered 401 if they sent no credential,
+// and else 403, before any look at parameters or body.
+func For(roles meter.Roles, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch role := answerOf(w).caller.Role; {
+		case roles.Has(role):
+			h.ServeHTTP(w, r)
+		case role == meter.NoRole:
+			WriteError(w, r, meter.Errorf(meter.KindUnauthorized, meter.CodeUnauthorized,
+				"this needs a credential: send the header Authorization: Bearer TOKEN"))
+		default:
+			WriteError(w, r, meter.Errorf(meter.KindForbidden, meter.CodeForbidden, "the role %s may not do this", role))
+		}
+	})
+}
+
+// anywhere is the caller of a context that is of no request.
+var anywhere = meter.Caller{Role: meter.RoleOperator, Scope: meter.Scope{IsAll: true}}
+
+// CallerOf returns who sent the request of a context. It must not be changed.
+func CallerOf(ctx context.Context) *meter.Caller {
+	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
+		return &a.caller
+	}
+	return &anywhere
+}
