@@ -48,8 +48,7 @@ func parsePprofAddr(s string) (string, error) {
 		return "", nil
 	}
 	host, _, err := net.SplitHostPort(s)
-	ip := net.ParseIP(host)
-	if _, wrong := parseAddr(s); err != nil || wrong != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if _, wrong := parseAddr(s); err != nil || wrong != nil || !isLoopback(host) {
 		return "", fmt.Errorf("%q is not host:port on loopback, such as localhost:6060", s)
 	}
 	return s, nil
@@ -89,6 +88,8 @@ func parseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
+func parseText(s string) (string, error) { return s, nil }
+
 func parseReadingsFrom(s string) (meter.Day, error) {
 	day, ok := meter.ParseDay(s)
 	if !ok || day.Year < meter.EarliestYear {
@@ -105,6 +106,17 @@ func parseRateLimit(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a number of requests a minute, 0 to %d", s, rateLimitMax)
 	}
 	return n, nil
+}
+
+// metersMaxMost is some 400 GiB of memory.
+const metersMaxMost = 100_000_000
+
+func parseMetersMax(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n == 0 || n > metersMaxMost {
+		return 0, fmt.Errorf("%q is not a number of meters, 1 to %d", s, metersMaxMost)
+	}
+	return uint32(n), nil
 }
 
 // refusalsMaxMost is some 4 GiB of memory.
