@@ -92,7 +92,7 @@ func (d *Door) holder(ctx context.Context, secret string) (meter.Caller, *meter.
 		}
 		return d.Issuer.caller(ctx, secret)
 	}
-	sum, ok := sumOfToken(secret)
+	sum, ok := SumOfToken(secret)
 	if !ok {
 		return meter.Caller{}, refused("the token is not whole: it has a wrong prefix, length or checksum")
 	}

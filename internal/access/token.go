@@ -46,8 +46,8 @@ func NewToken(role meter.Role) (token string, sum [sha256.Size]byte) {
 	return token, sha256.Sum256([]byte(token))
 }
 
-// sumOfToken returns the SHA-256 of a token, and false for text that is none.
-func sumOfToken(text string) (sum [sha256.Size]byte, ok bool) {
+// SumOfToken returns the SHA-256 of a token, and false for text that is none.
+func SumOfToken(text string) (sum [sha256.Size]byte, ok bool) {
 	if len(text) != TokenLength || !slices.Contains(prefixes[meter.RoleOperator:], text[:prefixLength]) {
 		return sum, false
 	}
