@@ -22,7 +22,8 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w}
+			a := &answer{ResponseWriter: w, id: [1]string{requestID(r)}}
+			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
 			defer func() {
@@ -77,7 +78,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
+		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
 	}
 	if a.cause != nil {
@@ -109,6 +110,7 @@ type answer struct {
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
+	id     [1]string // of the request; an array, because a header is a slice and this saves an allocation
 }
 
 // answerKey is of a request's context within NewRouter's routers; its value is the *answer.
