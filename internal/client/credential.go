@@ -38,7 +38,9 @@ func TokenFile(path string) Credential {
 // TokenError says why there is no token to call the api with.
 type TokenError struct{ Err error }
 
-func (e *TokenError) Error() string { return fmt.Sprintf("reading the token of -api-token-file: %v", e.Err) }
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("reading the token of -api-token-file: %v", e.Err)
+}
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
