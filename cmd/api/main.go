@@ -96,7 +96,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
-		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax,
+		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax, MetersMax: settings.MetersMax,
 		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }
