@@ -8,6 +8,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"io"
 	"net/url"
 	"os"
@@ -90,12 +91,13 @@ type Maintenance struct {
 	Hosts []string
 	// APIURL is the address of the api, http://localhost:8000 by default.
 	APIURL *url.URL
-	// APITokenFile is the file of the token with which the api is asked; empty, the default,
-	// sends none. When it changes it is read again.
+	// APITokenFile is a file with the token of an operator, which the program sends to the api.
+	// It is read for each request, so it may be replaced, or come later. Empty, the default,
+	// sends none.
 	APITokenFile string
-	// APICA is the PEM file of the authorities that the api's certificate may be of. Empty,
-	// the default, takes the system's.
-	APICA string
+	// APICA are the certificates by which the api's is believed; nil, the default, stands for
+	// the system's.
+	APICA *x509.CertPool
 	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
 	// for daily, 00:15 on the 1st for monthly. Empty means off: the program runs on
 	// request only, and does not catch up.
@@ -183,8 +185,8 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
-	s.add(setting{"api-token-file", "API_TOKEN_FILE", "", "file of the token with which the api is asked, read again when it changes; none sends none", into(&c.APITokenFile, parseOptionalFile)})
-	s.add(setting{"api-ca", "API_CA", "", "PEM file of the authorities that the api's certificate may be of; none takes the system's", into(&c.APICA, parseOptionalFile)})
+	s.add(setting{"api-token-file", "API_TOKEN_FILE", "", "file with an operator's token, for the api; read for each request, so it may be replaced", into(&c.APITokenFile, parseOptionalFile)})
+	s.add(setting{"api-ca", "API_CA", "", "file with the certificates, in PEM, by which the api's is believed; by default the system's", into(&c.APICA, parseCA)})
 	s.addNetwork(&c.Network)
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})

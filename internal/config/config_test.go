@@ -89,8 +89,8 @@ func TestOnlyTheApiTakesTokensOfAnIssuerAndOnlyTheOthersSendOne(t *testing.T) {
 	if api, err = LoadAPI([]string{"-oidc-issuer", "http://127.0.0.1:7000", "-oidc-audience", "meters"}, environment(), io.Discard); err != nil {
 		t.Errorf("an issuer on loopback: %v", err)
 	}
-	daily, err := LoadDaily([]string{"-api-token-file", "t"}, environment("API_CA", "ca.pem"), io.Discard)
-	if err != nil || daily.APITokenFile != "t" || daily.APICA != "ca.pem" {
+	daily, err := LoadDaily([]string{"-api-token-file", "t"}, environment(), io.Discard)
+	if err != nil || daily.APITokenFile != "t" || daily.APICA != nil {
 		t.Errorf("got %+v, %v", daily, err)
 	}
 }
@@ -196,6 +196,8 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadAPI, []string{"-oidc-issuer", "http://login.example", "-oidc-audience", "m"}, nil, `-oidc-issuer: "http://login.example" is not the address of an issuer such as https://login.example/realms/meters`},
 		{loadAPI, []string{"-oidc-issuer", "https://login.example"}, nil, `-oidc-audience: -oidc-issuer and -oidc-audience go together: give both or neither`},
 		{loadAPI, []string{"-oidc-audience", "m"}, nil, `-oidc-audience: -oidc-issuer and -oidc-audience go together: give both or neither`},
+		{loadDaily, []string{"-api-ca", "config.go"}, nil, `-api-ca: "config.go" has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----`},
+		{loadDaily, nil, []string{"API_CA", "none.pem"}, `API_CA: no certificates can be read: open none.pem: no such file or directory`},
 		{loadDaily, []string{"-oidc-issuer", "https://login.example"}, nil, `flag provided but not defined: -oidc-issuer; -h lists every setting`},
 		{loadAPI, []string{"-rate-limit", "-1"}, nil, `-rate-limit: "-1" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-snapshot-size", "256MB"}, nil, `-snapshot-size: "256MB" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -86,6 +88,22 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is not an address such as http://localhost:8000", s)
 	}
 	return u, nil
+}
+
+// parseCA reads a file of certificates.
+func parseCA(s string) (*x509.CertPool, error) {
+	if s == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(s)
+	if err != nil {
+		return nil, fmt.Errorf("no certificates can be read: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("%q has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----", s)
+	}
+	return pool, nil
 }
 
 func parseText(s string) (string, error) { return s, nil }
