@@ -36,7 +36,8 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
-	// RateLimit is how many requests a minute one client address may send; 0 means any.
+	Proxies httpkit.Proxies
+	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
 
@@ -61,7 +62,7 @@ func NewHandler(o Options) http.Handler {
 	}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
