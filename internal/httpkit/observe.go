@@ -18,11 +18,12 @@ import (
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
 // that a rush of them cannot fill the disk; a line a minute says how many were refused.
-func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
+func observe(p *Program) func(http.Handler) http.Handler {
+	log, metrics := p.Log, p.Metrics
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, id: [1]string{requestID(r)}}
+			a := &answer{ResponseWriter: w, id: [1]string{requestID(r)}, program: p}
 			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
@@ -79,7 +80,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
-		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
+		slog.Duration("took", took), slog.String("from", from(r)),
 	}
 	if a.cause != nil {
 		attrs = append(attrs, slog.String("error", a.cause.Error()))
@@ -111,6 +112,8 @@ type answer struct {
 	cause  error // of WriteError
 	caller meter.Caller
 	id     [1]string // of the request; an array, because a header is a slice and this saves an allocation
+
+	program *Program // that answers
 }
 
 // answerKey is of a request's context within NewRouter's routers; its value is the *answer.

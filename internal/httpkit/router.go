@@ -61,6 +61,7 @@ type Program struct {
 	Metrics   *Metrics
 	Hosts     Hosts
 	Door      Door         // nil with access off: whoever asks is an operator
+	Proxies   Proxies      // whose word on who asks is believed
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
 }
 
@@ -69,7 +70,7 @@ type Program struct {
 // a panic with 500 and an unknown path with a problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
+	r.Use(resetIfCut, observe(&p), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
