@@ -18,8 +18,8 @@ type Credential struct {
 
 // CredentialIssued is a credential that was made just now.
 type CredentialIssued struct {
-	Credential
 	Token *string `json:"token"` // this once; null of a certificate
+	Credential
 }
 
 // Credentials is one page of the list of credentials.

@@ -61,7 +61,7 @@ func (a *app) issueCredential(ctx context.Context, q *issueRequest) (api.Credent
 	if err != nil {
 		return api.CredentialIssued{}, err
 	}
-	return api.CredentialIssued{Credential: a.describeCredential(issued), Token: token}, nil
+	return api.CredentialIssued{Token: token, Credential: a.describeCredential(issued)}, nil
 }
 
 // newCredential is a credential that has no secret yet, unless it is a certificate.
