@@ -50,6 +50,7 @@ func (a *app) correct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	httpkit.Note(r.Context(), "by", q.By)
 	if err := a.ledger.Correct(r.Context(), path.Meter, q.corrections, q.Reason, q.By); err != nil {
 		return err
 	}

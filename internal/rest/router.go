@@ -21,6 +21,7 @@ import (
 	"github.com/go-chi/httprate"
 
 	"meterledger/api"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -36,6 +37,7 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
+	Audit   *audit.Log
 	// RateLimit is how many requests a minute one client address may send; 0 means any.
 	RateLimit int
 }
@@ -45,6 +47,7 @@ type app struct {
 	ledger  *ledger.Ledger
 	reader  *query.Reader
 	runs    *closing.Runs
+	audit   *audit.Log
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
@@ -56,12 +59,12 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Audit: o.Audit, SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
@@ -116,6 +119,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
 		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},

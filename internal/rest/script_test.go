@@ -126,7 +126,7 @@ func (s *script) open() {
 		s.t.Fatal(err)
 	}
 	s.server = httptest.NewServer(named(rest.NewHandler(rest.Options{
-		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(s.log), Metrics: metrics,
+		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: slog.New(s.log), Metrics: metrics,
 	})))
 	s.client = &http.Client{
 		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
