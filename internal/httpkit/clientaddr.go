@@ -43,6 +43,18 @@ func ClientAddr(r *http.Request) netip.Addr {
 	return client
 }
 
+// here returns a handler that answers with h who asks on this machine, and with others everybody
+// else: also whom a proxy on this machine speaks for.
+func here(h, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if PeerAddr(r).IsLoopback() && ClientAddr(r).IsLoopback() {
+			h.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
 // from returns what the log has of who sent r: the address and port of the connection, or the
 // address of whom a trusted proxy speaks for.
 func from(r *http.Request) string {

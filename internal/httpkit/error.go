@@ -90,6 +90,9 @@ func writeProblem(w http.ResponseWriter, e *meter.Error, instance string, extend
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	}
+	if status == http.StatusUnauthorized {
+		w.Header()["Www-Authenticate"] = howToAsk
+	}
 	w.Header().Del("ETag") // of the answer that the problem replaces
 	w.Header().Del("Content-Disposition")
 	w.Header().Set("Cache-Control", KeepNothing)
@@ -98,6 +101,10 @@ func writeProblem(w http.ResponseWriter, e *meter.Error, instance string, extend
 	}
 	writeBody(w, typeProblem, status, body)
 }
+
+// howToAsk is WWW-Authenticate of a 401 (RFC 9110). It does not name Basic, for which browsers would
+// open a window of their own.
+var howToAsk = []string{`Bearer realm="meterledger"`}
 
 // wholeSeconds returns d in seconds, rounded up and at least 1.
 func wholeSeconds(d time.Duration) string {

@@ -24,7 +24,7 @@ func observe(p *Program) func(http.Handler) http.Handler {
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, id: [1]string{requestID(r)}, program: p}
+			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}}
 			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()

@@ -75,7 +75,7 @@ func NewRouter(p Program) chi.Router {
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
-	r.Method(http.MethodGet, "/metrics", p.Metrics)
+	r.Method(http.MethodGet, "/metrics", here(p.Metrics, For(meter.Readers, p.Metrics)))
 	MountDocs(r, p.Name, p.SwaggerUI)
 	return r
 }

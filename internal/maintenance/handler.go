@@ -16,7 +16,7 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 	s.measure(metrics.Set)
 	r := httpkit.NewRouter(httpkit.Program{
 		Name: api.Program(s.kind.program), Log: s.log, Metrics: metrics,
-		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
+		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), Proxies: s.settings.TrustedProxies, SwaggerUI: httpkit.SwaggerUI(),
 	})
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))

@@ -28,11 +28,11 @@ import (
 // Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
 // ends the current attempt and returns nil.
 func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.Logger) error {
-	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
+	listener, err := httpkit.Open(settings.Addr, "-addr", kind.addrEnv, settings.Network, log)
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
+	log.Info("listening", "addr", listener.Addr().String(), "docs", listener.URL("/docs"), "auth", settings.Auth,
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
 	release, err := historyFile{settings.History}.lock()

@@ -37,8 +37,9 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
+	Proxies httpkit.Proxies
 	Audit   *audit.Log
-	// RateLimit is how many requests a minute one client address may send; 0 means any.
+	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
 
@@ -64,7 +65,7 @@ func NewHandler(o Options) http.Handler {
 	}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Audit: o.Audit, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Audit: o.Audit, SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
