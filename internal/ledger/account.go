@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -59,8 +58,6 @@ func (l *Ledger) SetOwner(ctx context.Context, id meter.ID, owner, address, by s
 	if err != nil {
 		return err
 	}
-	present := l.store.Account(m.Index)
-	owner, address = cmp.Or(owner, present.OwnerName), cmp.Or(address, present.Address)
 	k := &commit{payload: store.AppendOwner(nil, m.Index, l.zone.Instant(l.now()), owner, address), entries: 1, deferred: true}
 	k.growth = accountsGrowth(k)
 	v, err := l.put(ctx, k, steady)

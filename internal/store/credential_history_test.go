@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"reflect"
@@ -21,7 +22,7 @@ func testCredential(n int) meter.Credential {
 }
 
 // testCredentials is how many credentials a history has, so that many entries are of one that is there.
-const testCredentials = 12
+const testCredentials = 6
 
 // credential draws the issue, a use or the end of one of few credentials.
 func (h *historian) credential() entry {
@@ -33,6 +34,10 @@ func (h *historian) credential() entry {
 		day := meter.Day{Year: 2026, Month: time.Month(h.between(1, 12)), Day: h.between(1, 28)}
 		return entry{AppendUsed(nil, day, ids), func(m *model) []Verdict { return one(m.use(day, ids)) }}
 	case "revoke":
+		c = testCredential(4 * h.between(0, 1)) // mostly an operator's
+		if h.between(0, 3) == 0 {
+			c = testCredential(h.between(0, testCredentials-1))
+		}
 		return entry{AppendRevoked(nil, c.ID, at), func(m *model) []Verdict { return one(m.revoke(c.ID, at)) }}
 	}
 	if h.between(0, 3) == 0 { // the id or the hash is that of another
@@ -135,7 +140,7 @@ type change struct {
 
 // owner draws a change of an owner, now and then to who lives there already.
 func (h *historian) owner() entry {
-	i, c := h.meter(), change{meter.Instant(1000 + h.between(0, 100)), pick(h, "Tan", "Lim"), pick(h, "Road", "Lane")}
+	i, c := h.meter(), change{meter.Instant(1000 + h.between(0, 100)), pick(h, "", "Tan", "Lim"), pick(h, "", "Road", "Lane")}
 	return entry{AppendOwner(nil, i, c.at, c.name, c.address), func(m *model) []Verdict { return one(m.own(i, c)) }}
 }
 
@@ -145,6 +150,7 @@ func (m *model) own(i Index, c change) Verdict {
 		all = []change{{-1 << 62, "Tan", "Road"}} // as each account of a history is registered
 	}
 	last := all[len(all)-1]
+	c.name, c.address = cmp.Or(c.name, last.name), cmp.Or(c.address, last.address)
 	if last.name == c.name && last.address == c.address {
 		return Verdict{Outcome: Duplicate}
 	}

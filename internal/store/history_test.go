@@ -132,8 +132,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction", "credential", "owner"}
-	for len(kinds) < 36 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction", "credential", "credential", "owner"}
+	for len(kinds) < 37 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {

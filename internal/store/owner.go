@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"unsafe"
 
@@ -11,6 +12,8 @@ import (
 // registered stays, and is what was true before the first change.
 //
 //	owner  34 | meter uint32 | at uint64 | owner name | address
+//
+// An empty text stands for what it was before.
 type ownerFact struct {
 	meter Index
 	owner
@@ -26,7 +29,8 @@ type owner struct {
 // They are never changed, only replaced.
 type owners struct{ all []owner }
 
-// AppendOwner adds to a batch who lives behind a meter from an instant on.
+// AppendOwner adds to a batch who lives behind a meter from an instant on, and at which address. An
+// empty one of the two stays as it is.
 func AppendOwner(b []byte, i Index, at meter.Instant, name, address string) []byte {
 	return appendOwner(append(b, byte(kindOwner)), ownerFact{i, owner{at, name, address}})
 }
@@ -43,6 +47,7 @@ func (d *decoder) owner() ownerFact {
 
 func (f ownerFact) effect(s *Store) Verdict {
 	present := s.accountAt(f.meter, lastInstant)
+	f.name, f.address = cmp.Or(f.name, present.OwnerName), cmp.Or(f.address, present.Address)
 	if present.OwnerName == f.name && present.Address == f.address {
 		return Verdict{Outcome: Duplicate}
 	}

@@ -100,7 +100,7 @@ func TestCallersReachAnyListenAddress(t *testing.T) {
 		"[::1]:8000":     "http://[::1]:8000",
 		":8000":          "http://localhost:8000",
 	} {
-		if got := baseURL(address); got != want {
+		if got := baseURL("http", address); got != want {
 			t.Errorf("%s is reached at %s, want %s", address, got, want)
 		}
 	}
