@@ -71,7 +71,7 @@ func newAPIBench(b *testing.B) *apiBench {
 }
 
 func (a *apiBench) options() rest.Options {
-	return rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}
+	return rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Audit: a.node.Audit, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}
 }
 
 // guard turns access on, and sends a token of a role for all meters from here on.
