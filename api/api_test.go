@@ -47,6 +47,11 @@ var contract = map[string]string{
 	"POST /meters/{meter_id}/exchange":    "200 400 401 403 404 408 413 415 429 500 503",
 	"DELETE /meters/{meter_id}/exchange":  "200 400 401 403 404 429 500 503",
 
+	"POST /credentials":                   "200 400 401 403 404 408 413 415 429 500 503",
+	"GET /credentials":                    "200 400 401 403 404 429 500 503",
+	"DELETE /credentials/{credential_id}": "200 400 401 403 404 429 500 503",
+	"GET /whoami":                         "200 400 401 403 429 500 503",
+
 	"GET /docs":         "302 401 403 429",
 	"GET /redoc":        "200 304 401 403 429",
 	"GET /openapi.json": "200 304 401 403 429",

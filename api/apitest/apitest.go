@@ -22,8 +22,8 @@ import (
 )
 
 // Transport checks requests and answers. A request must fit the document if its answer is
-// below 400; tests send bad requests on purpose. An answer must always fit, except a 404 or
-// 405 for a path that the document does not know.
+// below 400; tests send bad requests on purpose. An answer must always fit, except a 401, 404
+// or 405 for a path that the document does not know.
 type Transport struct {
 	t    testing.TB
 	next http.RoundTripper
@@ -81,7 +81,8 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 	}
 	item, inPath := c.find(r.URL.Path)
 	if item == nil || item.GetOperation(r.Method) == nil {
-		if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusMethodNotAllowed {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
 			return nil
 		}
 		return fmt.Errorf("the document does not know %s %s", r.Method, r.URL.Path)

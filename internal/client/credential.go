@@ -64,22 +64,6 @@ func readToken(path string) (string, error) {
 // isNoneOfToken reports whether no token has c. The text of a wrong file is not sent to anybody.
 func isNoneOfToken(c rune) bool { return c <= ' ' || c > '~' }
 
-// Authorities reads a PEM file of certificates. An empty path stands for the system's, which are nil.
-func Authorities(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	ca := x509.NewCertPool()
-	if !ca.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("%s has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----", path)
-	}
-	return ca, nil
-}
-
 // NewTransport returns a transport that believes servers whose certificates go back to the ones of
 // ca; nil is the system's. It speaks HTTP/1.1: a connection that died takes only one call with it.
 func NewTransport(ca *x509.CertPool) *http.Transport {

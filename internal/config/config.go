@@ -186,7 +186,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
 	s.add(setting{"api-token-file", "API_TOKEN_FILE", "", "file with an operator's token, for the api; read for each request, so it may be replaced", into(&c.APITokenFile, parseOptionalFile)})
-	s.add(setting{"api-ca", "API_CA", "", "file with the certificates, in PEM, by which the api's is believed; by default the system's", into(&c.APICA, parseCA)})
+	s.add(setting{"api-ca", "API_CA", "", "file with the certificates, in PEM, by which the api's is believed; by default the system's", into(&c.APICA, ParseCA)})
 	s.addNetwork(&c.Network)
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})

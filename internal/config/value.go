@@ -90,8 +90,8 @@ func parseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// parseCA reads a file of certificates.
-func parseCA(s string) (*x509.CertPool, error) {
+// ParseCA reads a PEM file of certificates; without one it returns nil, which stands for the system's.
+func ParseCA(s string) (*x509.CertPool, error) {
 	if s == "" {
 		return nil, nil
 	}

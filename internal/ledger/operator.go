@@ -15,8 +15,9 @@ import (
 // OperatorTokenName is the file of the data folder that holds the first operator's token.
 const OperatorTokenName = "operator.token"
 
-// operatorTokenMax is far more than a token and what an editor puts around it, in bytes.
-const operatorTokenMax = 4 << 10
+// OperatorTokenMax is how long that file may be, in bytes: far more than a token and what an editor
+// puts around it.
+const OperatorTokenMax = 4 << 10
 
 // Tokens makes tokens, and knows them.
 type Tokens struct {
@@ -57,7 +58,7 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 // waitingToken returns the hash of the token in a file, and whether it can be issued: it is a token,
 // and none that was issued before.
 func (l *Ledger) waitingToken(file string, tokens Tokens) (sum [32]byte, waits bool, err error) {
-	text, err := durable.ReadFile(l.fs, file, operatorTokenMax)
+	text, err := durable.ReadFile(l.fs, file, OperatorTokenMax)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, durable.ErrLonger) {
 		return sum, false, nil
 	}

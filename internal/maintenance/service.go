@@ -28,10 +28,6 @@ import (
 // Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
 // ends the current attempt and returns nil.
 func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.Logger) error {
-	asks, err := clientOf(kind, settings)
-	if err != nil {
-		return err
-	}
 	listener, err := httpkit.Open(settings.Addr, "-addr", kind.addrEnv, settings.Network, log)
 	if err != nil {
 		return err
@@ -53,7 +49,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	service, err := New(ctx, kind, settings, asks, log)
+	service, err := New(ctx, kind, settings, clientOf(kind, settings), log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -73,16 +69,12 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 }
 
 // clientOf returns the client with which the program asks the api for itself.
-func clientOf(kind Kind, settings config.Maintenance) (*client.Client, error) {
-	ca, err := client.Authorities(settings.APICA)
-	if err != nil {
-		return nil, &config.SettingError{Setting: "-api-ca", Problem: err.Error()}
-	}
-	asks := client.New(settings.APIURL, &http.Client{Transport: client.NewTransport(ca)}).As(kind.program)
+func clientOf(kind Kind, settings config.Maintenance) *client.Client {
+	asks := client.New(settings.APIURL, &http.Client{Transport: client.NewTransport(settings.APICA)}).As(kind.program)
 	if settings.APITokenFile != "" {
 		asks = asks.With(client.TokenFile(settings.APITokenFile))
 	}
-	return asks, nil
+	return asks
 }
 
 // Service archives the periods of one kind.

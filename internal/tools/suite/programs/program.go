@@ -18,6 +18,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/client"
+	"meterledger/internal/config"
 	"meterledger/internal/meter"
 )
 
@@ -62,7 +63,7 @@ type process struct {
 // StartProgram starts a program and returns once it is ready. After an error nothing is left running.
 func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 	environment := append(os.Environ(), c.Env...)
-	ca, err := client.Authorities(valueOf(environment, "API_CA"))
+	ca, err := config.ParseCA(valueOf(environment, "API_CA"))
 	if err = errors.Join(err, requireVisible(environment)); err != nil {
 		return nil, err
 	}
