@@ -52,7 +52,7 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, &out)
 		}
 	}
-	if id := ask("forged\nmsg=other", "daily asks"); len(id) < 20 || !strings.Contains(out.String(), `msg="an operator asks" request_id=`+id+" ") {
+	if id := ask("forged\nmsg=other", "daily asks"); len(id) != 16 || !strings.Contains(out.String(), `msg="an operator asks" request_id=`+id+" ") {
 		t.Errorf("the answer has the id %q; log:\n%s", id, &out)
 	}
 }

@@ -24,7 +24,8 @@ import (
 // The type is meter.ID, Slot, Instant, Bound, Register, Day or Month, bool, a kind of string, an
 // encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
 // given keeps its zero value. One that is nullable, a pointer, points to a zero value after
-// null in JSON or the word null elsewhere. Timestamps without an offset are those of zone.
+// null in JSON or the word null elsewhere. One that is a list, of an encoding.TextUnmarshaler, may be a list of
+// texts in JSON, and has commas between them elsewhere. Timestamps without an offset are those of zone.
 //
 // The tag validate has the rules between fields: those of package validator, when (given if
 // another field has a value, and only then), and text and seen, which are the domain's. A struct with

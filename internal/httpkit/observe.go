@@ -23,7 +23,8 @@ func observe(p *Program) func(http.Handler) http.Handler {
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, program: p}
+			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}}
+			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
 			defer func() {
@@ -78,7 +79,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
+		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", from(r)),
 	}
 	if a.cause != nil {
@@ -110,6 +111,7 @@ type answer struct {
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
+	id     [1]string // of the request; an array, because a header is a slice and this saves an allocation
 
 	program *Program // that answers
 }

@@ -43,6 +43,7 @@ type Options struct {
 	MemoryLimit  uint64        // see ledger.Options
 	ReadingsFrom meter.Day     // see ledger.Options
 	RefusalsMax  uint32        // see ledger.Options
+	MetersMax    uint32        // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
@@ -84,7 +85,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
-		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, Metrics: o.Metrics,
+		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},

@@ -31,6 +31,7 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 	if s != nil {
 		v.store, v.zone, v.archive = s, zone, archive.OpenFolderToRead(o.FS, o.ArchiveDir, zone)
 		v.state()
+		v.credentials(o)
 		v.memory()
 		v.archives()
 		v.accounts()

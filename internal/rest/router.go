@@ -33,6 +33,7 @@ type Options struct {
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
 	Proxies httpkit.Proxies
+	Door    httpkit.Door // nil with access off
 	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
@@ -58,7 +59,7 @@ func NewHandler(o Options) http.Handler {
 	}
 	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
@@ -109,6 +110,10 @@ func (a *app) routes() []route {
 		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "life", meter.Operators, httpkit.Answer(a.zone, a.resolveException)},
 		{post, "/meters/{meter_id}/retake", "life", meter.Operators, httpkit.Answer(a.zone, a.retake)},
+		{post, "/credentials", "access", meter.Operators, httpkit.Answer(a.zone, a.issueCredential)},
+		{get, "/credentials", "access", meter.Readers, compressed(httpkit.Take(a.zone, a.credentials))},
+		{remove, "/credentials/{credential_id}", "access", meter.Operators, httpkit.Answer(a.zone, a.revokeCredential)},
+		{get, "/whoami", "access", meter.Members, httpkit.Answer(a.zone, a.whoami)},
 		{get, "/get_last_month_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
