@@ -20,7 +20,7 @@ func Asked(log *slog.Logger, h http.Handler) http.Handler {
 		if agent := api.Program(r.UserAgent()); agent == api.ProgramDaily || agent == api.ProgramMonthly {
 			asks, answered = string(agent)+" asks", string(agent)+" was answered"
 		}
-		log.Info(asks, "parameters", shorten(r.URL.RawQuery), "from", from(r), "user_agent", shorten(r.UserAgent()))
+		log.Info(asks, "parameters", loggedQuery(r.URL.RawQuery), "from", from(r), "user_agent", shorten(r.UserAgent()))
 		began := time.Now()
 		h.ServeHTTP(w, r)
 		log = log.With("status", a.status, "took", time.Since(began))

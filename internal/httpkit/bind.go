@@ -38,15 +38,20 @@ import (
 // twice, not UTF-8, or does not parse. Every error is a *meter.Error or, of a body, one
 // that WriteError knows.
 func Bind(r *http.Request, zone *meter.Zone, into any) error {
-	return bind(r, zone, into, r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete)
+	return bind(r, zone, into, hasParametersInBody(r), nil)
+}
+
+func hasParametersInBody(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete
 }
 
 // BindQuery is Bind for a request whose body has no parameters.
 func BindQuery(r *http.Request, zone *meter.Zone, into any) error {
-	return bind(r, zone, into, false)
+	return bind(r, zone, into, false, nil)
 }
 
-func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
+// bind is Bind. It notes the parameters of a change that a has the audit line of; a may be nil.
+func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool, a *answer) error {
 	b := newBinder(into)
 	err := b.request(r)
 	if err == nil && fromBody {
@@ -54,6 +59,9 @@ func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
 	}
 	if err == nil {
 		err = b.finish(zone, into)
+	}
+	if err == nil && a != nil && a.change != nil {
+		b.note(a.change)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 )
@@ -35,6 +36,7 @@ func observe(p *Program) func(http.Handler) http.Handler {
 					refused.Add(string(meter.CodeOf(a.cause)))
 				}
 				logRequest(log, r, a, took)
+				a.audit(r)
 			}()
 			defer recoverPanic(a, r)
 			next.ServeHTTP(a, r)
@@ -104,14 +106,15 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
-// answer is a ResponseWriter that keeps status and error for the log and the metrics, and who
+// answer is a ResponseWriter that keeps status and error for the logs and the metrics, and who
 // is answered.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
-	id     [1]string // of the request; an array, because a header is a slice and this saves an allocation
+	change *api.AuditLine // of which the audit log has the beginning; nil if there is none
+	id     [1]string      // of the request; an array, because a header is a slice and this saves an allocation
 
 	program *Program // that answers
 }

@@ -54,6 +54,7 @@ func (a *app) correct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	httpkit.Note(r.Context(), "by", by)
 	if err := a.ledger.Correct(r.Context(), path.Meter, q.corrections, q.Reason, by); err != nil {
 		return err
 	}

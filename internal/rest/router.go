@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"meterledger/api"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -34,6 +35,7 @@ type Options struct {
 	Hosts   httpkit.Hosts
 	Proxies httpkit.Proxies
 	Door    httpkit.Door // nil with access off
+	Audit   *audit.Log
 	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
@@ -43,6 +45,7 @@ type app struct {
 	ledger  *ledger.Ledger
 	reader  *query.Reader
 	runs    *closing.Runs
+	audit   *audit.Log
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
@@ -54,12 +57,13 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
+		SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
@@ -118,6 +122,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
 		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},

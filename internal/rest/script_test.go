@@ -134,7 +134,7 @@ func (s *script) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	options := rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(s.log), Metrics: metrics}
+	options := rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: slog.New(s.log), Metrics: metrics}
 	if s.isGuarded {
 		options.Door = s.newDoor()
 	}
