@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
@@ -20,6 +21,9 @@ import (
 	"meterledger/internal/query"
 	"meterledger/internal/store"
 )
+
+// auditName is the folder of the audit log in the data folder.
+const auditName = "audit"
 
 // Options says what a node works with.
 type Options struct {
@@ -61,6 +65,7 @@ type Node struct {
 	*ledger.Ledger
 	*query.Reader
 	*closing.Runs
+	Audit *audit.Log
 
 	locks []*durable.Lock
 }
@@ -70,12 +75,14 @@ type Node struct {
 // before the state is back.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	var n Node
-	err := n.lockFolders(o)
-	if err == nil {
-		err = n.open(ctx, o)
-	}
-	if err != nil {
+	if err := n.lockFolders(o); err != nil {
 		return nil, errors.Join(err, n.unlock())
+	}
+	n.Audit = audit.Open(audit.Options{
+		FS: o.FS, Folder: o.FS.PathJoin(o.DataDir, auditName), Zone: o.Zone, Now: o.Now, Log: o.Log, FreeMin: o.DiskFreeMin, Slow: o.DiskSlow,
+	})
+	if err := n.open(ctx, o); err != nil {
+		return nil, errors.Join(err, n.Audit.Close(), n.unlock())
 	}
 	return &n, nil
 }
@@ -103,6 +110,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir,
 		Restore:         n.restore,
 		Closed:          o.Closed,
+		CopyBeside:      n.Audit.CopyTo,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 		RestoreEvents:   func(ctx context.Context) closing.Events { return n.RestoreEvents(ctx) },
 	})
@@ -123,7 +131,7 @@ func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bo
 // snapshot and gives the folders up. The node must not be used any more.
 func (n *Node) Close() error {
 	n.Runs.Close()
-	return errors.Join(n.Ledger.Close(), n.unlock())
+	return errors.Join(n.Ledger.Close(), n.Audit.Close(), n.unlock())
 }
 
 // lockFolders takes the data folder and the archive for this node alone.

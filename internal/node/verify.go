@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/audit"
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
@@ -36,6 +37,7 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 		v.archives()
 		v.accounts()
 		v.events()
+		v.audit(o)
 	}
 	if stop := meter.Stopped(ctx); stop != nil {
 		return stop
@@ -218,6 +220,13 @@ func (v *verification) events() {
 		return
 	}
 	v.tell(ledger.Finding{What: fmt.Sprintf("%s: %d events", archive.EventsName, manifest.Rows), Err: err})
+}
+
+// audit tells of the audit log. A line that a crash has torn is no damage.
+func (v *verification) audit(o Options) {
+	audit.Verify(o.FS, o.FS.PathJoin(o.DataDir, auditName), func(f audit.Finding, err error) {
+		v.tell(ledger.Finding{What: fmt.Sprintf("audit log of %s: %d lines, %d of them torn", f.Month, f.Lines, f.Torn), Err: err})
+	})
 }
 
 // fits makes sure that a closed month's rows of a meter are those that its summary tells of.
