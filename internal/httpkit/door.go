@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Door knows who asks.
@@ -42,7 +43,7 @@ func For(roles meter.Roles, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := answerOf(w)
 		switch role := a.caller.Role; {
-		case roles.Has(role):
+		case roles.Has(role) || mutant.RoleLoosened && role != meter.NoRole:
 			if err := a.beginChange(r, roles); err != nil {
 				WriteError(w, r, err)
 				return
