@@ -58,6 +58,7 @@ func (a *app) issueCredential(ctx context.Context, q *issueRequest) (api.Credent
 	if err := a.ledger.Issue(ctx, c); err != nil {
 		return api.CredentialIssued{}, err
 	}
+	httpkit.Note(ctx, "credential_id", c.ID)
 	issued, err := a.reader.Credential(c.ID)
 	if err != nil {
 		return api.CredentialIssued{}, err
