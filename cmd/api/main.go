@@ -86,8 +86,8 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, Door: program.Door,
-		Audit: n.Audit, RateLimit: settings.RateLimit,
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
+		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
 	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)

@@ -3,6 +3,7 @@ package httpkit
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"meterledger/internal/meter"
 )
@@ -21,6 +22,7 @@ func know(door Door) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			caller, err := anywhere, error(nil)
 			if door != nil {
+				w.Header()["Vary"] = varyCaller
 				caller, err = door.Caller(r)
 			}
 			if err != nil {
@@ -53,6 +55,19 @@ func For(roles meter.Roles, h http.Handler) http.Handler {
 			WriteError(w, r, meter.Errorf(meter.KindForbidden, meter.CodeForbidden, "the role %s may not do this", role))
 		}
 	})
+}
+
+// varyCaller is what Vary says with access on. It must not be changed.
+var varyCaller = []string{"Authorization"}
+
+// Vary says which fields of the request's header an answer depends on; with access on it depends on
+// who asks too. The fields must not be changed.
+func Vary(w http.ResponseWriter, fields []string) {
+	if header := w.Header(); slices.Contains(header["Vary"], varyCaller[0]) {
+		header["Vary"] = append(slices.Clip(varyCaller), fields...)
+	} else {
+		header["Vary"] = fields
+	}
 }
 
 // anywhere is the caller of a context that is of no request.

@@ -59,7 +59,7 @@ func (b *bench) issue(c meter.Credential) {
 // mustKnow returns a credential as it is now.
 func (b *bench) mustKnow(c meter.Credential) *meter.Credential {
 	b.t.Helper()
-	found, ok := b.Credential(c.SHA256)
+	found, ok := b.Store().Credential(c.SHA256)
 	if !ok || found.ID != c.ID {
 		b.t.Fatalf("credential %s is gone: %+v", c.Label, found)
 	}
@@ -207,7 +207,7 @@ func credentialSteps(b *bench, tokens ledger.Tokens) []func() error {
 func (b *bench) wantSteps(acknowledged int) (err error) {
 	m, _ := b.Store().Lookup("A")
 	for name, c := range map[string]struct{ from, until int }{"home": {2, 6}, "operator": {3, 8}} {
-		found, known := b.Credential(named(name, 1).SHA256)
+		found, known := b.Store().Credential(named(name, 1).SHA256)
 		isLive := known && found.IsLive(b.now)
 		if acknowledged >= c.from && !known || acknowledged < c.from-1 && known {
 			err = errors.Join(err, fmt.Errorf("%s is known: %v", name, known))
@@ -230,7 +230,7 @@ func (b *bench) wantWayIn(tokens ledger.Tokens) error {
 	}
 	token := strings.TrimSpace(b.text("data/" + ledger.OperatorTokenName))
 	sum, _ := tokens.Sum(token)
-	if c, known := b.Credential(sum); !known || c.Role != meter.RoleOperator || !c.Scope.IsAll || !c.IsLive(b.now) {
+	if c, known := b.Store().Credential(sum); !known || c.Role != meter.RoleOperator || !c.Scope.IsAll || !c.IsLive(b.now) {
 		return fmt.Errorf("the token %q is that of %+v", token, c)
 	}
 	if operators := len(slices.Collect(b.Store().Credentials(store.CredentialFilter{Role: meter.RoleOperator}))); operators > 2 {
@@ -330,7 +330,7 @@ func TestTheFirstOperatorsTokenIsUsedAgainUntilItIsSpent(t *testing.T) {
 		if got := strings.TrimSpace(b.text(path)); got != c.want {
 			t.Errorf("%s: the file holds %q, want %q", what, got, c.want)
 		}
-		if found, known := b.Credential(sum); !known || found.Role != meter.RoleOperator || !found.IsLive(b.now) {
+		if found, known := b.Store().Credential(sum); !known || found.Role != meter.RoleOperator || !found.IsLive(b.now) {
 			t.Errorf("%s: it is the token of %+v", what, found)
 		}
 		b.restart()
