@@ -110,6 +110,7 @@ type answer struct {
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
+	body   *patientBody // of the request, if a refusal must not wait for it
 
 	program *Program // that answers
 }
@@ -118,8 +119,13 @@ type answer struct {
 type answerKey struct{}
 
 func (a *answer) begin(status int) {
-	if a.status == 0 && status >= http.StatusOK {
-		a.status = status
+	if a.status != 0 || status < http.StatusOK {
+		return
+	}
+	a.status = status
+	if a.body != nil && !a.body.ended && status >= http.StatusBadRequest {
+		a.body.refused = true
+		a.Header().Set("Connection", "close")
 	}
 }
 
