@@ -59,9 +59,12 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
 	hosts := httpkit.NewHosts(settings.Addr, settings.Hosts)
-	gate := httpkit.NewGate(
-		httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, SwaggerUI: rest.SwaggerUI()},
-		func() string { return starting(replayed.Load()) })
+	door := newDoor(settings, log)
+	program := httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, SwaggerUI: rest.SwaggerUI()}
+	if door != nil {
+		program.Door = door
+	}
+	gate := httpkit.NewGate(program, func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
@@ -73,12 +76,18 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	if errors.Is(err, ledger.ErrTimezone) {
 		err = &config.SettingError{Setting: "-timezone", Problem: err.Error()}
 	}
+	if err == nil {
+		if err = openDoor(ctx, door, n.Ledger, log); err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}
 	if err != nil {
 		stop(err)
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, RateLimit: settings.RateLimit,
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
+		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
 	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
@@ -95,7 +104,7 @@ func openNode(ctx context.Context, settings config.API, listener *httpkit.Listen
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
-		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax,
+		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax, MetersMax: settings.MetersMax,
 		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

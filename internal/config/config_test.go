@@ -30,7 +30,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if api.Addr != "localhost:8000" || api.DataDir != "data" || api.ArchiveDir != "Archive" || api.RateLimit != 0 || api.MetersMax != 10_000_000 || api.RefusalsMax != 1_000_000 || api.ReadingsFrom.String() != "2010-01-01" ||
+	if api.Addr != "localhost:8000" || api.DataDir != "data" || api.ArchiveDir != "Archive" || api.RateLimit != 0 || api.RefusalsMax != 1_000_000 || api.MetersMax != 10_000_000 || api.ReadingsFrom.String() != "2010-01-01" ||
 		api.Timezone.String() != "Asia/Singapore" || api.Format != "text" || api.Level != slog.LevelInfo {
 		t.Errorf("api: %+v", api)
 	}
@@ -98,7 +98,7 @@ func TestOnlyTheApiTakesTokensOfAnIssuerAndOnlyTheOthersSendOne(t *testing.T) {
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || !c.ArchiveCompress || c.Timezone.String() != "Europe/London" ||
-			c.RateLimit != 60 || c.RefusalsMax != 7 || c.ReadingsFrom.String() != "2005-07-01" || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) ||
+			c.RateLimit != 60 || c.RefusalsMax != 7 || c.MetersMax != 8 || c.ReadingsFrom.String() != "2005-07-01" || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) ||
 			c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.MemoryLimit != 2<<30 ||
 			c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
@@ -107,7 +107,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 	if err := wantAPI(LoadAPI([]string{
 		"-addr", ":1", "-hosts", "m.example, [::7]", "-data-dir", "d", "--archive-dir=a", "-archive-compress", "zstd",
-		"-timezone", "Europe/London", "-rate-limit", "60", "-refusals-max", "7", "-readings-from", "2005-07-01",
+		"-timezone", "Europe/London", "-rate-limit", "60", "-refusals-max", "7", "-meters-max", "8", "-readings-from", "2005-07-01",
 		"-log-format", "json", "-log-level", "debug",
 		"-snapshot-size", "3GiB", "-snapshot-interval", "90s",
 		"-disk-free-min", "1000", "-disk-slow", "3s", "-memory-limit", "2GiB",
@@ -116,7 +116,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 	if err := wantAPI(LoadAPI(nil, environment(
 		"API_ADDR", ":1", "HOSTS", "m.example,[::7]", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "ARCHIVE_COMPRESS", "zstd",
-		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "REFUSALS_MAX", "7", "READINGS_FROM", "2005-07-01",
+		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "REFUSALS_MAX", "7", "METERS_MAX", "8", "READINGS_FROM", "2005-07-01",
 		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
 		"SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s",
 		"DISK_FREE_MIN", "1000", "DISK_SLOW", "3s", "MEMORY_LIMIT", "2GiB",
@@ -181,8 +181,7 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadDaily, []string{"-hosts", "*.example"}, nil, `-hosts: "*.example" is not a name such as meters.example or an IP address, without a port`},
 		{loadAPI, []string{"-archive-compress", "gzip"}, nil, `-archive-compress: "gzip" is neither off nor zstd`},
 		{loadAPI, []string{"-data-dir="}, nil, `-data-dir: "" is not the path of a folder`},
-		{loadAPI, []string{"-meters-max", "0"}, nil, `-meters-max: "0" is not a number of meters, 1 to 100000000`},
-		{loadAPI, []string{"-meters-max", "100000001"}, nil, `-meters-max: "100000001" is not a number of meters, 1 to 100000000`},
+		{loadAPI, []string{"-meters-max", "100000001"}, nil, `-meters-max: "100000001" is not a number of meters, 0 to 100000000`},
 		{loadAPI, []string{"-auth", "yes"}, nil, `-auth: "yes" is neither on nor off`},
 		{loadDaily, []string{"-tls-cert", "c.pem"}, nil, `-tls-key: -tls-cert is given and needs the file of its key too`},
 		{loadAPI, nil, []string{"TLS_KEY", "k.pem"}, `-tls-cert: -tls-key is given and needs the file of its certificate too`},
@@ -206,6 +205,7 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadAPI, nil, []string{"DISK_FREE_MIN", "-1"}, `DISK_FREE_MIN: "-1" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
 		{loadAPI, []string{"-snapshot-interval", "10ms"}, nil, `-snapshot-interval: "10ms" is not a time such as 1h or 90s, at least 1s; 0 is off`},
 		{loadAPI, []string{"-refusals-max", "-1"}, nil, `-refusals-max: "-1" is not a number of readings, 0 to 100000000`},
+		{loadAPI, []string{"-meters-max", "many"}, nil, `-meters-max: "many" is not a number of meters, 0 to 100000000`},
 		{loadAPI, []string{"-refusals-max", "100000001"}, nil, `-refusals-max: "100000001" is not a number of readings, 0 to 100000000`},
 		{loadAPI, []string{"-rate-limit", "1.5"}, nil, `-rate-limit: "1.5" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-readings-from", "2010-1-1"}, nil, `-readings-from: "2010-1-1" is not a day such as 2010-01-01, not before the year 2000`},

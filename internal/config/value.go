@@ -90,8 +90,8 @@ func parseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// parseCA reads a file of certificates.
-func parseCA(s string) (*x509.CertPool, error) {
+// ParseCA reads a PEM file of certificates; without one it returns nil, which stands for the system's.
+func ParseCA(s string) (*x509.CertPool, error) {
 	if s == "" {
 		return nil, nil
 	}
@@ -126,26 +126,18 @@ func parseRateLimit(s string) (int, error) {
 	return n, nil
 }
 
-// metersMaxMost is some 400 GiB of memory.
-const metersMaxMost = 100_000_000
+// countMost is some 4 GiB of refused readings, and more meters than any network has.
+const countMost = 100_000_000
 
-func parseMetersMax(s string) (uint32, error) {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || n == 0 || n > metersMaxMost {
-		return 0, fmt.Errorf("%q is not a number of meters, 1 to %d", s, metersMaxMost)
+// parseMost returns a parser of how many of something there may be.
+func parseMost(what string) func(string) (uint32, error) {
+	return func(s string) (uint32, error) {
+		n, err := strconv.ParseUint(s, 10, 32)
+		if err != nil || n > countMost {
+			return 0, fmt.Errorf("%q is not a number of %s, 0 to %d", s, what, countMost)
+		}
+		return uint32(n), nil
 	}
-	return uint32(n), nil
-}
-
-// refusalsMaxMost is some 4 GiB of memory.
-const refusalsMaxMost = 100_000_000
-
-func parseRefusalsMax(s string) (uint32, error) {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || n > refusalsMaxMost {
-		return 0, fmt.Errorf("%q is not a number of readings, 0 to %d", s, refusalsMaxMost)
-	}
-	return uint32(n), nil
 }
 
 // sizeUnits are the units of a size. A size without a unit is in bytes.

@@ -1,7 +1,7 @@
 package httpkit
 
 import (
-	"container/list"
+	linked "container/list"
 	"log/slog"
 	"net"
 	"net/http"
@@ -150,14 +150,14 @@ func (l *connections) track(c net.Conn, state http.ConnState) {
 // crowd is connections that have a bound together.
 type crowd struct {
 	max     int
-	members list.List // of *connection; the idle ones in the order in which they became idle
-	idle    int       // members that are idle
+	members linked.List // of *connection; the idle ones in the order in which they became idle
+	idle    int         // members that are idle
 }
 
 // membership is a connection's place in a crowd.
 type membership struct {
 	crowd *crowd
-	place *list.Element
+	place *linked.Element
 }
 
 func (o *crowd) add(c *connection) {

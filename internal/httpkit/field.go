@@ -28,6 +28,7 @@ type field struct {
 	name       string   // of its parameter
 	oneOf      []string // the values that it may have; empty if any
 	isNullable bool
+	isList     bool
 }
 
 // null unsets what a nullable field is for.
@@ -61,7 +62,7 @@ func shapeOf(t reflect.Type) *shape {
 		if name == "" || !f.IsExported() {
 			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
 		}
-		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof")), option == "nullable"})
+		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof")), option == "nullable", option == "list"})
 		s.hasRules = s.hasRules || f.Tag.Get("validate") != ""
 	}
 	if s.hasRules && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {

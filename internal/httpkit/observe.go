@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 )
@@ -23,7 +24,8 @@ func observe(p *Program) func(http.Handler) http.Handler {
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, program: p}
+			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}}
+			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
 			defer func() {
@@ -34,6 +36,7 @@ func observe(p *Program) func(http.Handler) http.Handler {
 					refused.Add(string(meter.CodeOf(a.cause)))
 				}
 				logRequest(log, r, a, took)
+				a.audit(r)
 			}()
 			defer recoverPanic(a, r)
 			next.ServeHTTP(a, r)
@@ -78,7 +81,7 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
+		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", from(r)),
 	}
 	if a.cause != nil {
@@ -103,14 +106,16 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
-// answer is a ResponseWriter that keeps status and error for the log and the metrics, and who
+// answer is a ResponseWriter that keeps status and error for the logs and the metrics, and who
 // is answered.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
-	body   *patientBody // of the request, if a refusal must not wait for it
+	body   *patientBody   // of the request, if a refusal must not wait for it
+	change *api.AuditLine // of which the audit log has the beginning; nil if there is none
+	id     [1]string      // of the request; an array, because a header is a slice and this saves an allocation
 
 	program *Program // that answers
 }

@@ -36,7 +36,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func Take[Q any](zone *meter.Zone, h func(http.ResponseWriter, *http.Request, *Q) error) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var q Q
-		if err := Bind(r, zone, &q); err != nil {
+		if err := bind(r, zone, &q, hasParametersInBody(r), answerOf(w)); err != nil {
 			return err
 		}
 		return h(w, r, &q)
@@ -62,6 +62,7 @@ type Program struct {
 	Hosts     Hosts
 	Door      Door         // nil with access off: whoever asks is an operator
 	Proxies   Proxies      // whose word on who asks is believed
+	Audit     Audit        // nil for none
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
 }
 

@@ -49,7 +49,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 	if period == (meter.Period{}) {
 		period = s.lastEnded()
 	}
-	done, err := s.runNow(period, dryRun)
+	done, err := s.runNow(period, dryRun, passedOn(r))
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,13 @@ func (b *harness) at(stamp string) {
 
 func (b *harness) do(ctx context.Context, method, target string) (*http.Response, string) {
 	b.t.Helper()
+	return b.send(ctx, method, target, http.Header{})
+}
+
+func (b *harness) send(ctx context.Context, method, target string, header http.Header) (*http.Response, string) {
+	b.t.Helper()
 	r := httptest.NewRequestWithContext(ctx, method, "http://localhost"+target, nil)
-	r.RequestURI = ""
+	r.RequestURI, r.Header = "", header
 	response, err := b.checked.RoundTrip(r)
 	if err != nil {
 		b.t.Fatal(err)

@@ -64,7 +64,7 @@ func newAPIBench(b *testing.B) *apiBench {
 	for i := range benchSlots {
 		a.stamps = append(a.stamps, url.QueryEscape(zone.Stamp(first+meter.Slot(i))))
 	}
-	a.handler = rest.NewHandler(rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Log: log, Metrics: httpkit.NewMetrics()})
+	a.handler = rest.NewHandler(rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Audit: a.node.Audit, Log: log, Metrics: httpkit.NewMetrics()})
 	return a
 }
 

@@ -100,7 +100,7 @@ func benchServer(b *testing.B) (url string, stop func()) {
 		b.Fatal(err)
 	}
 	registerAll(b, l)
-	server := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
+	server := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Audit: l.Audit, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}))
 	return server.URL, func() {
 		server.Close()
 		if err := l.Close(); err != nil {

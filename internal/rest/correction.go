@@ -50,7 +50,12 @@ func (a *app) correct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.ledger.Correct(r.Context(), path.Meter, q.corrections, q.Reason, q.By); err != nil {
+	by, err := author(r.Context(), q.By)
+	if err != nil {
+		return err
+	}
+	httpkit.Note(r.Context(), "by", by)
+	if err := a.ledger.Correct(r.Context(), path.Meter, q.corrections, q.Reason, by); err != nil {
 		return err
 	}
 	answer := api.Corrected{Success: true, Message: "Readings successfully corrected"}

@@ -190,13 +190,17 @@ func (q *resolveRequest) Check() error { return httpkit.Check(q) }
 
 // resolveException takes a person's verdict on an exception that there is.
 func (a *app) resolveException(ctx context.Context, q *resolveRequest) (api.Exception, error) {
+	by, err := author(ctx, q.By)
+	if err != nil {
+		return api.Exception{}, err
+	}
 	found, err := a.runs.FindException(ctx, q.Meter, q.Rule, meter.Slot(q.From))
 	if err != nil {
 		return api.Exception{}, err
 	}
 	found.IsResolved = true
 	found.Resolution, err = a.ledger.Resolve(ctx, store.Resolution{
-		Meter: found.Meter.Index, Rule: q.Rule, From: found.From, Ruling: q.Verdict, Reason: q.Reason, By: q.By,
+		Meter: found.Meter.Index, Rule: q.Rule, From: found.From, Ruling: q.Verdict, Reason: q.Reason, By: by,
 	})
 	return a.exception(found), err
 }

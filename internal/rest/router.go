@@ -21,6 +21,7 @@ import (
 	"github.com/go-chi/httprate"
 
 	"meterledger/api"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -37,6 +38,8 @@ type Options struct {
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
 	Proxies httpkit.Proxies
+	Door    httpkit.Door // nil with access off
+	Audit   *audit.Log
 	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
@@ -46,6 +49,7 @@ type app struct {
 	ledger  *ledger.Ledger
 	reader  *query.Reader
 	runs    *closing.Runs
+	audit   *audit.Log
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
@@ -57,12 +61,13 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
 	limited := limit(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
+		SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
@@ -113,10 +118,15 @@ func (a *app) routes() []route {
 		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "life", meter.Operators, httpkit.Answer(a.zone, a.resolveException)},
 		{post, "/meters/{meter_id}/retake", "life", meter.Operators, httpkit.Answer(a.zone, a.retake)},
+		{post, "/credentials", "access", meter.Operators, httpkit.Answer(a.zone, a.issueCredential)},
+		{get, "/credentials", "access", meter.Readers, compressed(httpkit.Take(a.zone, a.credentials))},
+		{remove, "/credentials/{credential_id}", "access", meter.Operators, httpkit.Answer(a.zone, a.revokeCredential)},
+		{get, "/whoami", "access", meter.Members, httpkit.Answer(a.zone, a.whoami)},
 		{get, "/get_last_month_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
 		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},
