@@ -33,6 +33,7 @@ var contract = map[string]string{
 	"GET /get_bill":                  "200 304 400 401 403 404 429 500 503",
 	"POST /maintenance/start":        "200 202 400 401 403 408 413 415 429 500 503",
 	"GET /maintenance/status":        "200 400 401 403 429 500 503",
+	"GET /audit":                     "200 400 401 403 429 500 503",
 	"POST /shutdown":                 "200 400 401 403 408 413 415 429 500 503",
 	"POST /resume":                   "200 400 401 403 408 413 415 429 500 503",
 	"POST /backup":                   "200 400 401 403 408 413 415 429 500 503",
@@ -51,16 +52,16 @@ var contract = map[string]string{
 	"DELETE /credentials/{credential_id}": "200 400 401 403 404 429 500 503",
 	"GET /whoami":                         "200 400 401 403 429 500 503",
 
-	"GET /docs":         "302 401 403 429",
-	"GET /redoc":        "200 304 401 403 429",
-	"GET /openapi.json": "200 304 401 403 429",
-	"GET /healthz":      "200 401 403 429",
+	"GET /docs":         "302 401 403 429 503",
+	"GET /redoc":        "200 304 401 403 429 503",
+	"GET /openapi.json": "200 304 401 403 429 503",
+	"GET /healthz":      "200 401 403 429 503",
 	"GET /readyz":       "200 400 401 403 429 503",
-	"GET /metrics":      "200 401 403 429",
+	"GET /metrics":      "200 401 403 429 503",
 
 	"POST /perform_daily_maintenance":   "200 400 401 403 408 413 415 429 500 503",
 	"POST /perform_monthly_maintenance": "200 400 401 403 408 413 415 429 500 503",
-	"GET /status":                       "200 400 401 403 429 500",
+	"GET /status":                       "200 400 401 403 429 500 503",
 }
 
 func load(t *testing.T) *openapi3.T {

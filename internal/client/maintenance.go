@@ -47,6 +47,11 @@ func (c *Client) Shutdown(ctx context.Context) error { return c.do(ctx, http.Met
 // Resume makes the api receive readings again.
 func (c *Client) Resume(ctx context.Context) error { return c.do(ctx, http.MethodPost, "/resume") }
 
+// WhoAmI returns as whom the api knows the credential of the client.
+func (c *Client) WhoAmI(ctx context.Context) (api.Caller, error) {
+	return get[api.Caller](ctx, c, "/whoami")
+}
+
 // Healthy returns nil if the api is alive. It asks without a credential: one that has expired says
 // nothing of the api.
 func (c *Client) Healthy(ctx context.Context) error {

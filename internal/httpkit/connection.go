@@ -42,13 +42,7 @@ func (c *connection) Write(b []byte) (int, error) {
 
 // SetWriteDeadline has writes end at t, or by the connection's own rule again if t is zero.
 func (c *connection) SetWriteDeadline(t time.Time) error {
-	switch {
-	case !t.IsZero():
-		c.patience.due.Store(dueForeign)
-	case !c.patience.due.CompareAndSwap(dueForeign, dueUnset):
-		return nil
-	}
-	return c.Conn.SetWriteDeadline(t)
+	return c.patience.lend(t, c.Conn.SetWriteDeadline)
 }
 
 func (c *connection) SetDeadline(t time.Time) error {

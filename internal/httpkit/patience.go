@@ -31,7 +31,7 @@ type patience struct {
 // Values of due that are no time.
 const (
 	dueUnset   = 0
-	dueForeign = -1 // others have set a deadline, which counts until they lift it
+	dueForeign = -1 // it is of others, see lend
 )
 
 func newPatience(rate int) patience {
@@ -56,6 +56,17 @@ func (p *patience) end(began time.Duration, bytes int) {
 	if p.rate > 0 {
 		p.left = min(patienceMax, p.left+time.Duration(bytes)*time.Second/time.Duration(p.rate))
 	}
+}
+
+// lend sets a deadline of others, which counts until they lift it with a zero t.
+func (p *patience) lend(t time.Time, setDeadline func(time.Time) error) error {
+	switch {
+	case !t.IsZero():
+		p.due.Store(dueForeign)
+	case !p.due.CompareAndSwap(dueForeign, dueUnset):
+		return nil
+	}
+	return setDeadline(t)
 }
 
 // write writes b in pieces, each with its deadline.

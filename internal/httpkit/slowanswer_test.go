@@ -28,6 +28,12 @@ func answers(writing *atomic.Int32) func(chi.Router) {
 			httpkit.WriteJSON(w, http.StatusOK, strings.Repeat("x", largeBytes-3))
 		})
 		r.Get("/small", func(w http.ResponseWriter, r *http.Request) { httpkit.WriteJSON(w, http.StatusOK, "x") })
+		r.Get("/hurried", func(w http.ResponseWriter, r *http.Request) { // has a deadline of its own
+			writing.Add(1)
+			defer writing.Add(-1)
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(w, strings.Repeat("x", largeBytes))
+		})
 		r.Get("/late", func(w http.ResponseWriter, r *http.Request) {
 			for range 3 { // what the program takes between does not count
 				time.Sleep(time.Hour)
@@ -63,6 +69,7 @@ func TestWhoDoesNotTakeAnAnswerIsCutOff(t *testing.T) {
 		"nothing of a late answer":  {"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, time.Hour + 30*time.Second},
 		"too little":                {"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n", 1 << 10, time.Minute},
 		"nearly enough":             {"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n", 3 << 10, 3 * time.Minute},
+		"a deadline of its own":     {"GET /hurried HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, 5 * time.Second},
 		"net/http's own answer":     {"GET / HTTP/9\r\n\r\n", 0, 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +157,23 @@ func (c *deafConn) Read(b []byte) (int, error) {
 	default:
 	}
 	return n, err
+}
+
+func TestOfHTTP2AnAnswerMayHaveADeadlineOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var writing atomic.Int32
+		s := startBubble(t, answers(&writing), true)
+		hurried, err := s.client().Get("https://127.0.0.1/hurried")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hurried.Body.Close()
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if writing.Load() > 0 {
+			t.Error("the answer is still being written")
+		}
+	})
 }
 
 func TestAConnectionOfHTTP2ThatNobodyReadsIsCutOff(t *testing.T) {

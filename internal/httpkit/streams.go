@@ -47,7 +47,13 @@ func (s *streamAnswer) setDeadline(t time.Time) error {
 	return http.NewResponseController(s.ResponseWriter).SetWriteDeadline(t)
 }
 
+// SetWriteDeadline has writes end at t, or by the rule for all answers again if t is zero.
+func (s *streamAnswer) SetWriteDeadline(t time.Time) error { return s.patience.lend(t, s.setDeadline) }
+
 func (s *streamAnswer) lift() {
+	if s.patience.due.Load() == dueForeign {
+		return
+	}
 	s.patience.due.Store(dueUnset)
 	_ = s.setDeadline(time.Time{}) // fails in a test without a connection
 }

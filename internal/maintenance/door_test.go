@@ -23,7 +23,7 @@ const (
 // withAccess is an api that knows who asks, and lacks nothing.
 func withAccess(f *fakeAPI) {
 	upToDate(f)
-	f.roles = map[string]string{ours: "operator", lims: "operator", anns: "auditor", "Bearer mlm_head": "meter"}
+	f.roles = map[string]string{ours: "operator", lims: "operator", anns: "auditor", "Bearer mlm_head": "meter", "Bearer mlo_guess": "guesser"}
 }
 
 // callsAs sends a request with Authorization headers.
@@ -53,6 +53,63 @@ func TestARunOnRequestIsAskedForWithTheCredentialOfItsCaller(t *testing.T) {
 		if diff := cmp.Diff([]string{lims, ours}, sent); diff != "" {
 			t.Error(diff)
 		}
+	})
+}
+
+// behindDoor is withAccess beside a service that has access on too.
+func behindDoor(f *fakeAPI) {
+	withAccess(f)
+	f.guarded = true
+}
+
+func TestTheAPISaysWhoACallerIs(t *testing.T) {
+	inBubble(t, Monthly(), off, behindDoor, func(t *testing.T, b *harness) {
+		b.service.api = b.service.api.With(credential(ours))
+		for _, tt := range []struct {
+			sent           string
+			status, posted int
+			code, refusal  string
+		}{
+			{"", 401, 401, "unauthorized", "unauthorized"},
+			{unknown, 401, 401, "unauthorized", "unauthorized"},
+			{"Bearer mlm_head", 403, 403, "forbidden", "forbidden"},
+			{"Bearer mlo_guess", 429, 429, "rate_limited", "rate_limited"},
+			{anns, 200, 403, "", "forbidden"},
+			{lims, 200, 200, "", ""},
+		} {
+			var sent []string
+			if tt.sent != "" {
+				sent = []string{tt.sent}
+			}
+			b.wantAnswer(tt.status, tt.code, http.MethodGet, "/status", sent...)
+			b.wantAnswer(tt.posted, tt.refusal, http.MethodPost, "/perform_monthly_maintenance?month=1999-11", sent...)
+		}
+		b.wantAnswer(401, "unauthorized", http.MethodGet, "/status", lims, ours)
+		if diff := cmp.Diff([]string{"1999-11"}, b.api.asked()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestACredentialIsJudgedAlsoWhereNoneIsNeeded, and whoever sends none is answered there without the api.
+func TestACredentialIsJudgedAlsoWhereNoneIsNeeded(t *testing.T) {
+	inBubble(t, Daily(), off, behindDoor, func(t *testing.T, b *harness) {
+		b.wantAnswer(401, "unauthorized", http.MethodGet, "/healthz", unknown)
+		b.wantAnswer(200, "", http.MethodGet, "/healthz", anns)
+		b.api.set(func() { b.api.away = true })
+		b.wantAnswer(200, "", http.MethodGet, "/healthz")
+		b.wantAnswer(401, "unauthorized", http.MethodGet, "/status")
+		b.wantAnswer(503, "api_unavailable", http.MethodGet, "/status", lims)
+		b.wantAnswer(503, "api_unavailable", http.MethodPost, "/perform_daily_maintenance", lims)
+	})
+}
+
+// TestAnAPIThatAsksForNoCredentialsKnowsNobody: it would take any text for an operator's.
+func TestAnAPIThatAsksForNoCredentialsKnowsNobody(t *testing.T) {
+	inBubble(t, Daily(), off, behindDoor, func(t *testing.T, b *harness) {
+		b.api.set(func() { b.api.roles = nil })
+		b.wantAnswer(503, "api_unavailable", http.MethodGet, "/status", unknown)
+		b.wantAnswer(503, "api_unavailable", http.MethodPost, "/perform_daily_maintenance", unknown)
 	})
 }
 

@@ -24,6 +24,7 @@ type fakeAPI struct {
 	state    string // of every archive; manifest_missing where it is empty
 	zone     string // Asia/Singapore where it is empty
 	noMeters bool
+	guarded  bool // the service has access on
 	// roles are of those who may ask, by their Authorization header; nil is access off.
 	roles   map[string]string
 	along   string   // is archived with whatever is asked for
@@ -85,6 +86,14 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 			health(r)
 		}
 		writeJSON(w, http.StatusOK, `{"status":"ok"}`)
+	case "/whoami":
+		f.mu.Lock()
+		role, id := "operator", "null"
+		if f.roles != nil {
+			role, id = f.roles[r.Header.Get("Authorization")], `"abcdefghijklmnop"`
+		}
+		f.mu.Unlock()
+		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"credential_id":%s,"role":%q,"label":null,"meters":["*"],"from":null,"until":null}`, id, role))
 	case "/maintenance/status":
 		f.mu.Lock()
 		listed := []api.ArchiveListing{}
@@ -115,7 +124,7 @@ func (f *fakeAPI) judge(r *http.Request) (status int, body string) {
 	sent := strings.Join(r.Header.Values("Authorization"), ", ")
 	role := f.roles[sent]
 	switch {
-	case f.roles == nil, r.URL.Path == "/healthz" && sent == "", role == "operator", role == "auditor" && r.Method == http.MethodGet:
+	case f.roles == nil, r.URL.Path == "/healthz" && sent == "", r.URL.Path == "/whoami" && slices.Contains([]string{"operator", "auditor", "meter"}, role), role == "operator", role == "auditor" && r.Method == http.MethodGet:
 		return http.StatusOK, ""
 	case role == "":
 		return problem(http.StatusUnauthorized, "unauthorized", "the credential is not known")

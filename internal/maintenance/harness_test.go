@@ -49,6 +49,7 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		ctx, stop := context.WithCancel(t.Context())
 		b.stop = stop
 		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURL: &url.URL{Scheme: "http", Host: "api.example"}}
+		settings.Auth = b.api.guarded
 		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
 		b.service, err = New(ctx, kind, settings, api, slog.New(slog.DiscardHandler))
 		if err != nil {

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 
 	"meterledger/api"
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/rules"
 )
 
 type exchangeRequest struct {
@@ -30,7 +30,7 @@ func (q *exchangeRequest) Check() error {
 	if q.Estimated != nil && q.Estimated.Cmp(estimatedMax) > 0 {
 		return meter.Invalid(meter.CodeInvalidParameter, "estimated_kwh", "must not be more than %v kWh", estimatedMax)
 	}
-	return httpkit.Check(q)
+	return rules.Check(q)
 }
 
 // estimatedMax is far more than a house uses while nobody reads its meter, in kWh.
@@ -85,7 +85,7 @@ type takeBackRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *takeBackRequest) Check() error { return httpkit.Check(q) }
+func (q *takeBackRequest) Check() error { return rules.Check(q) }
 
 func (a *app) takeExchangeBack(ctx context.Context, q *takeBackRequest) (api.ChangeRecorded, error) {
 	by, err := author(ctx, q.By)
@@ -103,7 +103,7 @@ type limitsRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *limitsRequest) Check() error { return httpkit.Check(q) }
+func (q *limitsRequest) Check() error { return rules.Check(q) }
 
 // bound is an exact number above 0.
 type bound meter.Register

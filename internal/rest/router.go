@@ -13,12 +13,8 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
-	"time"
-
-	"github.com/go-chi/httprate"
 
 	"meterledger/api"
 	"meterledger/internal/audit"
@@ -64,7 +60,7 @@ func NewHandler(o Options) http.Handler {
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
-	limited := limit(o.RateLimit)
+	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
 		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
 		SwaggerUI: SwaggerUI(),
@@ -132,23 +128,6 @@ func (a *app) routes() []route {
 		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.restore)},
 	}
-}
-
-// limit returns middleware that limits the requests of each client address.
-func limit(perMinute int) func(http.Handler) http.Handler {
-	if perMinute == 0 {
-		return func(next http.Handler) http.Handler { return next }
-	}
-	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this address sends more requests a minute than it may")
-	tooMany.RetryAfter = time.Minute
-	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
-}
-
-// clientAddress returns the address of the connection: a header could name any other.
-func clientAddress(r *http.Request) (string, error) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	return host, err
 }
 
 type readyRequest struct {
