@@ -104,7 +104,7 @@ func (u *unpacker) explain(err error) error {
 		return u.body.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return err
-	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded): // the second of a body that is one window
 		return fmt.Errorf("%w: its window is larger than %d bytes; pack it with a smaller one, such as with zstd --zstd=wlog=20", errPacked, windowBytesMax)
 	}
 	return fmt.Errorf("%w: it is not sound %s", errPacked, u.name)

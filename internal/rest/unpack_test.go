@@ -83,19 +83,16 @@ func TestAPackedBodyThatIsNotSoundIsTheSendersFault(t *testing.T) {
 }
 
 func TestZstdThatWantsALargeWindowIsRefused(t *testing.T) {
-	var b bytes.Buffer
-	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(4*windowBytesMax), zstd.WithSingleSegment(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(make([]byte, 8*windowBytesMax)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := readPacked("zstd", &b, unpackedBytesMax); !errors.Is(err, errPacked) || !strings.Contains(err.Error(), "window is larger than 1048576 bytes") {
-		t.Errorf("error %v", err)
+	for _, isOneWindow := range []bool{false, true} {
+		w, err := zstd.NewWriter(nil, zstd.WithWindowSize(4*windowBytesMax), zstd.WithSingleSegment(isOneWindow))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed := w.EncodeAll(make([]byte, 8*windowBytesMax), nil)
+		_, err = readPacked("zstd", bytes.NewReader(packed), unpackedBytesMax)
+		if !errors.Is(err, errPacked) || !strings.Contains(err.Error(), "window is larger than 1048576 bytes") {
+			t.Errorf("one window: %v: %v", isOneWindow, err)
+		}
 	}
 }
 
