@@ -17,6 +17,9 @@ type Problem struct {
 	Code   meter.Code `json:"code"`   // empty if the answer is not the api's but, say, a proxy's
 	Field  string     `json:"field,omitempty"`
 
+	// Instance is the id of the request, as the header X-Request-Id has it.
+	Instance string `json:"instance,omitempty"`
+
 	Reason meter.Reason `json:"reason,omitempty"` // why readings are not taken, if they are not
 
 	RetryAfter time.Duration `json:"-"` // of the header Retry-After; 0 without it

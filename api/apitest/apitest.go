@@ -22,8 +22,8 @@ import (
 )
 
 // Transport checks requests and answers. A request must fit the document if its answer is
-// below 400; tests send bad requests on purpose. An answer must always fit, except a 404 or
-// 405 for a path that the document does not know.
+// below 400; tests send bad requests on purpose. An answer must always fit, except a 401, 404
+// or 405 for a path that the document does not know.
 type Transport struct {
 	t    testing.TB
 	next http.RoundTripper
@@ -73,12 +73,16 @@ func (c *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 var fractionAsText = regexp.MustCompile(`("(?:[a-z]+_reading|consumption|difference|percent|value|threshold|estimated_kwh|max_kw|rolls_over_at|before|after)":)"(-?[0-9]+(?:\.[0-9]+)?)"`)
 
 func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, content []byte) error {
+	if err := checkID(answer, content); err != nil {
+		return err
+	}
 	if r.URL.Query().Get("numbers") == "string" {
 		content = fractionAsText.ReplaceAll(content, []byte("$1$2"))
 	}
 	item, inPath := c.find(r.URL.Path)
 	if item == nil || item.GetOperation(r.Method) == nil {
-		if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusMethodNotAllowed {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
 			return nil
 		}
 		return fmt.Errorf("the document does not know %s %s", r.Method, r.URL.Path)
@@ -89,7 +93,7 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 	request := &openapi3filter.RequestValidationInput{
 		Request: again, PathParams: inPath,
 		Route:   &routers.Route{Spec: c.doc, Path: r.URL.Path, PathItem: item, Method: r.Method, Operation: operation},
-		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	if answer.StatusCode < http.StatusBadRequest && !hasRejectedRows(content) {
 		if err := checkRequest(request, operation, r); err != nil {
@@ -103,6 +107,20 @@ func (c *Transport) check(r *http.Request, body []byte, answer *http.Response, c
 		Body:                   io.NopCloser(bytes.NewReader(content)),
 		Options:                request.Options,
 	})
+}
+
+// checkID makes sure that a problem repeats the id of its request, if the answer has one: a
+// program that a test puts in the place of another has none.
+func checkID(answer *http.Response, content []byte) error {
+	id := answer.Header.Get("X-Request-Id")
+	var problem api.Problem
+	if answer.Header.Get("Content-Type") != "application/problem+json" {
+		return nil
+	}
+	if err := json.Unmarshal(content, &problem); err != nil || problem.Instance != id {
+		return fmt.Errorf("the request is %s, and the problem has the instance %q (%v)", id, problem.Instance, err)
+	}
+	return nil
 }
 
 // find returns the path item of the document for a path, and the parameters in the path.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -35,7 +34,7 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 			FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Log: log,
 		}, os.Stdout)
 	}
-	listener, err := httpkit.Listen(settings.Addr, "-addr", "API_ADDR")
+	listener, err := httpkit.Open(settings.Addr, "-addr", "API_ADDR", settings.Network, log)
 	if err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 	if settings.MemoryLimit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(settings.MemoryLimit))
 	}
-	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
+	log.Info("listening", "addr", listener.Addr().String(), "docs", listener.URL("/docs"), "auth", settings.Auth,
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "data_dir", settings.DataDir, "archive_dir", settings.ArchiveDir, "timezone", settings.Timezone.String(),
 		"memory_limit_bytes", settings.MemoryLimit,
 		"version", config.Version())
@@ -54,15 +53,18 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 
 // serve starts the server with a closed gate, then opens the node, then the gate; it stops
 // them in the reverse order.
-func serve(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger) error {
+func serve(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
 	hosts := httpkit.NewHosts(settings.Addr, settings.Hosts)
-	gate := httpkit.NewGate(
-		httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, SwaggerUI: rest.SwaggerUI()},
-		func() string { return starting(replayed.Load()) })
+	door := newDoor(settings, log)
+	program := httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, SwaggerUI: rest.SwaggerUI()}
+	if door != nil {
+		program.Door = door
+	}
+	gate := httpkit.NewGate(program, func() string { return starting(replayed.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
@@ -74,18 +76,24 @@ func serve(ctx context.Context, settings config.API, listener net.Listener, log 
 	if errors.Is(err, ledger.ErrTimezone) {
 		err = &config.SettingError{Setting: "-timezone", Problem: err.Error()}
 	}
+	if err == nil {
+		if err = openDoor(ctx, door, n.Ledger, log); err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}
 	if err != nil {
 		stop(err)
 		return errors.Join(err, <-served)
 	}
 	gate.Open(rest.NewHandler(rest.Options{
-		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, RateLimit: settings.RateLimit,
+		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
+		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
 	}))
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener net.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
 	started := time.Now()
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
@@ -96,7 +104,7 @@ func openNode(ctx context.Context, settings config.API, listener net.Listener, l
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
-		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax,
+		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax, MetersMax: settings.MetersMax,
 		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

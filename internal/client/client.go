@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -31,14 +32,20 @@ type Client struct {
 	base *url.URL
 	http *http.Client
 	name string // of the program that calls; may be none
+	asks Credential
 }
 
 // New returns a client of the api at base. Timeouts are those of h and of each call's
 // context.
-func New(base *url.URL, h *http.Client) *Client { return &Client{base: base, http: h} }
+func New(base *url.URL, h *http.Client) *Client {
+	return &Client{base: base, http: h, asks: NoCredential}
+}
 
 // As returns the client with the name of the program that calls, which the api's log tells.
-func (c *Client) As(program string) *Client { return &Client{c.base, c.http, program} }
+func (c *Client) As(program string) *Client { return &Client{c.base, c.http, program, c.asks} }
+
+// With returns the client with a credential for its calls.
+func (c *Client) With(asks Credential) *Client { return &Client{c.base, c.http, c.name, asks} }
 
 // call is one request to the api.
 type call struct {
@@ -97,6 +104,11 @@ func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calling the api: %w", err)
 	}
+	headers, err := c.asks()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(request.Header, headers)
 	if what.contentType != "" {
 		request.Header.Set("Content-Type", what.contentType)
 	}

@@ -47,8 +47,18 @@ func (c *Client) Shutdown(ctx context.Context) error { return c.do(ctx, http.Met
 // Resume makes the api receive readings again.
 func (c *Client) Resume(ctx context.Context) error { return c.do(ctx, http.MethodPost, "/resume") }
 
-// Healthy returns nil if the api is alive.
-func (c *Client) Healthy(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/healthz") }
+// WhoAmI returns as whom the api knows the credential of the client.
+func (c *Client) WhoAmI(ctx context.Context) (api.Caller, error) {
+	return get[api.Caller](ctx, c, "/whoami")
+}
 
-// Ready returns nil if the api receives readings.
-func (c *Client) Ready(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/readyz") }
+// Healthy returns nil if the api is alive. It asks without a credential: one that has expired says
+// nothing of the api.
+func (c *Client) Healthy(ctx context.Context) error {
+	return c.With(NoCredential).do(ctx, http.MethodGet, "/healthz")
+}
+
+// Ready returns nil if the api answers questions. It asks without a credential too.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.With(NoCredential).do(ctx, http.MethodGet, "/readyz")
+}

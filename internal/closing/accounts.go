@@ -23,6 +23,7 @@ func accountFile(name string) besideFile[meter.Account] {
 // writtenAccounts is the file of accounts as this process wrote it last.
 type writtenAccounts struct {
 	registered int // accounts in the store, which are only ever added to
+	changes    int // of their owners
 	sum        [32]byte
 }
 
@@ -31,7 +32,8 @@ type writtenAccounts struct {
 // that are not registered. So a run beside an empty data folder takes none away.
 func (t task) archiveAccounts() error {
 	registered, _ := t.store.Counts()
-	if t.accounts.registered == registered {
+	changes := t.store.OwnerChanges()
+	if t.accounts.registered == registered && t.accounts.changes == changes {
 		if sum, err := t.archive.SHA256(archive.AccountsName); err == nil && sum == t.accounts.sum && t.checkManifest(archive.AccountsName) == nil {
 			return nil
 		}
@@ -58,7 +60,7 @@ func (t task) archiveAccounts() error {
 		}
 	}), func(archive.Written) error { return nil })
 	if err == nil {
-		t.accounts = writtenAccounts{registered, written.SHA256}
+		t.accounts = writtenAccounts{registered, changes, written.SHA256}
 	}
 	return err
 }

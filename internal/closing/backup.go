@@ -28,7 +28,7 @@ func (rs *Runs) Backup(name string) (folder string, err error) {
 			for _, kept := range []keptDays{rs.exceptions, rs.totals} {
 				err = errors.Join(err, kept.copyTo(data))
 			}
-			return errors.Join(err, rs.archive.CopyTo(rs.fs.PathJoin(temporary, backupArchive)))
+			return errors.Join(err, rs.copyBeside(data), rs.archive.CopyTo(rs.fs.PathJoin(temporary, backupArchive)))
 		})
 	})
 	if err != nil {

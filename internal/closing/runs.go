@@ -62,6 +62,8 @@ type Options struct {
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
+	// CopyBeside copies what the data folder has beside ledger and days into that of a backup.
+	CopyBeside func(dataFolder string) error
 	// Closed is called when a month was closed and memory is free again; nil for nobody.
 	Closed func()
 }
@@ -82,6 +84,7 @@ type Runs struct {
 	fs              vfs.FS
 	backupDir       string
 	diskFreeMin     uint64
+	copyBeside      func(string) error
 	closed          func()
 	incarnation     uint64 // of the holds of this process, drawn
 
@@ -109,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
-		closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		copyBeside: o.CopyBeside, closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
 		lists:      make(chan struct{}, listsMax),
 		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},

@@ -8,6 +8,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"io"
 	"net/url"
 	"os"
@@ -62,11 +63,19 @@ type API struct {
 	// registers would fall or because another is recorded; 1,000,000 by default, of some 44 bytes
 	// of memory each. The oldest go. 0 keeps none.
 	RefusalsMax uint32
-	// RateLimit is how many requests a minute one client address may make;
-	// 0, the default, sets no limit.
+	// MetersMax is how many meters can be registered, 10,000,000 by default: a registration that
+	// nobody pays for takes memory for good. 0 sets no limit.
+	MetersMax uint32
+	// RateLimit is how many requests a minute one caller may make, a credential or else an
+	// address; each row of a bulk counts as one. 0, the default, sets no limit.
 	RateLimit int
+	// OIDCIssuer is the address of an OpenID Connect issuer whose tokens are taken too, and
+	// OIDCAudience for whom they must be. Empty, the default, takes none.
+	OIDCIssuer, OIDCAudience string
 	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
 	PprofAddr string
+	// Network says who may reach the program, and how.
+	Network
 	// Log says what the program logs, and how.
 	Log
 }
@@ -82,6 +91,13 @@ type Maintenance struct {
 	Hosts []string
 	// APIURL is the address of the api, http://localhost:8000 by default.
 	APIURL *url.URL
+	// APITokenFile is a file with the token of an operator, which the program sends to the api.
+	// It is read for each request, so it may be replaced, or come later. Empty, the default,
+	// sends none.
+	APITokenFile string
+	// APICA are the certificates by which the api's is believed; nil, the default, stands for
+	// the system's.
+	APICA *x509.CertPool
 	// Schedule is a cron expression on the clock of Timezone: 00:05 every day
 	// for daily, 00:15 on the 1st for monthly. Empty means off: the program runs on
 	// request only, and does not catch up.
@@ -94,6 +110,8 @@ type Maintenance struct {
 	Timezone *meter.Zone
 	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
 	PprofAddr string
+	// Network says who may reach the program, and how.
+	Network
 	// Log says what the program logs, and how.
 	Log
 }
@@ -119,12 +137,22 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"memory-limit", "MEMORY_LIMIT", "80%", "memory of the process, a size or a share of the machine's or cgroup's: before it is passed, readings that need more are answered 503; 0 sets no limit", into(&c.MemoryLimit, parseMemoryLimit(os.DirFS("/")))})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
 	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
-	s.add(setting{"refusals-max", "REFUSALS_MAX", "1000000", "refused readings of all meters that are kept to be judged again by POST /meters/{meter_id}/retake, the oldest go; 0 keeps none", into(&c.RefusalsMax, parseRefusalsMax)})
-	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute from one client address; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.add(setting{"refusals-max", "REFUSALS_MAX", "1000000", "refused readings of all meters that are kept to be judged again by POST /meters/{meter_id}/retake, the oldest go; 0 keeps none", into(&c.RefusalsMax, parseMost("readings"))})
+	s.add(setting{"meters-max", "METERS_MAX", "10000000", "meters that can be registered, beyond which registrations are answered 503; 0 sets no limit", into(&c.MetersMax, parseMost("meters"))})
+	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute of one credential, or else one address, each row of a bulk counting as one; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.addNetwork(&c.Network)
+	s.add(setting{"oidc-issuer", "OIDC_ISSUER", "", "address of an OpenID Connect issuer whose tokens are taken too", into(&c.OIDCIssuer, parseIssuer)})
+	s.add(setting{"oidc-audience", "OIDC_AUDIENCE", "", "for whom its tokens must be", into(&c.OIDCAudience, parseText)})
 	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
 	s.addLog(&c.Log)
 	err := s.load(args, out)
 	c.Log.in(c.Timezone)
+	if err == nil {
+		err = c.Network.check()
+	}
+	if err == nil && (c.OIDCIssuer == "") != (c.OIDCAudience == "") {
+		err = &SettingError{Setting: "-oidc-audience", Problem: "-oidc-issuer and -oidc-audience go together: give both or neither"}
+	}
 	if err != nil {
 		return c, err
 	}
@@ -157,6 +185,9 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
 	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
+	s.add(setting{"api-token-file", "API_TOKEN_FILE", "", "file with an operator's token, for the api; read for each request, so it may be replaced", into(&c.APITokenFile, parseOptionalFile)})
+	s.add(setting{"api-ca", "API_CA", "", "file with the certificates, in PEM, by which the api's is believed; by default the system's", into(&c.APICA, ParseCA)})
+	s.addNetwork(&c.Network)
 	s.add(setting{"schedule", d.envPrefix + "_SCHEDULE", d.schedule, "when to run, as a cron expression on the clock of -timezone; off turns it and the catching up off", into(&c.Schedule, parseSchedule)})
 	s.add(setting{"history", d.envPrefix + "_HISTORY", "history/" + d.program + ".json", "file that keeps the last runs over restarts, created if missing; off keeps none", into(&c.History, parseHistory)})
 	s.add(setting{"timezone", "TIMEZONE", defaultTimezone, meaningTimezone, into(&c.Timezone, meter.LoadZone)})
@@ -164,6 +195,9 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s.addLog(&c.Log)
 	err := s.load(args, out)
 	c.Log.in(c.Timezone)
+	if err == nil {
+		err = c.Network.check()
+	}
 	return c, err
 }
 

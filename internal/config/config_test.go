@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -28,7 +30,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if api.Addr != "localhost:8000" || api.DataDir != "data" || api.ArchiveDir != "Archive" || api.RateLimit != 0 || api.RefusalsMax != 1_000_000 || api.ReadingsFrom.String() != "2010-01-01" ||
+	if api.Addr != "localhost:8000" || api.DataDir != "data" || api.ArchiveDir != "Archive" || api.RateLimit != 0 || api.RefusalsMax != 1_000_000 || api.MetersMax != 10_000_000 || api.ReadingsFrom.String() != "2010-01-01" ||
 		api.Timezone.String() != "Asia/Singapore" || api.Format != "text" || api.Level != slog.LevelInfo {
 		t.Errorf("api: %+v", api)
 	}
@@ -46,10 +48,57 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	}
 }
 
+func TestEveryProgramHasTheSettingsOfTheNetwork(t *testing.T) {
+	want := Network{
+		Auth: true, TLSCert: "c.pem", TLSKey: "k.pem", TLSClientCA: "ca.pem",
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("2001:db8::/64")},
+	}
+	args := []string{"-auth", "on", "-tls-cert", "c.pem", "-tls-key", "k.pem", "-tls-client-ca", "ca.pem", "-trusted-proxies", "10.0.0.7, 10.1.2.3/16,2001:db8::7/64"}
+	variables := environment("AUTH", "on", "TLS_CERT", "c.pem", "TLS_KEY", "k.pem", "TLS_CLIENT_CA", "ca.pem", "TRUSTED_PROXIES", "::ffff:10.0.0.7,10.1.2.3/16,2001:db8::7/64")
+	for program, load := range map[string]func([]string, func(string) string) (Network, error){
+		"api": func(args []string, getenv func(string) string) (Network, error) {
+			c, err := LoadAPI(args, getenv, io.Discard)
+			return c.Network, err
+		},
+		"daily": func(args []string, getenv func(string) string) (Network, error) {
+			c, err := LoadDaily(args, getenv, io.Discard)
+			return c.Network, err
+		},
+		"monthly": func(args []string, getenv func(string) string) (Network, error) {
+			c, err := LoadMonthly(args, getenv, io.Discard)
+			return c.Network, err
+		},
+	} {
+		if got, err := load(args, environment()); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, flags: got %+v, %v", program, got, err)
+		}
+		if got, err := load(nil, variables); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, environment: got %+v, %v", program, got, err)
+		}
+		if got, err := load(nil, environment()); err != nil || !reflect.DeepEqual(got, Network{}) {
+			t.Errorf("%s, by default: got %+v, %v", program, got, err)
+		}
+	}
+}
+
+func TestOnlyTheApiTakesTokensOfAnIssuerAndOnlyTheOthersSendOne(t *testing.T) {
+	api, err := LoadAPI([]string{"-oidc-issuer", "https://login.example/", "-oidc-audience", "meters", "-meters-max", "5"}, environment(), io.Discard)
+	if err != nil || api.OIDCIssuer != "https://login.example/" || api.OIDCAudience != "meters" || api.MetersMax != 5 {
+		t.Errorf("got %+v, %v", api, err)
+	}
+	if api, err = LoadAPI([]string{"-oidc-issuer", "http://127.0.0.1:7000", "-oidc-audience", "meters"}, environment(), io.Discard); err != nil {
+		t.Errorf("an issuer on loopback: %v", err)
+	}
+	daily, err := LoadDaily([]string{"-api-token-file", "t"}, environment(), io.Discard)
+	if err != nil || daily.APITokenFile != "t" || daily.APICA != nil {
+		t.Errorf("got %+v, %v", daily, err)
+	}
+}
+
 func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	wantAPI := func(c API, err error) error {
 		if err != nil || c.Addr != ":1" || c.DataDir != "d" || c.ArchiveDir != "a" || !c.ArchiveCompress || c.Timezone.String() != "Europe/London" ||
-			c.RateLimit != 60 || c.RefusalsMax != 7 || c.ReadingsFrom.String() != "2005-07-01" || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) ||
+			c.RateLimit != 60 || c.RefusalsMax != 7 || c.MetersMax != 8 || c.ReadingsFrom.String() != "2005-07-01" || !slices.Equal(c.Hosts, []string{"m.example", "[::7]"}) ||
 			c.SnapshotSize != 3<<30 || c.SnapshotInterval != 90*time.Second || c.DiskFreeMin != 1000 || c.MemoryLimit != 2<<30 ||
 			c.DiskSlow != 3*time.Second || c.Format != "json" || c.Level != slog.LevelDebug {
 			return fmt.Errorf("got %+v, %v", c, err)
@@ -58,7 +107,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 	if err := wantAPI(LoadAPI([]string{
 		"-addr", ":1", "-hosts", "m.example, [::7]", "-data-dir", "d", "--archive-dir=a", "-archive-compress", "zstd",
-		"-timezone", "Europe/London", "-rate-limit", "60", "-refusals-max", "7", "-readings-from", "2005-07-01",
+		"-timezone", "Europe/London", "-rate-limit", "60", "-refusals-max", "7", "-meters-max", "8", "-readings-from", "2005-07-01",
 		"-log-format", "json", "-log-level", "debug",
 		"-snapshot-size", "3GiB", "-snapshot-interval", "90s",
 		"-disk-free-min", "1000", "-disk-slow", "3s", "-memory-limit", "2GiB",
@@ -67,7 +116,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 	if err := wantAPI(LoadAPI(nil, environment(
 		"API_ADDR", ":1", "HOSTS", "m.example,[::7]", "DATA_DIR", "d", "ARCHIVE_DIR", "a", "ARCHIVE_COMPRESS", "zstd",
-		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "REFUSALS_MAX", "7", "READINGS_FROM", "2005-07-01",
+		"TIMEZONE", "Europe/London", "RATE_LIMIT", "60", "REFUSALS_MAX", "7", "METERS_MAX", "8", "READINGS_FROM", "2005-07-01",
 		"LOG_FORMAT", "json", "LOG_LEVEL", "debug",
 		"SNAPSHOT_SIZE", "3GiB", "SNAPSHOT_INTERVAL", "90s",
 		"DISK_FREE_MIN", "1000", "DISK_SLOW", "3s", "MEMORY_LIMIT", "2GiB",
@@ -132,12 +181,31 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadDaily, []string{"-hosts", "*.example"}, nil, `-hosts: "*.example" is not a name such as meters.example or an IP address, without a port`},
 		{loadAPI, []string{"-archive-compress", "gzip"}, nil, `-archive-compress: "gzip" is neither off nor zstd`},
 		{loadAPI, []string{"-data-dir="}, nil, `-data-dir: "" is not the path of a folder`},
+		{loadAPI, []string{"-meters-max", "100000001"}, nil, `-meters-max: "100000001" is not a number of meters, 0 to 100000000`},
+		{loadAPI, []string{"-auth", "yes"}, nil, `-auth: "yes" is neither on nor off`},
+		{loadDaily, []string{"-tls-cert", "c.pem"}, nil, `-tls-key: -tls-cert is given and needs the file of its key too`},
+		{loadAPI, nil, []string{"TLS_KEY", "k.pem"}, `-tls-cert: -tls-key is given and needs the file of its certificate too`},
+		{loadAPI, []string{"-tls-client-ca", "ca.pem"}, nil, `-tls-client-ca: client certificates need TLS: give -tls-cert and -tls-key`},
+		{loadAPI, []string{"-tls-cert", "certs/"}, nil, `-tls-cert: "certs/" is not the path of a file`},
+		{loadDaily, []string{"-trusted-proxies", "10.0.0.7,proxy"}, nil, `-trusted-proxies: "proxy" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadDaily, []string{"-trusted-proxies", "10.0.0.7:80"}, nil, `-trusted-proxies: "10.0.0.7:80" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadDaily, []string{"-trusted-proxies", "fe80::1%eth0"}, nil, `-trusted-proxies: "fe80::1%eth0" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadDaily, []string{"-trusted-proxies", "::/0"}, nil, `-trusted-proxies: "::/0" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadDaily, []string{"-trusted-proxies", "::ffff:0.0.0.0/96"}, nil, `-trusted-proxies: "::ffff:0.0.0.0/96" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadDaily, []string{"-trusted-proxies", "10.0.0.7,"}, nil, `-trusted-proxies: "" is not an address such as 10.0.0.7, nor some of them such as 10.0.0.0/24`},
+		{loadAPI, []string{"-oidc-issuer", "http://login.example", "-oidc-audience", "m"}, nil, `-oidc-issuer: "http://login.example" is not the address of an issuer such as https://login.example/realms/meters`},
+		{loadAPI, []string{"-oidc-issuer", "https://login.example"}, nil, `-oidc-audience: -oidc-issuer and -oidc-audience go together: give both or neither`},
+		{loadAPI, []string{"-oidc-audience", "m"}, nil, `-oidc-audience: -oidc-issuer and -oidc-audience go together: give both or neither`},
+		{loadDaily, []string{"-api-ca", "config.go"}, nil, `-api-ca: "config.go" has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----`},
+		{loadDaily, nil, []string{"API_CA", "none.pem"}, `API_CA: no certificates can be read: open none.pem: no such file or directory`},
+		{loadDaily, []string{"-oidc-issuer", "https://login.example"}, nil, `flag provided but not defined: -oidc-issuer; -h lists every setting`},
 		{loadAPI, []string{"-rate-limit", "-1"}, nil, `-rate-limit: "-1" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-snapshot-size", "256MB"}, nil, `-snapshot-size: "256MB" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
 		{loadAPI, []string{"-snapshot-size", "2000000TiB"}, nil, `-snapshot-size: "2000000TiB" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
 		{loadAPI, nil, []string{"DISK_FREE_MIN", "-1"}, `DISK_FREE_MIN: "-1" is not a size such as 256MiB (bytes, KiB, MiB, GiB or TiB)`},
 		{loadAPI, []string{"-snapshot-interval", "10ms"}, nil, `-snapshot-interval: "10ms" is not a time such as 1h or 90s, at least 1s; 0 is off`},
 		{loadAPI, []string{"-refusals-max", "-1"}, nil, `-refusals-max: "-1" is not a number of readings, 0 to 100000000`},
+		{loadAPI, []string{"-meters-max", "many"}, nil, `-meters-max: "many" is not a number of meters, 0 to 100000000`},
 		{loadAPI, []string{"-refusals-max", "100000001"}, nil, `-refusals-max: "100000001" is not a number of readings, 0 to 100000000`},
 		{loadAPI, []string{"-rate-limit", "1.5"}, nil, `-rate-limit: "1.5" is not a number of requests a minute, 0 to 1000000000`},
 		{loadAPI, []string{"-readings-from", "2010-1-1"}, nil, `-readings-from: "2010-1-1" is not a day such as 2010-01-01, not before the year 2000`},

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -48,8 +50,7 @@ func parsePprofAddr(s string) (string, error) {
 		return "", nil
 	}
 	host, _, err := net.SplitHostPort(s)
-	ip := net.ParseIP(host)
-	if _, wrong := parseAddr(s); err != nil || wrong != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if _, wrong := parseAddr(s); err != nil || wrong != nil || !isLoopback(host) {
 		return "", fmt.Errorf("%q is not host:port on loopback, such as localhost:6060", s)
 	}
 	return s, nil
@@ -89,6 +90,24 @@ func parseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
+// ParseCA reads a PEM file of certificates; without one it returns nil, which stands for the system's.
+func ParseCA(s string) (*x509.CertPool, error) {
+	if s == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(s)
+	if err != nil {
+		return nil, fmt.Errorf("no certificates can be read: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("%q has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----", s)
+	}
+	return pool, nil
+}
+
+func parseText(s string) (string, error) { return s, nil }
+
 func parseReadingsFrom(s string) (meter.Day, error) {
 	day, ok := meter.ParseDay(s)
 	if !ok || day.Year < meter.EarliestYear {
@@ -107,15 +126,18 @@ func parseRateLimit(s string) (int, error) {
 	return n, nil
 }
 
-// refusalsMaxMost is some 4 GiB of memory.
-const refusalsMaxMost = 100_000_000
+// countMost is some 4 GiB of refused readings, and more meters than any network has.
+const countMost = 100_000_000
 
-func parseRefusalsMax(s string) (uint32, error) {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || n > refusalsMaxMost {
-		return 0, fmt.Errorf("%q is not a number of readings, 0 to %d", s, refusalsMaxMost)
+// parseMost returns a parser of how many of something there may be.
+func parseMost(what string) func(string) (uint32, error) {
+	return func(s string) (uint32, error) {
+		n, err := strconv.ParseUint(s, 10, 32)
+		if err != nil || n > countMost {
+			return 0, fmt.Errorf("%q is not a number of %s, 0 to %d", s, what, countMost)
+		}
+		return uint32(n), nil
 	}
-	return uint32(n), nil
 }
 
 // sizeUnits are the units of a size. A size without a unit is in bytes.

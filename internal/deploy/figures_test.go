@@ -75,7 +75,7 @@ func exposed(t *testing.T) series {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all.read(t, rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics}))
+	all.read(t, rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: metrics}))
 	if err := n.Close(); err != nil {
 		t.Error(err)
 	}

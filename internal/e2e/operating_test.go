@@ -23,11 +23,8 @@ func TestOperatingGuideGivesWhatItShows(t *testing.T) {
 	if err := os.Symlink(binaries, filepath.Join(filepath.Dir(s.archive), "bin")); err != nil {
 		t.Fatal(err)
 	}
-	s.paste(operating, 8)
-	text, err := os.ReadFile(operating)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, text := section(t, operating, lettingIn)
+	s.paste(text, 8)
 	for _, c := range []struct{ language, program, file, frame, prints string }{
 		{"python", "python3", "client.py", "%s", "0.25"},
 		{"js", "node", "client.mjs", "%s", "0.25"},
@@ -37,12 +34,12 @@ func TestOperatingGuideGivesWhatItShows(t *testing.T) {
 			if _, err := exec.LookPath(c.program); err != nil {
 				t.Skipf("skipped: %s is not installed", c.program)
 			}
-			client := regexp.MustCompile("(?s)```" + c.language + "\n(.*?)```").FindSubmatch(text)
-			if client == nil || strings.Count(string(client[1]), "\n") > 5 {
+			client := regexp.MustCompile("(?s)```" + c.language + "\n(.*?)```").FindStringSubmatch(text)
+			if client == nil || strings.Count(client[1], "\n") > 5 {
 				t.Fatalf("there is no client in five lines: %s", client)
 			}
 			file := filepath.Join(filepath.Dir(s.archive), c.file)
-			if err := os.WriteFile(file, fmt.Appendf(nil, c.frame, s.here(string(client[1]))), 0o600); err != nil {
+			if err := os.WriteFile(file, fmt.Appendf(nil, c.frame, s.here(client[1])), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			args := []string{file}

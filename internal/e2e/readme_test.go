@@ -14,24 +14,38 @@ import (
 // TestReadmeSessionGivesWhatItShows pastes the README's commands into a shell, in
 // order, and compares what they print. "…" in the README stands for anything.
 func TestReadmeSessionGivesWhatItShows(t *testing.T) {
+	_, rest := section(t, readme, onANetwork)
 	s := startSuite(t)
-	s.paste("../../README.md", 10)
+	s.paste(rest, 10)
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
 }
 
-// paste runs the commands of a document, which must have so many at least.
-func (s *suite) paste(document string, atLeast int) {
-	s.t.Helper()
-	for _, tool := range []string{"sh", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			s.t.Skipf("skipped: the commands of %s need %s, which is not installed", document, tool)
-		}
+const readme = "../../README.md"
+
+// section returns the section of a document with a title, and the rest of the document.
+func section(t *testing.T, path, title string) (section, rest string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	steps := readSession(s.t, document)
+	before, from, found := strings.Cut(string(content), "\n## "+title+"\n")
+	if !found {
+		t.Fatalf("%s has no section %q", path, title)
+	}
+	section, after, _ := strings.Cut(from, "\n## ")
+	return section, before + "\n## " + after
+}
+
+// paste runs the commands of a text, which must have so many at least.
+func (s *suite) paste(text string, atLeast int) {
+	s.t.Helper()
+	needTools(s.t, "sh", "curl")
+	steps := readSession(text)
 	if len(steps) < atLeast {
-		s.t.Fatalf("only %d commands found in %s", len(steps), document)
+		s.t.Fatalf("only %d commands found", len(steps))
 	}
 	for _, step := range steps {
 		got, err := s.run("sh", "-c", step.command)
@@ -63,8 +77,7 @@ func (s *suite) run(name string, args ...string) (printed string, err error) {
 
 // here replaces the default addresses by those of the suite.
 func (s *suite) here(text string) string {
-	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
-	return strings.NewReplacer("localhost:8000", host(s.API.URL), "localhost:8001", host(s.Daily.URL), "localhost:8002", host(s.Monthly.URL)).Replace(text)
+	return strings.NewReplacer("localhost:8000", s.API.Host(), "localhost:8001", s.Daily.Host(), "localhost:8002", s.Monthly.Host()).Replace(text)
 }
 
 type sessionStep struct {
@@ -72,16 +85,21 @@ type sessionStep struct {
 	answer  *regexp.Regexp
 }
 
-// readSession finds the commands in a document's console blocks, each with the
-// lines that it shows as their answer.
-func readSession(t *testing.T, path string) []sessionStep {
+// needTools skips a test if a program is not there that the commands of a document need.
+func needTools(t *testing.T, tools ...string) {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("skipped: %s is not installed", tool)
+		}
 	}
+}
+
+// readSession finds the commands in a text's console blocks, each with the
+// lines that it shows as their answer.
+func readSession(text string) []sessionStep {
 	var steps []sessionStep
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		for _, part := range strings.Split("\n"+block[1], "\n$ ")[1:] {
 			command, answer, _ := strings.Cut(part, "\n")
 			pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(answer)), "…", `[^"]*`)

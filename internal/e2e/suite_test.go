@@ -55,15 +55,20 @@ type suite struct {
 
 func startSuite(t *testing.T) *suite {
 	t.Helper()
+	return startSuiteIn(t, t.TempDir())
+}
+
+// startSuiteIn starts it on folders within one that is there, with further settings.
+func startSuiteIn(t *testing.T, folder string, more ...string) *suite {
+	t.Helper()
 	buildPrograms(t)
-	folder := t.TempDir()
 	s := &suite{
 		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
 		client: &http.Client{Transport: apitest.NewTransport(t, http.DefaultTransport), Timeout: time.Minute},
 	}
 	var err error
 	s.Suite, err = programs.Start(t.Context(), programs.Config{
-		BinDir: binaries, Env: settings(s.data, s.archive),
+		BinDir: binaries, Env: append(settings(s.data, s.archive), more...),
 	})
 	if err != nil {
 		t.Fatal(err)

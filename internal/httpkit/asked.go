@@ -1,13 +1,11 @@
 package httpkit
 
 import (
-	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"meterledger/api"
-	"meterledger/internal/meter"
 )
 
 // Asked returns h with two lines in the log for each request: who asks for what, before h
@@ -16,31 +14,19 @@ import (
 // of NewRouter.
 func Asked(log *slog.Logger, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := requestID(r)
-		w.Header().Set(requestIDHeader, id)
-		log := log.With("request_id", id, "method", r.Method, "path", r.URL.Path)
+		a := answerOf(w)
+		log := log.With("request_id", a.id[0], "method", r.Method, "path", r.URL.Path)
 		asks, answered := "an operator asks", "the operator was answered"
 		if agent := api.Program(r.UserAgent()); agent == api.ProgramDaily || agent == api.ProgramMonthly {
 			asks, answered = string(agent)+" asks", string(agent)+" was answered"
 		}
-		log.Info(asks, "parameters", shorten(r.URL.RawQuery), "from", r.RemoteAddr, "user_agent", shorten(r.UserAgent()))
+		log.Info(asks, "parameters", loggedQuery(r.URL.RawQuery), "from", from(r), "user_agent", shorten(r.UserAgent()))
 		began := time.Now()
 		h.ServeHTTP(w, r)
-		a := answerOf(w)
 		log = log.With("status", a.status, "took", time.Since(began))
 		if a.cause != nil {
 			log = log.With("error", a.cause)
 		}
 		log.Info(answered)
 	})
-}
-
-const requestIDHeader = "X-Request-Id"
-
-// requestID returns the name that the caller, or a proxy, has given the request, or a new one.
-func requestID(r *http.Request) string {
-	if id, err := meter.ParseID(r.Header.Get(requestIDHeader)); err == nil { // 1 to 64 plain characters
-		return string(id)
-	}
-	return rand.Text()
 }

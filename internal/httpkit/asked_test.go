@@ -29,7 +29,7 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 		})))
 	})
 	ask := func(id, agent string) (answered string) {
-		request := httptest.NewRequest(http.MethodPost, "http://localhost/shutdown?why=test", nil)
+		request := httptest.NewRequest(http.MethodPost, "http://localhost/shutdown?name=test&owner_name=Tan", nil)
 		request.Header.Set("X-Request-Id", id)
 		request.Header.Set("User-Agent", agent)
 		w := httptest.NewRecorder()
@@ -39,7 +39,7 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 	if id := ask("from-a-proxy.7", "curl"); id != "from-a-proxy.7" {
 		t.Errorf("the answer has the id %q", id)
 	}
-	want := `msg="an operator asks" request_id=from-a-proxy.7 method=POST path=/shutdown parameters="why=test" from=192.0.2.1:1234`
+	want := `msg="an operator asks" request_id=from-a-proxy.7 method=POST path=/shutdown parameters="name=test" from=192.0.2.1:1234`
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("no %s in\n%s", want, &out)
 	}
@@ -52,7 +52,7 @@ func TestLogTellsWhoAskedForWhat(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, &out)
 		}
 	}
-	if id := ask("forged\nmsg=other", "daily asks"); len(id) < 20 || !strings.Contains(out.String(), `msg="an operator asks" request_id=`+id+" ") {
+	if id := ask("forged\nmsg=other", "daily asks"); len(id) != 16 || !strings.Contains(out.String(), `msg="an operator asks" request_id=`+id+" ") {
 		t.Errorf("the answer has the id %q; log:\n%s", id, &out)
 	}
 }

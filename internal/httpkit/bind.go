@@ -24,7 +24,8 @@ import (
 // The type is meter.ID, Slot, Instant, Bound, Register, Day or Month, bool, a kind of string, an
 // encoding.TextUnmarshaler, or a pointer to one of them. A field whose parameter is not
 // given keeps its zero value. One that is nullable, a pointer, points to a zero value after
-// null in JSON or the word null elsewhere. Timestamps without an offset are those of zone.
+// null in JSON or the word null elsewhere. One that is a list, of an encoding.TextUnmarshaler, may be a list of
+// texts in JSON, and has commas between them elsewhere. Timestamps without an offset are those of zone.
 //
 // The tag validate has the rules between fields: those of package validator, when (given if
 // another field has a value, and only then), and text and seen, which are the domain's. A struct with
@@ -37,15 +38,20 @@ import (
 // twice, not UTF-8, or does not parse. Every error is a *meter.Error or, of a body, one
 // that WriteError knows.
 func Bind(r *http.Request, zone *meter.Zone, into any) error {
-	return bind(r, zone, into, r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete)
+	return bind(r, zone, into, hasParametersInBody(r), nil)
+}
+
+func hasParametersInBody(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete
 }
 
 // BindQuery is Bind for a request whose body has no parameters.
 func BindQuery(r *http.Request, zone *meter.Zone, into any) error {
-	return bind(r, zone, into, false)
+	return bind(r, zone, into, false, nil)
 }
 
-func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
+// bind is Bind. It notes the parameters of a change that a has the audit line of; a may be nil.
+func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool, a *answer) error {
 	b := newBinder(into)
 	err := b.request(r)
 	if err == nil && fromBody {
@@ -53,6 +59,9 @@ func bind(r *http.Request, zone *meter.Zone, into any, fromBody bool) error {
 	}
 	if err == nil {
 		err = b.finish(zone, into)
+	}
+	if err == nil && a != nil && a.change != nil {
+		b.note(a.change)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -19,6 +20,7 @@ import (
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 )
 
 // order is a request struct as handlers have them.
@@ -33,7 +35,7 @@ type order struct {
 	Wait    *bool       `param:"wait"`
 }
 
-func (o *order) Check() error { return httpkit.Check(o) }
+func (o *order) Check() error { return rules.Check(o) }
 
 // span is a string that has a name, as those of a handler have.
 type span string
@@ -196,7 +198,7 @@ type visit struct {
 	Month       meter.Month    `param:"month" validate:"excluded_if=Kind mend"`
 }
 
-func (v *visit) Check() error { return httpkit.Check(v) }
+func (v *visit) Check() error { return rules.Check(v) }
 
 // visiting routes a query to Bind, as the path's parameters need it.
 func visiting(path, query string) (v visit, err error) {
@@ -276,6 +278,50 @@ func TestBindTakesAnyMethodWithABodyAnySecondAndNull(t *testing.T) {
 		`{"unknown":null}`:                "unknown is not a parameter here; known are at, limit, other",
 	} {
 		if err := new(change).send(http.MethodPatch, "", body); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
+// words are texts with commas between them.
+type words []string
+
+func (w *words) UnmarshalText(text []byte) error {
+	*w = strings.Split(string(text), ",")
+	return nil
+}
+
+func TestBindTakesAListInJSONAsOneWithCommasElsewhere(t *testing.T) {
+	type request struct {
+		Words words  `param:"words,list"`
+		Kind  string `param:"kind"`
+	}
+	bind := func(query, body string) (q request, err error) {
+		r := httptest.NewRequest(http.MethodPost, "/?"+query, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		return q, httpkit.Bind(r, nil, &q)
+	}
+	for _, c := range [][2]string{{"words=a,b", ""}, {"", `{"words":["a","b"]}`}, {"", `{"words":"a,b"}`}} {
+		if q, err := bind(c[0], c[1]); err != nil || !slices.Equal(q.Words, words{"a", "b"}) {
+			t.Errorf("%q: %v, %v", c, q.Words, err)
+		}
+	}
+	const noList = "words must be a list of texts without commas"
+	for body, want := range map[string]string{
+		`{"words":[]}`:                  "words is empty",
+		`{"words":["a,b"]}`:             noList,
+		`{"words":[""]}`:                noList,
+		`{"words":[1]}`:                 noList,
+		`{"words":[null]}`:              noList,
+		`{"words":[["a"]]}`:             noList,
+		`{"words":[{"a":1}]}`:           noList,
+		`{"words":["\ud800"]}`:          "words is not valid UTF-8",
+		`{"words":["a"`:                 `what was sent is not one whole JSON object such as {"meter_id":"123-456-789"}`,
+		`{"words":{"a":1}}`:             "words must be a string, a number, true or false",
+		`{"kind":["a"]}`:                "kind must be a string, a number, true or false",
+		`{"words":["a"],"words":["b"]}`: "words is given more than once",
+	} {
+		if _, err := bind("", body); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", body, err, want)
 		}
 	}

@@ -135,12 +135,35 @@ func (b *binder) member(tokens *json.Decoder) error {
 	case bool:
 		value = fmt.Sprint(token)
 	default:
-		return errNoText(name)
+		if field := b.field(name); token != json.Delim('[') || field < 0 || !b.fields[field].isList {
+			return errNoText(name)
+		}
+		if value, err = list(tokens, name); err != nil {
+			return err
+		}
 	}
 	if strings.ContainsRune(value, utf8.RuneError) { // what the decoder makes of half a surrogate pair
 		value = "\xff" // which set refuses
 	}
 	return b.set(name, value)
+}
+
+// list returns the texts of a JSON list with commas between them, as a query has them.
+func list(tokens *json.Decoder, name string) (string, error) {
+	var all []string
+	for {
+		token, err := tokens.Token()
+		text, isText := token.(string)
+		switch {
+		case err != nil:
+			return "", errNotObject()
+		case token == json.Delim(']'):
+			return strings.Join(all, ","), nil
+		case !isText || text == "" || strings.Contains(text, ","):
+			return "", invalid(name, "must be a list of texts without commas")
+		}
+		all = append(all, text)
+	}
 }
 
 func errNoText(name string) error {

@@ -34,11 +34,17 @@ func know(door Door) func(http.Handler) http.Handler {
 }
 
 // For returns h for callers of some roles. Others are answered 401 if they sent no credential,
-// and else 403, before any look at parameters or body.
+// and else 403, before any look at parameters or body. A change is written into the audit log
+// before h begins.
 func For(roles meter.Roles, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch role := answerOf(w).caller.Role; {
+		a := answerOf(w)
+		switch role := a.caller.Role; {
 		case roles.Has(role):
+			if err := a.beginChange(r, roles); err != nil {
+				WriteError(w, r, err)
+				return
+			}
 			h.ServeHTTP(w, r)
 		case role == meter.NoRole:
 			WriteError(w, r, meter.Errorf(meter.KindUnauthorized, meter.CodeUnauthorized,

@@ -47,8 +47,9 @@ func (e *ExtendedError) Unwrap() error { return e.Err }
 // If the answer has begun already, WriteError breaks the connection by panicking with
 // http.ErrAbortHandler, so that nobody takes half an answer for a whole one.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	instance := ""
 	if a := answerOf(w); a != nil {
-		a.cause = err
+		a.cause, instance = err, a.id[0]
 		if a.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
@@ -61,7 +62,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if extended, ok := errors.AsType[*ExtendedError](err); ok {
 		extend = extended.Extend
 	}
-	writeProblem(w, publicError(err), extend)
+	writeProblem(w, publicError(err), instance, extend)
 }
 
 // publicError returns what a caller may know of err.
@@ -80,13 +81,17 @@ func publicError(err error) *meter.Error {
 		"something went wrong on our side, it has been logged; the same request may be sent again")
 }
 
-func writeProblem(w http.ResponseWriter, e *meter.Error, extend func(api.Problem) any) {
+func writeProblem(w http.ResponseWriter, e *meter.Error, instance string, extend func(api.Problem) any) {
 	status := statusOf[e.Kind]
 	body := Encode(extend(api.Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field, Reason: e.Reason,
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field,
+		Instance: instance, Reason: e.Reason,
 	}))
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
+	}
+	if status == http.StatusUnauthorized {
+		w.Header()["Www-Authenticate"] = howToAsk
 	}
 	w.Header().Del("ETag") // of the answer that the problem replaces
 	w.Header().Del("Content-Disposition")
@@ -96,6 +101,10 @@ func writeProblem(w http.ResponseWriter, e *meter.Error, extend func(api.Problem
 	}
 	writeBody(w, typeProblem, status, body)
 }
+
+// howToAsk is WWW-Authenticate of a 401 (RFC 9110). It does not name Basic, for which browsers would
+// open a window of their own.
+var howToAsk = []string{`Bearer realm="meterledger"`}
 
 // wholeSeconds returns d in seconds, rounded up and at least 1.
 func wholeSeconds(d time.Duration) string {

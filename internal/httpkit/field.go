@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -28,6 +29,7 @@ type field struct {
 	name       string   // of its parameter
 	oneOf      []string // the values that it may have; empty if any
 	isNullable bool
+	isList     bool
 }
 
 // null unsets what a nullable field is for.
@@ -61,7 +63,7 @@ func shapeOf(t reflect.Type) *shape {
 		if name == "" || !f.IsExported() {
 			panic(fmt.Sprintf("BUG: %s.%s is not an exported field with a param or a path tag", t, f.Name))
 		}
-		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof")), option == "nullable"})
+		s.fields = append(s.fields, field{name, strings.Fields(f.Tag.Get("oneof")), option == "nullable", option == "list"})
 		s.hasRules = s.hasRules || f.Tag.Get("validate") != ""
 	}
 	if s.hasRules && !reflect.PointerTo(t).Implements(reflect.TypeFor[checker]()) {
@@ -119,4 +121,27 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 		v.SetString(value) // panics if the type is none of Bind's
 	}
 	return err
+}
+
+// quotedLengthMax is how many characters of a caller's text a problem repeats.
+const quotedLengthMax = 40
+
+// quote makes a caller's text safe to repeat: quoted, escaped, and cut if it is long.
+func quote(s string) string {
+	count := 0
+	for i := range s {
+		if count == quotedLengthMax {
+			return strconv.Quote(s[:i]) + "…"
+		}
+		count++
+	}
+	return strconv.Quote(s)
+}
+
+// showName returns the name of a parameter, quoted unless it is a short word.
+func showName(name string) string {
+	if _, err := meter.ParseID(name); err == nil && len(name) <= quotedLengthMax {
+		return name
+	}
+	return quote(name)
 }

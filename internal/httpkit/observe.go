@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 )
@@ -18,11 +19,13 @@ import (
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
 // that a rush of them cannot fill the disk; a line a minute says how many were refused.
-func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler {
+func observe(p *Program) func(http.Handler) http.Handler {
+	log, metrics := p.Log, p.Metrics
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w}
+			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}}
+			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
 			begun := time.Now()
 			defer func() {
@@ -33,6 +36,7 @@ func observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 					refused.Add(string(meter.CodeOf(a.cause)))
 				}
 				logRequest(log, r, a, took)
+				a.audit(r)
 			}()
 			defer recoverPanic(a, r)
 			next.ServeHTTP(a, r)
@@ -77,8 +81,8 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
-		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
+		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
+		slog.Duration("took", took), slog.String("from", from(r)),
 	}
 	if a.cause != nil {
 		attrs = append(attrs, slog.String("error", a.cause.Error()))
@@ -102,13 +106,17 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
 }
 
-// answer is a ResponseWriter that keeps status and error for the log and the metrics, and who
+// answer is a ResponseWriter that keeps status and error for the logs and the metrics, and who
 // is answered.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
+	change *api.AuditLine // of which the audit log has the beginning; nil if there is none
+	id     [1]string      // of the request; an array, because a header is a slice and this saves an allocation
+
+	program *Program // that answers
 }
 
 // answerKey is of a request's context within NewRouter's routers; its value is the *answer.

@@ -36,7 +36,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func Take[Q any](zone *meter.Zone, h func(http.ResponseWriter, *http.Request, *Q) error) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var q Q
-		if err := Bind(r, zone, &q); err != nil {
+		if err := bind(r, zone, &q, hasParametersInBody(r), answerOf(w)); err != nil {
 			return err
 		}
 		return h(w, r, &q)
@@ -61,6 +61,8 @@ type Program struct {
 	Metrics   *Metrics
 	Hosts     Hosts
 	Door      Door         // nil with access off: whoever asks is an operator
+	Proxies   Proxies      // whose word on who asks is believed
+	Audit     Audit        // nil for none
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
 }
 
@@ -69,11 +71,11 @@ type Program struct {
 // a panic with 500 and an unknown path with a problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, observe(p.Log, p.Metrics), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
+	r.Use(resetIfCut, observe(&p), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)
-	r.Method(http.MethodGet, "/metrics", p.Metrics)
+	r.Method(http.MethodGet, "/metrics", here(p.Metrics, For(meter.Readers, p.Metrics)))
 	MountDocs(r, p.Name, p.SwaggerUI)
 	return r
 }

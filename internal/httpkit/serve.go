@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -20,42 +19,24 @@ const (
 	headerBytesMax = 16 << 10 // of a whole header, the request line included
 )
 
-// Listen opens addr. Its error is one line, which names the flag and the environment
-// variable that choose another address.
-func Listen(addr, flag, env string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; choose another with %s or %s", addr, listenCause(err), flag, env)
-	}
-	return listener, nil
-}
-
-// listenCause returns the reason within an error of net, without the address.
-func listenCause(err error) error {
-	var number syscall.Errno
-	if errors.As(err, &number) {
-		return number
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
-
 // Serve answers on listener until ctx is done. Then it accepts no new connections, gives
 // running requests ten seconds to end, and returns nil. It closes listener.
-func Serve(ctx context.Context, listener net.Listener, h http.Handler, log *slog.Logger) error {
+func Serve(ctx context.Context, listener *Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerReadMax,
 		IdleTimeout:       idleMax,
 		MaxHeaderBytes:    headerBytesMax,
 		ConnContext:       withConnection,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          newServerLog(log),
+		TLSConfig:         listener.TLS,
+	}
+	serve := server.Serve
+	if listener.TLS != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // TLSConfig knows the certificate
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- serve(listener.Listener) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)

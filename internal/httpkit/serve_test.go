@@ -116,7 +116,7 @@ func TestStoppingServerCutsOffARequestThatDoesNotEnd(t *testing.T) {
 			io.Copy(io.Discard, ours)
 		}()
 		begun := time.Now()
-		if err := httpkit.Serve(ctx, listener, h, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		if err := httpkit.Serve(ctx, &httpkit.Listener{Listener: listener}, h, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if waited := time.Since(begun); waited != 10*time.Second || !strings.Contains(log.String(), "cut off") {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"meterledger/internal/meter"
@@ -21,6 +22,10 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	if err := l.refusal(); err != nil {
 		return err
 	}
+	if err := l.meterRoom.begin(1); err != nil {
+		return err
+	}
+	defer l.meterRoom.end(1)
 	k := &commit{payload: store.AppendAccount(nil, account), entries: 1, deferred: true}
 	k.growth = accountsGrowth(k)
 	verdict, err := l.put(ctx, k, impatient)
@@ -40,4 +45,54 @@ func meterExists(id meter.ID) error {
 		Kind: meter.KindInvalid, Code: meter.CodeMeterExists, Field: "meter_id",
 		Detail: fmt.Sprintf("meter %s is already registered", id),
 	}
+}
+
+// SetOwner records who lives behind a meter from now on, and at which address; an empty one of the
+// two stays as it is. Who was there before keeps what was true then. It is taken also while
+// reception is shut down. The log tells by whom, and names nobody else.
+func (l *Ledger) SetOwner(ctx context.Context, id meter.ID, owner, address, by string) error {
+	m, err := l.find(id)
+	if err == nil {
+		err = l.shutForPeople()
+	}
+	if err != nil {
+		return err
+	}
+	k := &commit{payload: store.AppendOwner(nil, m.Index, l.zone.Instant(l.now()), owner, address), entries: 1, deferred: true}
+	k.growth = accountsGrowth(k)
+	v, err := l.put(ctx, k, steady)
+	if err == nil && v.Outcome == store.Accepted {
+		l.log.Info("a meter's owner was set", "meter_id", id, "by", by)
+	}
+	return err
+}
+
+// meterRoom refuses registrations once there are as many meters as there may be.
+type meterRoom struct {
+	l        *Ledger
+	max      uint32       // meters; 0 for any number
+	underWay atomic.Int64 // registrations
+}
+
+// begin takes room for some registrations, which the caller gives back with end once they have their
+// verdicts.
+func (r *meterRoom) begin(registrations int) error {
+	underWay := r.underWay.Add(int64(registrations))
+	if meters, _ := r.l.store.Counts(); r.max == 0 || int64(meters)+underWay <= int64(r.max) {
+		return nil
+	}
+	r.end(registrations)
+	return meter.Unavailable(meter.CodeMemoryFull, time.Minute,
+		"no more than %d meters can be registered: start the api with a higher -meters-max", r.max)
+}
+
+func (r *meterRoom) end(registrations int) { r.underWay.Add(-int64(registrations)) }
+
+// fits returns what begin would.
+func (r *meterRoom) fits(registrations int) error {
+	err := r.begin(registrations)
+	if err == nil {
+		r.end(registrations)
+	}
+	return err
 }

@@ -50,7 +50,11 @@ func (a *Accounts) Add(number int, account meter.Account) error {
 		a.exists(number, m.Index, account)
 		return nil
 	}
-	if err := a.refusal(); err != nil {
+	err := a.refusal()
+	if err == nil {
+		err = a.l.meterRoom.fits(len(a.accounts) + 1)
+	}
+	if err != nil {
 		return a.Refuse(number, err)
 	}
 	account.RegisteredAt = a.l.now()
@@ -67,7 +71,7 @@ func (a *Accounts) Add(number int, account meter.Account) error {
 }
 
 // refusal returns why an account that comes now is not taken, or nil. An operator who restores
-// is only stopped by the disk.
+// is only stopped by the disk, and by the number of meters that there may be.
 func (a *Accounts) refusal() error {
 	if a.restore {
 		return nil
@@ -143,6 +147,10 @@ func (a *Accounts) write() ([]store.Verdict, error) {
 	k := &a.commit
 	k.entries, k.deferred, k.err = len(a.accounts), true, nil
 	k.growth = accountsGrowth(k)
+	if err := a.l.meterRoom.begin(k.entries); err != nil {
+		return nil, err
+	}
+	defer a.l.meterRoom.end(k.entries)
 	if err := a.l.committer.enqueue(a.ctx, k, bulky); err != nil {
 		return nil, err
 	}

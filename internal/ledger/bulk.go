@@ -169,6 +169,9 @@ func (b *Bulk) sendFull() error {
 	if len(b.rows) < submissionRows && (b.filling == nil || b.filling.refused < submissionRows) {
 		return nil
 	}
+	if err := b.ctx.Err(); err != nil {
+		return err
+	}
 	if err := b.send(); err != nil {
 		return err
 	}
@@ -181,9 +184,6 @@ func (b *Bulk) sendFull() error {
 func (b *Bulk) send() error {
 	if len(b.rows) == 0 && b.filling == nil {
 		return nil
-	}
-	if err := b.ctx.Err(); err != nil {
-		return err
 	}
 	for len(b.sent) == submissionsMax || len(b.sent) > 0 && (b.sent[0].answered() || b.l.held.Load() > heldMax) {
 		if err := b.settleOldest(); err != nil {

@@ -36,10 +36,8 @@ func (l *Ledger) Correct(ctx context.Context, id meter.ID, corrections []Correct
 	for _, place := range places {
 		c.Edits = append(c.Edits, corrections[place].edit())
 	}
-	for _, g := range l.gates {
-		if g.refusal != errNotReceiving && g.shut() {
-			return g.refusal
-		}
+	if err := l.shutForPeople(); err != nil {
+		return err
 	}
 	place, v, err := l.correct(ctx, m, c, false)
 	if err != nil {

@@ -31,6 +31,17 @@ func (l *Ledger) refusal() error {
 	return nil
 }
 
+// shutForPeople is refusal for what a person enters, who may do that also while reception is shut
+// down.
+func (l *Ledger) shutForPeople() error {
+	for i := range l.gates {
+		if l.gates[i].refusal != errNotReceiving && l.gates[i].shut() {
+			return l.gates[i].refusal
+		}
+	}
+	return nil
+}
+
 // Ready returns nil if readings and registrations are taken, or else a *meter.Error with
 // the code and the Retry-After that they are refused with, and the reason.
 func (l *Ledger) Ready() error {

@@ -61,6 +61,8 @@ type Options struct {
 	ReadingsFrom meter.Day
 	// RefusalsMax is how many refused readings are kept, to be judged again; 0 is none.
 	RefusalsMax uint32
+	// MetersMax is how many meters can be registered; 0 is any number.
+	MetersMax uint32
 }
 
 // Ledger is the open system of record.
@@ -84,6 +86,7 @@ type Ledger struct {
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
 	keeper    keeper
+	uses      uses
 	snapshots snapshotter
 	space     *space
 	seal      seal
@@ -92,6 +95,7 @@ type Ledger struct {
 	memory    *memory
 	gates     []gate
 
+	meterRoom    meterRoom
 	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
 
@@ -111,6 +115,8 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	l.rush.count = &l.asked
 	l.keeper = keeper{l, o.RefusalsMax, l.metrics.dropped}
+	l.uses.l, l.uses.known = l, make(map[string]struct{})
+	l.meterRoom.l, l.meterRoom.max = l, o.MetersMax
 	if err := l.open(ctx, o); err != nil {
 		return nil, err
 	}
@@ -231,6 +237,7 @@ func (l *Ledger) Failure() error { return l.committer.order.failure() }
 // ledger any more.
 func (l *Ledger) Close() error {
 	l.snapshots.stop()
+	l.uses.stop()
 	l.committer.stop()
 	if l.Failure() == nil {
 		if err := l.snapshots.take(context.Background()); err != nil {

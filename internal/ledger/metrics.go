@@ -178,6 +178,8 @@ func (l *Ledger) measureMemory(gauge func(name, help string, value func() float6
 		"summaries": func(f store.Footprint) int64 { return f.Summaries },
 		"bills":     func(f store.Footprint) int64 { return f.Bills },
 		"refusals":  func(f store.Footprint) int64 { return f.Refusals },
+
+		"credentials": func(f store.Footprint) int64 { return f.Credentials },
 	} {
 		gauge("memory_held_bytes", "What the state takes in memory, by what it is for; promised is what sparse readings take more if their days fill up.",
 			func() float64 { return float64(of(l.store.Footprint())) }, "kind", kind)

@@ -41,7 +41,7 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 		func() (api.MaintenanceResult, error) {
 			r.Attempts++
 			var done api.MaintenanceResult
-			if done, last = s.attempt(*r); last != nil && !isPassing(last) {
+			if done, last = s.attempt(*r); last != nil && !r.isPassing(last) {
 				return done, backoff.Permanent(last)
 			}
 			return done, last
@@ -62,7 +62,7 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 // attempt asks the api once. It ends if the api stops answering, or attemptGrace after the
 // service.
 func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
-	if _, err := s.look(s.ctx, watchEvery); hindrance(err) == meter.ReasonOtherZone {
+	if _, err := s.lookWith(s.ctx, r.api, watchEvery); hindrance(err) == meter.ReasonOtherZone || isUnwelcome(refusalOf(err)) {
 		return api.MaintenanceResult{}, err
 	}
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(s.ctx))
@@ -71,7 +71,7 @@ func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 	})()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := s.api.StartMaintenance(ctx, request(r.Period, r.dryRun))
+	done, err := r.api.StartMaintenance(ctx, request(r.Period, r.dryRun))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}

@@ -24,8 +24,11 @@ type fakeAPI struct {
 	state    string // of every archive; manifest_missing where it is empty
 	zone     string // Asia/Singapore where it is empty
 	noMeters bool
-	along    string   // is archived with whatever is asked for
-	started  []string // the periods asked for, in order
+	guarded  bool // the service has access on
+	// roles are of those who may ask, by their Authorization header; nil is access off.
+	roles   map[string]string
+	along   string   // is archived with whatever is asked for
+	started []string // the periods asked for, in order
 
 	// start answers the next POST /maintenance/start, 200 where it is nil. It may
 	// block, and looks at the request's context when it does.
@@ -70,6 +73,10 @@ func (f *fakeAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
+	if status, body := f.judge(r); status != http.StatusOK {
+		writeJSON(w, status, body)
+		return
+	}
 	switch r.URL.Path {
 	case "/healthz":
 		f.mu.Lock()
@@ -79,6 +86,14 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 			health(r)
 		}
 		writeJSON(w, http.StatusOK, `{"status":"ok"}`)
+	case "/whoami":
+		f.mu.Lock()
+		role, id := "operator", "null"
+		if f.roles != nil {
+			role, id = f.roles[r.Header.Get("Authorization")], `"abcdefghijklmnop"`
+		}
+		f.mu.Unlock()
+		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"credential_id":%s,"role":%q,"label":null,"meters":["*"],"from":null,"until":null}`, id, role))
 	case "/maintenance/status":
 		f.mu.Lock()
 		listed := []api.ArchiveListing{}
@@ -100,6 +115,23 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// judge answers whoever may not ask: everything but /healthz is for operators, GETs for auditors too.
+func (f *fakeAPI) judge(r *http.Request) (status int, body string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sent := strings.Join(r.Header.Values("Authorization"), ", ")
+	role := f.roles[sent]
+	switch {
+	case f.roles == nil, r.URL.Path == "/healthz" && sent == "", r.URL.Path == "/whoami" && slices.Contains([]string{"operator", "auditor", "meter"}, role), role == "operator", role == "auditor" && r.Method == http.MethodGet:
+		return http.StatusOK, ""
+	case role == "":
+		return problem(http.StatusUnauthorized, "unauthorized", "the credential is not known")
+	case role == "guesser":
+		return problem(http.StatusTooManyRequests, "rate_limited", "too many wrong credentials")
+	}
+	return problem(http.StatusForbidden, "forbidden", "the role "+role+" may not do this")
 }
 
 func (f *fakeAPI) run(r *http.Request) (status int, body string) {
@@ -144,6 +176,9 @@ func writeJSON(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	if status >= http.StatusBadRequest {
 		w.Header().Set("Content-Type", "application/problem+json")
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="meterledger"`)
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "5")

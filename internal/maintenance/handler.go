@@ -14,10 +14,14 @@ import (
 // is called once, before the first run.
 func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 	s.measure(metrics.Set)
-	r := httpkit.NewRouter(httpkit.Program{
+	program := httpkit.Program{
 		Name: api.Program(s.kind.program), Log: s.log, Metrics: metrics,
-		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), SwaggerUI: httpkit.SwaggerUI(),
-	})
+		Hosts: httpkit.NewHosts(s.settings.Addr, s.settings.Hosts), Proxies: s.settings.TrustedProxies, SwaggerUI: httpkit.SwaggerUI(),
+	}
+	if s.settings.Auth {
+		program.Door = newDoor(s.api)
+	}
+	r := httpkit.NewRouter(program)
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
 	}
@@ -49,7 +53,7 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 	if period == (meter.Period{}) {
 		period = s.lastEnded()
 	}
-	done, err := s.runNow(period, dryRun)
+	done, err := s.runNow(period, dryRun, passedOn(r))
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		ctx, stop := context.WithCancel(t.Context())
 		b.stop = stop
 		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURL: &url.URL{Scheme: "http", Host: "api.example"}}
+		settings.Auth = b.api.guarded
 		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
 		b.service, err = New(ctx, kind, settings, api, slog.New(slog.DiscardHandler))
 		if err != nil {
@@ -87,8 +88,13 @@ func (b *harness) at(stamp string) {
 
 func (b *harness) do(ctx context.Context, method, target string) (*http.Response, string) {
 	b.t.Helper()
+	return b.send(ctx, method, target, http.Header{})
+}
+
+func (b *harness) send(ctx context.Context, method, target string, header http.Header) (*http.Response, string) {
+	b.t.Helper()
 	r := httptest.NewRequestWithContext(ctx, method, "http://localhost"+target, nil)
-	r.RequestURI = ""
+	r.RequestURI, r.Header = "", header
 	response, err := b.checked.RoundTrip(r)
 	if err != nil {
 		b.t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
 
@@ -17,18 +18,24 @@ func (e *otherZoneError) Error() string {
 	return fmt.Sprintf("the api keeps the time zone %q and this program %q: nothing is run until -timezone is the same", e.theirs, e.ours)
 }
 
-// look asks the api what is archived and what is due. It returns an *otherZoneError if the
-// api's days and months are not this program's.
+// look asks the api what is archived and what is due, and remembers what is in the way of runs.
 func (s *Service) look(ctx context.Context, patience time.Duration) (api.MaintenanceStatus, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	status, err := s.api.MaintenanceStatus(ctx)
-	if ours := s.settings.Timezone.String(); err == nil && status.Timezone != ours {
-		err = &otherZoneError{status.Timezone, ours}
-	}
+	status, err := s.lookWith(ctx, s.api, patience)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inTheWay = hindrance(err)
+	return status, err
+}
+
+// lookWith asks for whoever c asks for. It returns an *otherZoneError if the api's days and
+// months are not this program's.
+func (s *Service) lookWith(ctx context.Context, c *client.Client, patience time.Duration) (api.MaintenanceStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	status, err := c.MaintenanceStatus(ctx)
+	if ours := s.settings.Timezone.String(); err == nil && status.Timezone != ours {
+		err = &otherZoneError{status.Timezone, ours}
+	}
 	return status, err
 }
 

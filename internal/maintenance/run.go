@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
 
@@ -49,8 +50,9 @@ type run struct {
 	Code       meter.Code   `json:"code,omitempty"`   // of the failure, if the run failed
 	Detail     string       `json:"detail,omitempty"` // of the failure
 
-	dryRun  bool     // asks only what would be written; not kept in the history
-	written []string // the periods that the api has archived, others among them
+	api     *client.Client // asks for the service, or for the caller who wants the run
+	dryRun  bool           // asks only what would be written; not kept in the history
+	written []string       // the periods that the api has archived, others among them
 }
 
 // perform does one run, and returns why it failed, or nil. The caller has the turn.
@@ -70,7 +72,7 @@ func (s *Service) perform(r run) (run, *meter.Error) {
 		r.Code, r.Detail = failure.Code, failure.Detail
 	}
 	r.FinishedAt = time.Now().UTC()
-	if !r.dryRun {
+	if !r.dryRun && !isUnwelcome(failure) {
 		s.figures.ended(failure, r.FinishedAt)
 		s.keep(r, failure)
 	}
@@ -86,6 +88,8 @@ func (s *Service) logEnd(r run, failure *meter.Error, err error) {
 		log.Info("run done", "archive", r.Archive.File, "rows", r.Archive.Rows)
 	case isRepeatable(failure) && r.dryRun:
 		log.Error("run failed", "error", err)
+	case isUnwelcome(failure):
+		log.Warn("run refused by the api: whoever asked for it may not", "error", err)
 	case isRepeatable(failure):
 		log.Error("run failed; it will be tried again", "error", err)
 	default:
@@ -125,15 +129,18 @@ const retryAfter = 30 * time.Second
 
 var errStopping = errors.New("the program is being stopped")
 
-// isPassing reports whether the api may succeed later: it is away or busy, or it has
-// failed.
-func isPassing(err error) bool {
+// isPassing reports whether the api may succeed later: it is away or busy, it has failed, or
+// it does not know the service, whose token an operator can put right meanwhile.
+func (r run) isPassing(err error) bool {
 	if hindrance(err) == meter.ReasonOtherZone {
 		return false
 	}
 	var p *api.Problem
 	if !errors.As(err, &p) {
 		return true
+	}
+	if isUnwelcome(refusalOf(err)) {
+		return r.Trigger != byRequest
 	}
 	switch p.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
@@ -155,6 +162,8 @@ func (s *Service) explain(r run, err error) *meter.Error {
 		return &meter.Error{Kind: meter.KindInvalid, Code: p.Code, Field: p.Field, Detail: p.Detail}
 	case errors.As(err, &p) && p.Code == meter.CodeArchiveConflict:
 		return &meter.Error{Kind: meter.KindInternal, Code: p.Code, Detail: p.Detail}
+	case r.Trigger == byRequest && isUnwelcome(refusalOf(err)):
+		return refusalOf(err)
 	}
 	if r.dryRun {
 		return meter.Unavailable(meter.CodeUpstream, retryAfter,
@@ -164,10 +173,16 @@ func (s *Service) explain(r run, err error) *meter.Error {
 		"the api did not archive %s in %s: %s; the run will be tried again", r.Period, attempts(r.Attempts), reason(err))
 }
 
+// isUnwelcome reports whether a run failed because of who asked for it. Then nothing was tried,
+// and nothing is to be remembered.
+func isUnwelcome(e *meter.Error) bool {
+	return e != nil && (e.Kind == meter.KindUnauthorized || e.Kind == meter.KindForbidden)
+}
+
 // isRepeatable reports whether the service tries a failed run again although nothing has
 // changed.
 func isRepeatable(e *meter.Error) bool {
-	return e.Kind != meter.KindInvalid && e.Code != meter.CodeArchiveConflict
+	return e.Kind != meter.KindInvalid && e.Code != meter.CodeArchiveConflict && !isUnwelcome(e)
 }
 
 func attempts(count int) string {
@@ -181,6 +196,7 @@ func attempts(count int) string {
 func reason(err error) string {
 	var (
 		p       *api.Problem
+		token   *client.TokenError
 		number  syscall.Errno
 		address *url.Error
 		network net.Error
@@ -188,6 +204,8 @@ func reason(err error) string {
 	switch {
 	case errors.As(err, &p):
 		return p.Detail
+	case errors.As(err, &token):
+		return token.Error()
 	case errors.As(err, &number):
 		return number.Error()
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):

@@ -28,11 +28,11 @@ import (
 // Run is the whole program: it listens, serves and keeps up until ctx is done. Then it
 // ends the current attempt and returns nil.
 func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.Logger) error {
-	listener, err := httpkit.Listen(settings.Addr, "-addr", kind.addrEnv)
+	listener, err := httpkit.Open(settings.Addr, "-addr", kind.addrEnv, settings.Network, log)
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", listener.Addr().String(), "docs", fmt.Sprintf("http://%s/docs", listener.Addr()),
+	log.Info("listening", "addr", listener.Addr().String(), "docs", listener.URL("/docs"), "auth", settings.Auth,
 		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
 	release, err := historyFile{settings.History}.lock()
@@ -49,7 +49,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 	if err := httpkit.ServeProfiler(ctx, settings.PprofAddr, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	service, err := New(ctx, kind, settings, client.New(settings.APIURL, &http.Client{}).As(kind.program), log)
+	service, err := New(ctx, kind, settings, clientOf(kind, settings), log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -66,6 +66,15 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 		log.Info("stopped")
 	}
 	return err
+}
+
+// clientOf returns the client with which the program asks the api for itself.
+func clientOf(kind Kind, settings config.Maintenance) *client.Client {
+	asks := client.New(settings.APIURL, &http.Client{Transport: client.NewTransport(settings.APICA)}).As(kind.program)
+	if settings.APITokenFile != "" {
+		asks = asks.With(client.TokenFile(settings.APITokenFile))
+	}
+	return asks
 }
 
 // Service archives the periods of one kind.
@@ -204,20 +213,21 @@ func (s *Service) runInTurn(period meter.Period, t trigger) (done run) {
 	select {
 	case <-s.ctx.Done():
 	case s.turn <- struct{}{}:
-		done, _ = s.runWithTurn(run{Period: period, Trigger: t})
+		done, _ = s.runWithTurn(run{Period: period, Trigger: t, api: s.api})
 	}
 	return done
 }
 
-// runNow does a run on request, unless it would overlap with another.
-func (s *Service) runNow(period meter.Period, dryRun bool) (run, error) {
+// runNow does a run on request, unless it would overlap with another. What is asked of the api
+// is asked with the credential of the caller.
+func (s *Service) runNow(period meter.Period, dryRun bool, asks client.Credential) (run, error) {
 	select {
 	case s.turn <- struct{}{}:
 	default:
 		return run{}, meter.Unavailable(meter.CodeMaintenanceRunning, retryAfter,
 			"%s maintenance of %s is running; one run at a time", s.kind.program, s.currentPeriod())
 	}
-	r, failure := s.runWithTurn(run{Period: period, Trigger: byRequest, dryRun: dryRun})
+	r, failure := s.runWithTurn(run{Period: period, Trigger: byRequest, api: s.api.With(asks), dryRun: dryRun})
 	if failure == nil {
 		return r, nil
 	}

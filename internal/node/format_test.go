@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"meterledger/internal/closing"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // TestDataFoldersOfOlderFormatsOpen opens what older versions of the program wrote;
@@ -105,6 +107,68 @@ func (b *bench) points(ids ...meter.ID) (points []string) {
 		}
 	}
 	return points
+}
+
+// TestCredentialsAndOwnersOfFormat6Stay reads them from the newest snapshot, and from the journal
+// after the one before.
+func TestCredentialsAndOwnersOfFormat6Stay(t *testing.T) {
+	for _, from := range []string{"the newest snapshot", "the one before"} {
+		t.Run(from, func(t *testing.T) {
+			b := oldFolder(t, "testdata/format6")
+			if from == "the one before" {
+				if err := b.fs.Remove("data/snapshots/00000000000000000021.snapshot"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.open()
+			b.wantFacts(
+				"operatoraaaaaaaa operator of operator for all, labelled first, by , used 0000-00-00",
+				"householdaaaaaaa household of household for [A-1 c_3] from 2026-10-01T00:00:00 until 2026-10-31T23:59:59, labelled 1 Orchard Road, by first, used 2026-11-26, expires 2036-01-01",
+				"meteraaaaaaaaaaa meter of meter for [D], labelled , by first, used 0000-00-00, certificate, revoked",
+			)
+			for at, want := range map[string]string{"2026-11-25T00:00:00": "Tan B.2 of 1 Orchard Road", "2026-11-27T00:00:00": "New of 2 Orchard Road"} {
+				instant, err := b.zone.ParseInstant("at", at)
+				m, _ := b.Store().Lookup("B.2")
+				if a := b.Store().AccountAt(m.Index, instant); err != nil || a.OwnerName+" of "+a.Address != want {
+					t.Errorf("at %s the owner was %+v, want %s", at, a, want)
+				}
+			}
+			b.close()
+		})
+	}
+}
+
+// wantFacts compares all credentials, whose hashes are those of a word.
+func (b *bench) wantFacts(want ...string) {
+	b.t.Helper()
+	words := make(map[[32]byte]string)
+	for _, word := range []string{"operator", "household", "meter"} {
+		words[sha256.Sum256([]byte(word))] = word
+	}
+	var got []string
+	for c := range b.Store().Credentials(store.CredentialFilter{}) {
+		text := fmt.Sprint(c.ID, " ", c.Role, " of ", words[c.SHA256], " for ", c.Scope.Meters)
+		if c.Scope.IsAll {
+			text = fmt.Sprint(c.ID, " ", c.Role, " of ", words[c.SHA256], " for all")
+		}
+		if c.Scope.From > 0 {
+			text += fmt.Sprint(" from ", b.zone.StampTime(b.zone.TimeOf(c.Scope.From)), " until ", b.zone.StampTime(b.zone.TimeOf(c.Scope.Until)))
+		}
+		text += fmt.Sprintf(", labelled %s, by %s, used %v", c.Label, c.By, c.LastUse)
+		if !c.ExpiresAt.IsZero() {
+			text += ", expires " + c.ExpiresAt.UTC().Format(time.DateOnly)
+		}
+		if c.IsCertificate {
+			text += ", certificate"
+		}
+		if !c.RevokedAt.IsZero() {
+			text += ", revoked"
+		}
+		got = append(got, text)
+	}
+	if !slices.Equal(got, want) {
+		b.t.Errorf("credentials\n got %q\nwant %q", got, want)
+	}
 }
 
 // TestBillsOfAnOlderFormatComeOutTheSame opens what format 2 left of months that were

@@ -43,6 +43,7 @@ type bench struct {
 	memoryLimit   uint64
 	compress      bool
 	refusalsMax   uint32
+	metersMax     uint32
 	metrics       *metric.Set
 }
 
@@ -58,7 +59,7 @@ func (b *bench) options() node.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
-		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, Metrics: b.metrics,
+		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, MetersMax: b.metersMax, Metrics: b.metrics,
 	}
 }
 

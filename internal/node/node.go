@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
@@ -20,6 +21,9 @@ import (
 	"meterledger/internal/query"
 	"meterledger/internal/store"
 )
+
+// auditName is the folder of the audit log in the data folder.
+const auditName = "audit"
 
 // Options says what a node works with.
 type Options struct {
@@ -43,6 +47,7 @@ type Options struct {
 	MemoryLimit  uint64        // see ledger.Options
 	ReadingsFrom meter.Day     // see ledger.Options
 	RefusalsMax  uint32        // see ledger.Options
+	MetersMax    uint32        // see ledger.Options
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
@@ -60,6 +65,7 @@ type Node struct {
 	*ledger.Ledger
 	*query.Reader
 	*closing.Runs
+	Audit *audit.Log
 
 	locks []*durable.Lock
 }
@@ -69,12 +75,14 @@ type Node struct {
 // before the state is back.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	var n Node
-	err := n.lockFolders(o)
-	if err == nil {
-		err = n.open(ctx, o)
-	}
-	if err != nil {
+	if err := n.lockFolders(o); err != nil {
 		return nil, errors.Join(err, n.unlock())
+	}
+	n.Audit = audit.Open(audit.Options{
+		FS: o.FS, Folder: o.FS.PathJoin(o.DataDir, auditName), Zone: o.Zone, Now: o.Now, Log: o.Log, FreeMin: o.DiskFreeMin, Slow: o.DiskSlow,
+	})
+	if err := n.open(ctx, o); err != nil {
+		return nil, errors.Join(err, n.Audit.Close(), n.unlock())
 	}
 	return &n, nil
 }
@@ -84,7 +92,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
-		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, Metrics: o.Metrics,
+		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 			return query.Archived(s, folder, m, month)
 		},
@@ -102,6 +110,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir,
 		Restore:         n.restore,
 		Closed:          o.Closed,
+		CopyBeside:      n.Audit.CopyTo,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 		RestoreEvents:   func(ctx context.Context) closing.Events { return n.RestoreEvents(ctx) },
 	})
@@ -122,7 +131,7 @@ func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bo
 // snapshot and gives the folders up. The node must not be used any more.
 func (n *Node) Close() error {
 	n.Runs.Close()
-	return errors.Join(n.Ledger.Close(), n.unlock())
+	return errors.Join(n.Ledger.Close(), n.Audit.Close(), n.unlock())
 }
 
 // lockFolders takes the data folder and the archive for this node alone.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/audit"
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
@@ -31,10 +32,12 @@ func Verify(ctx context.Context, o Options, out io.Writer) (err error) {
 	if s != nil {
 		v.store, v.zone, v.archive = s, zone, archive.OpenFolderToRead(o.FS, o.ArchiveDir, zone)
 		v.state()
+		v.credentials(o)
 		v.memory()
 		v.archives()
 		v.accounts()
 		v.events()
+		v.audit(o)
 	}
 	if stop := meter.Stopped(ctx); stop != nil {
 		return stop
@@ -217,6 +220,13 @@ func (v *verification) events() {
 		return
 	}
 	v.tell(ledger.Finding{What: fmt.Sprintf("%s: %d events", archive.EventsName, manifest.Rows), Err: err})
+}
+
+// audit tells of the audit log. A line that a crash has torn is no damage.
+func (v *verification) audit(o Options) {
+	audit.Verify(o.FS, o.FS.PathJoin(o.DataDir, auditName), func(f audit.Finding, err error) {
+		v.tell(ledger.Finding{What: fmt.Sprintf("audit log of %s: %d lines, %d of them torn", f.Month, f.Lines, f.Torn), Err: err})
+	})
 }
 
 // fits makes sure that a closed month's rows of a meter are those that its summary tells of.

@@ -12,6 +12,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/rules"
 	"meterledger/internal/store"
 	"meterledger/internal/vee"
 )
@@ -23,7 +24,7 @@ type registerAccountRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *registerAccountRequest) Check() error { return httpkit.Check(q) }
+func (q *registerAccountRequest) Check() error { return rules.Check(q) }
 
 func (a *app) registerAccount(ctx context.Context, q *registerAccountRequest) (api.AccountCreated, error) {
 	return api.AccountCreated{MeterID: q.Meter, Message: "Account successfully created"},

@@ -53,7 +53,7 @@ POST /backup?name=one
 => 200
 GET /maintenance/status
 => 200
-< X-Request-Id: -
+< X-Request-Id: *
 `)
 	for _, want := range []string{
 		`msg="maintenance started" type=daily period=2026-11-22 dry_run=true`,

@@ -45,11 +45,19 @@ var endpoints = []struct {
 	}, []string{"meter_id", "rule", "from", "verdict", "reason"}},
 	{"POST", "/meters/A/retake", nil, nil},
 	{"GET", "/meters/A/history", map[string]string{"from": "2026-11-01", "to": "2026-12-01", "page_size": "5", "numbers": "string"}, nil},
+	{"POST", "/credentials", map[string]string{
+		"role": "household", "meters": "A", "until": "2026-12-01", "expires_at": "2027-01-01", "label": "Tan",
+	}, []string{"role", "meters"}},
+	{"POST", "/credentials", map[string]string{"role": "meter", "meters": "*", "certificate_sha256": strings.Repeat("9f", 32)}, []string{"role", "meters"}},
+	{"GET", "/credentials", map[string]string{"meter_id": "A", "role": "meter", "page_size": "5"}, nil},
+	{"GET", "/whoami", nil, nil},
+	{"DELETE", "/credentials/A", map[string]string{"by": "Lim"}, nil}, // whose id is none, and by is not taken
 	{"GET", "/get_last_month_bill", map[string]string{"meter_id": "A", "numbers": "string"}, []string{"meter_id"}},
 	{"GET", "/get_bill", map[string]string{"meter_id": "A", "month": "2026-10", "numbers": "string"}, []string{"meter_id", "month"}},
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
+	{"GET", "/audit", map[string]string{"from": "2026-11-01", "to": "2026-12-01", "page_size": "5"}, nil},
 	{"POST", "/shutdown", nil, nil},
 	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},
 	{"POST", "/restore_data", nil, nil},
@@ -77,39 +85,45 @@ var wrong = map[string][]string{
 		"2026-11-23T05:10:00.5", "05:10", "2026-11-23", "0000-01-01T00:00:00", "2009-12-31T23:30:00", "2026-11-23T10:15:01", "2026-11-23T25:00:00", "now",
 		"2026-11-23T05:10:00+99:00", "2026-11-23T05:10:00 Asia/Singapore",
 	},
-	"old_reading":      {"-1", "NaN", "null", "1e18", "1e-10", "1.9", "1,000"},
-	"new_reading":      {"-1", "NaN", "null", "1e18", "1e-10", "9.1", "1,000"},
-	"new_serial":       {strings.Repeat("ä", 65), "a\tb", "\u200b", "Lim\u202e"},
-	"rolls_over_at":    {"0", "-1", "NaN", "NULL", "none", "9", "1e18", "1e-10", "1,000"},
-	"max_kw":           {"0", "-1", "NaN", "NULL", "none", "1e18", "1e-10", "60 kW"},
-	"start":            {"2026-11-23T00:10:00", "2026-11-23T01:00:00", "2026-11-23T02:00:00", "0000-01-01T00:00:00", "yesterday"},
-	"end":              {"2026-11-23T00:00:00", "2026-11-22T00:00:00", "2026-11-23T01:01:00", "tomorrow"},
-	"month":            {"2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026", "0000-00"},
-	"date":             {"2026-11-31", "2026-1-1", "2026-11", "23.11.2026", "2999-01-01"},
-	"meter_id":         {"-A", ".A", "_A", "A B", "A/B", "A,B", "Ä", strings.Repeat("A", 65)},
-	"owner_name":       {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d", "\u00a0\u3000", "Lim\u202ehcum"},
-	"address":          {strings.Repeat("ä", 201), "a\nb", "\u3164", "Road\u2066"},
-	"period":           {"Today", "last_year", "today,this_week"},
-	"interval":         {"15min", "HOUR", "60"},
-	"order":            {"ASC", "up"},
-	"stale_for":        {"24", "h", "0h", "-1h", "1.5h", "1h30m", "24H", "024h", "10001d", "99999999999999d", "1 h", "１h"},
-	"estimate":         {"LINEAR", "cubic", "true"},
-	"compare":          {"Previous", "last_year", "2026-10"},
-	"page_size":        {"0", "-1", "25001", "1.5", "1e2", "0x10", "99999999999999999999"},
-	"cursor":           {"A", "!!!!", "AAAAAAAAAA"},
-	"format":           {"xml", "CSV"},
-	"maintenance_type": {"restore", "Daily", "all"},
-	"clock":            {"Trust", "true", "now"},
-	"name":             {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
-	"for":              {"queries", "Readings", "true"},
-	"wait":             {"yes", "0", "TRUE"},
-	"rule":             {"high", "NEGATIVE", "HIGH,SPIKE", "1"},
-	"status":           {"Open", "closed", "open,accepted"},
-	"from":             {"2026-11-22T18:10:00", "0000-01-01T00:00:00", "yesterday", "2026-11-31"},
-	"verdict":          {"Accepted", "open", "true"},
-	"reason":           {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d"},
-	"by":               {strings.Repeat("ä", 201), "a\nb", "\u3164", "Lim\u202ehcum"},
-	"archives":         {"LOST", "found", "true"},
+	"old_reading":        {"-1", "NaN", "null", "1e18", "1e-10", "1.9", "1,000"},
+	"new_reading":        {"-1", "NaN", "null", "1e18", "1e-10", "9.1", "1,000"},
+	"new_serial":         {strings.Repeat("ä", 65), "a\tb", "\u200b", "Lim\u202e"},
+	"rolls_over_at":      {"0", "-1", "NaN", "NULL", "none", "9", "1e18", "1e-10", "1,000"},
+	"max_kw":             {"0", "-1", "NaN", "NULL", "none", "1e18", "1e-10", "60 kW"},
+	"start":              {"2026-11-23T00:10:00", "2026-11-23T01:00:00", "2026-11-23T02:00:00", "0000-01-01T00:00:00", "yesterday"},
+	"end":                {"2026-11-23T00:00:00", "2026-11-22T00:00:00", "2026-11-23T01:01:00", "tomorrow"},
+	"month":              {"2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026", "0000-00"},
+	"date":               {"2026-11-31", "2026-1-1", "2026-11", "23.11.2026", "2999-01-01"},
+	"meter_id":           {"-A", ".A", "_A", "A B", "A/B", "A,B", "Ä", strings.Repeat("A", 65)},
+	"owner_name":         {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d", "\u00a0\u3000", "Lim\u202ehcum"},
+	"address":            {strings.Repeat("ä", 201), "a\nb", "\u3164", "Road\u2066"},
+	"period":             {"Today", "last_year", "today,this_week"},
+	"interval":           {"15min", "HOUR", "60"},
+	"order":              {"ASC", "up"},
+	"stale_for":          {"24", "h", "0h", "-1h", "1.5h", "1h30m", "24H", "024h", "10001d", "99999999999999d", "1 h", "１h"},
+	"estimate":           {"LINEAR", "cubic", "true"},
+	"compare":            {"Previous", "last_year", "2026-10"},
+	"page_size":          {"0", "-1", "25001", "1.5", "1e2", "0x10", "99999999999999999999"},
+	"cursor":             {"A", "!!!!", "AAAAAAAAAA"},
+	"format":             {"xml", "CSV"},
+	"maintenance_type":   {"restore", "Daily", "all"},
+	"role":               {"Operator", "none", "admin", "operator,auditor", "0"},
+	"meters":             {"A,", ",A", "A,,A", "A,*", "**", "all", "A B", "null"},
+	"until":              {"0000-01-01T00:00:00", "tomorrow", "2026-11-23T05:10:00.5"},
+	"expires_at":         {"2026-11-23T10:10:00", "2026-11-23", "0000-01-01T00:00:00", "never", "1700000000", "2027-01-01T05:10:00.5"},
+	"label":              {strings.Repeat("ä", 201), "a\tb", "\u200b", "Lim\u202ehcum"},
+	"certificate_sha256": {strings.Repeat("9f", 31), strings.Repeat("9f", 33), strings.Repeat("9g", 32), strings.Repeat("00", 32), ":"},
+	"clock":              {"Trust", "true", "now"},
+	"name":               {".", "..", "-a", "a/b", "a.tmp", "a b", strings.Repeat("a", 65)},
+	"for":                {"queries", "Readings", "true"},
+	"wait":               {"yes", "0", "TRUE"},
+	"rule":               {"high", "NEGATIVE", "HIGH,SPIKE", "1"},
+	"status":             {"Open", "closed", "open,accepted"},
+	"from":               {"2026-11-22T18:10:00", "0000-01-01T00:00:00", "yesterday", "2026-11-31"},
+	"verdict":            {"Accepted", "open", "true"},
+	"reason":             {strings.Repeat("ä", 201), "a\tb", "\x7f", "\u200b\u200d"},
+	"by":                 {strings.Repeat("ä", 201), "a\nb", "\u3164", "Lim\u202ehcum"},
+	"archives":           {"LOST", "found", "true"},
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
@@ -142,7 +156,7 @@ func TestBadInputIsSentToEveryEndpoint(t *testing.T) {
 	delete(missing, "POST /import_accounts")               // the same
 	delete(missing, "POST /meters/{meter_id}/corrections") // see TestCorrectionsThatAreWrongAreRefusedAndChangeNothing
 	for _, e := range endpoints {
-		delete(missing, e.method+" "+strings.Replace(e.path, "/meters/A", "/meters/{meter_id}", 1))
+		delete(missing, e.method+" "+strings.Replace(strings.Replace(e.path, "/meters/A", "/meters/{meter_id}", 1), "/credentials/A", "/credentials/{credential_id}", 1))
 	}
 	for name := range missing {
 		t.Errorf("no bad input is sent to %s", name)
@@ -170,7 +184,7 @@ func badValues(parameters map[string]string, required []string) []url.Values {
 			bad = append(bad, with(name, v))
 		}
 		for _, v := range nothing {
-			if isText := slices.Contains([]string{"owner_name", "address", "reason", "by", "new_serial"}, name); !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
+			if isText := slices.Contains([]string{"owner_name", "address", "reason", "by", "new_serial", "label"}, name); !isText || v == "\xff\xfe" || strings.ContainsAny(v, "\x00\r\u202e") || v == " " || len(v) > 1000 {
 				bad = append(bad, with(name, v))
 			}
 		}
@@ -245,7 +259,7 @@ func (s *script) state() string {
 	var all []string
 	for _, path := range []string{
 		"/get_readings?meter_id=A&format=csv", "/account?meter_id=A", "/account?meter_id=NEW", "/maintenance/status", "/readyz", "/exceptions?status=all",
-		"/get_bill?meter_id=A&month=2026-10", "/meters/A",
+		"/get_bill?meter_id=A&month=2026-10", "/meters/A", "/credentials",
 	} {
 		answer := s.send(http.MethodGet, path, http.Header{}, "")
 		content, err := io.ReadAll(answer.Body)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/access"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
@@ -31,6 +32,7 @@ type apiBench struct {
 	node    *node.Node
 	ids     []meter.ID
 	stamps  []string // of the half hours, as a query has them
+	token   string   // that requests have; empty with access off
 }
 
 func newAPIBench(b *testing.B) *apiBench {
@@ -64,8 +66,27 @@ func newAPIBench(b *testing.B) *apiBench {
 	for i := range benchSlots {
 		a.stamps = append(a.stamps, url.QueryEscape(zone.Stamp(first+meter.Slot(i))))
 	}
-	a.handler = rest.NewHandler(rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Log: log, Metrics: httpkit.NewMetrics()})
+	a.handler = rest.NewHandler(a.options())
 	return a
+}
+
+func (a *apiBench) options() rest.Options {
+	return rest.Options{Ledger: a.node.Ledger, Reader: a.node.Reader, Runs: a.node.Runs, Audit: a.node.Audit, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics()}
+}
+
+// guard turns access on, and sends a token of a role for all meters from here on.
+func (a *apiBench) guard(b *testing.B, role meter.Role) {
+	b.Helper()
+	door := &access.Door{Now: time.Now, Address: httpkit.ClientAddr}
+	door.Open(a.node.Ledger)
+	options := a.options()
+	options.Door = door
+	a.handler = rest.NewHandler(options)
+	token, sum := access.NewToken(role)
+	if err := a.node.Issue(context.Background(), meter.Credential{ID: access.NewID(), Role: role, SHA256: sum, Scope: meter.Scope{IsAll: true}}); err != nil {
+		b.Fatal(err)
+	}
+	a.token = token
 }
 
 // appendReading writes the parameters of reading n.
@@ -99,6 +120,9 @@ func (a *apiBench) run(b *testing.B, method, path string, appendQuery func(query
 		w := &discard{header: http.Header{}}
 		r := (&http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}).
 			WithContext(context.Background())
+		if a.token != "" {
+			r.Header.Set("Authorization", "Bearer "+a.token)
+		}
 		var query []byte
 		for pb.Next() {
 			clear(w.header)
@@ -118,9 +142,25 @@ func BenchmarkReceiveReading(b *testing.B) {
 	a.run(b, http.MethodPost, "/receive_meter_reading", a.appendReading)
 }
 
-// BenchmarkConsumption is a question for the consumption of a day.
-func BenchmarkConsumption(b *testing.B) {
+// BenchmarkReceiveReadingWithAToken is BenchmarkReceiveReading with access on.
+func BenchmarkReceiveReadingWithAToken(b *testing.B) {
 	a := newAPIBench(b)
+	a.guard(b, meter.RoleMeter)
+	a.run(b, http.MethodPost, "/receive_meter_reading", a.appendReading)
+}
+
+// BenchmarkConsumption is a question for the consumption of a day.
+func BenchmarkConsumption(b *testing.B) { newAPIBench(b).askConsumption(b) }
+
+// BenchmarkConsumptionWithAToken is BenchmarkConsumption with access on.
+func BenchmarkConsumptionWithAToken(b *testing.B) {
+	a := newAPIBench(b)
+	a.guard(b, meter.RoleAuditor)
+	a.askConsumption(b)
+}
+
+func (a *apiBench) askConsumption(b *testing.B) {
+	b.Helper()
 	const slots = 49
 	for n := range slots * benchMeters {
 		register, err := meter.ParseRegister(strconv.Itoa(1000+n/benchMeters) + ".25")

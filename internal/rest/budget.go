@@ -2,8 +2,8 @@ package rest
 
 import (
 	"context"
-	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -21,8 +21,8 @@ type budget struct {
 	own       *meter.Error  // the same, if the caller holds the most itself
 
 	mu      sync.Mutex     // guards what follows
-	held    int            // of all
-	by      map[string]int // by caller; those who hold nothing are not in it
+	held    int            // by all
+	by      map[holder]int // those who hold nothing are not in it
 	waiting []*claim       // in order of arrival
 }
 
@@ -36,7 +36,7 @@ func newBudget(all int, patience time.Duration, what string, full meter.Kind, co
 		return e
 	}
 	return &budget{
-		all: all, each: all / 2, patience: patience, by: make(map[string]int),
+		all: all, each: all / 2, patience: patience, by: make(map[holder]int),
 		spent: refusal(full, code, "as many %s are under way as the api has room for; try again shortly"),
 		own:   refusal(meter.KindTooMany, meter.CodeRateLimited, "as many %s are under way as one caller may have"),
 	}
@@ -44,21 +44,21 @@ func newBudget(all int, patience time.Duration, what string, full meter.Kind, co
 
 // claim is a part of a budget that a request waits for.
 type claim struct {
-	caller  string
+	holder
 	part    int
 	granted chan struct{} // closed once the claim has its part
 }
 
 // take takes a part for a request, which gives it back unless there is an error.
 func (b *budget) take(r *http.Request, part int) error {
-	caller := callerOf(r)
+	h := holderOf(r)
 	b.mu.Lock()
-	if len(b.waiting) == 0 && b.held+part <= b.all && b.by[caller]+part <= b.each {
-		b.hold(caller, part)
+	if len(b.waiting) == 0 && b.held+part <= b.all && b.by[h]+part <= b.each {
+		b.hold(h, part)
 		b.mu.Unlock()
 		return nil
 	}
-	c := &claim{caller, part, make(chan struct{})}
+	c := &claim{h, part, make(chan struct{})}
 	b.waiting = append(b.waiting, c)
 	b.grant()
 	b.mu.Unlock()
@@ -69,15 +69,15 @@ func (b *budget) take(r *http.Request, part int) error {
 func (b *budget) give(r *http.Request, part int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hold(callerOf(r), -part)
+	b.hold(holderOf(r), -part)
 	b.grant()
 }
 
-// hold counts what a caller holds from now on. b.mu is held.
-func (b *budget) hold(caller string, part int) {
+// hold counts what h holds from now on. b.mu is held.
+func (b *budget) hold(h holder, part int) {
 	b.held += part
-	if b.by[caller] += part; b.by[caller] == 0 {
-		delete(b.by, caller)
+	if b.by[h] += part; b.by[h] == 0 {
+		delete(b.by, h)
 	}
 }
 
@@ -86,11 +86,11 @@ func (b *budget) hold(caller string, part int) {
 func (b *budget) grant() {
 	room := true
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
-		if !room || b.by[c.caller]+c.part > b.each {
+		if !room || b.by[c.holder]+c.part > b.each {
 			return false
 		}
 		if room = b.held+c.part <= b.all; room {
-			b.hold(c.caller, c.part)
+			b.hold(c.holder, c.part)
 			close(c.granted)
 		}
 		return room
@@ -114,7 +114,7 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 		return nil // it was granted at the last moment
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	isOwn := b.by[c.caller]+c.part > b.each
+	isOwn := b.by[c.holder]+c.part > b.each
 	b.grant() // to those behind it
 	switch {
 	case ctx.Err() != nil:
@@ -125,12 +125,16 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 	return b.spent
 }
 
-// callerOf names whose budget a request takes from: its credential's or, if it has none, its
-// address'.
-func callerOf(r *http.Request) string {
+// holder is whose part of a budget a request takes: its credential's or, if it has none, its
+// network's.
+type holder struct {
+	credential string
+	network    netip.Prefix
+}
+
+func holderOf(r *http.Request) holder {
 	if credential := httpkit.CallerOf(r.Context()).Credential; credential != "" {
-		return credential
+		return holder{credential: credential}
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return host
+	return holder{network: httpkit.NetworkOf(httpkit.ClientAddr(r))}
 }

@@ -5,9 +5,9 @@ import (
 	"net/http"
 
 	"meterledger/api"
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/rules"
 	"meterledger/internal/vee"
 )
 
@@ -22,7 +22,7 @@ type consumptionRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *consumptionRequest) Check() error { return httpkit.Check(q) }
+func (q *consumptionRequest) Check() error { return rules.Check(q) }
 
 func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumptionRequest) error {
 	custom := meter.Window{From: meter.Slot(q.Start), To: meter.Slot(q.End)}

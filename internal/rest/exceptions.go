@@ -13,6 +13,7 @@ import (
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 	"meterledger/internal/store"
 	"meterledger/internal/vee"
 )
@@ -30,7 +31,7 @@ type exceptionsRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *exceptionsRequest) Check() error { return httpkit.Check(q) }
+func (q *exceptionsRequest) Check() error { return rules.Check(q) }
 
 // exceptions lists what the rules found, a page at a time, or all of it as CSV.
 func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRequest) error {
@@ -188,17 +189,21 @@ type resolveRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *resolveRequest) Check() error { return httpkit.Check(q) }
+func (q *resolveRequest) Check() error { return rules.Check(q) }
 
 // resolveException takes a person's verdict on an exception that there is.
 func (a *app) resolveException(ctx context.Context, q *resolveRequest) (api.Exception, error) {
+	by, err := author(ctx, q.By)
+	if err != nil {
+		return api.Exception{}, err
+	}
 	found, err := a.runs.FindException(ctx, q.Meter, q.Rule, meter.Slot(q.From))
 	if err != nil {
 		return api.Exception{}, err
 	}
 	found.IsResolved = true
 	found.Resolution, err = a.ledger.Resolve(ctx, store.Resolution{
-		Meter: found.Meter.Index, Rule: q.Rule, From: found.From, Ruling: q.Verdict, Reason: q.Reason, By: q.By,
+		Meter: found.Meter.Index, Rule: q.Rule, From: found.From, Ruling: q.Verdict, Reason: q.Reason, By: by,
 	})
 	return a.exception(found), err
 }

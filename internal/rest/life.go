@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 
 	"meterledger/api"
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/rules"
 )
 
 type exchangeRequest struct {
@@ -30,14 +30,14 @@ func (q *exchangeRequest) Check() error {
 	if q.Estimated != nil && q.Estimated.Cmp(estimatedMax) > 0 {
 		return meter.Invalid(meter.CodeInvalidParameter, "estimated_kwh", "must not be more than %v kWh", estimatedMax)
 	}
-	return httpkit.Check(q)
+	return rules.Check(q)
 }
 
 // estimatedMax is far more than a house uses while nobody reads its meter, in kWh.
 var estimatedMax, _ = meter.RegisterFromParts(1_000_000, 0)
 
-func (q *exchangeRequest) change() meter.Change {
-	c := meter.Change{At: q.At, Kind: meter.Exchange, New: q.New, Serial: string(q.Serial), By: q.By, IsEstimated: q.Old == nil}
+func (q *exchangeRequest) change(by string) meter.Change {
+	c := meter.Change{At: q.At, Kind: meter.Exchange, New: q.New, Serial: string(q.Serial), By: by, IsEstimated: q.Old == nil}
 	if q.Reason != "" {
 		c.Kind, _ = meter.ParseChangeKind(q.Reason)
 	}
@@ -51,7 +51,11 @@ func (q *exchangeRequest) change() meter.Change {
 }
 
 func (a *app) exchange(ctx context.Context, q *exchangeRequest) (api.ChangeRecorded, error) {
-	c := q.change()
+	by, err := author(ctx, q.By)
+	if err != nil {
+		return api.ChangeRecorded{}, err
+	}
+	c := q.change(by)
 	repeated, err := a.ledger.Exchange(ctx, q.Meter, c, q.Replace)
 	if repeated {
 		return api.ChangeRecorded{Success: true, Message: fmt.Sprintf("This %s was recorded before", c.Kind)}, err
@@ -81,10 +85,14 @@ type takeBackRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *takeBackRequest) Check() error { return httpkit.Check(q) }
+func (q *takeBackRequest) Check() error { return rules.Check(q) }
 
 func (a *app) takeExchangeBack(ctx context.Context, q *takeBackRequest) (api.ChangeRecorded, error) {
-	return api.ChangeRecorded{Success: true, Message: "The exchange was taken back"}, a.ledger.TakeBack(ctx, q.Meter, q.At, q.By)
+	by, err := author(ctx, q.By)
+	if err == nil {
+		err = a.ledger.TakeBack(ctx, q.Meter, q.At, by)
+	}
+	return api.ChangeRecorded{Success: true, Message: "The exchange was taken back"}, err
 }
 
 type limitsRequest struct {
@@ -95,7 +103,7 @@ type limitsRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *limitsRequest) Check() error { return httpkit.Check(q) }
+func (q *limitsRequest) Check() error { return rules.Check(q) }
 
 // bound is an exact number above 0.
 type bound meter.Register
@@ -111,6 +119,10 @@ func (b *bound) UnmarshalText(text []byte) error {
 
 // setLimits keeps what is not given as it is.
 func (a *app) setLimits(ctx context.Context, q *limitsRequest) (api.Meter, error) {
+	by, err := author(ctx, q.By)
+	if err != nil {
+		return api.Meter{}, err
+	}
 	a.limiting.Lock()
 	defer a.limiting.Unlock()
 	known, err := a.reader.Meter(q.Meter)
@@ -124,7 +136,7 @@ func (a *app) setLimits(ctx context.Context, q *limitsRequest) (api.Meter, error
 	if q.MaxKW != nil {
 		limits.MaxKW = meter.Power(*q.MaxKW)
 	}
-	if err := a.ledger.SetLimits(ctx, q.Meter, limits, q.By); err != nil {
+	if err := a.ledger.SetLimits(ctx, q.Meter, limits, by); err != nil {
 		return api.Meter{}, err
 	}
 	known.Limits = limits

@@ -13,14 +13,11 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
-	"time"
-
-	"github.com/go-chi/httprate"
 
 	"meterledger/api"
+	"meterledger/internal/audit"
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
@@ -36,7 +33,10 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *httpkit.Metrics
 	Hosts   httpkit.Hosts
-	// RateLimit is how many requests a minute one client address may send; 0 means any.
+	Proxies httpkit.Proxies
+	Door    httpkit.Door // nil with access off
+	Audit   *audit.Log
+	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
 
@@ -45,6 +45,7 @@ type app struct {
 	ledger  *ledger.Ledger
 	reader  *query.Reader
 	runs    *closing.Runs
+	audit   *audit.Log
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
@@ -59,12 +60,13 @@ type app struct {
 // NewHandler returns the api.
 func NewHandler(o Options) http.Handler {
 	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(),
 	}
-	limited := limit(o.RateLimit)
+	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, SwaggerUI: SwaggerUI(),
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
+		SwaggerUI: SwaggerUI(),
 	})
 	for _, route := range a.routes() {
 		h := route.handler
@@ -115,32 +117,20 @@ func (a *app) routes() []route {
 		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
 		{post, "/exceptions/resolve", "life", meter.Operators, httpkit.Answer(a.zone, a.resolveException)},
 		{post, "/meters/{meter_id}/retake", "life", meter.Operators, httpkit.Answer(a.zone, a.retake)},
+		{post, "/credentials", "access", meter.Operators, httpkit.Answer(a.zone, a.issueCredential)},
+		{get, "/credentials", "access", meter.Readers, compressed(httpkit.Take(a.zone, a.credentials))},
+		{remove, "/credentials/{credential_id}", "access", meter.Operators, httpkit.Answer(a.zone, a.revokeCredential)},
+		{get, "/whoami", "access", meter.Members, httpkit.Answer(a.zone, a.whoami)},
 		{get, "/get_last_month_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.lastMonthBill)},
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
 		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
 		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},
 		{post, "/restore_data", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.restore)},
 	}
-}
-
-// limit returns middleware that limits the requests of each client address.
-func limit(perMinute int) func(http.Handler) http.Handler {
-	if perMinute == 0 {
-		return func(next http.Handler) http.Handler { return next }
-	}
-	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this address sends more requests a minute than it may")
-	tooMany.RetryAfter = time.Minute
-	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
-}
-
-// clientAddress returns the address of the connection: a header could name any other.
-func clientAddress(r *http.Request) (string, error) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	return host, err
 }
 
 type readyRequest struct {

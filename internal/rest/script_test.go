@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"meterledger/api/apitest"
+	"meterledger/internal/access"
 	"meterledger/internal/durable"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -34,6 +35,10 @@ import (
 //	clock 2026-11-23T10:10:00          the present, and nobody says that it is right
 //	file daily_2026-11-22.csv          an archive file appears, with the | lines as its content
 //	remove daily_2026-11-22.csv        an archive file is gone
+//	access on                          from here on callers need a credential: an operator's is sent unless the script
+//	                                   says other, see guard
+//	credential $name role=auditor      an operator makes a credential, with these parameters, and its token is kept
+//	as $name                           whose token the requests have from here on; "as nobody": none
 //	restart                            the api is closed and opened again on the same files
 //	POST /path?query                   a request
 //	Header: value
@@ -73,7 +78,11 @@ type script struct {
 	server *httptest.Server
 	client *http.Client
 	log    slog.Handler      // of the node and the handler from the next restart on
-	kept   map[string]string // values of headers, by $name
+	kept   map[string]string // values of headers and tokens, by $name
+
+	isGuarded bool           // access is on
+	issuer    *access.Issuer // whose JWTs are taken then, if there is one
+	as        string         // the token that requests have, unless they have a header of their own; empty for none
 }
 
 func newScript(t testing.TB, file string) *script {
@@ -119,17 +128,32 @@ func (s *script) open() {
 	metrics := httpkit.NewMetrics()
 	s.node, err = node.Open(context.Background(), node.Options{
 		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: s.zone,
-		Now: func() time.Time { return s.now }, Log: slog.New(s.log), Holder: "a test", Version: "test",
+		Now: s.clock, Log: slog.New(s.log), Holder: "a test", Version: "test",
 		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1, RefusalsMax: 1_000_000, Metrics: metrics.Set,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = httptest.NewServer(rest.NewHandler(rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(s.log), Metrics: metrics}))
+	options := rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: slog.New(s.log), Metrics: metrics}
+	if s.isGuarded {
+		options.Door = s.newDoor()
+	}
+	s.server = httptest.NewServer(named(rest.NewHandler(options)))
 	s.client = &http.Client{
-		Transport:     apitest.NewTransport(s.t, s.server.Client().Transport),
+		Transport:     &signer{s, apitest.NewTransport(s.t, s.server.Client().Transport)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// named gives all requests that have no id the same one, so that two answers can be compared
+// byte by byte.
+func named(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Request-Id") == "" {
+			r.Header.Set("X-Request-Id", "test")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *script) close() {
@@ -138,6 +162,8 @@ func (s *script) close() {
 		s.t.Error(err)
 	}
 }
+
+func (s *script) clock() time.Time { return s.now }
 
 func (s *script) setNow(stamp string) {
 	now, err := time.ParseInLocation("2006-01-02T15:04:05", stamp, s.zone.Location())
@@ -173,6 +199,13 @@ func (s *script) run(text string) {
 			s.trustClock()
 		case word == "clock":
 			s.setNow(rest)
+		case line == "access on":
+			s.guard()
+		case word == "credential":
+			name, parameters, _ := strings.Cut(rest, " ")
+			s.issue(name, parameters)
+		case word == "as":
+			s.become(rest)
 		case word == "restart":
 			s.close()
 			s.open()
@@ -216,10 +249,7 @@ func (s *script) request(method, path string, lines []string, i int) int {
 		if !ok {
 			s.t.Fatalf("%s:%d: not a header: %q", s.file, i+1, lines[i])
 		}
-		if kept, ok := s.kept[value]; ok {
-			value = kept
-		}
-		headers.Add(name, value)
+		headers.Add(name, s.fill(value))
 	}
 	body, i := bodyLines(lines, i)
 	if i == len(lines) || !strings.HasPrefix(lines[i], "=> ") {
@@ -280,6 +310,9 @@ func (s *script) send(method, path string, headers http.Header, body string) *ht
 	if err != nil {
 		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
 	}
+	if answer.Header.Get("X-Request-Id") == "" {
+		s.t.Errorf("%s:%d: the answer has no X-Request-Id", s.file, s.line)
+	}
 	return answer
 }
 
@@ -322,6 +355,9 @@ func (s *script) compareProblem(answer *http.Response, content []byte, want stri
 
 func (s *script) compareJSON(content []byte, want string) {
 	got, wanted := s.decode(content), s.decode([]byte(want))
+	if problem, ok := got.(map[string]any); ok && wanted.(map[string]any)["instance"] == nil {
+		delete(problem, "instance") // apitest compares it with the header
+	}
 	anything := cmp.FilterValues(func(a, b any) bool { return a == "*" || b == "*" }, cmp.Ignore())
 	if diff := cmp.Diff(wanted, got, anything); diff != "" {
 		s.t.Errorf("%s:%d: (-want +got)\n%s\ngot %s", s.file, s.line, diff, content)

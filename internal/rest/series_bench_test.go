@@ -50,7 +50,7 @@ func BenchmarkSeriesOf31Days(b *testing.B) {
 		}
 	}()
 	benchMonths(b, l)
-	series := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Log: log, Metrics: httpkit.NewMetrics()}))
+	series := httptest.NewServer(rest.NewHandler(rest.Options{Ledger: l.Ledger, Reader: l.Reader, Runs: l.Runs, Audit: l.Audit, Log: log, Metrics: httpkit.NewMetrics()}))
 	defer series.Close()
 
 	const path = "/get_readings?meter_id=M007&page_size=1488&start=2026-%s-01T00:00&end=2026-%s-01T00:00"

@@ -152,7 +152,7 @@ func TestCallerWhoGoesAwayIsNoErrorOfOurs(t *testing.T) {
 	s.fillMonths(4)
 	var log bytes.Buffer
 	h := rest.NewHandler(rest.Options{
-		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: httpkit.NewMetrics(),
+		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Metrics: httpkit.NewMetrics(),
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	for _, path := range streams {

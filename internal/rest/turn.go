@@ -4,7 +4,8 @@ import (
 	"context"
 	"io"
 	"runtime"
-	"time"
+
+	"meterledger/internal/httpkit"
 )
 
 // turns are the right to work on bulk bodies, held by few at a time: a processor is left to
@@ -22,8 +23,7 @@ const turnRows = 1024
 // order of arrival.
 type turn struct {
 	turns turns
-	ctx   context.Context              // of the caller, with whom the work ends
-	slow  func(rows int) time.Duration // counts rows, and returns how long their caller is to wait; may be nil
+	ctx   context.Context // of the caller, with whom the work ends
 	has   bool
 	rows  int // since the turn has begun
 }
@@ -46,6 +46,9 @@ func (t *turn) begin() error {
 	if err := t.rest(); err != nil {
 		return err
 	}
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case t.turns <- struct{}{}:
 		t.has = true
@@ -66,17 +69,7 @@ func (t *turn) end() {
 func (t *turn) rest() error {
 	rows := t.rows
 	t.rows = 0
-	if t.slow == nil || rows == 0 {
-		return t.ctx.Err()
-	}
-	wait := time.NewTimer(t.slow(rows))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return t.ctx.Err()
-	case <-t.ctx.Done():
-		return t.ctx.Err()
-	}
+	return httpkit.Pace(t.ctx, rows)
 }
 
 // arrival reads what a caller sends. The turn goes to others while nothing arrives.
@@ -88,8 +81,8 @@ type arrival struct {
 func (a arrival) Read(p []byte) (int, error) {
 	a.turn.end()
 	n, err := a.in.Read(p)
-	if late := a.turn.begin(); late != nil {
-		return n, late
+	if err != nil {
+		return n, err // nearly all is done, and who cuts a body off is told so
 	}
-	return n, err
+	return n, a.turn.begin()
 }

@@ -5,9 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 // TestFewBodiesAreWorkedOnAtATime has sixteen bodies whose rows take a millisecond each, and looks
@@ -64,8 +69,8 @@ func TestABodyThatStandsStillHasNoTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	free := false
-	body := arrival{readFunc(func([]byte) (int, error) { free = len(turn.turns) == 0; return 0, io.EOF }), turn}
-	if _, err := body.Read(nil); !errors.Is(err, io.EOF) || !free || len(turn.turns) != 1 {
+	body := arrival{readFunc(func([]byte) (int, error) { free = len(turn.turns) == 0; return 0, nil }), turn}
+	if _, err := body.Read(nil); err != nil || !free || len(turn.turns) != 1 {
 		t.Errorf("the turn was free while nothing arrived: %v; then %d are taken; %v", free, len(turn.turns), err)
 	}
 	turn.end()
@@ -109,26 +114,31 @@ func TestTheWorkOnABodyEndsWithItsCaller(t *testing.T) {
 	}
 }
 
-// TestRowsBeyondARateAreReadMoreSlowly has a caller who may send 1,024 rows a second.
+// TestRowsBeyondARateAreReadMoreSlowly has a caller who may send 60 rows a second, in a long body and
+// in a short one.
 func TestRowsBeyondARateAreReadMoreSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const rows = 10 * turnRows
-		told := 0
-		turn := &turn{turns: make(turns, 1), ctx: t.Context(), slow: func(rows int) time.Duration {
-			told += rows
-			return time.Duration(rows) * time.Second / turnRows
-		}}
-		began := time.Now()
-		if err := turn.begin(); err != nil {
-			t.Fatal(err)
-		}
-		for range rows {
-			if err := turn.row(); err != nil {
-				t.Fatal(err)
+		const perMinute, rows = 3600, 10*turnRows + 5
+		limited := httpkit.LimitRate(perMinute)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			turn := &turn{turns: make(turns, 1), ctx: r.Context()}
+			for range rows {
+				if err := turn.row(); err != nil {
+					t.Error(err)
+				}
 			}
-		}
-		if took := time.Since(began); told != rows || took != 10*time.Second {
-			t.Errorf("%d rows of %d were told, and took %v", told, rows, took)
+			if _, err := endOf(turn, noBatch{}, rows, io.EOF); err != nil || turn.rows != 0 {
+				t.Errorf("%d rows are not counted, %v", turn.rows, err)
+			}
+		}))
+		began := time.Now()
+		limited.ServeHTTP(httptest.NewRecorder(), from(t, "192.0.2.1"))
+		if took, want := time.Since(began), time.Minute*rows/perMinute; took < want-time.Minute || took > want+time.Minute {
+			t.Errorf("%d rows took %v, want about %v", rows, took, want)
 		}
 	})
 }
+
+// noBatch takes no rows.
+type noBatch struct{}
+
+func (noBatch) Flush() (meter.Tally, error) { return meter.Tally{}, nil }

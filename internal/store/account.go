@@ -79,13 +79,6 @@ func (s *Store) Lookup(id meter.ID) (Meter, bool) {
 	return Meter{i, id}, ok
 }
 
-// Account returns what was registered for a meter.
-func (s *Store) Account(i Index) meter.Account {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.accounts[i]
-}
-
 // SortedByID returns all meters in the byte order of their ids, which is the
 // order of the archives.
 func (s *Store) SortedByID() []Index {

@@ -31,6 +31,8 @@ type state struct {
 	refusals refusals                    // readings that were refused, to be judged again
 
 	resolutions []Resolution // in the order in which they came; only ever added to
+	credentials credentials
+	owners      column[*owners] // by Index: changes of who lives there; nil for most
 }
 
 func newState() state {
@@ -45,6 +47,8 @@ func (s *state) share() state {
 	shared.edits = slices.Clone(s.edits)
 	shared.grid = s.grid.share()
 	shared.lives = slices.Clone(s.lives)
+	shared.owners = slices.Clone(s.owners)
+	shared.credentials = s.credentials.share()
 	shared.arrivals.column = slices.Clone(s.arrivals.column)
 	shared.refusals = s.refusals.share()
 	shared.months = make([]*month, len(s.months))
@@ -62,8 +66,8 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored; 4 nothing of a meter's life.
-const Format = 5
+// restored; 4 nothing of a meter's life; 5 no credentials, and no changes of owners.
+const Format = 6
 
 // kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
 // several nodes share.
@@ -98,6 +102,10 @@ const (
 	kindResolution kind = 28
 	kindDialBills  kind = 29
 	kindRollover   kind = 30
+	kindCredential kind = 31
+	kindRevoked    kind = 32
+	kindUsed       kind = 33
+	kindOwner      kind = 34
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -136,6 +144,10 @@ var entryKinds = map[kind]entryKind{
 	kindLimits:      {factOf((*decoder).limitsFact), false},
 	kindRefusals:    {factOf((*decoder).refusals), false},
 	kindResolution:  {factOf((*decoder).resolution), false},
+	kindCredential:  {factOf((*decoder).credential), false},
+	kindRevoked:     {factOf((*decoder).revocation), false},
+	kindUsed:        {factOf((*decoder).uses), false},
+	kindOwner:       {factOf((*decoder).owner), false},
 }
 
 func factOf[T fact](decode func(*decoder) T) func(*decoder) fact {
@@ -177,6 +189,8 @@ var records = []record{
 	{22, 1, encodeHistories, decodeHistories},
 	{23, 1, encodeRefusals, decodeRefusals},
 	{24, 1, encodeResolutions, decodeResolutions},
+	{25, 1, encodeCredentials, decodeCredentials},
+	{26, 1, encodeOwners, decodeOwners},
 	{12, 1, encodeEnd, decodeEnd},
 }
 
@@ -204,6 +218,9 @@ const (
 	ExchangeConflict // another change is recorded for that instant
 	NoChange         // there is no exchange at that instant
 	NoReading        // there is no reading that it needs
+	CredentialExists // its id or its hash is that of a credential that was issued before
+	NoCredential     // there is no credential of that id
+	LastOperator     // it would leave no credential of an operator that counts
 )
 
 // Verdict is an outcome and, if it turned on another reading, that reading.

@@ -19,11 +19,13 @@ type Footprint struct {
 	Bills     int64
 	Lives     int64 // exchanges, limits and corrections of meters
 	Refusals  int64 // that are kept
+
+	Credentials int64 // and their index
 }
 
 // Sum returns what a store takes in all.
 func (f Footprint) Sum() int64 {
-	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Lives + f.Refusals
+	return f.Dense + f.Sparse + f.Promised + f.Frozen + f.Accounts + f.Summaries + f.Bills + f.Lives + f.Refusals + f.Credentials
 }
 
 const (
@@ -49,7 +51,7 @@ func (s *Store) Footprint() Footprint {
 
 func (s *Store) footprint() Footprint {
 	g := s.grid.held
-	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.held}
+	f := Footprint{Dense: g.dense, Sparse: g.sparse + s.arrivals.held, Promised: g.promised, Accounts: s.held.accounts, Summaries: s.held.records.summaries, Bills: s.held.records.bills, Lives: s.held.lives, Refusals: s.refusals.held, Credentials: s.held.credentials}
 	if s.grid.ice.kept != nil {
 		f.Frozen = *s.grid.ice.kept
 	}
@@ -151,6 +153,8 @@ type held struct {
 	accounts int64
 	lives    int64
 	records  recordsHeld
+
+	credentials int64
 }
 
 // recordsHeld is what closed months take, and what is pending for them.

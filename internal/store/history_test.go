@@ -132,8 +132,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction"}
-	for len(kinds) < 34 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction", "credential", "credential", "owner"}
+	for len(kinds) < 37 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -166,6 +166,10 @@ func (h *historian) next() entry {
 		return h.retaken()
 	case "resolution":
 		return h.resolution()
+	case "credential":
+		return h.credential()
+	case "owner":
+		return h.owner()
 	case "lift":
 		return h.lift()
 	default:
@@ -332,7 +336,7 @@ func (h *historian) lift() entry {
 // wantMet makes sure that histories have in them what they are there to try.
 func wantMet(t *testing.T, met map[string]int, what ...string) {
 	t.Helper()
-	for o := Accepted; o <= NoReading; o++ {
+	for o := Accepted; o <= LastOperator; o++ {
 		what = append(what, fmt.Sprint("outcome ", o))
 	}
 	what = append(what, "corrected", "corrected in a closed month")

@@ -28,6 +28,9 @@ type model struct {
 	kept   []Refusal // in order of arrival
 
 	resolved map[[3]uint32]Resolution
+
+	credentials []meter.Credential // in the order of their issue
+	accounts    map[Index][]change // of owners
 }
 
 type modelMonth struct {
@@ -41,7 +44,7 @@ func newModel() *model {
 	return &model{
 		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
-		edits: make(map[Index]map[meter.Slot][]Past),
+		edits: make(map[Index]map[meter.Slot][]Past), accounts: make(map[Index][]change),
 	}
 }
 
@@ -280,6 +283,8 @@ func (m *model) wantNothingLost(t fataler, s *Store) {
 			t.Fatalf("the verdict on an exception is %v, not %v", got, want)
 		}
 	}
+	m.wantSameCredentials(t, s)
+	m.wantSameOwners(t, s)
 	for i, all := range m.known {
 		for slot, register := range all {
 			if got, ok := s.At(i, slot); ok && got == register {

@@ -82,10 +82,30 @@ func fullBatch(meters int) []byte {
 	b = AppendHold(b, holdOf(2))
 	b = AppendSummaries(AppendUnder(b, holdOf(2).ID), september, part)
 	b = AppendBills(AppendUnder(b, holdOf(2).ID), september, account.RegisteredAt, append(issued, revised...))
+	b = append(b, fullCredentials(meters)...)
 	for i := range Index(meters) {
+		b = AppendOwner(b, i, 1000, "Lim", strings.Repeat("another road ", 3))
 		b = AppendResolution(b, Resolution{i, meter.RuleSpike, closedFrom, meter.AsItIs, account.RegisteredAt, "a kiln that is fired on Mondays", "Lim"})
 	}
 	return AppendReception(b, false)
+}
+
+// fullCredentials issues, uses and revokes credentials.
+func fullCredentials(meters int) (b []byte) {
+	for n := range meters {
+		c := testCredential(n)
+		if c.Role == meter.RoleHousehold {
+			c.Scope, c.Label, c.By = meter.Scope{From: 1000, Until: 2000}, "Block 7", "Ann"
+		}
+		b = AppendCredential(b, c, []Index{Index(n), Index(meters - 1)})
+		if n%3 > 0 {
+			b = AppendUsed(b, meter.Day{Year: 2026, Month: 11, Day: 1 + n%30}, []string{c.ID})
+		}
+		if n%5 > 1 {
+			b = AppendRevoked(b, c.ID, account.RegisteredAt)
+		}
+	}
+	return b
 }
 
 func TestEveryRecordIsWrittenInItsNewestVersionAndReadBack(t *testing.T) {

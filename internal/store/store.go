@@ -34,12 +34,17 @@ type Store struct {
 	held        held                 // in bytes, see Footprint
 	resolved    map[exceptionKey]int // of resolutions: the newest of each exception
 	reader      batchReader          // of Apply: kept so that a batch costs no allocation
+
+	credentialPlaces  map[uint64]Index // see findCredential
+	operators         []Index          // credentials of that role, also those that do not count any more
+	ownerChanges      int
+	recentCredentials [recentCredentials]recentCredential
 }
 
 // New returns an empty store that receives readings, at the level of a journal that
 // has just begun.
 func New() *Store {
-	return &Store{state: newState(), byID: make(map[meter.ID]Index), resolved: make(map[exceptionKey]int)}
+	return &Store{state: newState(), byID: make(map[meter.ID]Index), resolved: make(map[exceptionKey]int), credentialPlaces: make(map[uint64]Index)}
 }
 
 // Counts returns how many meters are registered and how many readings are in memory.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -23,6 +22,7 @@ type output struct {
 
 	listening chan struct{} // closed once address is known
 	address   string        // host:port; to be read once listening is closed
+	scheme    string        // http or https; the same
 	last      string        // the last line that says something; to be read when the run has ended
 }
 
@@ -60,12 +60,19 @@ func (o *output) flush() {
 		return
 	}
 	if o.address = listenAddress(line); o.address != "" {
+		o.scheme = "http"
+		if docsOverTLS.MatchString(line) {
+			o.scheme = "https"
+		}
 		close(o.listening)
 	}
 }
 
-// listenPattern matches a line of slog in either of its formats.
-var listenPattern = regexp.MustCompile(`\blistening\b.*\baddr"?[=:]"?([^\s",]+)`)
+// These match a line of slog in either of its formats.
+var (
+	listenPattern = regexp.MustCompile(`\blistening\b.*\baddr"?[=:]"?([^\s",]+)`)
+	docsOverTLS   = regexp.MustCompile(`\bdocs"?[=:]"?https://`)
+)
 
 func listenAddress(line string) string {
 	if match := listenPattern.FindStringSubmatch(line); match != nil {
@@ -74,31 +81,34 @@ func listenAddress(line string) string {
 	return ""
 }
 
-// requireVisible refuses a log level that would hide the line for which output looks. The setting may
-// stand in the environment several times; the last counts.
+// requireVisible refuses a log level that would hide the line for which output looks.
 func requireVisible(environment []string) error {
-	for _, setting := range slices.Backward(environment) {
-		value, found := strings.CutPrefix(setting, "LOG_LEVEL=")
-		if !found {
-			continue
-		}
-		var level slog.Level
-		if err := level.UnmarshalText([]byte(value)); err == nil && level > slog.LevelInfo {
-			return fmt.Errorf("LOG_LEVEL=%s hides the log line that says where a program listens: set it to info or debug", value)
-		}
-		return nil
+	var level slog.Level
+	value := valueOf(environment, "LOG_LEVEL")
+	if err := level.UnmarshalText([]byte(value)); err == nil && level > slog.LevelInfo {
+		return fmt.Errorf("LOG_LEVEL=%s hides the log line that says where a program listens: set it to info or debug", value)
 	}
 	return nil
 }
 
+// valueOf returns the value of a setting, of which the last counts if it stands there several times.
+func valueOf(environment []string, name string) (value string) {
+	for _, setting := range environment {
+		if of, found := strings.CutPrefix(setting, name+"="); found {
+			value = of
+		}
+	}
+	return value
+}
+
 // baseURL is how a caller on this machine reaches a listener.
-func baseURL(address string) string {
+func baseURL(scheme, address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "http://" + address
+		return scheme + "://" + address
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "localhost" // it listens on every address
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }

@@ -2,6 +2,7 @@ package programs
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/client"
+	"meterledger/internal/config"
 	"meterledger/internal/meter"
 )
 
@@ -45,7 +47,8 @@ type Program struct {
 	URL  string // where it answers, such as http://127.0.0.1:41377; Restart keeps it
 
 	config  Config
-	process *process // the one that is running, or ran last
+	ca      *x509.CertPool // of API_CA, by which daily and monthly believe the api too
+	process *process       // the one that is running, or ran last
 }
 
 // process is one process of a program.
@@ -59,10 +62,12 @@ type process struct {
 
 // StartProgram starts a program and returns once it is ready. After an error nothing is left running.
 func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
-	if err := requireVisible(append(os.Environ(), c.Env...)); err != nil {
+	environment := append(os.Environ(), c.Env...)
+	ca, err := config.ParseCA(valueOf(environment, "API_CA"))
+	if err = errors.Join(err, requireVisible(environment)); err != nil {
 		return nil, err
 	}
-	p := &Program{Name: name, config: c}
+	p := &Program{Name: name, config: c, ca: ca}
 	if err := p.start(ctx, c.Env); err != nil {
 		return nil, err
 	}
@@ -70,11 +75,21 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 }
 
 // Host is where the program answers, as host:port.
-func (p *Program) Host() string { return strings.TrimPrefix(p.URL, "http://") }
+func (p *Program) Host() string { return p.address().Host }
+
+func (p *Program) address() *url.URL {
+	address, err := url.Parse(p.URL)
+	if err != nil {
+		panic("BUG: " + err.Error()) // baseURL has written it
+	}
+	return address
+}
 
 // Client returns a typed client of the program, which must be an api.
 func (p *Program) Client() *client.Client {
-	return client.New(&url.URL{Scheme: "http", Host: p.Host()}, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+	once := client.NewTransport(p.ca)
+	once.DisableKeepAlives = true
+	return client.New(p.address(), &http.Client{Transport: once})
 }
 
 // Restart stops the program if it runs, and starts it again at its address with its settings.
@@ -169,7 +184,7 @@ func (p *Program) awaitReady(ctx context.Context) error {
 	for {
 		select {
 		case <-listening:
-			p.URL = baseURL(p.process.output.address)
+			p.URL = baseURL(p.process.output.scheme, p.process.output.address)
 			listening, again = nil, ticker.C
 		case <-again:
 		case <-p.process.ended:

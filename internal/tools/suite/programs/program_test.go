@@ -8,7 +8,7 @@ import (
 )
 
 func TestKilledProgramRestartsAtItsAddress(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	before := s.API.URL
 	if err := s.API.Kill(); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestKilledProgramRestartsAtItsAddress(t *testing.T) {
 }
 
 func TestProgramThatDoesNotStopCleanlyIsNamed(t *testing.T) {
-	s := start(t, config(t, nil, "FAKE_DAILY="+standInDirty))
+	s := start(t, configOf(t, nil, "FAKE_DAILY="+standInDirty))
 	err := s.Stop()
 	if err == nil || !strings.HasPrefix(err.Error(), "daily stopped, but not cleanly: exit status 7") {
 		t.Errorf("the error is %v, want daily and its status", err)
@@ -37,7 +37,7 @@ func TestProgramThatDoesNotStopCleanlyIsNamed(t *testing.T) {
 }
 
 func TestCrashIsToldWhenTheProgramIsStopped(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	exit(s.API)
 	err := s.API.Stop()
 	if err == nil || !strings.Contains(err.Error(), "exit status 3: the disk is full") {
@@ -46,7 +46,7 @@ func TestCrashIsToldWhenTheProgramIsStopped(t *testing.T) {
 }
 
 func TestApiThatIsShutDownCountsAsStarted(t *testing.T) {
-	p, err := StartProgram(t.Context(), config(t, nil, "FAKE_API="+standInShutDown), API)
+	p, err := StartProgram(t.Context(), configOf(t, nil, "FAKE_API="+standInShutDown), API)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func (f writerFunc) Write(line []byte) (int, error) {
 func TestCancelledStartLeavesNothingRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c := config(t, nil, "FAKE_API="+standInUnready)
+	c := configOf(t, nil, "FAKE_API="+standInUnready)
 	var address string
 	c.Out = writerFunc(func(b []byte) {
 		if address == "" {
@@ -86,7 +86,7 @@ func TestCancelledStartLeavesNothingRunning(t *testing.T) {
 
 func TestLogLevelThatHidesTheAddressIsRefused(t *testing.T) {
 	t.Setenv("LOG_LEVEL", "info")
-	_, err := StartProgram(t.Context(), config(t, nil, "LOG_LEVEL=warn"), API)
+	_, err := StartProgram(t.Context(), configOf(t, nil, "LOG_LEVEL=warn"), API)
 	if err == nil || !strings.HasPrefix(err.Error(), "LOG_LEVEL=warn hides") {
 		t.Errorf("the error is %v, want one about LOG_LEVEL", err)
 	}
@@ -100,7 +100,7 @@ func TestCallersReachAnyListenAddress(t *testing.T) {
 		"[::1]:8000":     "http://[::1]:8000",
 		":8000":          "http://localhost:8000",
 	} {
-		if got := baseURL(address); got != want {
+		if got := baseURL("http", address); got != want {
 			t.Errorf("%s is reached at %s, want %s", address, got, want)
 		}
 	}

@@ -33,7 +33,7 @@ func Env(folder, timezone string) []string {
 		"API_ADDR=127.0.0.1:0", "DAILY_ADDR=127.0.0.1:0", "MONTHLY_ADDR=127.0.0.1:0",
 		"DATA_DIR=" + DataDir(folder), "ARCHIVE_DIR=" + ArchiveDir(folder), "TIMEZONE=" + timezone,
 		"DAILY_SCHEDULE=off", "MONTHLY_SCHEDULE=off", "DAILY_HISTORY=off", "MONTHLY_HISTORY=off",
-		"LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0",
+		"LOG_FORMAT=text", "LOG_LEVEL=info", "RATE_LIMIT=0", "AUTH=off", "TLS_CERT=", "TLS_KEY=", "TLS_CLIENT_CA=", "TRUSTED_PROXIES=", "API_TOKEN_FILE=",
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// config is for programs on free ports that behave as told, such as FAKE_API=deaf.
-func config(t *testing.T, out *bytes.Buffer, behaviours ...string) Config {
+// configOf is for programs on free ports that behave as told, such as FAKE_API=deaf.
+func configOf(t *testing.T, out *bytes.Buffer, behaviours ...string) Config {
 	t.Helper()
 	c := Config{BinDir: standInFolder(t), Env: append(freePorts(), behaviours...)}
 	if out != nil {
@@ -59,7 +59,7 @@ func exit(p *Program) {
 
 func TestDailyAndMonthlyArePointedAtTheApiThatWasStarted(t *testing.T) {
 	t.Setenv("API_URL", "http://localhost:8000")
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	for _, p := range []*Program{s.Daily, s.Monthly} {
 		if got := infoOf(t, p).APIURL; got != s.API.URL {
 			t.Errorf("%s has API_URL=%s, the api is at %s", p.Name, got, s.API.URL)
@@ -68,7 +68,7 @@ func TestDailyAndMonthlyArePointedAtTheApiThatWasStarted(t *testing.T) {
 }
 
 func TestEachProgramGetsItsOwnFlags(t *testing.T) {
-	c := config(t, nil)
+	c := configOf(t, nil)
 	c.Args = map[Name][]string{API: {"-snapshot", "1"}, Daily: {"-schedule", "off"}}
 	s := start(t, c)
 	for p, want := range map[*Program][]string{s.API: {"-snapshot", "1"}, s.Daily: {"-schedule", "off"}, s.Monthly: {}} {
@@ -79,7 +79,7 @@ func TestEachProgramGetsItsOwnFlags(t *testing.T) {
 }
 
 func TestProgramsRunOutsideTheTerminalsForegroundGroup(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	for _, p := range []*Program{s.API, s.Daily, s.Monthly} {
 		if !infoOf(t, p).OwnGroup {
 			t.Errorf("%s shares its parent's process group: a Ctrl-C would reach it twice", p.Name)
@@ -89,7 +89,7 @@ func TestProgramsRunOutsideTheTerminalsForegroundGroup(t *testing.T) {
 
 func TestOutputIsCopiedLineByLineUnderItsProgramsName(t *testing.T) {
 	var out bytes.Buffer
-	s := start(t, config(t, &out))
+	s := start(t, configOf(t, &out))
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestOutputIsCopiedLineByLineUnderItsProgramsName(t *testing.T) {
 
 func TestApiStopsLast(t *testing.T) {
 	var out bytes.Buffer
-	s := start(t, config(t, &out))
+	s := start(t, configOf(t, &out))
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestApiStopsLast(t *testing.T) {
 
 func TestProgramThatCannotStartIsNamedAndTheOthersAreStopped(t *testing.T) {
 	var out bytes.Buffer
-	_, err := Start(t.Context(), config(t, &out, "FAKE_MONTHLY="+standInBroken))
+	_, err := Start(t.Context(), configOf(t, &out, "FAKE_MONTHLY="+standInBroken))
 	const want = "monthly did not start: exit status 2: monthly: the port is taken: choose another one"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
@@ -129,7 +129,7 @@ func TestProgramThatCannotStartIsNamedAndTheOthersAreStopped(t *testing.T) {
 }
 
 func TestMissingBinaryIsNamed(t *testing.T) {
-	c := config(t, nil)
+	c := configOf(t, nil)
 	if err := os.Remove(c.BinDir + "/daily"); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestMissingBinaryIsNamed(t *testing.T) {
 }
 
 func TestProgramThatEndsByItselfIsNamedOnce(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	exit(s.Daily)
 	const want = "daily ended by itself: exit status 3: the disk is full"
 	if err := s.Wait(t.Context()); err == nil || err.Error() != want {
@@ -151,7 +151,7 @@ func TestProgramThatEndsByItselfIsNamedOnce(t *testing.T) {
 }
 
 func TestOneProgramCanBeWaitedFor(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	exit(s.API)
 	const want = "api ended by itself: exit status 3: the disk is full"
 	if err := s.API.Wait(t.Context()); err == nil || err.Error() != want {
@@ -160,7 +160,7 @@ func TestOneProgramCanBeWaitedFor(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
-	s := start(t, config(t, nil))
+	s := start(t, configOf(t, nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := errors.Join(s.Wait(ctx), s.API.Wait(ctx)); err != nil {

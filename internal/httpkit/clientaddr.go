@@ -1,0 +1,87 @@
+package httpkit
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Proxies are the addresses whose X-Forwarded-For is believed.
+type Proxies []netip.Prefix
+
+// Has reports whether addr is a trusted proxy's.
+func (p Proxies) Has(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(known netip.Prefix) bool { return known.Contains(addr) })
+}
+
+// PeerAddr returns the address that r's connection comes from. It is not valid if there is no
+// connection, such as in a test.
+func PeerAddr(r *http.Request) netip.Addr {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap()
+}
+
+// ClientAddr returns the address of who sent r: that of the connection. If it is a trusted
+// proxy's, it is the last address in X-Forwarded-For that is none: what stands before that one,
+// anybody may have written.
+func ClientAddr(r *http.Request) netip.Addr {
+	client := PeerAddr(r)
+	a, _ := r.Context().Value(answerKey{}).(*answer)
+	if a == nil || len(a.program.Proxies) == 0 {
+		return client
+	}
+	rest := strings.Join(r.Header["X-Forwarded-For"], ",")
+	for rest != "" && a.program.Proxies.Has(client) {
+		comma := strings.LastIndexByte(rest, ',')
+		addr, ok := parseForwarded(strings.TrimSpace(rest[comma+1:]))
+		if !ok {
+			break
+		}
+		client, rest = addr, rest[:max(comma, 0)]
+	}
+	return client
+}
+
+// here returns a handler that answers with h who asks on this machine, and with others everybody
+// else: also whom a proxy on this machine speaks for.
+func here(h, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if PeerAddr(r).IsLoopback() && ClientAddr(r).IsLoopback() {
+			h.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
+// from returns what the log has of who sent r: the address and port of the connection, or the
+// address of whom a trusted proxy speaks for.
+func from(r *http.Request) string {
+	if client := ClientAddr(r); client != PeerAddr(r) {
+		return client.String()
+	}
+	return r.RemoteAddr
+}
+
+// parseForwarded reads an address, which some proxies write with the port.
+func parseForwarded(s string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(s)
+		addr = withPort.Addr()
+	}
+	return addr.Unmap(), err == nil
+}
+
+// NetworkOf returns the addresses that count as one caller's: of IPv6 the /64 of addr, which one
+// household or one machine has to itself, and of IPv4 addr alone.
+func NetworkOf(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	network, _ := addr.Prefix(bits) // fails for no such number of bits
+	return network
+}

@@ -1,0 +1,71 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"meterledger/internal/durable"
+	"meterledger/internal/meter"
+)
+
+// OperatorTokenName is the file of the data folder that holds the first operator's token.
+const OperatorTokenName = "operator.token"
+
+// OperatorTokenMax is how long that file may be, in bytes: far more than a token and what an editor
+// puts around it.
+const OperatorTokenMax = 4 << 10
+
+// Tokens makes tokens, and knows them.
+type Tokens struct {
+	New func(meter.Role) (token string, sha256 [32]byte)
+	Sum func(token string) (sha256 [32]byte, ok bool) // not ok for text that is no token
+}
+
+// FirstOperator makes sure that there is an operator whose credential counts: without one it
+// writes a token to a file of the data folder, which only the user of this program may read, and
+// issues it. It returns the file's path, or "" if there is an operator.
+//
+// The token is safe on the disk before it is issued. If the program ends in between, the next
+// start finds a token that is not known yet, and issues that one: nobody is locked out.
+func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string, err error) {
+	if l.store.HasOperator(l.now()) {
+		return "", nil
+	}
+	file = l.fs.PathJoin(l.folder, OperatorTokenName)
+	sum, waits, err := l.waitingToken(file, tokens)
+	if err != nil {
+		return "", err
+	}
+	if !waits {
+		var token string
+		token, sum = tokens.New(meter.RoleOperator)
+		err = durable.WritePrivate(l.fs, file, func(w io.Writer) error {
+			_, err := io.WriteString(w, token+"\n")
+			return err
+		})
+	}
+	if err != nil {
+		return "", err
+	}
+	id := strings.ToLower(rand.Text()[:meter.CredentialIDLength])
+	return file, l.issue(ctx, meter.Credential{ID: id, Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
+}
+
+// waitingToken returns the hash of the token in a file, and whether it can be issued: it is a token,
+// and none that was issued before.
+func (l *Ledger) waitingToken(file string, tokens Tokens) (sum [32]byte, waits bool, err error) {
+	text, err := durable.ReadFile(l.fs, file, OperatorTokenMax)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, durable.ErrLonger) {
+		return sum, false, nil
+	}
+	if err != nil {
+		return sum, false, err
+	}
+	sum, isToken := tokens.Sum(strings.TrimSpace(string(text)))
+	_, known := l.store.Credential(sum)
+	return sum, isToken && !known, nil
+}
