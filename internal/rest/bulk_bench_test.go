@@ -201,7 +201,7 @@ func BenchmarkQueryBesideRefusals(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	known := fmt.Sprintf(`{"meter_id":"%s","timestamp":"2026-11-20T00:00:00","reading":1}`+"\n", benchMeterID(0))
+	known := fmt.Sprintf(`{"meter_id":"%s","timestamp":"2026-11-23T00:00:00","reading":1}`+"\n", benchMeterID(0))
 	if _, err := io.Copy(z, repeated(strings.Repeat("{}\n", 90_000)+known, 400)); err != nil {
 		b.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func BenchmarkQueryBesideRefusals(b *testing.B) {
 		b.Run(fmt.Sprintf("refusals=%d", senders), func(b *testing.B) {
 			url, stop := benchServer(b)
 			defer stop()
-			benchSend(b, url, []byte("meter_id,timestamp,reading\n"+benchMeterID(0)+",2026-11-20T00:00:00,1\n"+benchMeterID(0)+",2026-11-23T10:00:00,2\n"))
+			benchSend(b, url, []byte("meter_id,timestamp,reading\n"+benchMeterID(0)+",2026-11-23T00:00:00,1\n"+benchMeterID(0)+",2026-11-23T10:00:00,2\n"))
 			ctx, cancel := context.WithCancel(b.Context())
 			var group sync.WaitGroup
 			for range senders {
