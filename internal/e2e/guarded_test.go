@@ -175,7 +175,7 @@ func routesOf(t *testing.T, program string) (routes []string) {
 	} else {
 		n := openNode(t, vfs.NewMem(), "data", "Archive", time.Now)
 		defer n.Close()
-		handler = rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: httpkit.NewMetrics()})
+		handler = rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: httpkit.NewMetrics()})
 	}
 	err := chi.Walk(handler.(chi.Routes), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes = append(routes, method+" "+pattern)
