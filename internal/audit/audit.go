@@ -17,6 +17,8 @@
 package audit
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -64,7 +66,7 @@ type Log struct {
 // entry is a line on its way to the disk.
 type entry struct {
 	month    meter.Month
-	text     []byte
+	text     []byte     // nil only tells when all before is written
 	result   chan error // takes one error; nil if nobody waits
 	isChange bool       // it must survive a power cut
 }
@@ -159,9 +161,29 @@ func (l *Log) add(line api.AuditLine, result chan error, isChange bool) bool {
 	if err != nil {
 		panic("BUG: a line of the audit log does not encode: " + err.Error())
 	}
-	l.waiting = append(l.waiting, entry{l.o.Zone.Today(now).CalendarMonth(), append(text, '\n'), result, isChange})
-	l.nudge()
+	l.queue(entry{l.o.Zone.Today(now).CalendarMonth(), append(text, '\n'), result, isChange})
 	return true
+}
+
+// queue hands an entry to the writer. The caller holds the lock.
+func (l *Log) queue(e entry) {
+	l.waiting = append(l.waiting, e)
+	l.nudge()
+}
+
+// settle waits until all that was queued before is written, for as long as a change would.
+func (l *Log) settle(ctx context.Context) {
+	result := make(chan error, 1)
+	l.mu.Lock()
+	if !l.ended {
+		l.queue(entry{result: result})
+	}
+	l.mu.Unlock()
+	select {
+	case <-result:
+	case <-ctx.Done():
+	case <-time.After(cmp.Or(l.o.Slow, time.Second)):
+	}
 }
 
 func (l *Log) nudge() {
@@ -180,6 +202,11 @@ func (l *Log) write() {
 		l.waiting = nil
 		l.mu.Unlock()
 		for len(batch) > 0 {
+			if batch[0].text == nil { // of settle
+				batch[0].result <- nil
+				batch = batch[1:]
+				continue
+			}
 			batch = batch[l.writeMonth(batch):]
 		}
 		if ended {
@@ -193,7 +220,7 @@ func (l *Log) write() {
 func (l *Log) writeMonth(batch []entry) (n int) {
 	var text []byte
 	isChange := false
-	for n < len(batch) && batch[n].month == batch[0].month {
+	for n < len(batch) && batch[n].month == batch[0].month && batch[n].text != nil {
 		text = append(text, batch[n].text...)
 		isChange = isChange || batch[n].isChange
 		n++

@@ -38,8 +38,9 @@ func (q Query) has(month meter.Month, zone *meter.Zone) bool {
 const scannedMax = 8 << 20
 
 // Page returns a page of the log, the newest line first, and where the next page goes on, or nil
-// if this is the last.
+// if this is the last. It has all lines of requests that were answered before.
 func (l *Log) Page(ctx context.Context, q Query) (lines []api.AuditLine, next *Place, err error) {
+	l.settle(ctx)
 	months, err := monthsOf(l.o.FS, l.o.Folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing the audit log: %w", err)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -103,6 +105,88 @@ func TestContainersHaveTheGoOfTheProjectAndOnlySettingsThatExist(t *testing.T) {
 	for _, program := range programs {
 		if !strings.Contains(compose, "\n  "+program+":\n") {
 			t.Errorf("%s is not a service", program)
+		}
+	}
+}
+
+// serves loads a program's settings from variables. What TLS needs are files of the reader's
+// machine: the path is checked, and API_CA, which is read at once, is left out.
+func serves(t *testing.T, program string, variables map[string]string) (addr string, network config.Network) {
+	t.Helper()
+	getenv := func(name string) string {
+		if name == "API_CA" {
+			return ""
+		}
+		return variables[name]
+	}
+	var err error
+	var c config.Maintenance
+	switch program {
+	case "api":
+		var a config.API
+		a, err = config.LoadAPI(nil, getenv, io.Discard)
+		addr, network = a.Addr, a.Network
+	case "daily":
+		c, err = config.LoadDaily(nil, getenv, io.Discard)
+	case "monthly":
+		c, err = config.LoadMonthly(nil, getenv, io.Discard)
+	}
+	if program != "api" {
+		addr, network = c.Addr, c.Network
+		if c.APIURL.Scheme != "https" || c.APITokenFile == "" || !path.IsAbs(variables["API_CA"]) {
+			t.Errorf("%s asks %v with the token of %q, and believes %q", program, c.APIURL, c.APITokenFile, variables["API_CA"])
+		}
+	}
+	if err != nil {
+		t.Errorf("%s: %v", program, err)
+	}
+	return addr, network
+}
+
+var (
+	composeService  = regexp.MustCompile(`(?m)^  (\w+):\n((?:    .*\n)+)`)
+	composeVariable = regexp.MustCompile(`(?m)^      ([A-Z_]+): ("?)([^"#\n]*?)"?(?: +#.*)?$`)
+	readmeVariable  = regexp.MustCompile(`(?m)^([A-Z_]+)=(.*)$`)
+)
+
+func TestContainersListenOffLoopbackAsTheyMay(t *testing.T) {
+	for _, service := range composeService.FindAllStringSubmatch(read(t, "container/compose.yaml"), -1) {
+		variables := map[string]string{}
+		for _, v := range composeVariable.FindAllStringSubmatch(service[2], -1) {
+			if variables[v[1]] = v[3]; v[2] == "" && (v[3] == "on" || v[3] == "off") {
+				t.Errorf("%s: %s is true or false to YAML: quote it", service[1], v[1])
+			}
+			if strings.HasPrefix(v[3], "/tls/") && !strings.Contains(service[2], `"./tls:/tls:ro"`) {
+				t.Errorf("%s: nothing is mounted at %s", service[1], v[3])
+			}
+		}
+		addr, network := serves(t, service[1], variables)
+		if !strings.HasPrefix(addr, "0.0.0.0:") || !network.Auth || network.TLSCert == "" {
+			t.Errorf("%s listens on %s with %+v", service[1], addr, network)
+		}
+		if host, _, _ := strings.Cut(strings.TrimPrefix(variables["API_URL"], "https://"), ":"); host != "" && host != "api" {
+			t.Errorf("%s asks %s, which is not the service", service[1], host)
+		}
+		if variables["HOSTS"] != service[1] {
+			t.Errorf("%s may be asked for as %s only", service[1], variables["HOSTS"])
+		}
+	}
+}
+
+func TestReadmesLinesForANetworkAreSettingsThatMayBe(t *testing.T) {
+	_, lines, _ := strings.Cut(read(t, "README.md"), "```ini\n")
+	lines, _, _ = strings.Cut(lines, "```")
+	variables, known := map[string]string{}, settings(t)
+	for _, v := range readmeVariable.FindAllStringSubmatch(lines, -1) {
+		if _, ok := known[v[1]]; !ok {
+			t.Errorf("no program has the setting %s", v[1])
+		}
+		variables[v[1]] = v[2]
+	}
+	for _, program := range programs {
+		addr, network := serves(t, program, variables)
+		if !network.Auth || network.TLSCert == "" || program == "api" && addr != "0.0.0.0:8000" {
+			t.Errorf("%s listens on %s with %+v", program, addr, network)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (a *answer) beginChange(r *http.Request, roles meter.Roles) error {
 		return nil
 	}
 	line := a.line(r)
-	line.Outcome = api.AuditBegun
+	line.Outcome, line.By = api.AuditBegun, unlessEmpty(a.caller.Label)
 	for _, p := range parametersIn(r.URL.RawQuery) {
 		note(&line, p.Name, *p.Value)
 	}
@@ -68,7 +68,7 @@ func (a *answer) outcome() api.AuditOutcome {
 // line returns what is known of a request before it is looked at.
 func (a *answer) line(r *http.Request) api.AuditLine {
 	return api.AuditLine{
-		RequestID: a.id[0], Credential: unlessEmpty(a.caller.Credential), By: unlessEmpty(a.caller.Label), Role: a.caller.Role.String(),
+		RequestID: a.id[0], Credential: unlessEmpty(a.caller.Credential), Role: a.caller.Role.String(),
 		Address: ClientAddr(r).String(), What: shorten(r.Method) + " " + LoggedPath(r), Parameters: []api.AuditParameter{}, Count: 1,
 	}
 }
@@ -104,7 +104,7 @@ func note(line *api.AuditLine, name, value string) {
 	switch {
 	case name != "by":
 		line.Parameters = append(line.Parameters, p)
-	case value != "":
+	case value != "" && line.Credential == nil:
 		line.By = new(shorten(value))
 	}
 }

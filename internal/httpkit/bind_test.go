@@ -20,6 +20,7 @@ import (
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 )
 
 // order is a request struct as handlers have them.
@@ -34,7 +35,7 @@ type order struct {
 	Wait    *bool       `param:"wait"`
 }
 
-func (o *order) Check() error { return httpkit.Check(o) }
+func (o *order) Check() error { return rules.Check(o) }
 
 // span is a string that has a name, as those of a handler have.
 type span string
@@ -197,7 +198,7 @@ type visit struct {
 	Month       meter.Month    `param:"month" validate:"excluded_if=Kind mend"`
 }
 
-func (v *visit) Check() error { return httpkit.Check(v) }
+func (v *visit) Check() error { return rules.Check(v) }
 
 // visiting routes a query to Bind, as the path's parameters need it.
 func visiting(path, query string) (v visit, err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -120,4 +121,27 @@ func parse(p any, zone *meter.Zone, name, value string) (err error) {
 		v.SetString(value) // panics if the type is none of Bind's
 	}
 	return err
+}
+
+// quotedLengthMax is how many characters of a caller's text a problem repeats.
+const quotedLengthMax = 40
+
+// quote makes a caller's text safe to repeat: quoted, escaped, and cut if it is long.
+func quote(s string) string {
+	count := 0
+	for i := range s {
+		if count == quotedLengthMax {
+			return strconv.Quote(s[:i]) + "…"
+		}
+		count++
+	}
+	return strconv.Quote(s)
+}
+
+// showName returns the name of a parameter, quoted unless it is a short word.
+func showName(name string) string {
+	if _, err := meter.ParseID(name); err == nil && len(name) <= quotedLengthMax {
+		return name
+	}
+	return quote(name)
 }

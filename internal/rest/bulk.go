@@ -36,7 +36,7 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer, err := takeRows(a.ledger.Bulk(r.Context()), rows)
+	answer, err := takeRows(a.ledger.Bulk(r.Context()).Within(&httpkit.CallerOf(r.Context()).Scope), rows)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 )
 
 // correctionBytesMax is the largest list of corrections: some 400 bytes for each.
@@ -90,7 +91,7 @@ func parseCorrections(body []byte, zone *meter.Zone) (q correctionRequest, err e
 	if _, err := p.Token(); !errors.Is(err, io.EOF) {
 		return q, meter.Invalid(meter.CodeInvalidParameter, "", "something follows the JSON object")
 	}
-	return q, httpkit.Check(&q)
+	return q, rules.Check(&q)
 }
 
 // correctionParser reads JSON token by token: decoding into structs would hide repeated names

@@ -14,6 +14,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
+	"meterledger/internal/rules"
 )
 
 type issueRequest struct {
@@ -27,7 +28,7 @@ type issueRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *issueRequest) Check() error { return httpkit.Check(q) }
+func (q *issueRequest) Check() error { return rules.Check(q) }
 
 // fingerprint is the SHA-256 of a certificate in DER; zero if none is given.
 type fingerprint [32]byte
@@ -57,6 +58,7 @@ func (a *app) issueCredential(ctx context.Context, q *issueRequest) (api.Credent
 	if err := a.ledger.Issue(ctx, c); err != nil {
 		return api.CredentialIssued{}, err
 	}
+	httpkit.Note(ctx, "credential_id", c.ID)
 	issued, err := a.reader.Credential(c.ID)
 	if err != nil {
 		return api.CredentialIssued{}, err

@@ -13,6 +13,7 @@ import (
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 	"meterledger/internal/store"
 	"meterledger/internal/vee"
 )
@@ -30,7 +31,7 @@ type exceptionsRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *exceptionsRequest) Check() error { return httpkit.Check(q) }
+func (q *exceptionsRequest) Check() error { return rules.Check(q) }
 
 // exceptions lists what the rules found, a page at a time, or all of it as CSV.
 func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRequest) error {
@@ -38,7 +39,7 @@ func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRe
 	if err != nil {
 		return err
 	}
-	w.Header()["Vary"] = varyTypeAndEncoding
+	httpkit.Vary(w, varyTypeAndEncoding)
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.exceptionsCSV(w, r, query)
 	}
@@ -186,7 +187,7 @@ type resolveRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *resolveRequest) Check() error { return httpkit.Check(q) }
+func (q *resolveRequest) Check() error { return rules.Check(q) }
 
 // resolveException takes a person's verdict on an exception that there is.
 func (a *app) resolveException(ctx context.Context, q *resolveRequest) (api.Exception, error) {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 )
 
 // exportsMax is how many exports run at a time: each reads the disk, or all of the memory,
@@ -24,7 +24,7 @@ type exportRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *exportRequest) Check() error { return httpkit.Check(q) }
+func (q *exportRequest) Check() error { return rules.Check(q) }
 
 // export answers with the raw readings of all meters for a day or a month, written as its
 // archive would be now.

@@ -50,7 +50,7 @@ func (a *app) history(w http.ResponseWriter, r *http.Request, q *historyRequest)
 	if window.To < window.From {
 		return meter.Invalid(meter.CodeInvalidParameter, "to", "must not lie before from")
 	}
-	page, next, err := a.reader.History(q.Meter, window, query.HistoryPlace(q.Cursor), q.PageSize.orDefault())
+	page, next, err := a.readerOf(r.Context()).History(q.Meter, window, query.HistoryPlace(q.Cursor), q.PageSize.orDefault())
 	if err != nil {
 		return err
 	}

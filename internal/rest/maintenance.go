@@ -10,6 +10,7 @@ import (
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/rules"
 )
 
 type maintenanceRequest struct {
@@ -23,7 +24,7 @@ type maintenanceRequest struct {
 }
 
 // Check makes sure that the rules hold.
-func (q *maintenanceRequest) Check() error { return httpkit.Check(q) }
+func (q *maintenanceRequest) Check() error { return rules.Check(q) }
 
 func (a *app) startMaintenance(w http.ResponseWriter, _ *http.Request, q *maintenanceRequest) error {
 	waits := q.Wait == nil || *q.Wait

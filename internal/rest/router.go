@@ -13,12 +13,8 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
-	"time"
-
-	"github.com/go-chi/httprate"
 
 	"meterledger/api"
 	"meterledger/internal/audit"
@@ -55,7 +51,7 @@ type app struct {
 	log     *slog.Logger
 	exports chan struct{} // holds a token for each export that is running
 
-	limiting sync.Mutex // held while a meter's limits are read and set
+	setting sync.Mutex // held while a meter's limits and owner are read and set
 }
 
 // NewHandler returns the api.
@@ -64,7 +60,7 @@ func NewHandler(o Options) http.Handler {
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		exports: make(chan struct{}, exportsMax),
 	}
-	limited := limit(o.RateLimit)
+	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{
 		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
 		SwaggerUI: SwaggerUI(),
@@ -112,7 +108,7 @@ func (a *app) routes() []route {
 		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, httpkit.Handler(a.correct)},
 		{get, "/meters/{meter_id}/history", "life", meter.Homes, compressed(httpkit.Take(a.zone, a.history))},
 		{get, "/meters/{meter_id}", "life", meter.Homes, httpkit.Take(a.zone, a.meter)},
-		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setLimits)},
+		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setMeter)},
 		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.exchange)},
 		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.takeExchangeBack)},
 		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
@@ -134,23 +130,6 @@ func (a *app) routes() []route {
 	}
 }
 
-// limit returns middleware that limits the requests of each client address.
-func limit(perMinute int) func(http.Handler) http.Handler {
-	if perMinute == 0 {
-		return func(next http.Handler) http.Handler { return next }
-	}
-	tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this address sends more requests a minute than it may")
-	tooMany.RetryAfter = time.Minute
-	return httprate.LimitBy(perMinute, time.Minute, clientAddress,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { httpkit.WriteError(w, r, tooMany) }))
-}
-
-// clientAddress returns the address of the connection: a header could name any other.
-func clientAddress(r *http.Request) (string, error) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	return host, err
-}
-
 type readyRequest struct {
 	For string `param:"for" oneof:"readings"`
 }
@@ -163,6 +142,12 @@ func (a *app) ready(_ context.Context, q *readyRequest) (api.Readiness, error) {
 		err = a.ledger.Ready()
 	}
 	return api.Readiness{Status: "ready"}, err
+}
+
+// readerOf returns a reader of what the caller of a request may ask about. All questions about a
+// meter go through it.
+func (a *app) readerOf(ctx context.Context) *query.Reader {
+	return a.reader.Within(&httpkit.CallerOf(ctx).Scope)
 }
 
 // noParameters is a request without parameters.

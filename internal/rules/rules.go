@@ -1,10 +1,12 @@
-package httpkit
+// Package rules checks the rules between the fields of a request, which stand in its struct tags.
+// It is apart from httpkit because what it stands on is large: a program whose requests have no
+// rules does not link it.
+package rules
 
 import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -13,14 +15,8 @@ import (
 	"meterledger/internal/meter"
 )
 
-// rules has the validator of the rules between fields. Check makes it: a program whose
-// requests have no rules does not link it.
-var rules struct {
-	once sync.Once
-	*validator.Validate
-}
-
-func newRules() {
+// newValidator is called with the first request that has rules.
+var newValidator = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(paramOf)
 	for name, holds := range map[string]validator.Func{
@@ -32,8 +28,8 @@ func newRules() {
 			panic(fmt.Sprintf("BUG: rule %s: %v", name, err))
 		}
 	}
-	rules.Validate = v
-}
+	return v
+})
 
 // when wants a field to be given if another has a value, and only then. It is
 // required_if and excluded_unless in one, which together cost a query ten allocations.
@@ -50,8 +46,7 @@ func paramOf(f reflect.StructField) string {
 
 // Check returns the first rule that a request struct breaks, as a sentence.
 func Check(request any) error {
-	rules.once.Do(newRules)
-	err := rules.Struct(request)
+	err := newValidator().Struct(request)
 	if err == nil {
 		return nil
 	}
@@ -71,7 +66,7 @@ func sentence(broken validator.FieldError, request reflect.Type) error {
 		return invalid(name, "must show at least one character, and none that turns the direction of text")
 	case "when":
 		if reflect.ValueOf(broken.Value()).IsZero() {
-			return errMissing(name)
+			return invalid(name, "is missing")
 		}
 		return invalid(name, "only goes with %s", other(request, broken.Param()))
 	case "excluded_if", "excluded_with":
@@ -94,25 +89,6 @@ func other(request reflect.Type, rule string) string {
 	return paramOf(field)
 }
 
-// quotedLengthMax is how many characters of a caller's text a problem repeats.
-const quotedLengthMax = 40
-
-// quote makes a caller's text safe to repeat: quoted, escaped, and cut if it is long.
-func quote(s string) string {
-	count := 0
-	for i := range s {
-		if count == quotedLengthMax {
-			return strconv.Quote(s[:i]) + "…"
-		}
-		count++
-	}
-	return strconv.Quote(s)
-}
-
-// showName returns the name of a parameter, quoted unless it is a short word.
-func showName(name string) string {
-	if _, err := meter.ParseID(name); err == nil && len(name) <= quotedLengthMax {
-		return name
-	}
-	return quote(name)
+func invalid(field, format string, args ...any) error {
+	return meter.Invalid(meter.CodeInvalidParameter, field, format, args...)
 }
