@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -36,8 +37,14 @@ func (c *connection) setBusy(busy bool) {
 	}
 }
 
+// Write ends with a reset for a caller that takes too little: with an end as usual the system
+// would keep for minutes what the caller has not taken.
 func (c *connection) Write(b []byte) (int, error) {
-	return c.patience.write(c.Conn, b, c.Conn.SetWriteDeadline)
+	n, err := c.patience.write(c.Conn, b, c.Conn.SetWriteDeadline)
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		setLinger(c.Conn, 0)
+	}
+	return n, err
 }
 
 // SetWriteDeadline has writes end at t, or by the connection's own rule again if t is zero.

@@ -20,6 +20,9 @@ const (
 	// descriptorsKept is how many descriptors connections leave alone: the journal opens up to
 	// 256 files, the others are for archives, snapshots, logs and what the program asks itself.
 	descriptorsKept = 512
+	// unsentMax is how many bytes the system keeps of what a caller has not taken yet; Linux takes
+	// twice as much for it, and without a limit up to 4 MiB.
+	unsentMax = 256 << 10
 	// descriptorsAssumed is how many there may be if the system knows no limit.
 	descriptorsAssumed = 1 << 20
 )
@@ -103,6 +106,9 @@ func (l *connections) join(c net.Conn, network netip.Prefix) (admitted, oldest *
 			}
 			return nil, oldest
 		}
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(unsentMax) // fails if the connection is closed already, and then so does what follows
 	}
 	admitted = &connection{Conn: c, patience: newPatience(answerRate), bound: l, network: network}
 	l.all.add(admitted)

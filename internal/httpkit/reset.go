@@ -14,17 +14,17 @@ func resetIfCut(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		setLinger(r, 0)
+		c, _ := r.Context().Value(connectionKey{}).(net.Conn)
+		setLinger(c, 0)
 		next.ServeHTTP(w, r) // panics with http.ErrAbortHandler if it cuts the answer
-		setLinger(r, -1)
+		setLinger(c, -1)
 	})
 }
 
-// setLinger sets for how many seconds the end of r's connection waits for what was sent: -1
-// is the default, which loses nothing, and 0 makes the end a reset. It does nothing without
-// a TCP connection, such as in a test.
-func setLinger(r *http.Request, seconds int) {
-	c, _ := r.Context().Value(connectionKey{}).(net.Conn)
+// setLinger sets for how many seconds the end of a connection waits for what was sent: -1 is the
+// default, which loses nothing, and 0 makes the end a reset. It does nothing without a TCP
+// connection, such as in a test.
+func setLinger(c net.Conn, seconds int) {
 	if tcp, ok := below[*net.TCPConn](c); ok {
 		_ = tcp.SetLinger(seconds) // fails if the connection is closed already, which decides nothing
 	}

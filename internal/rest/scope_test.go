@@ -58,7 +58,7 @@ type gated struct {
 func newGated(s *script) *gated {
 	g := &gated{script: s, door: badges{operatorBadge: anyMeter}}
 	g.handler = named(rest.NewHandler(rest.Options{
-		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), Door: g.door,
+		Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), Door: g.door,
 	}))
 	return g
 }
