@@ -10,6 +10,7 @@ const (
 	ExchangeNotClosed    = false // an exchange of a closed month does not have it archived again
 	ExpiryIgnored        = false // a credential counts after its end
 	LateReadingForgotten = false // a late reading does not have its month archived again
+	OwnerUnchecked       = false // a household is answered about any meter
 	ReplacedUnannounced  = false // an archive takes the place of the old one without an intent
 	RoleLoosened         = false // whoever has a credential may do everything
 	SnapshotNotReadBack  = false // a snapshot is believed as it was written

@@ -12,6 +12,7 @@ var (
 	ExchangeNotClosed    = chosen("exchange-not-closed")
 	ExpiryIgnored        = chosen("expiry-ignored")
 	LateReadingForgotten = chosen("late-reading-forgotten")
+	OwnerUnchecked       = chosen("owner-unchecked")
 	ReplacedUnannounced  = chosen("replaced-unannounced")
 	RoleLoosened         = chosen("role-loosened")
 	SnapshotNotReadBack  = chosen("snapshot-not-read-back")

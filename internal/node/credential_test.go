@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -336,6 +337,39 @@ func TestTheFirstOperatorsTokenIsUsedAgainUntilItIsSpent(t *testing.T) {
 		b.restart()
 		if file, err := b.FirstOperator(t.Context(), tokens); err != nil || file != "" {
 			t.Errorf("%s: once more: %q, %v", what, file, err)
+		}
+		b.close()
+	}
+}
+
+// TestOnAFullDiskTheFirstOperatorWaitsForTheNextStart writes the token, the credential or neither.
+func TestOnAFullDiskTheFirstOperatorWaitsForTheNextStart(t *testing.T) {
+	for _, what := range []string{"the token", "the credential"} {
+		var isFull atomic.Bool
+		disk := &limitedDisk{FS: vfs.NewMem()}
+		disk.free.Store(1 << 40)
+		b := &bench{t: t, zone: loadZone(t, "Asia/Singapore"), now: now, diskFreeMin: 10_000}
+		b.fs = faulttest.Watch(disk, func(op errorfs.Op) error {
+			if isFull.Load() && strings.Contains(op.Path, ledger.OperatorTokenName) && faulttest.Changes(op) {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		b.open()
+		if what == "the token" {
+			isFull.Store(true)
+		} else {
+			disk.free.Store(1000)
+		}
+		tokens := testTokens()
+		if _, err := b.FirstOperator(t.Context(), tokens); code(t, err) != meter.CodeDiskFull || b.Store().HasOperator(now) {
+			t.Errorf("%s: %v", what, err)
+		}
+		isFull.Store(false)
+		disk.free.Store(1 << 40)
+		b.restart()
+		if err := b.wantWayIn(tokens); err != nil {
+			t.Errorf("%s: %v", what, err)
 		}
 		b.close()
 	}

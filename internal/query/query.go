@@ -11,6 +11,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
 
@@ -36,7 +37,7 @@ func New(s *store.Store, folder *archive.Folder, zone *meter.Zone, now func() ti
 // it from one that is not registered.
 func (q *Reader) find(id meter.ID) (store.Meter, error) {
 	q.asked()
-	if q.scope != nil && !q.scope.Has(id) {
+	if q.scope != nil && !q.scope.Has(id) && !mutant.OwnerUnchecked {
 		return store.Meter{}, meter.UnknownMeter(id)
 	}
 	m, ok := q.store.Lookup(id)

@@ -32,6 +32,7 @@ var table = []mutant{
 	{"replaced-unannounced", "./internal/node"},
 	{"expiry-ignored", "./internal/access"},
 	{"role-loosened", "./internal/rest"},
+	{"owner-unchecked", "./internal/rest"},
 }
 
 func main() { programs.Main("mutants", run) }
