@@ -4,8 +4,10 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Door knows who asks.
@@ -42,7 +44,7 @@ func For(roles meter.Roles, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := answerOf(w)
 		switch role := a.caller.Role; {
-		case roles.Has(role):
+		case roles.Has(role) || mutant.RoleLoosened && role != meter.NoRole:
 			if err := a.beginChange(r, roles); err != nil {
 				WriteError(w, r, err)
 				return
@@ -63,11 +65,11 @@ var varyCaller = []string{"Authorization"}
 // Vary says which fields of the request's header an answer depends on; with access on it depends on
 // who asks too. The fields must not be changed.
 func Vary(w http.ResponseWriter, fields []string) {
-	if header := w.Header(); slices.Contains(header["Vary"], varyCaller[0]) {
-		header["Vary"] = append(slices.Clip(varyCaller), fields...)
-	} else {
-		header["Vary"] = fields
+	header := w.Header()
+	if vary := header["Vary"]; len(vary) > 0 && strings.HasPrefix(vary[0], varyCaller[0]) {
+		fields = []string{strings.Join(append(slices.Clip(varyCaller), fields...), ", ")}
 	}
+	header["Vary"] = fields
 }
 
 // anywhere is the caller of a context that is of no request.

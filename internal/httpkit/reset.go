@@ -1,17 +1,9 @@
 package httpkit
 
 import (
-	"context"
 	"net"
 	"net/http"
 )
-
-// connectionKey is of a request's context; its value is the net.Conn.
-type connectionKey struct{}
-
-func withConnection(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, c)
-}
 
 // resetIfCut makes a connection of HTTP/1.0 end with a reset unless its answer is whole. An
 // answer without a length ends there with the connection, so one that is cut, even by a
@@ -22,21 +14,18 @@ func resetIfCut(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		setLinger(r, 0)
+		c, _ := r.Context().Value(connectionKey{}).(net.Conn)
+		setLinger(c, 0)
 		next.ServeHTTP(w, r) // panics with http.ErrAbortHandler if it cuts the answer
-		setLinger(r, -1)
+		setLinger(c, -1)
 	})
 }
 
-// setLinger sets for how many seconds the end of r's connection waits for what was sent: -1
-// is the default, which loses nothing, and 0 makes the end a reset. It does nothing without
-// a TCP connection, such as in a test.
-func setLinger(r *http.Request, seconds int) {
-	c := r.Context().Value(connectionKey{})
-	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = secure.NetConn()
-	}
-	if tcp, ok := c.(*net.TCPConn); ok {
+// setLinger sets for how many seconds the end of a connection waits for what was sent: -1 is the
+// default, which loses nothing, and 0 makes the end a reset. It does nothing without a TCP
+// connection, such as in a test.
+func setLinger(c net.Conn, seconds int) {
+	if tcp, ok := below[*net.TCPConn](c); ok {
 		_ = tcp.SetLinger(seconds) // fails if the connection is closed already, which decides nothing
 	}
 }

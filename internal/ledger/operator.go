@@ -30,7 +30,8 @@ type Tokens struct {
 // issues it. It returns the file's path, or "" if there is an operator.
 //
 // The token is safe on the disk before it is issued. If the program ends in between, the next
-// start finds a token that is not known yet, and issues that one: nobody is locked out.
+// start finds a token that is not known yet, and issues that one: nobody is locked out. On a full
+// disk the error is disk_full, and the next start tries again.
 func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string, err error) {
 	if l.store.HasOperator(l.now()) {
 		return "", nil
@@ -48,6 +49,9 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 			_, err := io.WriteString(w, token+"\n")
 			return err
 		})
+	}
+	if durable.IsFull(err) {
+		return "", errDiskFull
 	}
 	if err != nil {
 		return "", err

@@ -29,7 +29,7 @@ func (d *door) Caller(r *http.Request) (meter.Caller, error) {
 	if len(r.Header.Values(authorization)) == 0 {
 		return meter.Caller{}, nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), watchEvery)
 	defer cancel()
 	is, err := d.ask(ctx, passedOn(r))
 	if refused := refusalOf(err); refused != nil {

@@ -139,7 +139,7 @@ func (q *Reader) Before(id meter.ID, w meter.Window, mode vee.Mode) (Comparison,
 		return Comparison{}, err
 	}
 	before := q.cut(WindowBefore(w))
-	if now := q.horizon(m.Index); now < w.To {
+	if now := q.horizon(m); now < w.To {
 		before = before.Until(before.From + max(now, w.From) - w.From)
 	}
 	c, err := q.measure(m, before, mode)

@@ -11,6 +11,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
 
@@ -36,7 +37,7 @@ func New(s *store.Store, folder *archive.Folder, zone *meter.Zone, now func() ti
 // it from one that is not registered.
 func (q *Reader) find(id meter.ID) (store.Meter, error) {
 	q.asked()
-	if q.scope != nil && !q.scope.Has(id) {
+	if q.scope != nil && !q.scope.Has(id) && !mutant.OwnerUnchecked {
 		return store.Meter{}, meter.UnknownMeter(id)
 	}
 	m, ok := q.store.Lookup(id)
@@ -48,12 +49,15 @@ func (q *Reader) find(id meter.ID) (store.Meter, error) {
 
 // horizon is the last slot that can have a reading: the present, or the
 // meter's latest one if its clock is ahead.
-func (q *Reader) horizon(i store.Index) meter.Slot {
-	latest := q.store.Latest(i).Slot
-	if latest > q.within.To {
-		latest = q.store.Before(i, q.within.To+1).Point.Slot
+func (q *Reader) horizon(m store.Meter) meter.Slot {
+	now, latest := q.zone.Floor(q.now()), q.store.Latest(m.Index).Slot
+	if latest > q.within.To && now < q.within.To {
+		latest = 0
+		if last, err := q.last(m); err == nil && last != nil { // else whoever reads it fails too
+			latest = last.Slot
+		}
 	}
-	return max(q.zone.Floor(q.now()), latest)
+	return max(now, latest)
 }
 
 // Zone returns the time zone that days and months follow.

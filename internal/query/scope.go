@@ -48,7 +48,7 @@ func (q *Reader) findWithin(id meter.ID, w meter.Window) (m store.Meter, own met
 
 // reach returns the part of a window that lies within the scope and can have readings.
 func (q *Reader) reach(m store.Meter, w meter.Window) meter.Window {
-	return q.cut(w).Until(q.horizon(m.Index))
+	return q.cut(w).Until(q.horizon(m))
 }
 
 // dials returns the changes of a meter that lie within the scope.

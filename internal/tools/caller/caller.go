@@ -32,6 +32,7 @@ var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
 // Caller sends requests over one connection, which it renews when it breaks. One goroutine uses it.
 type Caller struct {
 	Host      string                               // host:port
+	Header    string                               // further lines of the header of each request, each with its end
 	Dial      func(context.Context) (*Conn, error) // nil dials Host
 	Impatient bool                                 // never sends a request again
 	Again     func()                               // called before a request is sent again; may be nil
@@ -164,7 +165,7 @@ func (c *Caller) PostBody(ctx context.Context, path, contentType string, body []
 }
 
 func (c *Caller) send(ctx context.Context, method, target, header string, body []byte) (Answer, error) {
-	c.request = fmt.Appendf(c.request[:0], "%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n", method, target, c.Host, header, len(body))
+	c.request = fmt.Appendf(c.request[:0], "%s %s HTTP/1.1\r\nHost: %s\r\n%s%sContent-Length: %d\r\n\r\n", method, target, c.Host, c.Header, header, len(body))
 	return c.Do(ctx, c.request, body)
 }
 

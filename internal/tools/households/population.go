@@ -99,6 +99,7 @@ type Traffic struct {
 	Meters *Population
 	First  meter.Slot // of the half hours
 	Slots  int        // how many half hours
+	Header string     // further lines of the header of each request, each with its end
 
 	host    string
 	stamps  []string // by half hour: as CSV has it
@@ -153,16 +154,17 @@ func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	b = append(b, "&timestamp="...)
 	b = append(b, t.escaped[n/t.Meters.Len()]...)
 	b = append(b, "&reading="...)
-	return t.end(t.Register(n).Append(b), "\r\nContent-Length: 0\r\n\r\n")
+	return t.end(t.Register(n).Append(b), "Content-Length: 0\r\n\r\n")
 }
 
 // AppendQuestion writes the request that asks path about meter i; more is empty or begins with &.
 func (t *Traffic) AppendQuestion(b []byte, path string, i int, more string) []byte {
 	b = append(append(append(b, "GET "...), path...), "?meter_id="...)
-	return t.end(append(t.Meters.AppendID(b, i), more...), "\r\n\r\n")
+	return t.end(append(t.Meters.AppendID(b, i), more...), "\r\n")
 }
 
 func (t *Traffic) end(b []byte, header string) []byte {
 	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.host...)
+	b = append(append(b, "\r\n"...), t.Header...)
 	return append(b, header...)
 }

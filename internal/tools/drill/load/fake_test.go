@@ -40,6 +40,7 @@ type fakeAPI struct {
 	requests int
 	held     map[meter.ID]map[meter.Slot]meter.Register
 	calls    []string // what was asked, for tests that look
+	sent     []string // the Authorization headers
 }
 
 func newFakeAPI(t *testing.T) *fakeAPI {
@@ -56,6 +57,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+	f.sent = append(f.sent, r.Header.Values("Authorization")...)
 	switch r.URL.Path {
 	case "/register_account":
 		f.register(w, r)

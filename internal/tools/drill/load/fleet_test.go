@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
@@ -50,6 +55,25 @@ func TestEveryReadingIsSentAndFoundAgain(t *testing.T) {
 				t.Errorf("said:\n%s", said)
 			}
 		})
+	}
+}
+
+func TestEachRequestHasTheToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("mlm_head\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{small(), inBulk()} {
+		api := newFakeAPI(t)
+		if said, err := play(t, api, append(flags, "-api-token-file", path)...); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		if diff := cmp.Diff(slices.Repeat([]string{"Bearer mlm_head"}, len(api.calls)), api.sent); diff != "" || len(api.calls) == 0 {
+			t.Error(diff)
+		}
+	}
+	if _, err := parseSettings([]string{"-api-token-file", path + "x"}, func(string) string { return "" }, t.Output()); err == nil || !strings.Contains(err.Error(), "-api-token-file") {
+		t.Errorf("without the file the error is %v", err)
 	}
 }
 
@@ -257,7 +281,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 	if _, err := parseSettings([]string{"-h"}, func(string) string { return "" }, &help); err == nil {
 		t.Error("-h is no setting")
 	}
-	for _, flag := range []string{"api-url", "check", "connections", "meters", "prefix", "rate", "register", "rows", "slots", "timezone"} {
+	for _, flag := range []string{"api-url", "api-token-file", "check", "connections", "meters", "prefix", "rate", "register", "rows", "slots", "timezone"} {
 		if !regexp.MustCompile(`(?m)^  -` + flag + `\b`).MatchString(help.String()) {
 			t.Errorf("-%s is not in the help", flag)
 		}

@@ -63,8 +63,9 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 		return nil, fmt.Errorf("-slots: the meters were installed at %s; there are no readings before", s.zone.Stamp(meters.Since()))
 	}
 	t := households.NewTraffic(s.host, meters, s.zone, first, s.slots)
+	t.Header = s.header
 	f := &fleet{settings: s, out: out, say: log.New(out, "", 0).Printf, traffic: t, fates: make([]caller.Fate, t.Len()), taken: latency.NewRecorder()}
-	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Dial: dial, Again: func() { f.again.Add(1) }})
+	f.callers = caller.Several(s.connections, caller.Caller{Host: s.host, Header: s.header, Dial: dial, Again: func() { f.again.Add(1) }})
 	return f, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/suite/programs"
 )
@@ -14,6 +15,7 @@ import (
 // settings are the tool's flags.
 type settings struct {
 	host        string // of the api: host:port
+	header      string // with the token, if there is one
 	zone        *meter.Zone
 	meters      int
 	prefix      string
@@ -54,6 +56,7 @@ func parseSettings(args []string, getenv func(string) string, out io.Writer) (s 
 	flags := programs.NewFlags("drill load", "simulates smart meters against a running api, and checks that it holds exactly what it acknowledged", out)
 	api := flags.String("api-url", cmp.Or(getenv("API_URL"), "http://localhost:8000"), "where the api answers")
 	zone := flags.String("timezone", cmp.Or(getenv("TIMEZONE"), "Asia/Singapore"), "the api's time zone")
+	token := flags.String("api-token-file", getenv("API_TOKEN_FILE"), "file with a token of the api's; none sends none")
 	flags.StringVar(&s.prefix, "prefix", "fleet-", "how the meters' ids begin")
 	flags.BoolVar(&s.register, "register", false, "register the meters first; those that are registered already stay so")
 	for _, l := range s.limits() {
@@ -72,6 +75,13 @@ func parseSettings(args []string, getenv func(string) string, out io.Writer) (s 
 	}
 	if s.host, err = hostOf(*api); err != nil {
 		return s, fmt.Errorf("-api-url: %w", err)
+	}
+	if *token != "" {
+		asks, err := client.TokenFile(*token)()
+		if err != nil {
+			return s, err
+		}
+		s.header = "Authorization: " + asks.Get("Authorization") + "\r\n"
 	}
 	if s.zone, err = meter.LoadZone(*zone); err != nil {
 		return s, fmt.Errorf("-timezone: %w", err)

@@ -22,6 +22,20 @@ func TestListenLineIsFoundInEitherLogFormat(t *testing.T) {
 	}
 }
 
+func TestSchemeIsTheOneOfTheDocs(t *testing.T) {
+	for line, want := range map[string]string{
+		"msg=listening addr=127.0.0.1:1 docs=https://127.0.0.1:1/docs api_url=http://127.0.0.1:2": "https",
+		"msg=listening addr=127.0.0.1:1 docs=http://127.0.0.1:1/docs api_url=https://127.0.0.1:2": "http",
+		`{"msg":"listening","addr":"127.0.0.1:1","docs":"https://127.0.0.1:1/docs"}`:              "https",
+		"msg=listening addr=127.0.0.1:1": "http",
+	} {
+		out := newOutput(API, nil)
+		if _, err := out.Write([]byte(line + "\n")); err != nil || out.scheme != want {
+			t.Errorf("%s: the scheme is %q, want %q, %v", line, out.scheme, want, err)
+		}
+	}
+}
+
 func TestPiecesOfALineBecomeOneLine(t *testing.T) {
 	var copied bytes.Buffer
 	out := newOutput(API, &copied)

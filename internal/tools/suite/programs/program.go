@@ -75,21 +75,13 @@ func StartProgram(ctx context.Context, c Config, name Name) (*Program, error) {
 }
 
 // Host is where the program answers, as host:port.
-func (p *Program) Host() string { return p.address().Host }
-
-func (p *Program) address() *url.URL {
-	address, err := url.Parse(p.URL)
-	if err != nil {
-		panic("BUG: " + err.Error()) // baseURL has written it
-	}
-	return address
-}
+func (p *Program) Host() string { return p.URL[strings.Index(p.URL, "//")+len("//"):] }
 
 // Client returns a typed client of the program, which must be an api.
 func (p *Program) Client() *client.Client {
 	once := client.NewTransport(p.ca)
 	once.DisableKeepAlives = true
-	return client.New(p.address(), &http.Client{Transport: once})
+	return client.New(&url.URL{Scheme: p.process.output.scheme, Host: p.Host()}, &http.Client{Transport: once})
 }
 
 // Restart stops the program if it runs, and starts it again at its address with its settings.
