@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -68,6 +69,12 @@ func TestAWholeLifeLeavesNothingPersonal(t *testing.T) {
 		t.Error("the requests are not logged")
 	}
 	wantPrivate(t, folder)
+	if _, err := os.Stat(filepath.Join(folder, "backup", "one", "data", "operator.token")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the backup has the operator's token: %v", err)
+	}
+	if log, err := filepath.Glob(filepath.Join(folder, "backup", "one", "data", "audit", "*.jsonl")); err != nil || len(log) == 0 {
+		t.Errorf("the backup has the audit log %v, %v", log, err)
+	}
 }
 
 // privateHome is a home of which nobody may learn.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,9 +86,10 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 }
 
 // CopyTo puts the data folder, as it is, into a new folder, while reception goes on. All
-// that was answered before the call is in the copy. It waits for a snapshot that is being
-// taken: no file may vanish meanwhile, nor a part of the journal. Since Pebble copies no journal
-// that is open for reading only, a ledger that was started on a full disk has to wait for room.
+// that was answered before the call is in the copy, and no secret: the first operator's token is
+// left out. It waits for a snapshot that is being taken: no file may vanish meanwhile, nor a part
+// of the journal. Since Pebble copies no journal that is open for reading only, a ledger that was
+// started on a full disk has to wait for room.
 func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 	if l.seal.closed.Load() {
 		return errDiskFull
@@ -98,6 +100,9 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 	}
 	defer resume()
 	if err := durable.CopyFolder(l.fs, l.folder, folder); err != nil {
+		return err
+	}
+	if err := l.fs.Remove(l.fs.PathJoin(folder, OperatorTokenName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if err := l.snapshots.folder.CopyTo(l.fs.PathJoin(folder, snapshotsName)); err != nil {

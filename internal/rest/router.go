@@ -35,7 +35,7 @@ type Options struct {
 	Hosts   httpkit.Hosts
 	Proxies httpkit.Proxies
 	Door    httpkit.Door // nil with access off
-	Audit   *audit.Log
+	Audit   *audit.Log   // nil in tests of what is no change
 	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
@@ -64,10 +64,13 @@ func NewHandler(o Options) http.Handler {
 		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(),
 	}
 	limited := httpkit.LimitRate(o.RateLimit)
-	r := httpkit.NewRouter(httpkit.Program{
-		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, Audit: o.Audit,
-		SwaggerUI: SwaggerUI(),
-	})
+	program := httpkit.Program{
+		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, SwaggerUI: SwaggerUI(),
+	}
+	if o.Audit != nil {
+		program.Audit = o.Audit
+	}
+	r := httpkit.NewRouter(program)
 	for _, route := range a.routes() {
 		h := route.handler
 		if route.method == http.MethodPost && route.feature == "maintenance" {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -313,10 +314,15 @@ func (s *script) send(method, path string, headers http.Header, body string) *ht
 	if answer.Header.Get("X-Request-Id") == "" {
 		s.t.Errorf("%s:%d: the answer has no X-Request-Id", s.file, s.line)
 	}
-	if kept := answer.Header.Get("Cache-Control"); kept != httpkit.KeepNothing && kept != httpkit.KeepAndAsk && path != "/metrics" {
+	if kept := answer.Header.Get("Cache-Control"); kept != httpkit.KeepNothing && kept != httpkit.KeepAndAsk && !isPublic(path) {
 		s.t.Errorf("%s:%d: the answer is kept by caches: %q", s.file, s.line, kept)
 	}
 	return answer
+}
+
+// isPublic reports whether a path is of no household.
+func isPublic(path string) bool {
+	return slices.ContainsFunc([]string{"/docs", "/redoc", "/openapi.json", "/metrics"}, func(p string) bool { return strings.HasPrefix(path, p) })
 }
 
 func (s *script) compare(answer *http.Response, status, want string) {
