@@ -8,12 +8,13 @@ type AccountCreated struct {
 	Message string   `json:"message"`
 }
 
-// Account is a household's registration of a meter.
+// Account is a household's registration of a meter. What lies outside the time of the credential is
+// null.
 type Account struct {
 	MeterID      meter.ID `json:"meter_id"`
-	OwnerName    string   `json:"owner_name"`
-	Address      string   `json:"address"`
-	RegisteredAt string   `json:"registered_at"`
+	OwnerName    *string  `json:"owner_name"`
+	Address      *string  `json:"address"`
+	RegisteredAt *string  `json:"registered_at"`
 	Timezone     string   `json:"timezone"`
 }
 

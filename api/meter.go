@@ -2,18 +2,19 @@ package api
 
 import "meterledger/internal/meter"
 
-// Meter is a registered meter and its life so far. What is not known is null.
+// Meter is a registered meter and its life so far. What is not known, or lies outside the time of
+// the credential, is null.
 type Meter struct {
 	MeterID         meter.ID        `json:"meter_id"`
-	OwnerName       string          `json:"owner_name"`
-	Address         string          `json:"address"`
-	RegisteredAt    string          `json:"registered_at"`
+	OwnerName       *string         `json:"owner_name"`
+	Address         *string         `json:"address"`
+	RegisteredAt    *string         `json:"registered_at"`
 	FirstTime       *string         `json:"first_time"`
 	FirstReading    *meter.Register `json:"first_reading"`
 	LastTime        *string         `json:"last_time"`
 	LastReading     *meter.Register `json:"last_reading"`
 	RollsOverAt     *meter.Register `json:"rolls_over_at"` // of the present dial
-	MaxKW           meter.Power     `json:"max_kw"`
+	MaxKW           *meter.Power    `json:"max_kw"`
 	Serials         []MeterSerial   `json:"serials"`
 	RegisterChanges []MeterChange   `json:"register_changes"`
 	Terms

@@ -72,7 +72,7 @@ func startAPI(t *testing.T, folder string, more ...string) (url string, stop fun
 }
 
 // whoami asks with a token.
-func whoami(t *testing.T, url, token string) (status int, who api.Caller) {
+func whoami(t *testing.T, client *http.Client, url, token string) (status int, who api.Caller) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, url+"/whoami", nil)
 	if err != nil {
@@ -81,7 +81,7 @@ func whoami(t *testing.T, url, token string) (status int, who api.Caller) {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +105,10 @@ func TestFirstStartWithAccessOnWritesAnOperatorsTokenThatGoesOnBeingTaken(t *tes
 		t.Fatal(err)
 	}
 	token := strings.TrimSpace(string(text))
-	if status, who := whoami(t, url, token); status != http.StatusOK || who.Role != "operator" {
+	if status, who := whoami(t, http.DefaultClient, url, token); status != http.StatusOK || who.Role != "operator" {
 		t.Errorf("%d %+v", status, who)
 	}
-	if status, _ := whoami(t, url, ""); status != http.StatusUnauthorized {
+	if status, _ := whoami(t, http.DefaultClient, url, ""); status != http.StatusUnauthorized {
 		t.Errorf("without a token: %d", status)
 	}
 	stop()
@@ -116,7 +116,7 @@ func TestFirstStartWithAccessOnWritesAnOperatorsTokenThatGoesOnBeingTaken(t *tes
 		t.Fatal(err)
 	}
 	url, _ = startAPI(t, folder, "-auth", "on")
-	if status, who := whoami(t, url, token); status != http.StatusOK || who.Role != "operator" {
+	if status, who := whoami(t, http.DefaultClient, url, token); status != http.StatusOK || who.Role != "operator" {
 		t.Errorf("after a restart: %d %+v", status, who)
 	}
 	if _, err := os.Stat(file); err == nil {
@@ -128,11 +128,11 @@ func TestTokensOfAnIssuerAreTakenIfThereIsOne(t *testing.T) {
 	issuer := issuertest.New(t)
 	jwt := issuer.Sign(time.Now(), map[string]any{"meterledger_role": "auditor"})
 	url, _ := startAPI(t, t.TempDir(), "-auth", "on", "-oidc-issuer", issuer.URL, "-oidc-audience", issuertest.Audience)
-	if status, who := whoami(t, url, jwt); status != http.StatusOK || who.Role != "auditor" || *who.CredentialID != "oidc:a person" {
+	if status, who := whoami(t, http.DefaultClient, url, jwt); status != http.StatusOK || who.Role != "auditor" || *who.CredentialID != "oidc:a person" {
 		t.Errorf("%d %+v", status, who)
 	}
 	url, _ = startAPI(t, t.TempDir(), "-auth", "on", "-oidc-issuer", issuer.URL, "-oidc-audience", "others")
-	if status, _ := whoami(t, url, jwt); status != http.StatusUnauthorized {
+	if status, _ := whoami(t, http.DefaultClient, url, jwt); status != http.StatusUnauthorized {
 		t.Errorf("a token for another audience: %d", status)
 	}
 }
@@ -140,7 +140,7 @@ func TestTokensOfAnIssuerAreTakenIfThereIsOne(t *testing.T) {
 func TestWithAccessOffEverybodyIsAnOperatorAndNoTokenIsWritten(t *testing.T) {
 	folder := t.TempDir()
 	url, _ := startAPI(t, folder)
-	if status, who := whoami(t, url, "anything"); status != http.StatusOK || who.Role != "operator" || who.CredentialID != nil {
+	if status, who := whoami(t, http.DefaultClient, url, "anything"); status != http.StatusOK || who.Role != "operator" || who.CredentialID != nil {
 		t.Errorf("%d %+v", status, who)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "data", "operator.token")); err == nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Keeper keeps the credentials.
@@ -112,7 +113,7 @@ func (d *Door) find(sum [sha256.Size]byte, what string) (meter.Caller, *meter.Er
 		return meter.Caller{}, refused("the %s is not known here", what)
 	case !c.RevokedAt.IsZero():
 		return meter.Caller{}, refused("the %s was revoked", what)
-	case !c.IsLive(d.Now()):
+	case !c.IsLive(d.Now()) && !mutant.ExpiryIgnored:
 		return meter.Caller{}, refused("the %s has expired", what)
 	}
 	(*keeper).Used(c)

@@ -37,7 +37,7 @@ type Issuer struct {
 	url, audience string
 	zone          *meter.Zone
 	now           func() time.Time
-	http          context.Context // has the client that the issuer is asked with
+	asking        context.Context // has the client that the issuer is asked with
 
 	keys        atomic.Pointer[issuerKeys]
 	discovering sync.Mutex // held while the issuer is asked where its keys are
@@ -50,8 +50,8 @@ type issuerKeys struct {
 
 // NewIssuer returns the issuer at a URL. Its JWTs must be made for an audience.
 func NewIssuer(url, audience string, zone *meter.Zone, now func() time.Time, log *slog.Logger) *Issuer {
-	client := &http.Client{Transport: &politeTransport{now: now, log: log, asked: make(map[string]reply)}, Timeout: issuerPatience}
-	return &Issuer{url: url, audience: audience, zone: zone, now: now, http: oidc.ClientContext(context.Background(), client)}
+	client := &http.Client{Transport: &politeTransport{now: now, log: log, asked: make(map[string]asks)}, Timeout: issuerPatience}
+	return &Issuer{url: url, audience: audience, zone: zone, now: now, asking: oidc.ClientContext(context.Background(), client)}
 }
 
 // isJWT reports whether a secret has the three parts of a signed JWT (RFC 7515).
@@ -94,13 +94,13 @@ func (i *Issuer) remote() (*oidc.RemoteKeySet, error) {
 	var found struct {
 		Keys string `json:"jwks_uri"`
 	}
-	provider, err := oidc.NewProvider(i.http, i.url)
+	provider, err := oidc.NewProvider(i.asking, i.url)
 	if err == nil {
 		err = provider.Claims(&found)
 	}
 	switch {
 	case err == nil:
-		i.keys.Store(&issuerKeys{oidc.NewRemoteKeySet(i.http, found.Keys), now.Add(keysFor)})
+		i.keys.Store(&issuerKeys{oidc.NewRemoteKeySet(i.asking, found.Keys), now.Add(keysFor)})
 		return i.keys.Load().remote, nil
 	case known != nil:
 		i.keys.Store(&issuerKeys{known.remote, now.Add(time.Minute)})

@@ -13,33 +13,34 @@ import (
 )
 
 const (
-	// successPause is how long the issuer is not asked the same again: a JWT that no key fits
-	// asks for new keys, and anybody can make one.
-	successPause = time.Second
+	// asksMax is how often the issuer may be asked the same within asksPause: a JWT that no key
+	// fits asks for new keys, and anybody can make one.
+	asksMax   = 10
+	asksPause = 10 * time.Second
 
-	// failurePause is successPause after the issuer did not answer.
+	// failurePause is how long the issuer is not asked the same again after it did not answer.
 	failurePause = 5 * time.Second
 )
 
 var (
 	errAway = errors.New("the issuer is away")
-	errSoon = errors.New("the issuer was asked a moment ago")
+	errSoon = errors.New("the issuer was asked often enough")
 )
 
-// politeTransport asks the issuer for one thing at most once in a while, and otherwise fails as
-// the last time did.
+// politeTransport asks the issuer for one thing only so often.
 type politeTransport struct {
 	now func() time.Time
 	log *slog.Logger
 
 	mu    sync.Mutex // guards asked
-	asked map[string]reply
+	asked map[string]asks
 }
 
-// reply is when and how the issuer answered last.
-type reply struct {
-	at     time.Time
-	failed bool
+// asks is how often the issuer was asked for one thing of late.
+type asks struct {
+	begun, last time.Time
+	count       int // since begun
+	failed      bool
 }
 
 // RoundTrip makes politeTransport an http.RoundTripper. Its errors are errAway and errSoon.
@@ -78,16 +79,17 @@ func wholeAnswer(r *http.Request) (*http.Response, error) {
 func (p *politeTransport) tooSoon(url string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last, known := p.asked[url]
-	since := p.now().Sub(last.at)
-	switch {
-	case !known || since < 0:
-		return nil
-	case last.failed && since < failurePause:
+	a, now := p.asked[url], p.now()
+	switch since := now.Sub(a.last); {
+	case a.failed && 0 <= since && since < failurePause:
 		return errAway
-	case !last.failed && since < successPause:
+	case now.Sub(a.begun) >= asksPause || since < 0: // or the clock was set back
+		a.begun, a.count = now, 0
+	case a.count == asksMax:
 		return errSoon
 	}
+	a.count++
+	p.asked[url] = a
 	return nil
 }
 
@@ -95,12 +97,13 @@ func (p *politeTransport) tooSoon(url string) error {
 func (p *politeTransport) keep(url string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.asked[url]
-	p.asked[url] = reply{p.now(), err != nil}
+	a := p.asked[url]
 	switch {
-	case err != nil && !before.failed:
+	case err != nil && !a.failed:
 		p.log.Warn("the OIDC issuer does not answer; JWTs that need it are answered 503", "url", url, "error", err)
-	case err == nil && before.failed:
+	case err == nil && a.failed:
 		p.log.Info("the OIDC issuer answers again", "url", url)
 	}
+	a.last, a.failed = p.now(), err != nil
+	p.asked[url] = a
 }

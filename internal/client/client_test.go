@@ -137,7 +137,7 @@ func TestEachCallAsksAndReadsWhatTheDocumentSays(t *testing.T) {
 			`{"meter_id":"m-1","owner_name":"Tan","address":"1 Ang Mo Kio","registered_at":"2026-11-23T14:30:05","timezone":"Asia/Singapore"}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Account(ctx, "m-1") },
 			"GET /account?meter_id=m-1",
-			api.Account{MeterID: "m-1", OwnerName: "Tan", Address: "1 Ang Mo Kio", RegisteredAt: "2026-11-23T14:30:05", Timezone: "Asia/Singapore"},
+			api.Account{MeterID: "m-1", OwnerName: new("Tan"), Address: new("1 Ang Mo Kio"), RegisteredAt: new("2026-11-23T14:30:05"), Timezone: "Asia/Singapore"},
 		},
 		"reading": {
 			`{"success":true,"message":"Reading recorded successfully"}`,

@@ -85,7 +85,7 @@ func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
 	if err := durable.MakeFolder(f.fs, f.folder); err != nil {
 		return err
 	}
-	return durable.WritePrivate(f.fs, f.path(day), func(w io.Writer) error {
+	return durable.WriteFile(f.fs, f.path(day), func(w io.Writer) error {
 		sum := crc32.New(castagnoli)
 		out := bufio.NewWriterSize(io.MultiWriter(sum, w), keptReadBytes) // a file may change what it has written
 		err := errors.Join(body(out), out.Flush())

@@ -17,11 +17,12 @@ import (
 //
 // The first SIGINT or SIGTERM cancels the context, and run finishes what it has accepted; a
 // second one ends the process at once. The exit code is 0 for success, 2 for a wrong
-// setting, 1 for any other error.
+// setting, 1 for any other error. What the program creates, only its user can read.
 func Main[S interface{ Logger(io.Writer) *slog.Logger }](
 	load func(args []string, getenv func(string) string, out io.Writer) (S, error),
 	run func(ctx context.Context, settings S, log *slog.Logger) error,
 ) {
+	keepPrivate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal has its default action
 	settings, err := load(os.Args[1:], os.Getenv, os.Stdout)

@@ -38,39 +38,38 @@ const temporarySuffix = ".tmp"
 // A crash before 3 leaves the old file, after 4 the new one, and between them
 // one of the two. When WriteFile returns nil the new file survives a power cut.
 // When it returns an error the old file may already have been replaced, but
-// only by a whole new one.
+// only by a whole new one. A new file has the mode 0600; one that was there keeps its mode.
 func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
 	return ReplaceFile(fs, path, write, func(string) error { return nil })
-}
-
-// WritePrivate is WriteFile for a file that only the user of this program may read: its mode
-// is 0600.
-func WritePrivate(fs vfs.FS, path string, write func(io.Writer) error) error {
-	return ReplacePrivate(fs, path, write, func(string) error { return nil })
-}
-
-// ReplacePrivate is ReplaceFile for a file that only the user of this program may read: its mode
-// is 0600.
-func ReplacePrivate(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
-	return replaceFile(fs, path, createPrivate, write, intend)
 }
 
 // ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the
 // path of the new content, which is safe beside the old. If it returns an error
 // the old file stays.
 func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
-	return replaceFile(fs, path, create, write, intend)
+	temporary := path + temporarySuffix
+	err := writeSynced(fs, temporary, write)
+	if err == nil {
+		err = keepMode(fs, temporary, path)
+	}
+	if err == nil {
+		err = intend(temporary)
+	}
+	if err == nil {
+		err = fs.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = fs.Remove(temporary) // what is left of it means nothing
+		return fmt.Errorf("replacing %s: %w", path, err)
+	}
+	return SyncFolder(fs, fs.PathDir(path))
 }
 
-type creation func(fs vfs.FS, path string) (vfs.File, error)
-
-func create(fs vfs.FS, path string) (vfs.File, error) { return fs.Create(path, Category) }
-
-// createPrivate creates a file that nobody else can open at any moment. A file system that
-// is not the machine's has no modes.
-func createPrivate(fs vfs.FS, path string) (vfs.File, error) {
+// create creates a file that nobody else can open at any moment. A file system that is not the
+// machine's has no modes.
+func create(fs vfs.FS, path string) (vfs.File, error) {
 	if fs != vfs.Default {
-		return create(fs, path)
+		return fs.Create(path, Category)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -85,23 +84,23 @@ func createPrivate(fs vfs.FS, path string) (vfs.File, error) {
 	return fs.OpenReadWrite(path, Category)
 }
 
-func replaceFile(fs vfs.FS, path string, create creation, write func(io.Writer) error, intend func(temporary string) error) error {
-	temporary := path + temporarySuffix
-	err := writeSynced(fs, temporary, create, write)
-	if err == nil {
-		err = intend(temporary)
+// keepMode gives a file the mode of the one whose place it takes, which an operator may have
+// let others read.
+func keepMode(fs vfs.FS, temporary, path string) error {
+	if fs != vfs.Default {
+		return nil
+	}
+	found, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !found.Mode().IsRegular() {
+		return nil
 	}
 	if err == nil {
-		err = fs.Rename(temporary, path)
+		err = os.Chmod(temporary, found.Mode().Perm())
 	}
-	if err != nil {
-		_ = fs.Remove(temporary) // what is left of it means nothing
-		return fmt.Errorf("replacing %s: %w", path, err)
-	}
-	return SyncFolder(fs, fs.PathDir(path))
+	return err
 }
 
-func writeSynced(fs vfs.FS, path string, create creation, write func(io.Writer) error) error {
+func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
 	f, err := create(fs, path)
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", path, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -210,4 +211,34 @@ func TestAMissingFileIsKnownAsSuch(t *testing.T) {
 	if _, err := durable.ReadFile(diskWithOldFile(t), "folder/other", 10); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "folder/other") {
 		t.Errorf("error %v", err)
 	}
+}
+
+func TestNewFilesAreForTheirOwnerAloneAndOthersKeepTheirMode(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a", "b")
+	if err := durable.MakeFolder(vfs.Default, folder); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "f")
+	wantMode := func(path string, want os.FileMode) {
+		t.Helper()
+		if found, err := os.Stat(path); err != nil || found.Mode().Perm() != want {
+			t.Errorf("%s has the mode %v, %v", path, found.Mode(), err)
+		}
+	}
+	for _, mode := range []os.FileMode{0o600, 0o640, 0o644} {
+		if err := durable.WriteFile(vfs.Default, file, put(newContent)); err != nil {
+			t.Fatal(err)
+		}
+		wantMode(file, mode)
+		if mode == 0o600 {
+			mode = 0o640
+		} else {
+			mode = 0o644
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantMode(folder, 0o700)
+	wantMode(filepath.Dir(folder), 0o700)
 }

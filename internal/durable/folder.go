@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// MakeFolder creates a folder and those of its parents that are missing, and makes
+// MakeFolder creates a folder and those of its parents that are missing, with the mode 0700, and makes
 // each name survive a power cut in the folder that holds it. It also does so for a
 // folder that is there: the process that made it may have been killed before.
 func MakeFolder(fs vfs.FS, path string) error {
@@ -29,7 +29,7 @@ func MakeFolder(fs vfs.FS, path string) error {
 			return err
 		}
 	}
-	if err := fs.MkdirAll(path, 0o755); err != nil {
+	if err := fs.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("creating folder %s: %w", path, err)
 	}
 	return SyncFolder(fs, parent)
@@ -111,15 +111,13 @@ func CopyFolder(fs vfs.FS, from, to string) error {
 	return SyncFolder(fs, to)
 }
 
-// copyFile copies a file to one that only the user of this program may read: the accounts are
-// among them.
 func copyFile(fs vfs.FS, from, to string) error {
 	file, err := OpenRegular(fs, from)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return writeSynced(fs, to, createPrivate, func(w io.Writer) error {
+	return writeSynced(fs, to, func(w io.Writer) error {
 		_, err := io.Copy(w, file)
 		return err
 	})

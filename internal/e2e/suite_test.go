@@ -51,6 +51,7 @@ type suite struct {
 	client  *http.Client
 	data    string
 	archive string
+	zone    *meter.Zone
 }
 
 func startSuite(t *testing.T) *suite {
@@ -63,7 +64,7 @@ func startSuiteIn(t *testing.T, folder string, more ...string) *suite {
 	t.Helper()
 	buildPrograms(t)
 	s := &suite{
-		t: t, data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
+		t: t, zone: zoneOf(t), data: filepath.Join(folder, "data"), archive: filepath.Join(folder, "Archive"),
 		client: &http.Client{Transport: apitest.NewTransport(t, http.DefaultTransport), Timeout: time.Minute},
 	}
 	var err error

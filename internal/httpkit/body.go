@@ -76,9 +76,16 @@ func oneMeaning(next http.Handler) http.Handler {
 	})
 }
 
-// ReadBody returns a body of at most so many bytes. Every error is a *meter.Error, or one that
-// WriteError knows.
+// ReadBody returns a body of at most so many bytes. One that cannot be longer than parameters
+// must be there within patienceMax, and one that says it is longer is not read. Every error is a
+// *meter.Error, or one that WriteError knows.
 func ReadBody(r *http.Request, bytesMax int64) ([]byte, error) {
+	if r.ContentLength > bytesMax {
+		return nil, &http.MaxBytesError{Limit: bytesMax}
+	}
+	if body, ok := r.Body.(*patientBody); ok && bytesMax <= parameterBytesMax {
+		body.patience.rate = 0
+	}
 	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bytesMax))
 	var tooLarge *http.MaxBytesError
 	if err == nil || errors.As(err, &tooLarge) || errors.Is(err, ErrSlowBody) {

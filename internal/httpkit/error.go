@@ -73,7 +73,8 @@ func publicError(err error) *meter.Error {
 	case errors.As(err, &tooLarge):
 		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, ErrSlowBody):
-		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "nothing of the body arrived for %.0f seconds", bodyPatience.Seconds())
+		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout,
+			"the body came too slowly: parameters have %.0f seconds, and what is longer comes at %d bytes a second", patienceMax.Seconds(), bodyRate)
 	case errors.As(err, &public):
 		return public
 	}
@@ -96,9 +97,6 @@ func writeProblem(w http.ResponseWriter, e *meter.Error, instance string, extend
 	w.Header().Del("ETag") // of the answer that the problem replaces
 	w.Header().Del("Content-Disposition")
 	w.Header().Set("Cache-Control", KeepNothing)
-	if status == http.StatusRequestTimeout {
-		w.Header().Set("Connection", "close") // do not wait for the rest of the body
-	}
 	writeBody(w, typeProblem, status, body)
 }
 

@@ -113,6 +113,7 @@ type answer struct {
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller
+	body   *patientBody   // of the request, if a refusal must not wait for it
 	change *api.AuditLine // of which the audit log has the beginning; nil if there is none
 	id     [1]string      // of the request; an array, because a header is a slice and this saves an allocation
 
@@ -123,8 +124,13 @@ type answer struct {
 type answerKey struct{}
 
 func (a *answer) begin(status int) {
-	if a.status == 0 && status >= http.StatusOK {
-		a.status = status
+	if a.status != 0 || status < http.StatusOK {
+		return
+	}
+	a.status = status
+	if a.body != nil && !a.body.ended && status >= http.StatusBadRequest {
+		a.body.refused = true
+		a.Header().Set("Connection", "close")
 	}
 }
 

@@ -1,17 +1,9 @@
 package httpkit
 
 import (
-	"context"
 	"net"
 	"net/http"
 )
-
-// connectionKey is of a request's context; its value is the net.Conn.
-type connectionKey struct{}
-
-func withConnection(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, c)
-}
 
 // resetIfCut makes a connection of HTTP/1.0 end with a reset unless its answer is whole. An
 // answer without a length ends there with the connection, so one that is cut, even by a
@@ -32,11 +24,8 @@ func resetIfCut(next http.Handler) http.Handler {
 // is the default, which loses nothing, and 0 makes the end a reset. It does nothing without
 // a TCP connection, such as in a test.
 func setLinger(r *http.Request, seconds int) {
-	c := r.Context().Value(connectionKey{})
-	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = secure.NetConn()
-	}
-	if tcp, ok := c.(*net.TCPConn); ok {
+	c, _ := r.Context().Value(connectionKey{}).(net.Conn)
+	if tcp, ok := below[*net.TCPConn](c); ok {
 		_ = tcp.SetLinger(seconds) // fails if the connection is closed already, which decides nothing
 	}
 }

@@ -71,7 +71,7 @@ type Program struct {
 // a panic with 500 and an unknown path with a problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, observe(&p), guard(p.Hosts), know(p.Door), limitPatience, oneMeaning, headAsGet, equalPaths)
+	r.Use(resetIfCut, limitStreams, observe(&p), limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Get("/healthz", healthy)

@@ -95,6 +95,32 @@ func TestAJournalThatCannotBeginAnotherLogTakesNoMore(t *testing.T) {
 	}
 }
 
+func TestAJournalWaitsForADescriptorWhenTheProcessHasNoneLeft(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	var asked, none atomic.Int32
+	j := open(t, faulttest.Watch(disk, func(op errorfs.Op) error {
+		isNew := newLog(op) || op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst")
+		if isNew && none.Load() > 0 && asked.Add(1)%4 != 0 { // each is asked for four times
+			return syscall.EMFILE
+		}
+		return nil
+	}))
+	none.Store(1)
+	for range 1000 { // 64 MiB, more than a log takes
+		if _, err := j.Append(make([]byte, 64<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Failure(); err != nil || asked.Load() < 4 {
+		t.Errorf("%v after %d attempts", err, asked.Load())
+	}
+	none.Store(0)
+	closeJournal(t, j)
+	if err := holds(disk, 1000); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAJournalThatCannotBeOpenedSaysWhy(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	j := open(t, disk)

@@ -1,10 +1,13 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -17,12 +20,17 @@ import (
 // is far above the largest batch, so that a batch is always written at once.
 const memTableBytes = 32 << 20
 
+// filesMax is how many files the journal has open. Its tables are read from one end to the
+// other, so it need not hold more of them.
+const filesMax = 256
+
 func (j *Journal) options(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
 		FS:                 pebbleFS{j.fs, j.fault, j.folder},
 		ReadOnly:           readOnly,
 		Logger:             pebbleLog{j.fault},
 		MemTableSize:       memTableBytes,
+		MaxOpenFiles:       filesMax,
 		FormatMajorVersion: pebble.FormatNewest,
 		DisableTableStats:  true, // they serve compactions that a log never needs
 		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
@@ -130,14 +138,14 @@ func (fs pebbleFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File
 	if strings.HasPrefix(fs.PathBase(name), markerPrefix) {
 		fs.must("syncing the folder of", name, durable.SyncFolder(fs.FS, fs.PathDir(name)))
 	}
-	f, err := fs.FS.Create(name, category)
+	f, err := whenFree(func() (vfs.File, error) { return fs.FS.Create(name, category) })
 	fs.must("creating", name, err)
 	return pebbleFile{f, fs, name}, nil
 }
 
 // ReuseForWrite gives an old log another name and opens it to be overwritten.
 func (fs pebbleFS) ReuseForWrite(oldName, newName string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := fs.FS.ReuseForWrite(oldName, newName, category)
+	f, err := whenFree(func() (vfs.File, error) { return fs.FS.ReuseForWrite(oldName, newName, category) })
 	fs.must("creating", newName, err)
 	return pebbleFile{f, fs, newName}, nil
 }
@@ -153,11 +161,31 @@ func (fs pebbleFS) Rename(oldName, newName string) error {
 
 // OpenDir opens a folder to be synced.
 func (fs pebbleFS) OpenDir(name string) (vfs.File, error) {
-	f, err := fs.FS.OpenDir(name)
+	f, err := whenFree(func() (vfs.File, error) { return fs.FS.OpenDir(name) })
 	if err != nil || !fs.isOurs(name) {
 		return f, err
 	}
 	return pebbleFile{f, fs, name}, nil
+}
+
+// When the process has no descriptor left, the journal waits so long for one, and asks so often.
+const (
+	descriptorWaitMax = 30 * time.Second
+	descriptorEvery   = 10 * time.Millisecond
+)
+
+// whenFree opens a file. If the process has no descriptor left it waits: those of questions come
+// free within moments, and connections leave some alone.
+func whenFree(open func() (vfs.File, error)) (vfs.File, error) {
+	f, err := open()
+	for range descriptorWaitMax / descriptorEvery {
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			break
+		}
+		time.Sleep(descriptorEvery)
+		f, err = open()
+	}
+	return f, err
 }
 
 // Unwrap returns the file system below.

@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"meterledger/internal/meter"
@@ -69,24 +69,32 @@ func (l *Ledger) SetOwner(ctx context.Context, id meter.ID, owner, address, by s
 
 // meterRoom refuses registrations once there are as many meters as there may be.
 type meterRoom struct {
-	l        *Ledger
-	max      uint32       // meters; 0 for any number
-	underWay atomic.Int64 // registrations
+	l   *Ledger
+	max uint32 // meters; 0 for any number
+
+	mu       sync.Mutex // guards underWay
+	underWay int        // registrations, some of which may be counted as meters already
 }
 
 // begin takes room for some registrations, which the caller gives back with end once they have their
 // verdicts.
 func (r *meterRoom) begin(registrations int) error {
-	underWay := r.underWay.Add(int64(registrations))
-	if meters, _ := r.l.store.Counts(); r.max == 0 || int64(meters)+underWay <= int64(r.max) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	meters, _ := r.l.store.Counts()
+	if r.max == 0 || meters+r.underWay+registrations <= int(r.max) {
+		r.underWay += registrations
 		return nil
 	}
-	r.end(registrations)
 	return meter.Unavailable(meter.CodeMemoryFull, time.Minute,
 		"no more than %d meters can be registered: start the api with a higher -meters-max", r.max)
 }
 
-func (r *meterRoom) end(registrations int) { r.underWay.Add(-int64(registrations)) }
+func (r *meterRoom) end(registrations int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.underWay -= registrations
+}
 
 // fits returns what begin would.
 func (r *meterRoom) fits(registrations int) error {

@@ -32,6 +32,7 @@ type Bulk struct {
 	ctx     context.Context
 	restore bool                                   // an operator puts readings back
 	retake  bool                                   // the rows were refused before, see Retake
+	scope   *meter.Scope                           // of the sender; nil for all meters
 	each    func(row int, i store.Index, r Result) // see Tell
 	pacer   pacer
 
@@ -89,6 +90,15 @@ func (l *Ledger) Restore(ctx context.Context) *Bulk {
 	return b
 }
 
+// Within has rows of meters outside a scope refused as if those were not registered. The scope must
+// not be changed.
+func (b *Bulk) Within(scope *meter.Scope) *Bulk {
+	if !scope.IsAll {
+		b.scope = scope
+	}
+	return b
+}
+
 // Tell sets what is called with the result of every row whose meter is known.
 func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.each = each }
 
@@ -96,6 +106,11 @@ func (b *Bulk) Tell(each func(row int, i store.Index, r Result)) { b.each = each
 // may be called. Any other error ends the Bulk: it says nothing of the row, and rows before
 // it may or may not have been recorded; none was if the error passes.
 func (b *Bulk) Add(number int, row meter.Row) error {
+	if b.scope != nil && !b.scope.Has(meter.ID(row.Meter)) {
+		b.number = number
+		b.next().refuseUnknown(number, row.Meter)
+		return b.sendFull()
+	}
 	start := len(b.ids)
 	b.ids = append(b.ids, row.Meter...)
 	row.Meter = b.ids[start:]

@@ -43,7 +43,8 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	if !waits {
 		var token string
 		token, sum = tokens.New(meter.RoleOperator)
-		err = durable.WritePrivate(l.fs, file, func(w io.Writer) error {
+		_ = l.fs.Remove(file) // else the new file would have the mode of what is there; an error is the next step's too
+		err = durable.WriteFile(l.fs, file, func(w io.Writer) error {
 			_, err := io.WriteString(w, token+"\n")
 			return err
 		})

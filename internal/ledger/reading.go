@@ -17,10 +17,24 @@ type Result struct {
 
 // Record takes one reading. A nil error means that it is on disk.
 func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
+	m, known := l.store.Lookup(r.Meter)
+	return l.record(ctx, r, m, known)
+}
+
+// RecordWithin is Record for a sender with a scope: a meter outside is none that is registered, and
+// is not even looked up.
+func (l *Ledger) RecordWithin(ctx context.Context, scope *meter.Scope, r meter.Reading) (Result, error) {
+	if !scope.Has(r.Meter) {
+		return l.record(ctx, r, store.Meter{}, false)
+	}
+	return l.Record(ctx, r)
+}
+
+func (l *Ledger) record(ctx context.Context, r meter.Reading, m store.Meter, known bool) (Result, error) {
 	l.asked.Add(1)
 	s := l.singles.Get().(*submission)
 	s.reset(l, impatient)
-	if m, known := l.store.Lookup(r.Meter); known {
+	if known {
 		s.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
 	} else {
 		s.refuse(1, meter.UnknownMeter(r.Meter))

@@ -50,12 +50,12 @@ func (h historyFile) save(content historyContent) error {
 	content.Version = historyVersion
 	text, err := json.MarshalIndent(content, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(h.path), 0o755)
+		err = os.MkdirAll(filepath.Dir(h.path), 0o700)
 	}
 	if err != nil {
 		return err
 	}
-	return maybe.WriteFile(h.path, append(text, '\n'), 0o644) // whole or not at all
+	return maybe.WriteFile(h.path, append(text, '\n'), 0o600) // whole or not at all
 }
 
 // lock makes the file this process's own until release is called: two services would each
@@ -65,7 +65,7 @@ func (h historyFile) lock() (release func() error, err error) {
 	if h.path == "" {
 		return func() error { return nil }, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o700); err != nil {
 		return nil, err
 	}
 	lock := flock.New(h.path + ".lock")

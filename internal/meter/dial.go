@@ -172,8 +172,11 @@ func (d Dials) Used(from, to Point) Energy { return d.Total(to).Sub(d.Total(from
 
 // Serial returns the serial number of the meter that a reading at a slot is of; empty if it
 // is not known.
-func (d Dials) Serial(slot Slot) string {
-	for n := d.Before(slot); n > 0; n-- {
+func (d Dials) Serial(slot Slot) string { return d.SerialUpTo(slot.Instant()) }
+
+// SerialUpTo is Serial for the dial that counts up to an instant.
+func (d Dials) SerialUpTo(at Instant) string {
+	for n := d.before(at); n > 0; n-- {
 		if c := &d[n-1]; c.Kind == Exchange || c.Serial != "" {
 			return c.Serial
 		}
@@ -189,6 +192,23 @@ func (d Dials) Between(from, to Slot) Dials {
 		return nil
 	}
 	return NewDials(d[first:end])
+}
+
+// ProvenBy returns those of a meter's changes that need no reading before the first and none after
+// the last of some, nil if there are none: a dial that nobody read ended with the reading before,
+// and that it rolled over follows from the readings on both sides. Of changes before one that is
+// left out at the beginning, the energy is not known either.
+func (d Dials) ProvenBy(first, last *Point) Dials {
+	begin, end := 0, len(d)
+	for n := range d {
+		if leads := first == nil || d[n].At < first.Slot.Instant(); leads && (d[n].IsEstimated || n == begin && d[n].isDerived()) {
+			begin = n + 1
+		}
+	}
+	for end > begin && d[end-1].isDerived() && (last == nil || d[end-1].At >= last.Slot.Instant()) {
+		end--
+	}
+	return NewDials(d[begin:end])
 }
 
 // RollsOverAt returns the register at which the dial of an instant rolls over; 0 if it does not.

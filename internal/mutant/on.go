@@ -10,8 +10,10 @@ var (
 	CorrectionUndone     = chosen("correction-undone")
 	DecreaseAccepted     = chosen("decrease-accepted")
 	ExchangeNotClosed    = chosen("exchange-not-closed")
+	ExpiryIgnored        = chosen("expiry-ignored")
 	LateReadingForgotten = chosen("late-reading-forgotten")
 	ReplacedUnannounced  = chosen("replaced-unannounced")
+	RoleLoosened         = chosen("role-loosened")
 	SnapshotNotReadBack  = chosen("snapshot-not-read-back")
 )
 

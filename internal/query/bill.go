@@ -6,14 +6,15 @@ import (
 	"meterledger/internal/store"
 )
 
-// Bill returns a meter's bill for a closed month.
+// Bill returns a meter's bill for a closed month. One that opens or ends outside the scope is not
+// there; if only what it said before does, that is left out.
 func (q *Reader) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
 	m, err := q.find(id)
 	if err != nil {
 		return billing.Bill{}, err
 	}
 	issued, closed, found := q.store.Bill(m.Index, month)
-	if !found {
+	if !found || !q.holds(issued.Figures) {
 		return billing.Bill{}, meter.NotFound(meter.CodeBillNotFound,
 			"meter %s has no bill for %s: the month is not archived yet, or has no readings of it", id, month)
 	}
@@ -25,11 +26,16 @@ func (q *Reader) Bill(id meter.ID, month meter.Month) (billing.Bill, error) {
 		}
 	}
 	bill := billing.Bill{Month: month, Figures: figures(issued.Figures), Revision: int(issued.Revision), RevisedAt: issued.RevisedAt}
-	if issued.Previous != nil {
+	if issued.Previous != nil && q.holds(*issued.Previous) {
 		previous := figures(*issued.Previous)
 		bill.Previous = &previous
 	}
 	return bill, nil
+}
+
+// holds reports whether both registers of a bill lie within the scope.
+func (q *Reader) holds(f store.Figures) bool {
+	return q.within.Contains(f.Start.Slot) && q.within.Contains(f.End.Slot)
 }
 
 // LastMonth returns the calendar month before the present one.

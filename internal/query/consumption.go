@@ -40,7 +40,7 @@ func (c Consumption) Complete() bool { return c.Readings == c.Expected }
 
 // Consumption returns what a meter measured within a window.
 func (q *Reader) Consumption(id meter.ID, window meter.Window, mode vee.Mode) (Consumption, error) {
-	m, err := q.find(id)
+	m, window, err := q.findWithin(id, window)
 	if err != nil {
 		return Consumption{}, err
 	}
@@ -55,20 +55,22 @@ func (q *Reader) Consumption(id meter.ID, window meter.Window, mode vee.Mode) (C
 
 // measure is Consumption without the error if there are too few readings.
 func (q *Reader) measure(m store.Meter, window meter.Window, mode vee.Mode) (Consumption, error) {
-	window = window.Until(q.horizon(m.Index))
+	window = q.reach(m, window)
 	span, whole := q.store.Span(m.Index, window) // nearly always; it reads none between the two
 	var start, end vee.Known
+	var err error
 	if !whole || mode != vee.None {
-		dials, err := q.steadily(m.Index, func() (err error) {
+		span.Dials, err = q.steadily(m, func() (err error) {
 			if span, err = q.addUp(m, window); err == nil && mode != vee.None && window.Points() > 0 {
 				start, end, err = q.ends(m, window, mode)
 			}
 			return err
 		})
-		if err != nil {
-			return Consumption{}, err
-		}
-		span.Dials = dials
+	} else {
+		span.Dials, err = q.ownDials(m, span.Dials)
+	}
+	if err != nil {
+		return Consumption{}, err
 	}
 	c := Consumption{dials: span.Dials, Readings: span.Count, Expected: window.Points()}
 	if c.Readings > 0 {
@@ -136,8 +138,8 @@ func (q *Reader) Before(id meter.ID, w meter.Window, mode vee.Mode) (Comparison,
 	if err != nil {
 		return Comparison{}, err
 	}
-	before := WindowBefore(w)
-	if now := q.horizon(m.Index); now < w.To {
+	before := q.cut(WindowBefore(w))
+	if now := q.horizon(m); now < w.To {
 		before = before.Until(before.From + max(now, w.From) - w.From)
 	}
 	c, err := q.measure(m, before, mode)
@@ -169,11 +171,11 @@ type Gaps struct {
 // Gaps looks for the readings that are missing within a window. There are none if, and
 // only if, its consumption is complete.
 func (q *Reader) Gaps(id meter.ID, w meter.Window) (Gaps, error) {
-	m, err := q.find(id)
+	m, w, err := q.findWithin(id, w)
 	if err != nil {
 		return Gaps{}, err
 	}
-	w = w.Until(q.horizon(m.Index))
+	w = q.reach(m, w)
 	gaps := Gaps{Expected: w.Points()}
 	next := w.From // the first half hour that was not looked at
 	missing := func(until meter.Slot) {

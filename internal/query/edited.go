@@ -12,7 +12,7 @@ import (
 // edits are what was corrected of a meter within a window; none for nearly all.
 type edits []store.Past
 
-func (q *Reader) edits(i store.Index, w meter.Window) edits { return q.store.History(i, w) }
+func (q *Reader) edits(i store.Index, w meter.Window) edits { return q.store.History(i, q.cut(w)) }
 
 // read returns a reading as a known register. One that a correction made what it is was not sent.
 func (e edits) read(p meter.Point, dials meter.Dials) vee.Known {

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 	"meterledger/internal/vee"
 )
 
@@ -16,31 +18,38 @@ type Fingerprint [sha256.Size]byte
 // ClosedFingerprint returns the fingerprint of a window all of whose months are closed,
 // and false for any other. It is made of the archives as they were written and of what
 // memory holds of the window, which is its last register and the late readings, and of the
-// dials of the meter; no
-// archive is read for it. With estimates it covers the readings next to the window too; there
+// dials of the meter; no archive is read for it. Only if the scope leaves out a part of one of the
+// months it is made of the readings: an archive also changes with what lies outside.
+// With estimates it covers the readings next to the window too; there
 // is none for vee.Auto, which looks at weeks before.
 //
 // A caller must ask for it before the answer: what comes in between makes the
 // fingerprint older than the answer, never newer.
 func (q *Reader) ClosedFingerprint(id meter.ID, w meter.Window, mode vee.Mode) (Fingerprint, bool, error) {
-	m, err := q.find(id)
+	m, w, err := q.findWithin(id, w)
 	if err != nil || mode == vee.Auto {
 		return Fingerprint{}, false, err
 	}
 	months, closed := q.store.Closed(w)
-	if !closed {
+	if !closed || len(months) == 0 {
 		return Fingerprint{}, false, nil
 	}
 	held := q.store.Read(m.Index, w, nil)
+	dials, err := q.ownDials(m, held.Dials)
+	if err != nil {
+		return Fingerprint{}, false, err
+	}
 	points := held.Points
 	sum := fingerprintHash{sha256.New()}
-	// Of a meter whose only reading was withdrawn nothing is in memory either, but no archive counts.
-	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(points)), uint64(len(held.Archives)))
-	sum.numbers(uint64(len(q.edits(m.Index, w)))) // a register that was corrected and put back is not known as before
-	sum.changes(held.Dials)
-	for _, m := range months {
-		sum.numbers(uint64(m.Window.From), uint64(m.Revision))
-		sum.Write(m.SHA256[:])
+	// A register that was corrected and put back is not known as before.
+	sum.numbers(uint64(w.From), uint64(w.To), uint64(len(months)), uint64(len(q.edits(m.Index, w))))
+	sum.changes(dials)
+	if slices.ContainsFunc(months, func(month store.ClosedMonth) bool { return q.isCut(month.Window) }) {
+		if points, err = q.points(m, w, nil); err != nil {
+			return Fingerprint{}, false, err
+		}
+	} else {
+		sum.archives(months, held)
 	}
 	if mode != vee.None {
 		before, err := q.before(m, w.From)
@@ -95,6 +104,16 @@ func (h fingerprintHash) changes(d meter.Dials) {
 			h.register(r)
 		}
 		_, _ = h.Write([]byte(d[i].Serial))
+	}
+}
+
+// archives covers what was written of some months, and how much of a window memory holds. Of a
+// meter whose only reading was withdrawn nothing is in memory either, but no archive counts.
+func (h fingerprintHash) archives(months []store.ClosedMonth, held store.MeterRows) {
+	h.numbers(uint64(len(held.Points)), uint64(len(held.Archives)))
+	for _, month := range months {
+		h.numbers(uint64(month.Window.From), uint64(month.Revision))
+		h.Write(month.SHA256[:])
 	}
 }
 

@@ -19,7 +19,7 @@ type HistoryPlace struct {
 // History returns a page of what was corrected of a meter's readings within a window, in order
 // of their time, from a place on, and the place of the next page, or nil if it is the last.
 func (q *Reader) History(id meter.ID, w meter.Window, from HistoryPlace, pageSize int) (page []store.Past, next *HistoryPlace, err error) {
-	m, err := q.find(id)
+	m, w, err := q.findWithin(id, w)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,8 +6,9 @@ import "meterledger/internal/meter"
 type Meter struct {
 	meter.Account
 	Dials       meter.Dials
-	Limits      meter.Limits
-	First, Last *meter.Point // reading; nil if there is none
+	Serial      string        // of the meter before the first of them; empty if it is not known
+	Limits      *meter.Limits // nil if the present lies outside the scope
+	First, Last *meter.Point  // reading; nil if there is none
 }
 
 // Meter returns what is known of a meter.
@@ -16,14 +17,21 @@ func (q *Reader) Meter(id meter.ID) (Meter, error) {
 	if err != nil {
 		return Meter{}, err
 	}
-	known := Meter{Account: q.store.Account(m.Index)}
-	known.Dials, err = q.steadily(m.Index, func() (err error) {
-		known.First, err = q.after(m, 0)
+	known := Meter{Account: q.account(m)}
+	known.Dials, err = q.steadily(m, func() (err error) {
+		if known.First, err = q.first(m); err == nil {
+			known.Last, err = q.last(m)
+		}
 		return err
 	})
-	if latest := q.store.Latest(m.Index); latest.Slot > 0 {
-		known.Last = &latest
+	all, limits := q.store.Life(m.Index)
+	until := q.within.To.Instant()
+	if len(known.Dials) > 0 {
+		until = known.Dials[0].At
 	}
-	_, known.Limits = q.store.Life(m.Index)
+	known.Serial = all.SerialUpTo(until)
+	if q.scope == nil || q.scope.IsOpen(q.present()) {
+		known.Limits = &limits
+	}
 	return known, err
 }

@@ -3,7 +3,6 @@ package query
 import (
 	"errors"
 	"iter"
-	"math"
 	"slices"
 
 	"meterledger/internal/archive"
@@ -15,7 +14,7 @@ import (
 // of time and a month at a time: the memory it takes does not grow with the
 // window. Each part is valid until the next. After an error there is no more.
 func (q *Reader) Readings(id meter.ID, w meter.Window) (iter.Seq2[[]meter.Point, error], error) {
-	m, err := q.find(id)
+	m, w, err := q.findWithin(id, w)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +22,7 @@ func (q *Reader) Readings(id meter.ID, w meter.Window) (iter.Seq2[[]meter.Point,
 }
 
 func (q *Reader) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, error] {
-	w = w.Until(q.horizon(m.Index))
+	w = q.reach(m, w)
 	return func(yield func([]meter.Point, error) bool) {
 		var points []meter.Point
 		var err error
@@ -40,13 +39,21 @@ func (q *Reader) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, 
 // points appends a meter's readings within a window to an empty buffer, in order of
 // time. They are as they were at one moment within each month.
 func (q *Reader) points(m store.Meter, w meter.Window, buffer []meter.Point) ([]meter.Point, error) {
-	return q.complete(m, w, func() store.MeterRows { return q.store.Read(m.Index, w, buffer) })
+	own := q.cut(w)
+	if own.Points() == 0 {
+		return buffer, nil
+	}
+	return q.complete(m, own, func() store.MeterRows { return q.store.Read(m.Index, own, buffer) })
 }
 
 // before returns the latest reading of a meter before a slot, wherever it is, or nil.
 func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	points, err := q.complete(m, meter.Window{To: slot - 1}, func() store.MeterRows { return known(q.store.Before(m.Index, slot)) })
-	if err != nil || len(points) == 0 {
+	w := q.cut(meter.Window{To: slot - 1})
+	if w.Points() == 0 {
+		return nil, nil
+	}
+	points, err := q.complete(m, w, func() store.MeterRows { return known(q.store.Before(m.Index, w.To+1), w) })
+	if err != nil || len(points) == 0 || points[len(points)-1].Slot < w.From {
 		return nil, err
 	}
 	return &points[len(points)-1], nil
@@ -54,18 +61,24 @@ func (q *Reader) before(m store.Meter, slot meter.Slot) (*meter.Point, error) {
 
 // after returns the first reading of a meter after a slot, wherever it is, or nil.
 func (q *Reader) after(m store.Meter, slot meter.Slot) (*meter.Point, error) {
-	points, err := q.complete(m, meter.Window{From: slot + 1, To: math.MaxUint32}, func() store.MeterRows { return known(q.store.After(m.Index, slot)) })
-	if err != nil || len(points) == 0 {
+	w := q.cut(meter.Window{From: slot + 1, To: AllTime.To})
+	if w.Points() == 0 {
+		return nil, nil
+	}
+	points, err := q.complete(m, w, func() store.MeterRows { return known(q.store.After(m.Index, w.From-1), w) })
+	if err != nil || len(points) == 0 || points[0].Slot > w.To {
 		return nil, err
 	}
 	return &points[0], nil
 }
 
-func known(near store.Neighbour) (k store.MeterRows) {
+// known is what there is of a neighbour that is looked for within a window. An archive whose rows
+// all lie outside is not read.
+func known(near store.Neighbour, w meter.Window) (k store.MeterRows) {
 	if near.Found {
 		k.Points = append(k.Points, near.Point)
 	}
-	if near.Archive != nil {
+	if near.Archive != nil && near.Archive.First.Slot <= w.To && w.From <= near.Archive.Last.Slot {
 		k.Archives = append(k.Archives, *near.Archive)
 	}
 	return k
@@ -105,11 +118,16 @@ func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.MeterRow
 }
 
 // steadily reads readings of a meter, anew if its dials change meanwhile, and returns the dials.
-func (q *Reader) steadily(i store.Index, read func() error) (meter.Dials, error) {
+func (q *Reader) steadily(m store.Meter, read func() error) (meter.Dials, error) {
 	for {
-		dials, _ := q.store.Life(i)
-		err := read()
-		if now, _ := q.store.Life(i); err != nil || dials.Equal(now) {
+		dials, err := q.dials(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := read(); err != nil {
+			return nil, err
+		}
+		if now, err := q.dials(m); err != nil || dials.Equal(now) {
 			return dials, err
 		}
 	}

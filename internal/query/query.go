@@ -21,17 +21,24 @@ type Reader struct {
 	zone    *meter.Zone
 	now     func() time.Time
 	asked   func() // called at each question about a meter
+
+	scope  *meter.Scope // of the caller; nil for all meters
+	within meter.Window // the scope's time
 }
 
 // New returns a reader of what a store and an archive folder hold. It calls asked at
 // each question about a meter.
 func New(s *store.Store, folder *archive.Folder, zone *meter.Zone, now func() time.Time, asked func()) *Reader {
-	return &Reader{s, folder, zone, now, asked}
+	return &Reader{store: s, archive: folder, zone: zone, now: now, asked: asked, within: AllTime}
 }
 
-// find finds a meter by its id.
+// find finds a meter by its id. One outside the scope is not even looked up, so that nothing tells
+// it from one that is not registered.
 func (q *Reader) find(id meter.ID) (store.Meter, error) {
 	q.asked()
+	if q.scope != nil && !q.scope.Has(id) {
+		return store.Meter{}, meter.UnknownMeter(id)
+	}
 	m, ok := q.store.Lookup(id)
 	if !ok {
 		return m, meter.UnknownMeter(id)
@@ -41,8 +48,15 @@ func (q *Reader) find(id meter.ID) (store.Meter, error) {
 
 // horizon is the last slot that can have a reading: the present, or the
 // meter's latest one if its clock is ahead.
-func (q *Reader) horizon(i store.Index) meter.Slot {
-	return max(q.zone.Floor(q.now()), q.store.Latest(i).Slot)
+func (q *Reader) horizon(m store.Meter) meter.Slot {
+	now, latest := q.zone.Floor(q.now()), q.store.Latest(m.Index).Slot
+	if latest > q.within.To && now < q.within.To {
+		latest = 0
+		if last, err := q.last(m); err == nil && last != nil { // else whoever reads it fails too
+			latest = last.Slot
+		}
+	}
+	return max(now, latest)
 }
 
 // Zone returns the time zone that days and months follow.

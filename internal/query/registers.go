@@ -39,7 +39,7 @@ func (r *pageRegisters) release() {
 
 // registers reads the readings that a window needs.
 func (q *Reader) registers(m store.Meter, w meter.Window, mode vee.Mode) (r pageRegisters, err error) {
-	r.dials, err = q.steadily(m.Index, func() (err error) {
+	r.dials, err = q.steadily(m, func() (err error) {
 		r, err = q.registersOnce(m, w, mode)
 		return err
 	})

@@ -17,11 +17,11 @@ type SeriesQuery struct {
 
 // Series returns a page of a meter's buckets. The series ends at the present.
 func (q *Reader) Series(id meter.ID, ask SeriesQuery) (Page, error) {
-	m, err := q.find(id)
+	m, window, err := q.findWithin(id, ask.Window)
 	if err != nil {
 		return Page{}, err
 	}
-	page := ask.cut(q.zone, ask.Window.Until(q.horizon(m.Index)))
+	page := ask.cut(q.zone, q.reach(m, window))
 	if page.Count() == 0 {
 		return page, nil
 	}

@@ -20,19 +20,24 @@ const (
 	Custom    WindowName = "custom" // a window of the caller's own
 )
 
-// Window returns the window that a name means for a meter now; custom is that of Custom.
-func (q *Reader) Window(id meter.ID, name WindowName, custom meter.Window) (meter.Window, error) {
+// Window returns the part within the scope of the window that a name means for a meter now;
+// custom is that of Custom.
+func (q *Reader) Window(id meter.ID, name WindowName, custom meter.Window) (w meter.Window, err error) {
 	m, err := q.find(id)
 	switch {
 	case err != nil:
-		return meter.Window{}, err
+		return w, err
 	case name == Custom:
-		return custom, nil
+		w = custom
 	case name == Last30Min:
-		return q.lastHalfHour(m)
+		w, err = q.lastHalfHour(m)
 	default:
-		return name.window(q.zone, q.now()), nil
+		w = name.window(q.zone, q.now())
 	}
+	if err != nil {
+		return w, err
+	}
+	return q.own(id, w)
 }
 
 // lastHalfHour is the latest half hour that has ended, or the one before it while

@@ -36,12 +36,20 @@ type meterRequest struct {
 	Meter meter.ID `param:"meter_id,required"`
 }
 
-func (a *app) account(_ context.Context, q *meterRequest) (api.Account, error) {
-	account, err := a.reader.Account(q.Meter)
+func (a *app) account(ctx context.Context, q *meterRequest) (api.Account, error) {
+	account, err := a.readerOf(ctx).Account(q.Meter)
 	return api.Account{
-		MeterID: account.ID, OwnerName: account.OwnerName, Address: account.Address,
-		RegisteredAt: a.zone.StampTime(account.RegisteredAt), Timezone: a.zone.String(),
+		MeterID: account.ID, OwnerName: known(account.OwnerName), Address: known(account.Address),
+		RegisteredAt: a.registeredAt(account), Timezone: a.zone.String(),
 	}, err
+}
+
+// registeredAt is null if the caller may not know it.
+func (a *app) registeredAt(account meter.Account) *string {
+	if account.RegisteredAt.IsZero() {
+		return nil
+	}
+	return new(a.zone.StampTime(account.RegisteredAt))
 }
 
 type metersRequest struct {
@@ -105,12 +113,12 @@ func (a *app) gaps(w http.ResponseWriter, r *http.Request, q *gapsRequest) error
 	if q.Month.Year < meter.EarliestYear {
 		return meter.Invalid(meter.CodeInvalidParameter, "month", "must not be before the year %d", meter.EarliestYear)
 	}
-	window := a.zone.MonthWindow(q.Month)
-	state, closed, err := a.reader.ClosedFingerprint(q.Meter, window, vee.None)
+	window, reader := a.zone.MonthWindow(q.Month), a.readerOf(r.Context())
+	state, closed, err := reader.ClosedFingerprint(q.Meter, window, vee.None)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	gaps, err := a.reader.Gaps(q.Meter, window)
+	gaps, err := reader.Gaps(q.Meter, window)
 	if err != nil {
 		return err
 	}

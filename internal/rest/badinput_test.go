@@ -34,7 +34,7 @@ var endpoints = []struct {
 	{"GET", "/meters", map[string]string{"stale_for": "24h", "page_size": "5", "numbers": "number"}, nil},
 	{"GET", "/meters/A/gaps", map[string]string{"month": "2026-10"}, []string{"month"}},
 	{"GET", "/meters/A", map[string]string{"numbers": "string"}, nil},
-	{"PATCH", "/meters/A", map[string]string{"rolls_over_at": "100", "max_kw": "20", "by": "Lim"}, nil},
+	{"PATCH", "/meters/A", map[string]string{"rolls_over_at": "100", "max_kw": "20", "owner_name": "Lim", "address": "Road", "by": "Lim"}, nil},
 	{"PATCH", "/meters/A", nil, []string{"rolls_over_at"}},
 	{"POST", "/meters/A/exchange", map[string]string{"at": "2026-11-23T05:10:07", "old_reading": "5", "new_reading": "0", "new_serial": "S-2", "reason": "reset", "by": "Lim", "replace": "true"}, []string{"at", "new_reading"}},
 	{"DELETE", "/meters/A/exchange", map[string]string{"at": "2026-11-23T05:10:07", "by": "Lim"}, []string{"at"}},

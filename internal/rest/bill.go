@@ -25,7 +25,7 @@ func (a *app) lastMonthBill(w http.ResponseWriter, r *http.Request, q *lastBillR
 }
 
 func (a *app) bill(w http.ResponseWriter, r *http.Request, q *billRequest) error {
-	bill, err := a.reader.Bill(q.Meter, q.Month)
+	bill, err := a.readerOf(r.Context()).Bill(q.Meter, q.Month)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	bulk := a.ledger.Bulk(r.Context())
+	bulk := a.ledger.Bulk(r.Context()).Within(&httpkit.CallerOf(r.Context()).Scope)
 	defer bulk.Close()
 	answer, err := takeRows(body.turn, bulk, rows)
 	if err != nil {

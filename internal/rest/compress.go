@@ -5,6 +5,8 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/klauspost/compress/gzip"
+
+	"meterledger/internal/httpkit"
 )
 
 // compressedBytesMin is how large an answer is that is worth being compressed.
@@ -26,7 +28,7 @@ func compressed(h http.Handler) http.Handler {
 			asked(w, r)
 			return
 		}
-		w.Header()["Vary"] = varyEncoding
+		httpkit.Vary(w, varyEncoding)
 		h.ServeHTTP(w, r)
 	})
 }

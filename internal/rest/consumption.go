@@ -29,7 +29,8 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 	if q.Period == query.Custom && isEmpty(custom) {
 		return errEndsEarly()
 	}
-	window, err := a.reader.Window(q.Meter, q.Period, custom)
+	reader := a.readerOf(r.Context())
+	window, err := reader.Window(q.Meter, q.Period, custom)
 	if err != nil {
 		return err
 	}
@@ -38,17 +39,17 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 		asked.From = query.WindowBefore(window).From
 	}
 	mode := q.Estimate.mode()
-	state, closed, err := a.reader.ClosedFingerprint(q.Meter, asked, mode)
+	state, closed, err := reader.ClosedFingerprint(q.Meter, asked, mode)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
-	c, err := a.reader.Consumption(q.Meter, window, mode)
+	c, err := reader.Consumption(q.Meter, window, mode)
 	if err != nil {
 		return err
 	}
 	answer := api.PeriodConsumption{Usage: a.usage(q.Meter, string(q.Period), c), Terms: a.terms, Certainty: certainties[c.Source()]}
 	if compared {
-		before, err := a.reader.Before(q.Meter, window, mode)
+		before, err := reader.Before(q.Meter, window, mode)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRe
 	if err != nil {
 		return err
 	}
-	w.Header()["Vary"] = varyTypeAndEncoding
+	httpkit.Vary(w, varyTypeAndEncoding)
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.exceptionsCSV(w, r, query)
 	}

@@ -54,7 +54,7 @@ func (a *app) history(w http.ResponseWriter, r *http.Request, q *historyRequest)
 		return err
 	}
 	defer a.pages.give(r, q.PageSize.bytes())
-	page, next, err := a.reader.History(q.Meter, window, query.HistoryPlace(q.Cursor), q.PageSize.orDefault())
+	page, next, err := a.readerOf(r.Context()).History(q.Meter, window, query.HistoryPlace(q.Cursor), q.PageSize.orDefault())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,15 +96,22 @@ func (a *app) takeExchangeBack(ctx context.Context, q *takeBackRequest) (api.Cha
 	return api.ChangeRecorded{Success: true, Message: "The exchange was taken back"}, err
 }
 
-type limitsRequest struct {
+type settingsRequest struct {
 	Meter       meter.ID `path:"meter_id"`
-	RollsOverAt *bound   `param:"rolls_over_at,nullable" validate:"required_without=MaxKW"`
+	RollsOverAt *bound   `param:"rolls_over_at,nullable"`
 	MaxKW       *bound   `param:"max_kw,nullable"`
+	OwnerName   string   `param:"owner_name" validate:"omitempty,text,seen"`
+	Address     string   `param:"address" validate:"omitempty,text,seen"`
 	By          string   `param:"by" validate:"omitempty,text,seen"`
 }
 
 // Check makes sure that the rules hold.
-func (q *limitsRequest) Check() error { return rules.Check(q) }
+func (q *settingsRequest) Check() error {
+	if *q == (settingsRequest{Meter: q.Meter, By: q.By}) {
+		return meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "is missing, and so are max_kw, owner_name and address: one of them is needed")
+	}
+	return rules.Check(q)
+}
 
 // bound is an exact number above 0.
 type bound meter.Register
@@ -117,30 +125,39 @@ func (b *bound) UnmarshalText(text []byte) error {
 	return err
 }
 
-// setLimits keeps what is not given as it is.
-func (a *app) setLimits(ctx context.Context, q *limitsRequest) (api.Meter, error) {
+// setMeter keeps what is not given as it is. Limits may be refused, and come first.
+func (a *app) setMeter(ctx context.Context, q *settingsRequest) (api.Meter, error) {
 	by, err := author(ctx, q.By)
 	if err != nil {
 		return api.Meter{}, err
 	}
-	a.limiting.Lock()
-	defer a.limiting.Unlock()
-	known, err := a.reader.Meter(q.Meter)
+	q.By = by
+	a.setting.Lock()
+	defer a.setting.Unlock()
+	known, err := a.readerOf(ctx).Meter(q.Meter)
+	if err == nil && (q.RollsOverAt != nil || q.MaxKW != nil) {
+		err = a.setLimits(ctx, q, *known.Limits)
+	}
+	if err == nil && (q.OwnerName != "" || q.Address != "") {
+		err = a.ledger.SetOwner(ctx, q.Meter, cmp.Or(q.OwnerName, known.OwnerName), cmp.Or(q.Address, known.Address), q.By)
+	}
+	if err == nil {
+		known, err = a.readerOf(ctx).Meter(q.Meter)
+	}
 	if err != nil {
 		return api.Meter{}, err
 	}
-	limits := known.Limits
+	return a.describe(known), nil
+}
+
+func (a *app) setLimits(ctx context.Context, q *settingsRequest, limits meter.Limits) error {
 	if q.RollsOverAt != nil {
 		limits.RollsOverAt = meter.Register(*q.RollsOverAt)
 	}
 	if q.MaxKW != nil {
 		limits.MaxKW = meter.Power(*q.MaxKW)
 	}
-	if err := a.ledger.SetLimits(ctx, q.Meter, limits, by); err != nil {
-		return api.Meter{}, err
-	}
-	known.Limits = limits
-	return a.describe(known), nil
+	return a.ledger.SetLimits(ctx, q.Meter, limits, q.By)
 }
 
 type oneMeterRequest struct {
@@ -148,8 +165,8 @@ type oneMeterRequest struct {
 	Numbers numberForm `param:"numbers" oneof:"number string"`
 }
 
-func (a *app) meter(w http.ResponseWriter, _ *http.Request, q *oneMeterRequest) error {
-	known, err := a.reader.Meter(q.Meter)
+func (a *app) meter(w http.ResponseWriter, r *http.Request, q *oneMeterRequest) error {
+	known, err := a.readerOf(r.Context()).Meter(q.Meter)
 	if err == nil {
 		q.Numbers.write(w, a.describe(known))
 	}
@@ -159,8 +176,8 @@ func (a *app) meter(w http.ResponseWriter, _ *http.Request, q *oneMeterRequest) 
 // describe is the answer about a meter.
 func (a *app) describe(m query.Meter) api.Meter {
 	answer := api.Meter{
-		MeterID: m.ID, OwnerName: m.OwnerName, Address: m.Address, RegisteredAt: a.zone.StampTime(m.RegisteredAt), MaxKW: m.Limits.MaxKW,
-		Serials: a.serials(m.Dials), RegisterChanges: make([]api.MeterChange, 0, len(m.Dials)), Terms: a.terms,
+		MeterID: m.ID, OwnerName: known(m.OwnerName), Address: known(m.Address), RegisteredAt: a.registeredAt(m.Account),
+		Serials: a.serials(m), RegisterChanges: make([]api.MeterChange, 0, len(m.Dials)), Terms: a.terms,
 	}
 	if m.First != nil {
 		answer.FirstTime, answer.FirstReading = new(a.zone.Stamp(m.First.Slot)), &m.First.Register
@@ -168,11 +185,8 @@ func (a *app) describe(m query.Meter) api.Meter {
 	if m.Last != nil {
 		answer.LastTime, answer.LastReading = new(a.zone.Stamp(m.Last.Slot)), &m.Last.Register
 	}
-	if m.Limits.RollsOverAt != (meter.Register{}) {
-		answer.RollsOverAt = &m.Limits.RollsOverAt
-	}
-	if answer.MaxKW == (meter.Power{}) {
-		answer.MaxKW = meter.MaxKWDefault
+	if m.Limits != nil {
+		answer.RollsOverAt, answer.MaxKW = limitsOf(*m.Limits)
 	}
 	for n, shown := range registerChanges(a.zone, m.Dials) {
 		change := api.MeterChange{RegisterChange: shown, By: known(m.Dials[n].By)}
@@ -184,10 +198,19 @@ func (a *app) describe(m query.Meter) api.Meter {
 	return answer
 }
 
+// limitsOf returns limits as answers have them: without a register at which it does so, a dial does
+// not roll over.
+func limitsOf(l meter.Limits) (rollsOverAt *meter.Register, maxKW *meter.Power) {
+	if l.RollsOverAt != (meter.Register{}) {
+		rollsOverAt = &l.RollsOverAt
+	}
+	return rollsOverAt, new(cmp.Or(l.MaxKW, meter.MaxKWDefault))
+}
+
 // serials lists the meters that were exchanged for each other.
-func (a *app) serials(d meter.Dials) []api.MeterSerial {
-	all := []api.MeterSerial{{}}
-	for _, c := range d {
+func (a *app) serials(m query.Meter) []api.MeterSerial {
+	all := []api.MeterSerial{{Serial: known(m.Serial)}}
+	for _, c := range m.Dials {
 		if c.Kind == meter.Exchange {
 			at := a.stampAt(c.At)
 			all[len(all)-1].To = &at

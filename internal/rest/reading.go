@@ -27,7 +27,7 @@ func (a *app) receiveReading(w http.ResponseWriter, r *http.Request) error {
 		a.ledger.CountRefusal(err)
 		return err
 	}
-	if _, err := a.ledger.Record(r.Context(), q.reading()); err != nil {
+	if _, err := a.ledger.RecordWithin(r.Context(), &httpkit.CallerOf(r.Context()).Scope, q.reading()); err != nil {
 		return err
 	}
 	recorded.Write(w)

@@ -40,11 +40,12 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 	if err != nil {
 		return err
 	}
-	w.Header()["Vary"] = varyTypeAndEncoding
+	httpkit.Vary(w, varyTypeAndEncoding)
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.readingsCSV(w, r, q.Meter, series)
 	}
-	state, closed, err := a.reader.ClosedFingerprint(q.Meter, series.Window, series.Estimate)
+	reader := a.readerOf(r.Context())
+	state, closed, err := reader.ClosedFingerprint(q.Meter, series.Window, series.Estimate)
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
@@ -52,7 +53,7 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 		return err
 	}
 	defer a.pages.give(r, seriesPageBytes)
-	page, err := a.reader.Series(q.Meter, series)
+	page, err := reader.Series(q.Meter, series)
 	if err != nil {
 		return err
 	}
@@ -116,11 +117,12 @@ func (a *app) readingsCSV(w http.ResponseWriter, r *http.Request, id meter.ID, q
 	if err := rawOnly(q); err != nil {
 		return err
 	}
-	state, closed, err := a.reader.ClosedFingerprint(id, q.Window, vee.None)
+	reader := a.readerOf(r.Context())
+	state, closed, err := reader.ClosedFingerprint(id, q.Window, vee.None)
 	if err != nil || closed && notModified(w, r, typeCSV, state[:]) {
 		return err
 	}
-	months, err := a.reader.Readings(id, q.Window)
+	months, err := reader.Readings(id, q.Window)
 	if err != nil {
 		return err
 	}

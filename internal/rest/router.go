@@ -54,7 +54,7 @@ type app struct {
 	pages   *budget // bytes
 	exports *budget // exports
 
-	limiting sync.Mutex // held while a meter's limits are read and set
+	setting sync.Mutex // held while a meter's limits and owner are read and set
 }
 
 // NewHandler returns the api.
@@ -111,7 +111,7 @@ func (a *app) routes() []route {
 		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, httpkit.Handler(a.correct)},
 		{get, "/meters/{meter_id}/history", "life", meter.Homes, compressed(httpkit.Take(a.zone, a.history))},
 		{get, "/meters/{meter_id}", "life", meter.Homes, httpkit.Take(a.zone, a.meter)},
-		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setLimits)},
+		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setMeter)},
 		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.exchange)},
 		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.takeExchangeBack)},
 		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
@@ -145,6 +145,12 @@ func (a *app) ready(_ context.Context, q *readyRequest) (api.Readiness, error) {
 		err = a.ledger.Ready()
 	}
 	return api.Readiness{Status: "ready"}, err
+}
+
+// readerOf returns a reader of what the caller of a request may ask about. All questions about a
+// meter go through it.
+func (a *app) readerOf(ctx context.Context) *query.Reader {
+	return a.reader.Within(&httpkit.CallerOf(ctx).Scope)
 }
 
 // noParameters is a request without parameters.

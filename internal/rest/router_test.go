@@ -5,9 +5,20 @@ import (
 
 	"meterledger/api"
 	"meterledger/api/apitest"
+	"meterledger/internal/meter"
 )
 
 func TestRoutesAreThoseOfTheDocument(t *testing.T) { apitest.WantRoutes(t, api.ProgramAPI, Features()) }
+
+// HomeRoutes returns the patterns of what households may ask about a meter.
+func HomeRoutes() (patterns []string) {
+	for _, route := range (&app{}).routes() {
+		if route.roles == meter.Homes {
+			patterns = append(patterns, route.pattern)
+		}
+	}
+	return patterns
+}
 
 // Features returns the feature of each route, by its method and pattern.
 func Features() map[string]string {

@@ -313,6 +313,9 @@ func (s *script) send(method, path string, headers http.Header, body string) *ht
 	if answer.Header.Get("X-Request-Id") == "" {
 		s.t.Errorf("%s:%d: the answer has no X-Request-Id", s.file, s.line)
 	}
+	if kept := answer.Header.Get("Cache-Control"); kept != httpkit.KeepNothing && kept != httpkit.KeepAndAsk && path != "/metrics" {
+		s.t.Errorf("%s:%d: the answer is kept by caches: %q", s.file, s.line, kept)
+	}
 	return answer
 }
 

@@ -72,6 +72,17 @@ func TestTheLastOperatorThatCountsStays(t *testing.T) {
 	}
 }
 
+func TestOneThatHasExpiredIsRevokedAlsoIfNoOperatorCounts(t *testing.T) {
+	s := New()
+	apply(t, s, issue(0, func(c *meter.Credential) { c.ExpiresAt = time.Unix(5, 0) }))
+	if s.HasOperator(time.Unix(5, 0)) || !s.HasOperator(time.Unix(4, 0)) {
+		t.Error("it does not count until it expires")
+	}
+	if got := apply(t, s, AppendRevoked(nil, testCredential(0).ID, time.Unix(5, 0)))[0]; got != Accepted {
+		t.Errorf("outcome %d", got)
+	}
+}
+
 func TestARevokedOrUsedCredentialIsToldSoAtOnce(t *testing.T) {
 	s := New()
 	c := testCredential(1)

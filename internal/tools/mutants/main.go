@@ -20,7 +20,8 @@ import (
 // mutant is a fault, by its name in internal/mutant, and the package whose tests must notice it.
 type mutant struct{ name, tests string }
 
-// table is one fault for each way in which what was acknowledged could be lost or bent.
+// table is one fault for each way in which what was acknowledged could be lost or bent, or told to
+// whom it is not for.
 var table = []mutant{
 	{"answered-before-fsync", "./internal/journal"},
 	{"snapshot-not-read-back", "./internal/snapshot"},
@@ -29,6 +30,8 @@ var table = []mutant{
 	{"exchange-not-closed", "./internal/store"},
 	{"correction-undone", "./internal/store"},
 	{"replaced-unannounced", "./internal/node"},
+	{"expiry-ignored", "./internal/access"},
+	{"role-loosened", "./internal/rest"},
 }
 
 func main() { programs.Main("mutants", run) }

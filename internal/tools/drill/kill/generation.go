@@ -239,7 +239,7 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 		if err := answer.Into("the account of "+string(id), &account); err != nil {
 			return err
 		}
-		there = &witness.Account{Meter: account.MeterID, Owner: account.OwnerName, Address: account.Address, Recorded: account.RegisteredAt}
+		there = &witness.Account{Meter: account.MeterID, Owner: *account.OwnerName, Address: *account.Address, Recorded: *account.RegisteredAt}
 	}
 	g.findings.Violations("account", g.log.CompareAccount(id, there))
 	found, _, err := asked.Readings(ctx, id, g.calendar.span())

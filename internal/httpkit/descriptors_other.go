@@ -1,0 +1,5 @@
+//go:build !unix
+
+package httpkit
+
+func descriptorsMax() int { return descriptorsAssumed }
