@@ -15,6 +15,11 @@ import (
 // parsed and judged while those before them are written and applied.
 const submissionsMax = 192
 
+// heldMax is how many submissions, of some 100 KB, all senders hold without waiting: those under
+// way, those whose verdicts nobody has looked at yet, since their sender stands still, and those
+// to be filled again. Beyond it each sender has one under way, which it waits for.
+const heldMax = 4 * submissionsMax
+
 // Bulk takes the rows of one sender, in order, as fast as they can be made durable,
 // and slows the sender down to that. Each row has its own verdict, also if the reason
 // for its refusal is one that holds for all; only if that is so before the first row, it
@@ -40,6 +45,7 @@ type Bulk struct {
 	filling *submission
 	sent    []*submission // the oldest first
 	spare   []*submission // to be filled again
+	held    int           // sent, spare and filling
 	begun   bool          // rows were sent
 
 	tally    meter.Tally
@@ -70,7 +76,8 @@ func (r *run) add(s *submission) {
 // good one after the other.
 var ErrTooManyRefusals = fmt.Errorf("%d rows in a row were refused, and the rest was not read", meter.RefusedRunMax)
 
-// Bulk begins to take rows. All calls must come from one goroutine, and Flush last.
+// Bulk begins to take rows. All calls must come from one goroutine, and Flush last, or Close if it
+// comes to no Flush. It ends with ctx.
 func (l *Ledger) Bulk(ctx context.Context) *Bulk {
 	return &Bulk{l: l, ctx: ctx, pacer: pacer{ctx: ctx, pace: bulkPace, rush: &l.rush}}
 }
@@ -121,6 +128,7 @@ func (b *Bulk) Refuse(number int, err error) error {
 // Flush waits until all rows that were taken have got their verdicts. With
 // ErrTooManyRefusals the tally is whole.
 func (b *Bulk) Flush() (meter.Tally, error) {
+	defer b.Close()
 	if err := b.send(); err != nil {
 		return b.tally, err
 	}
@@ -141,6 +149,9 @@ func (b *Bulk) Flush() (meter.Tally, error) {
 	return b.tally, nil
 }
 
+// Close gives back what b holds. After Flush it does nothing.
+func (b *Bulk) Close() { b.hold(-b.held) }
+
 func (b *Bulk) isHopeless() bool { return b.refused.longest >= meter.RefusedRunMax && !b.restore }
 
 // next returns the submission that is being filled.
@@ -150,6 +161,7 @@ func (b *Bulk) next() *submission {
 			b.filling, b.spare = b.spare[last], b.spare[:last]
 		} else {
 			b.filling = b.l.bulks.Get().(*submission)
+			b.hold(1)
 		}
 		b.filling.reset(b.l, bulky)
 		b.filling.restore, b.filling.retake, b.filling.each = b.restore, b.retake, b.each
@@ -158,9 +170,22 @@ func (b *Bulk) next() *submission {
 	return b.filling
 }
 
+// hold counts submissions that b holds from now on, or gives back. A restore, of which there is
+// one, is not counted.
+func (b *Bulk) hold(more int) {
+	if b.restore {
+		return
+	}
+	b.held += more
+	b.l.held.Add(int64(more))
+}
+
 func (b *Bulk) sendFull() error {
 	if len(b.rows) < submissionRows && (b.filling == nil || b.filling.refused < submissionRows) {
 		return nil
+	}
+	if err := b.ctx.Err(); err != nil {
+		return err
 	}
 	if err := b.send(); err != nil {
 		return err
@@ -175,7 +200,7 @@ func (b *Bulk) send() error {
 	if len(b.rows) == 0 && b.filling == nil {
 		return nil
 	}
-	for len(b.sent) == submissionsMax || len(b.sent) > 0 && b.sent[0].answered() {
+	for len(b.sent) == submissionsMax || len(b.sent) > 0 && (b.sent[0].answered() || b.l.held.Load() > heldMax) {
 		if err := b.settleOldest(); err != nil {
 			return err
 		}
@@ -246,6 +271,11 @@ func (b *Bulk) settleOldest() error {
 	b.tally.Retry += oldest.retry
 	b.refused.add(oldest)
 	b.list(oldest.refusals)
+	if b.l.held.Load() > heldMax {
+		b.l.bulks.Put(oldest)
+		b.hold(-1)
+		return nil
+	}
 	b.spare = append(b.spare, oldest)
 	return nil
 }

@@ -82,6 +82,7 @@ type Ledger struct {
 	silences  silences
 	singles   sync.Pool     // submissions of single readings, which are all of one size
 	bulks     sync.Pool     // submissions of a Bulk
+	held      atomic.Int64  // submissions that all Bulks hold
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
 	keeper    keeper

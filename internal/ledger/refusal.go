@@ -80,6 +80,7 @@ func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
 		return meter.Tally{}, err
 	}
 	b := l.Bulk(ctx)
+	defer b.Close()
 	b.retake = true
 	for n, r := range l.store.Refused(m.Index) {
 		if err := b.Add(n+1, meter.Row{Meter: []byte(id), Slot: r.Slot, Register: r.Register}); err != nil {

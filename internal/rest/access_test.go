@@ -179,3 +179,14 @@ func (s *script) statusWith(token string) int {
 	answer.Body.Close()
 	return answer.StatusCode
 }
+
+func TestAnotherHomesMeterIsNotRegisteredForAHousehold(t *testing.T) {
+	s := newGuardedScript(t, "another home")
+	s.become("$household")
+	for _, path := range []string{
+		"/account?meter_id=B", "/get_consumption?meter_id=B&period=today", "/get_readings?meter_id=B", "/meters/B", "/meters/B/gaps?month=2026-10",
+		"/meters/B/history", "/get_last_month_bill?meter_id=B", "/get_bill?meter_id=B&month=2026-10",
+	} {
+		s.run("GET " + path + "\n=> 404 meter_not_found: meter B is not registered")
+	}
+}

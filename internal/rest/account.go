@@ -61,6 +61,10 @@ type metersRequest struct {
 
 // meters lists all meters with their last readings, or those that are silent.
 func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) error {
+	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
+		return err
+	}
+	defer a.pages.give(r, q.PageSize.bytes())
 	page := a.reader.Meters(query.MetersQuery{
 		SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: store.Index(q.Cursor),
 	})

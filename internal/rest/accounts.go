@@ -50,7 +50,7 @@ func (a *app) importAccounts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := unpackRequest(w, r)
+	body, err := a.openBulk(w, r, make(turns, 1)) // it waits for the disk in its turn, which is its own
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (a *app) importAccounts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bodyError(err)
 	}
-	answer, err := takeAccounts(accounts, rows)
+	answer, err := takeAccounts(body.turn, accounts, rows)
 	if err != nil {
 		return err
 	}
@@ -68,15 +68,18 @@ func (a *app) importAccounts(w http.ResponseWriter, r *http.Request) error {
 }
 
 // takeAccounts hands all accounts to the ledger, as takeRows does readings.
-func takeAccounts(accounts *ledger.Accounts, rows *meter.AccountReader) (answer api.BatchResult, err error) {
+func takeAccounts(turn *turn, accounts *ledger.Accounts, rows *meter.AccountReader) (answer api.BatchResult, err error) {
 	for {
+		if err := turn.row(); err != nil {
+			return answer, err
+		}
 		account, err := rows.Next()
 		if err == nil {
 			err = accounts.Add(rows.Row(), account)
 		} else if fault := meter.RowFault(err, meter.CodeInvalidRow); fault != nil {
 			err = accounts.Refuse(rows.Row(), fault)
 		} else {
-			return endOf(accounts, rows.Row(), err)
+			return endOf(turn, accounts, rows.Row(), err)
 		}
 		if err != nil {
 			return answer, err

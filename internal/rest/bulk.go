@@ -27,7 +27,7 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err := httpkit.BindQuery(r, a.zone, &noParameters{}); err != nil {
 		return err
 	}
-	body, err := unpackRequest(w, r)
+	body, err := a.openBulk(w, r, a.turns)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,9 @@ func (a *app) receiveReadings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer, err := takeRows(a.ledger.Bulk(r.Context()).Within(&httpkit.CallerOf(r.Context()).Scope), rows)
+	bulk := a.ledger.Bulk(r.Context()).Within(&httpkit.CallerOf(r.Context()).Scope)
+	defer bulk.Close()
+	answer, err := takeRows(body.turn, bulk, rows)
 	if err != nil {
 		return err
 	}
@@ -66,18 +68,21 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 // takeRows hands all rows to bulk, and returns the answer if all of them could be read and
 // none is worth sending again. The error of any other batch has what became of its rows
 // beside it, if it was begun.
-func takeRows(bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err error) {
+func takeRows(turn *turn, bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err error) {
 	for {
+		if err := turn.row(); err != nil {
+			return answer, err
+		}
 		row, err := rows.Next()
 		if err == nil {
 			err = bulk.Add(rows.Row(), row)
 		} else if fault := meter.RowFault(err, meter.CodeInvalidRow); fault != nil {
 			err = bulk.Refuse(rows.Row(), fault)
 		} else {
-			return endOf(bulk, rows.Row(), err)
+			return endOf(turn, bulk, rows.Row(), err)
 		}
 		if errors.Is(err, ledger.ErrTooManyRefusals) {
-			return endOf(bulk, rows.Row(), io.EOF)
+			return endOf(turn, bulk, rows.Row(), io.EOF)
 		}
 		if err != nil {
 			return answer, err
@@ -86,8 +91,12 @@ func takeRows(bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err er
 }
 
 // endOf ends a batch after a row, or in it if the cause is not io.EOF. What came before
-// stays recorded.
-func endOf(bulk flusher, row int, cause error) (api.BatchResult, error) {
+// stays recorded. Others have their turn while it waits for the disk.
+func endOf(turn *turn, bulk flusher, row int, cause error) (api.BatchResult, error) {
+	turn.end()
+	if err := turn.rest(); err != nil {
+		return api.BatchResult{}, err
+	}
 	tally, err := bulk.Flush()
 	counted := fmt.Sprintf("; before it %d rows were accepted, %d were duplicates and %d were rejected",
 		tally.Accepted, tally.Duplicates, tally.Refused)
@@ -148,6 +157,9 @@ func bodyErrorFrom(row int, cause error, counted string) error {
 	case errors.Is(cause, errUnpackedTooLarge):
 		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,
 			"row %d lies beyond the %d bytes that one batch may have when it is unpacked%s", row, unpackedBytesMax, counted)
+	case errors.Is(cause, errPackedTooTightly):
+		return meter.Errorf(meter.KindTooLarge, meter.CodeTooLarge,
+			"row %d lies in a body that becomes more than %d times longer when it is unpacked%s", row, expansionMax, counted)
 	case errors.Is(cause, httpkit.ErrSlowBody):
 		return meter.Errorf(meter.KindTimeout, meter.CodeRequestTimeout, "the body came to a halt in row %d%s", row, counted)
 	case errors.Is(cause, errBroken), errors.Is(cause, errPacked):

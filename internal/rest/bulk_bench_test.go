@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/klauspost/compress/zstd"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -185,6 +189,70 @@ func BenchmarkQueryBesideBulk(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 		})
+	}
+}
+
+// BenchmarkQueryBesideRefusals asks for consumptions alone, and while sixteen callers send packed
+// bodies of rows that are refused, with one between that is known so that they are never too many
+// one after the other. Divide the percentiles: that of the half is to be at most doubled.
+func BenchmarkQueryBesideRefusals(b *testing.B) {
+	var packed bytes.Buffer
+	z, err := zstd.NewWriter(&packed, zstd.WithWindowSize(1<<20))
+	if err != nil {
+		b.Fatal(err)
+	}
+	known := fmt.Sprintf(`{"meter_id":"%s","timestamp":"2026-11-23T00:00:00","reading":1}`+"\n", benchMeterID(0))
+	if _, err := io.Copy(z, repeated(strings.Repeat("{}\n", 90_000)+known, 400)); err != nil {
+		b.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for _, senders := range []int{0, 16} {
+		b.Run(fmt.Sprintf("refusals=%d", senders), func(b *testing.B) {
+			url, stop := benchServer(b)
+			defer stop()
+			benchSend(b, url, []byte("meter_id,timestamp,reading\n"+benchMeterID(0)+",2026-11-23T00:00:00,1\n"+benchMeterID(0)+",2026-11-23T10:00:00,2\n"))
+			ctx, cancel := context.WithCancel(b.Context())
+			var group sync.WaitGroup
+			for range senders {
+				group.Go(func() { sendUntil(ctx, url, packed.Bytes()) })
+			}
+			took := make([]time.Duration, 0, 2000)
+			for range cap(took) {
+				began := time.Now()
+				answer, err := http.Get(url + "/get_consumption?period=this_week&meter_id=" + benchMeterID(0))
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+				if answer.StatusCode != http.StatusOK {
+					b.Fatal(answer.Status)
+				}
+				took = append(took, time.Since(began))
+			}
+			cancel()
+			group.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// sendUntil sends a packed body again and again, whatever the answer is.
+func sendUntil(ctx context.Context, url string, packed []byte) {
+	for ctx.Err() == nil {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/receive_meter_readings", bytes.NewReader(packed))
+		if err != nil {
+			return
+		}
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		r.Header.Set("Content-Encoding", "zstd")
+		if answer, err := http.DefaultClient.Do(r); err == nil {
+			answer.Body.Close()
+		}
 	}
 }
 

@@ -43,6 +43,10 @@ func (a *app) exceptions(w http.ResponseWriter, r *http.Request, q *exceptionsRe
 	if q.Format == "csv" || q.Format == "" && httpkit.Prefers(r, typeJSON, typeCSV) == typeCSV {
 		return a.exceptionsCSV(w, r, query)
 	}
+	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
+		return err
+	}
+	defer a.pages.give(r, q.PageSize.bytes())
 	answer, size := api.Exceptions{Results: []api.Exception{}}, q.PageSize.orDefault()
 	var last closing.ExceptionKey
 	query.NotComputed = func(days []meter.Day) { answer.NotComputed = texts(days) }
@@ -107,12 +111,10 @@ func (a *app) exceptionsCSV(w http.ResponseWriter, r *http.Request, q closing.Ex
 	if q.After != (closing.ExceptionKey{}) {
 		return meter.Invalid(meter.CodeInvalidParameter, "cursor", "does not go with CSV, which is the whole list; leave it out, or ask for JSON")
 	}
-	select {
-	case a.exports <- struct{}{}:
-		defer func() { <-a.exports }()
-	default:
-		return errExports
+	if err := a.exports.take(r, 1); err != nil {
+		return err
 	}
+	defer a.exports.give(r, 1)
 	w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
 	s := a.newStream(w, r)
 	if r.Method == http.MethodHead {

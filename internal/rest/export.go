@@ -3,7 +3,6 @@ package rest
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/rules"
@@ -13,9 +12,8 @@ import (
 // as fast as its caller takes the rows.
 const exportsMax = 4
 
-var errExports = &meter.Error{
-	Kind: meter.KindTooMany, Code: meter.CodeRateLimited, RetryAfter: 10 * time.Second,
-	Detail: fmt.Sprintf("%d exports are under way, and no more are run at a time", exportsMax),
+func newExportBudget() *budget {
+	return newBudget(exportsMax, 0, "exports", meter.KindTooMany, meter.CodeRateLimited)
 }
 
 type exportRequest struct {
@@ -42,12 +40,10 @@ func (a *app) export(w http.ResponseWriter, r *http.Request, q *exportRequest) e
 	if closed && notModified(w, r, typeCSV, state[:]) {
 		return nil
 	}
-	select {
-	case a.exports <- struct{}{}:
-		defer func() { <-a.exports }()
-	default:
-		return errExports
+	if err := a.exports.take(r, 1); err != nil {
+		return err
 	}
+	defer a.exports.give(r, 1)
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=readings_%s.csv", period))
 	return a.streamCSV(w, r, func(s *rowStream) error { return a.reader.Export(r.Context(), window, s.add) })
 }

@@ -50,6 +50,10 @@ func (a *app) history(w http.ResponseWriter, r *http.Request, q *historyRequest)
 	if window.To < window.From {
 		return meter.Invalid(meter.CodeInvalidParameter, "to", "must not lie before from")
 	}
+	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
+		return err
+	}
+	defer a.pages.give(r, q.PageSize.bytes())
 	page, next, err := a.readerOf(r.Context()).History(q.Meter, window, query.HistoryPlace(q.Cursor), q.PageSize.orDefault())
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
@@ -35,6 +36,26 @@ func (p *pageSize) UnmarshalText(text []byte) error {
 }
 
 func (p pageSize) orDefault() int { return cmp.Or(int(p), pageSizeDefault) }
+
+const (
+	// pagesBytesMax is how much memory all pages under way may take: a caller may be slow to
+	// take its own, or never do so.
+	pagesBytesMax = 128 << 20
+	// seriesPageBytes is what a page of a series takes, however long: its readings and a chunk.
+	seriesPageBytes = 1 << 20
+	// resultBytes is what a result of any other page takes, as a struct and as JSON, most of it
+	// a reason that somebody gave.
+	resultBytes = 1 << 10
+	// pagePatience is how long a page waits until others leave room for it.
+	pagePatience = 5 * time.Second
+)
+
+func newPageBudget() *budget {
+	return newBudget(pagesBytesMax, pagePatience, "pages", meter.KindUnavailable, meter.CodeOverloaded)
+}
+
+// bytes is what a page of so many results takes of the budget.
+func (p pageSize) bytes() int { return p.orDefault() * resultBytes }
 
 // linkNext sets the Link header (RFC 8288) to the next page.
 func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {

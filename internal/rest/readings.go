@@ -49,6 +49,10 @@ func (a *app) readings(w http.ResponseWriter, r *http.Request, q *readingsReques
 	if err != nil || closed && notModified(w, r, typeJSON, state[:]) {
 		return err
 	}
+	if err := a.pages.take(r, seriesPageBytes); err != nil {
+		return err
+	}
+	defer a.pages.give(r, seriesPageBytes)
 	page, err := reader.Series(q.Meter, series)
 	if err != nil {
 		return err

@@ -49,7 +49,10 @@ type app struct {
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
-	exports chan struct{} // holds a token for each export that is running
+	turns   turns
+	bulks   *budget // bytes
+	pages   *budget // bytes
+	exports *budget // exports
 
 	setting sync.Mutex // held while a meter's limits and owner are read and set
 }
@@ -58,7 +61,7 @@ type app struct {
 func NewHandler(o Options) http.Handler {
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
-		exports: make(chan struct{}, exportsMax),
+		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(),
 	}
 	limited := httpkit.LimitRate(o.RateLimit)
 	r := httpkit.NewRouter(httpkit.Program{

@@ -16,8 +16,10 @@ import (
 const (
 	// chunkBytes is how much of an answer is sent at once: some 700 rows.
 	chunkBytes = 32 << 10
-	// stalledMax is how long a caller may take to receive a chunk.
-	stalledMax = time.Minute
+	// streamBytesMin is how fast a caller must take a stream, in bytes a second, and stalledMax
+	// how far it may fall behind that. The time between chunks, in which we work, does not count.
+	streamBytesMin = 32 << 10
+	stalledMax     = 10 * time.Second
 )
 
 // errCallerGone says that the caller hung up, or stopped receiving.
@@ -62,7 +64,8 @@ type stream struct {
 	log    *slog.Logger
 	buffer *[]byte
 	chunk  []byte
-	begun  bool // a chunk was sent
+	begun  bool          // a chunk was sent
+	late   time.Duration // by how much the caller is behind
 }
 
 func (a *app) newStream(w http.ResponseWriter, r *http.Request) stream {
@@ -84,8 +87,9 @@ func (s *stream) send() error {
 	if err := s.r.Context().Err(); err != nil {
 		return errors.Join(errCallerGone, err)
 	}
-	connection := http.NewResponseController(s.w)
-	if err := connection.SetWriteDeadline(time.Now().Add(stalledMax)); err != nil {
+	connection, sent := http.NewResponseController(s.w), time.Now()
+	due := time.Duration(len(s.chunk)) * time.Second / streamBytesMin
+	if err := connection.SetWriteDeadline(sent.Add(stalledMax + due - s.late)); err != nil {
 		return fmt.Errorf("limiting how long a chunk may take: %w", err)
 	}
 	_, err := s.w.Write(s.chunk)
@@ -95,6 +99,7 @@ func (s *stream) send() error {
 	if err != nil {
 		return errors.Join(errCallerGone, err)
 	}
+	s.late = max(0, s.late+time.Since(sent)-due)
 	s.chunk, s.begun = s.chunk[:0], true
 	return nil
 }

@@ -28,11 +28,12 @@ type stepwise struct {
 	chunks int
 	most   int                   // bytes in a chunk
 	each   func(chunk int) error // called for each, from 1; what it returns ends the connection
+	from   string                // whose address the caller has
 	status int
 }
 
 func newStepwise(each func(chunk int) error) *stepwise {
-	return &stepwise{header: http.Header{}, each: each}
+	return &stepwise{header: http.Header{}, each: each, from: "192.0.2.1:1234"}
 }
 
 func (c *stepwise) Header() http.Header              { return c.header }
@@ -61,7 +62,9 @@ func (c *stepwise) askHandler(ctx context.Context, h http.Handler, path string) 
 			broken = reason == http.ErrAbortHandler //nolint:errorlint // net/http compares it so
 		}
 	}()
-	h.ServeHTTP(c, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil))
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	r.RemoteAddr = c.from
+	h.ServeHTTP(c, r)
 	return false
 }
 
@@ -246,32 +249,53 @@ func (s *script) editArchive(name, id string) {
 	s.writeArchive(name, string(content))
 }
 
+// TestOnlySomeExportsRunAtATime begins as many as there may be, two for each of two callers, and
+// ends one.
 func TestOnlySomeExportsRunAtATime(t *testing.T) {
+	const path = "/export_readings?month=2026-10"
 	s := newScript(t, "streams")
 	s.fillMonths(1)
-	begun, release := make(chan struct{}), make(chan struct{})
+	release := make(chan struct{})
 	ended := make(chan bool)
-	for range 4 {
+	begin := func(address string) {
+		begun := make(chan struct{})
 		go func() {
 			c := newStepwise(func(chunk int) error {
 				if chunk == 1 {
-					begun <- struct{}{}
+					close(begun)
 					<-release
 				}
 				return nil
 			})
-			ended <- c.ask(t.Context(), s, "/export_readings?month=2026-10")
+			c.from = address
+			ended <- c.ask(t.Context(), s, path)
 		}()
-	}
-	for range 4 {
 		<-begun
 	}
-	s.run("GET /export_readings?month=2026-10\n=> 429 rate_limited: 4 exports are under way, and no more are run at a time")
+	refused := func(address, why string) {
+		t.Helper()
+		c := newStepwise(func(int) error { return nil })
+		c.from = address
+		if c.ask(t.Context(), s, path); c.status != http.StatusTooManyRequests || !strings.Contains(c.body.String(), why) {
+			t.Errorf("an export for %s was answered %d: %.300s", address, c.status, &c.body)
+		}
+	}
+	begin("192.0.2.1:1")
+	begin("192.0.2.1:2")
+	refused("192.0.2.1:3", "as many exports are under way as one caller may have")
+	begin("192.0.2.2:1")
+	begin("192.0.2.2:2")
+	refused("192.0.2.3:1", "as many exports are under way as the api has room for")
+	release <- struct{}{}
+	if <-ended {
+		t.Error("an export was broken off")
+	}
+	begin("192.0.2.3:1")
 	close(release)
 	for range 4 {
 		if <-ended {
 			t.Error("an export was broken off")
 		}
 	}
-	s.run("GET /export_readings?month=2026-10\n=> 200")
+	s.run("GET " + path + "\n=> 200")
 }

@@ -21,7 +21,7 @@ func pack(t testing.TB, encoding, text string) []byte {
 	var w io.WriteCloser = gzip.NewWriter(&b)
 	if encoding == "zstd" {
 		var err error
-		if w, err = zstd.NewWriter(&b); err != nil {
+		if w, err = zstd.NewWriter(&b, zstd.WithWindowSize(windowBytesMax)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,18 +83,32 @@ func TestAPackedBodyThatIsNotSoundIsTheSendersFault(t *testing.T) {
 }
 
 func TestZstdThatWantsALargeWindowIsRefused(t *testing.T) {
-	var b bytes.Buffer
-	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(4*windowBytesMax), zstd.WithSingleSegment(false))
-	if err != nil {
-		t.Fatal(err)
+	for _, isOneWindow := range []bool{false, true} {
+		w, err := zstd.NewWriter(nil, zstd.WithWindowSize(4*windowBytesMax), zstd.WithSingleSegment(isOneWindow))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed := w.EncodeAll(make([]byte, 8*windowBytesMax), nil)
+		_, err = readPacked("zstd", bytes.NewReader(packed), unpackedBytesMax)
+		if !errors.Is(err, errPacked) || !strings.Contains(err.Error(), "window is larger than 1048576 bytes") {
+			t.Errorf("one window: %v: %v", isOneWindow, err)
+		}
 	}
-	if _, err := w.Write(make([]byte, 8*windowBytesMax)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := readPacked("zstd", &b, unpackedBytesMax); !errors.Is(err, errPacked) {
-		t.Errorf("error %v", err)
+}
+
+// TestABodyThatSaysNothingIsNotUnpackedToItsEnd has texts that become some thousand times longer.
+func TestABodyThatSaysNothingIsNotUnpackedToItsEnd(t *testing.T) {
+	for _, encoding := range []string{"gzip", "zstd"} {
+		for _, row := range []string{"\n", "{}\n", "A,2026-11-20T00:00:00,5\n"} {
+			text := strings.Repeat(row, 64<<20/len(row))
+			packed := pack(t, encoding, text)
+			got, err := readPacked(encoding, bytes.NewReader(packed), unpackedBytesMax)
+			if isBomb := len(text) > expandedBytesFree+expansionMax*len(packed); errors.Is(err, errPackedTooTightly) != isBomb || !isBomb && got != text {
+				t.Errorf("%s of %q, %d bytes that become %d: %d were read, %v", encoding, row, len(packed), len(text), len(got), err)
+			}
+			if most := expandedBytesFree + expansionMax*len(packed) + 256<<10; len(got) > most {
+				t.Errorf("%s of %q, %d bytes: %d were read, want at most %d", encoding, row, len(packed), len(got), most)
+			}
+		}
 	}
 }

@@ -1,0 +1,140 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
+
+// budget bounds what requests hold at a time of something that is scarce: all of them, and
+// those of one caller, so that no caller can hold all.
+type budget struct {
+	all, each int           // the most of all callers, and of one
+	patience  time.Duration // how long a request waits for its part
+	spent     *meter.Error  // the answer if it does not get it
+	own       *meter.Error  // the same, if the caller holds the most itself
+
+	mu      sync.Mutex     // guards what follows
+	held    int            // by all
+	by      map[holder]int // those who hold nothing are not in it
+	waiting []*claim       // in order of arrival
+}
+
+// newBudget returns a budget of which one caller may hold half. what is held is named in the
+// answers to those who do not get their part.
+func newBudget(all int, patience time.Duration, what string, full meter.Kind, code meter.Code) *budget {
+	const retryAfter = 5 * time.Second
+	refusal := func(kind meter.Kind, code meter.Code, format string) *meter.Error {
+		e := meter.Errorf(kind, code, format, what)
+		e.RetryAfter = retryAfter
+		return e
+	}
+	return &budget{
+		all: all, each: all / 2, patience: patience, by: make(map[holder]int),
+		spent: refusal(full, code, "as many %s are under way as the api has room for; try again shortly"),
+		own:   refusal(meter.KindTooMany, meter.CodeRateLimited, "as many %s are under way as one caller may have"),
+	}
+}
+
+// claim is a part of a budget that a request waits for.
+type claim struct {
+	holder
+	part    int
+	granted chan struct{} // closed once the claim has its part
+}
+
+// take takes a part for a request, which gives it back unless there is an error.
+func (b *budget) take(r *http.Request, part int) error {
+	h := holderOf(r)
+	b.mu.Lock()
+	if len(b.waiting) == 0 && b.held+part <= b.all && b.by[h]+part <= b.each {
+		b.hold(h, part)
+		b.mu.Unlock()
+		return nil
+	}
+	c := &claim{h, part, make(chan struct{})}
+	b.waiting = append(b.waiting, c)
+	b.grant()
+	b.mu.Unlock()
+	return b.wait(r.Context(), c)
+}
+
+// give gives a request's part back.
+func (b *budget) give(r *http.Request, part int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hold(holderOf(r), -part)
+	b.grant()
+}
+
+// hold counts what h holds from now on. b.mu is held.
+func (b *budget) hold(h holder, part int) {
+	b.held += part
+	if b.by[h] += part; b.by[h] == 0 {
+		delete(b.by, h)
+	}
+}
+
+// grant gives the claims that wait their parts, in order. A caller that holds the most itself
+// does not keep up others. b.mu is held.
+func (b *budget) grant() {
+	room := true
+	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
+		if !room || b.by[c.holder]+c.part > b.each {
+			return false
+		}
+		if room = b.held+c.part <= b.all; room {
+			b.hold(c.holder, c.part)
+			close(c.granted)
+		}
+		return room
+	})
+}
+
+// wait waits for the part of a claim, and takes the claim back if it does not get it in time.
+func (b *budget) wait(ctx context.Context, c *claim) error {
+	patience := time.NewTimer(b.patience)
+	defer patience.Stop()
+	select {
+	case <-c.granted:
+		return nil
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.waiting, c)
+	if i < 0 {
+		return nil // it was granted at the last moment
+	}
+	b.waiting = slices.Delete(b.waiting, i, i+1)
+	isOwn := b.by[c.holder]+c.part > b.each
+	b.grant() // to those behind it
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isOwn:
+		return b.own
+	}
+	return b.spent
+}
+
+// holder is whose part of a budget a request takes: its credential's or, if it has none, its
+// network's.
+type holder struct {
+	credential string
+	network    netip.Prefix
+}
+
+func holderOf(r *http.Request) holder {
+	if credential := httpkit.CallerOf(r.Context()).Credential; credential != "" {
+		return holder{credential: credential}
+	}
+	return holder{network: httpkit.NetworkOf(httpkit.ClientAddr(r))}
+}
