@@ -282,7 +282,7 @@ func TestWhatIsQueuedWhenTheLedgerIsClosedIsWritten(t *testing.T) {
 			go func() { closed <- b.Ledger.Close() }()
 			synctest.Wait()
 			disk.goOn()
-			if err := errors.Join(<-answers, <-answers, <-closed); err != nil {
+			if err := errors.Join(<-answers, <-answers, <-closed, b.Audit.Close()); err != nil {
 				t.Error(err)
 			}
 		})
