@@ -30,7 +30,7 @@ func openDoor(ctx context.Context, door *access.Door, l *ledger.Ledger, log *slo
 	if door == nil {
 		return nil
 	}
-	file, err := l.FirstOperator(ctx, ledger.Tokens{New: access.NewToken, Sum: access.SumOfToken})
+	file, err := l.FirstOperator(ctx, ledger.Tokens{New: access.NewToken, Sum: access.SumOfOperatorToken})
 	if meter.Passes(err) { // meters and homes are answered all the same
 		log.Error("there is no operator, and none can be made now: start the api again once that passes", "error", err)
 	} else if err != nil {

@@ -62,6 +62,12 @@ func SumOfToken(text string) (sum [sha256.Size]byte, ok bool) {
 	return sha256.Sum256(token[:]), true
 }
 
+// SumOfOperatorToken is SumOfToken for a token whose prefix is an operator's.
+func SumOfOperatorToken(text string) (sum [sha256.Size]byte, ok bool) {
+	sum, ok = SumOfToken(text)
+	return sum, ok && strings.HasPrefix(text, prefixes[meter.RoleOperator])
+}
+
 // checksum is crc32.ChecksumIEEE of both. That function is called through a variable, so it would cost two
 // allocations a request.
 func checksum(prefix string, random []byte) uint32 {

@@ -13,7 +13,8 @@
 //  3. The line of the answer is written and fsynced, and nobody waits for that.
 //
 // The file of a month is opened when its first line comes. If it does not end with the end of a
-// line, the part that is there is ended first.
+// line, the part that is there is ended first. It is opened anew if it is not in its place any more,
+// or not as long as it was left: what is appended to a file that was removed is lost.
 package audit
 
 import (
@@ -83,7 +84,7 @@ var (
 
 // Open returns the audit log of a folder, and touches no file yet.
 func Open(o Options) *Log {
-	l := &Log{o: o, file: file{fs: o.FS, folder: o.Folder}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &Log{o: o, file: file{fs: o.FS, folder: o.Folder, log: o.Log}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.refusals.write = func(line api.AuditLine) { l.add(line, nil, false) }
 	go l.write() // until Close
 	return l

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ func monthsOf(fs vfs.FS, folder string) (months []meter.Month, err error) {
 type file struct {
 	fs     vfs.FS
 	folder string
+	log    *slog.Logger
 	month  meter.Month
 	size   int64    // of what stands in it
 	isTorn bool     // it does not end with the end of a line
@@ -49,7 +51,10 @@ type file struct {
 // turnTo makes a month's file the one that is appended to.
 func (f *file) turnTo(month meter.Month) error {
 	if f.opened != nil && f.month == month {
-		return nil
+		if f.isInPlace() {
+			return nil
+		}
+		f.log.Error("somebody took the file of the audit log away, or changed it: lines go into the file that is there now", "file", path(f.fs, f.folder, month))
 	}
 	err := f.close()
 	if err == nil {
@@ -62,6 +67,13 @@ func (f *file) turnTo(month meter.Month) error {
 		return fmt.Errorf("opening the audit log of %s: %w", month, err)
 	}
 	return nil
+}
+
+// isInPlace reports whether a reader finds the file as it was written. What is appended to one that
+// was removed or renamed is lost.
+func (f *file) isInPlace() bool {
+	stat, err := f.fs.Stat(path(f.fs, f.folder, f.month))
+	return err == nil && stat.Size() == f.size
 }
 
 func (f *file) open(month meter.Month) error {

@@ -103,7 +103,7 @@ func seed(t *testing.T, folder string) []credential {
 	t.Helper()
 	then := time.Now().Add(-time.Hour)
 	n := openNode(t, vfs.Default, filepath.Join(folder, "data"), filepath.Join(folder, "Archive"), func() time.Time { return then })
-	if _, err := n.FirstOperator(t.Context(), ledger.Tokens{New: access.NewToken, Sum: access.SumOfToken}); err != nil {
+	if _, err := n.FirstOperator(t.Context(), ledger.Tokens{New: access.NewToken, Sum: access.SumOfOperatorToken}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []meter.ID{ours, theirs} {

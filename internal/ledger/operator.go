@@ -22,7 +22,7 @@ const OperatorTokenMax = 4 << 10
 // Tokens makes tokens, and knows them.
 type Tokens struct {
 	New func(meter.Role) (token string, sha256 [32]byte)
-	Sum func(token string) (sha256 [32]byte, ok bool) // not ok for text that is no token
+	Sum func(token string) (sha256 [32]byte, ok bool) // not ok for text that is no operator's token
 }
 
 // FirstOperator makes sure that there is an operator whose credential counts: without one it
@@ -60,7 +60,7 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	return file, l.issue(ctx, meter.Credential{ID: id, Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
 }
 
-// waitingToken returns the hash of the token in a file, and whether it can be issued: it is a token,
+// waitingToken returns the hash of the token in a file, and whether it can be issued: it is an operator's token,
 // and none that was issued before.
 func (l *Ledger) waitingToken(file string, tokens Tokens) (sum [32]byte, waits bool, err error) {
 	text, err := durable.ReadFile(l.fs, file, OperatorTokenMax)

@@ -36,7 +36,7 @@ func (s *script) guard() {
 	s.isGuarded = true
 	s.close()
 	s.open()
-	file, err := s.node.FirstOperator(context.Background(), ledger.Tokens{New: access.NewToken, Sum: access.SumOfToken})
+	file, err := s.node.FirstOperator(context.Background(), ledger.Tokens{New: access.NewToken, Sum: access.SumOfOperatorToken})
 	if err != nil {
 		s.t.Fatal(err)
 	}
