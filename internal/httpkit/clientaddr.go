@@ -74,14 +74,3 @@ func parseForwarded(s string) (netip.Addr, bool) {
 	}
 	return addr.Unmap(), err == nil
 }
-
-// NetworkOf returns the addresses that count as one caller's: of IPv6 the /64 of addr, which one
-// household or one machine has to itself, and of IPv4 addr alone.
-func NetworkOf(addr netip.Addr) netip.Prefix {
-	bits := addr.BitLen()
-	if addr.Is6() {
-		bits = 64
-	}
-	network, _ := addr.Prefix(bits) // fails for no such number of bits
-	return network
-}

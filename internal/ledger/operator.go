@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -56,8 +55,7 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	if err != nil {
 		return "", err
 	}
-	id := strings.ToLower(rand.Text()[:meter.CredentialIDLength])
-	return file, l.issue(ctx, meter.Credential{ID: id, Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
+	return file, l.issue(ctx, meter.Credential{ID: meter.NewCredentialID(), Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
 }
 
 // waitingToken returns the hash of the token in a file, and whether it can be issued: it is an operator's token,

@@ -136,5 +136,5 @@ func holderOf(r *http.Request) holder {
 	if credential := httpkit.CallerOf(r.Context()).Credential; credential != "" {
 		return holder{credential: credential}
 	}
-	return holder{network: httpkit.NetworkOf(httpkit.ClientAddr(r))}
+	return holder{network: meter.NetworkOf(httpkit.ClientAddr(r))}
 }
