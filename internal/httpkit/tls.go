@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"meterledger/internal/config"
 )
@@ -27,6 +28,7 @@ func loadTLS(n config.Network, log *slog.Logger) (*tls.Config, error) {
 		return nil, err
 	}
 	c := &certificate{network: n, log: log, seen: files.sum(), current: first}
+	c.look()
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: c.newest}, nil
 }
 
@@ -38,28 +40,47 @@ type certificate struct {
 	mu      sync.Mutex // guards all below
 	seen    [sha256.Size]byte
 	current *tls.Config
+	isOff   bool // it was logged that current does not count
 }
 
-// newest reads the files, which costs a small part of a handshake, and takes what is in them,
-// unless it has seen that before. One that cannot be used is logged once.
+// newest is how a connection is served.
 func (c *certificate) newest(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.reload()
+	c.look()
+	return c.current, nil
+}
+
+// reload reads the files, which costs a small part of a handshake, and takes what is in them,
+// unless it has seen that before. One that cannot be used is logged once.
+func (c *certificate) reload() {
 	files := readTLS(c.network)
 	sum := files.sum()
 	if sum == c.seen {
-		return c.current, nil
+		return
 	}
 	c.seen = sum
 	config, err := files.config()
 	if err != nil {
 		c.log.Error("the files of TLS have changed and cannot be used; what they were before is served on", "error", err)
-		return c.current, nil
+		return
 	}
-	c.current = config
+	c.current, c.isOff = config, false
 	leaf := config.Certificates[0].Leaf
 	c.log.Info("the files of TLS have changed", "certificate", leaf.Subject.String(), "not_after", leaf.NotAfter)
-	return config, nil
+}
+
+// look logs once that callers will not believe the certificate now. It is served all the same: the
+// clock of this machine may be wrong.
+func (c *certificate) look() {
+	leaf, now := c.current.Certificates[0].Leaf, time.Now()
+	isOff := now.Before(leaf.NotBefore) || now.After(leaf.NotAfter)
+	if isOff && !c.isOff {
+		c.log.Error("the certificate of TLS does not count now, so callers turn away",
+			"certificate", leaf.Subject.String(), "not_before", leaf.NotBefore, "not_after", leaf.NotAfter)
+	}
+	c.isOff = isOff
 }
 
 // tlsFile is what a file of TLS has.

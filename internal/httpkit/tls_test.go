@@ -33,10 +33,11 @@ type authority struct {
 	t           *testing.T
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
+	lasts       time.Duration // from now on, what it issues
 }
 
 func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t}
+	a := &authority{t: t, lasts: time.Hour}
 	a.certificate, a.key = a.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	})
@@ -45,7 +46,7 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(a.lasts)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		a.t.Fatal(err)
@@ -296,6 +297,28 @@ func TestFilesOfTLSThatAreBrokenKeepThoseBefore(t *testing.T) {
 	s.putPair(chain, key)
 	if got, text := s.serial(a.client(nil)), s.log.take(); got != 101 || !strings.Contains(text, "level=INFO msg=\"the files of TLS have changed\" certificate=\"CN=meters\" not_after=") {
 		t.Errorf("after all %d is served; the log has %s", got, text)
+	}
+}
+
+func TestACertificateThatHasExpiredIsLoggedOnce(t *testing.T) {
+	a := newAuthority(t)
+	s := newSecured(t, a, nil)
+	unsure := a.client(func(c *tls.Config) { c.InsecureSkipVerify = true })
+	for serial, want := range map[int64]int{101: 1, 102: 1, 103: 0} {
+		a.lasts = time.Duration(1-2*want) * time.Minute
+		s.putPair(a.pair(serial))
+		for range 3 {
+			if got := s.serial(unsure); got != serial {
+				t.Errorf("%d is served in the place of %d", got, serial)
+			}
+		}
+		if text := s.log.take(); strings.Count(text, "the certificate of TLS does not count now") != want {
+			t.Errorf("after %d the log has %s", serial, text)
+		}
+	}
+	a.lasts = -time.Minute
+	if text := newSecured(t, a, nil).log.take(); !strings.Contains(text, "the certificate of TLS does not count now") {
+		t.Errorf("after a start the log has %s", text)
 	}
 }
 
