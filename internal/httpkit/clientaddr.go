@@ -46,10 +46,10 @@ func ClientAddr(r *http.Request) netip.Addr {
 }
 
 // here returns a handler that answers with h who asks on this machine, and with others everybody
-// else: also whom a proxy on this machine speaks for.
+// else: also for whom a proxy on this machine asks, trusted or not, whoever it says that is.
 func here(h, others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if PeerAddr(r).IsLoopback() && ClientAddr(r).IsLoopback() {
+		if PeerAddr(r).IsLoopback() && len(r.Header["X-Forwarded-For"]) == 0 {
 			h.ServeHTTP(w, r)
 			return
 		}
