@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"meterledger/internal/meter"
 )
 
 // Proxies are the addresses whose X-Forwarded-For is believed.
@@ -73,4 +75,19 @@ func parseForwarded(s string) (netip.Addr, bool) {
 		addr = withPort.Addr()
 	}
 	return addr.Unmap(), err == nil
+}
+
+// Sender is whose part a request takes of what callers share: its credential's or, if it has none,
+// its network's.
+type Sender struct {
+	Credential string
+	Network    netip.Prefix // of a request without a credential
+}
+
+// SenderOf returns who counts as the sender of r.
+func SenderOf(r *http.Request) Sender {
+	if credential := CallerOf(r.Context()).Credential; credential != "" {
+		return Sender{Credential: credential}
+	}
+	return Sender{Network: meter.NetworkOf(ClientAddr(r))}
 }

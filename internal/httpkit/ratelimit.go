@@ -21,12 +21,13 @@ func LimitRate(perMinute int) func(http.Handler) http.Handler {
 	rows := httprate.NewRateLimiter(perMinute, time.Minute, counter, httprate.WithResponseHeaders(httprate.ResponseHeaders{}))
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			sender, key := "credential", CallerOf(r.Context()).Credential
+			sender := SenderOf(r)
+			key, what := sender.Credential, "credential"
 			if key == "" {
-				sender, key = "address", meter.NetworkOf(ClientAddr(r)).String()
+				key, what = sender.Network.String(), "address"
 			}
 			if requests.OnLimit(w, r, key) {
-				tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this %s sends more requests a minute than it may", sender)
+				tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this %s sends more requests a minute than it may", what)
 				tooMany.RetryAfter = time.Minute
 				WriteError(w, r, tooMany)
 				return

@@ -67,8 +67,9 @@ type Program struct {
 }
 
 // NewRouter returns a router with what all programs answer: /healthz, /metrics and the
-// docs pages. It counts and logs every request, refuses those of foreign web pages, answers
-// a panic with 500 and an unknown path with a problem, and HEAD as GET.
+// docs pages. It counts and logs every request, refuses those of foreign web pages, finds out who
+// asks, limits how slowly a body may come, and answers a panic with 500, an unknown path with a
+// problem, and HEAD as GET.
 func NewRouter(p Program) chi.Router {
 	r := chi.NewRouter()
 	r.Use(resetIfCut, limitStreams, observe(&p), limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)

@@ -31,6 +31,10 @@ func (a *app) auditLog(w http.ResponseWriter, r *http.Request, q *auditRequest) 
 			return meter.Invalid(meter.CodeInvalidParameter, "to", "must not lie before from")
 		}
 	}
+	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
+		return err
+	}
+	defer a.pages.give(r, q.PageSize.bytes())
 	lines, next, err := a.audit.Page(r.Context(), query)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -21,10 +20,10 @@ type budget struct {
 	spent    *meter.Error  // the answer if it does not get it
 	own      *meter.Error  // the same, if the caller holds the most itself
 
-	mu      sync.Mutex     // guards what follows
-	held    int            // by all
-	by      map[holder]int // those who hold nothing are not in it
-	waiting []*claim       // in order of arrival
+	mu      sync.Mutex             // guards what follows
+	held    int                    // by all
+	by      map[httpkit.Sender]int // those who hold nothing are not in it
+	waiting []*claim               // in order of arrival
 }
 
 // newBudget returns a budget of which a caller alone may hold half. what is held is named in the
@@ -37,7 +36,7 @@ func newBudget(all int, patience time.Duration, what string, full meter.Kind, co
 		return e
 	}
 	return &budget{
-		all: all, patience: patience, by: make(map[holder]int),
+		all: all, patience: patience, by: make(map[httpkit.Sender]int),
 		spent: refusal(full, code, "as many %s are under way as the api has room for; try again shortly"),
 		own:   refusal(meter.KindTooMany, meter.CodeRateLimited, "as many %s are under way as one caller may have"),
 	}
@@ -45,14 +44,15 @@ func newBudget(all int, patience time.Duration, what string, full meter.Kind, co
 
 // claim is a part of a budget that a request waits for.
 type claim struct {
-	holder
+	httpkit.Sender
+
 	part    int
 	granted chan struct{} // closed once the claim has its part
 }
 
 // take takes a part for a request, which gives it back unless there is an error.
 func (b *budget) take(r *http.Request, part int) error {
-	h := holderOf(r)
+	h := httpkit.SenderOf(r)
 	b.mu.Lock()
 	if len(b.waiting) == 0 && b.held+part <= b.all && b.leaves(h, part) {
 		b.hold(h, part)
@@ -70,12 +70,12 @@ func (b *budget) take(r *http.Request, part int) error {
 func (b *budget) give(r *http.Request, part int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hold(holderOf(r), -part)
+	b.hold(httpkit.SenderOf(r), -part)
 	b.grant()
 }
 
 // hold counts what h holds from now on. b.mu is held.
-func (b *budget) hold(h holder, part int) {
+func (b *budget) hold(h httpkit.Sender, part int) {
 	b.held += part
 	if b.by[h] += part; b.by[h] == 0 {
 		delete(b.by, h)
@@ -85,7 +85,7 @@ func (b *budget) hold(h holder, part int) {
 // leaves reports whether h, with another part, leaves as much to others as it may hold. In a shared
 // budget whoever holds nothing yet gets its part as long as there is room: there a few callers
 // cannot hold all, and many who ask for much get the same each. b.mu is held.
-func (b *budget) leaves(h holder, part int) bool {
+func (b *budget) leaves(h httpkit.Sender, part int) bool {
 	holds := b.by[h]
 	if b.isShared {
 		return holds == 0 || holds+part <= (b.all-b.held+holds)/2
@@ -98,11 +98,11 @@ func (b *budget) leaves(h holder, part int) bool {
 func (b *budget) grant() {
 	room := true
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
-		if !room || !b.leaves(c.holder, c.part) {
+		if !room || !b.leaves(c.Sender, c.part) {
 			return false
 		}
 		if room = b.held+c.part <= b.all; room {
-			b.hold(c.holder, c.part)
+			b.hold(c.Sender, c.part)
 			close(c.granted)
 		}
 		return room
@@ -126,7 +126,7 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 		return nil // it was granted at the last moment
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	isOwn := b.by[c.holder]+c.part > b.all/2
+	isOwn := b.by[c.Sender]+c.part > b.all/2
 	b.grant() // to those behind it
 	switch {
 	case ctx.Err() != nil:
@@ -135,18 +135,4 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 		return b.own
 	}
 	return b.spent
-}
-
-// holder is whose part of a budget a request takes: its credential's or, if it has none, its
-// network's.
-type holder struct {
-	credential string
-	network    netip.Prefix
-}
-
-func holderOf(r *http.Request) holder {
-	if credential := httpkit.CallerOf(r.Context()).Credential; credential != "" {
-		return holder{credential: credential}
-	}
-	return holder{network: meter.NetworkOf(httpkit.ClientAddr(r))}
 }

@@ -138,6 +138,10 @@ type credentialsRequest struct {
 // credentials lists what was issued, the oldest first. The cursor of a page is the id of the
 // last one on the page before.
 func (a *app) credentials(w http.ResponseWriter, r *http.Request, q *credentialsRequest) error {
+	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
+		return err
+	}
+	defer a.pages.give(r, q.PageSize.bytes())
 	page, err := a.reader.Credentials(query.CredentialsQuery{Meter: q.Meter, Role: q.Role, After: string(q.Cursor), PageSize: q.PageSize.orDefault()})
 	if errors.Is(err, query.ErrNoCredential) {
 		err = meter.Invalid(meter.CodeInvalidParameter, "cursor", "%v", errForeignCursor)

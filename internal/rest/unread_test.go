@@ -13,9 +13,18 @@ import (
 // TestPagesThatNobodyReadsLeaveRoomForOthers: one caller has as many pages as it may, and takes
 // none of them.
 func TestPagesThatNobodyReadsLeaveRoomForOthers(t *testing.T) {
-	const path, stuck = "/get_readings?meter_id=M00&start=2026-08-01&end=2026-11-01&page_size=5000", 64
 	s := newScript(t, "pages")
 	s.fillMonths(1)
+	for path, stuck := range map[string]int{
+		"/get_readings?meter_id=M00&start=2026-08-01&end=2026-11-01&page_size=5000": 64,
+		"/meters?page_size=25000": 2, "/credentials?page_size=25000": 2, "/audit?page_size=25000": 2,
+	} {
+		t.Run(path, func(t *testing.T) { pagesStick(t, s, path, stuck) })
+	}
+}
+
+// pagesStick has pages of which a caller takes none, as many as it may have.
+func pagesStick(t *testing.T, s *script, path string, stuck int) {
 	begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan bool)
 	for range stuck {
 		go func() {

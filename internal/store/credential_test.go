@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -189,6 +190,27 @@ func TestCredentialsAreListedByMeterByRoleAndFromOneOn(t *testing.T) {
 }
 
 // TestAFrozenStateKeepsItsCredentials uses, revokes and issues some while it is in use.
+// TestCredentialsOfManyMetersAreToldFewAtATime: nothing is applied while they are told, and their ids
+// take memory that nobody counts.
+func TestCredentialsOfManyMetersAreToldFewAtATime(t *testing.T) {
+	const many = CredentialMetersMax / 10
+	s, all := New(), make([]Index, many)
+	for i := range all {
+		all[i] = Index(i)
+		apply(t, s, AppendAccount(nil, meter.Account{ID: meter.ID(fmt.Sprint("m-", i)), OwnerName: "Tan", Address: "Road"}))
+	}
+	for n := range 20 {
+		apply(t, s, AppendCredential(nil, testCredential(n), all))
+	}
+	some, next, more := s.someCredentials(nil, CredentialFilter{}, 0)
+	if len(some) < 1 || len(some) > 3 || int(next) != len(some) || !more {
+		t.Errorf("%d credentials of %d meters each are told under one lock, up to %d, more: %v", len(some), many, next, more)
+	}
+	if all := slices.Collect(s.Credentials(CredentialFilter{})); len(all) != 20 {
+		t.Errorf("%d of 20 are told in all", len(all))
+	}
+}
+
 func TestAFrozenStateKeepsItsCredentials(t *testing.T) {
 	s := fullStore(t, 10)
 	hash, frozen := s.Hash(), s.Freeze()

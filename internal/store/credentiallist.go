@@ -14,7 +14,8 @@ type CredentialFilter struct {
 	Role  meter.Role // only those of this role; NoRole for all
 }
 
-// credentialsTogether is how many credentials are looked at under one lock.
+// credentialsTogether is how many credentials are looked at under one lock, and about how many
+// meters of theirs are told.
 const credentialsTogether = 1024
 
 // Credentials yields credentials in the order in which they were issued. It keeps no lock while it
@@ -49,10 +50,11 @@ func (s *Store) someCredentials(some []*meter.Credential, f CredentialFilter, n 
 	defer s.mu.RUnlock()
 	i, known := s.byID[f.Meter]
 	end := min(n+credentialsTogether, s.credentials.count)
-	for ; n < end; n++ {
+	for told := 0; n < end && told < credentialsTogether; n++ {
 		c := s.credentials.all.at(n)
 		if (f.Role == meter.NoRole || c.role == f.Role) && (f.Meter == "" || known && slices.Contains(c.meters, i)) {
 			some = append(some, s.tellCredential(n))
+			told += len(c.meters)
 		}
 	}
 	return some, n, n < s.credentials.count

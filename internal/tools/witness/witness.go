@@ -24,10 +24,12 @@ type Reading struct {
 	Register string
 }
 
-// Account is the registration of a meter.
+// Account is the registration of a meter, as the api tells it.
 type Account struct {
-	Meter                    meter.ID
-	Owner, Address, Recorded string // Recorded is when the api says it was registered
+	Meter    meter.ID `json:"meter_id"`
+	Owner    string   `json:"owner_name"`
+	Address  string   `json:"address"`
+	Recorded string   `json:"registered_at"` // by the api
 }
 
 // accountStamp stands for the time in the claim of an account. It sorts after every time.

@@ -235,11 +235,10 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 	}
 	var there *witness.Account
 	if answer.Status != http.StatusNotFound {
-		var account api.Account
-		if err := answer.Into("the account of "+string(id), &account); err != nil {
+		there = &witness.Account{}
+		if err := answer.Into("the account of "+string(id), there); err != nil {
 			return err
 		}
-		there = &witness.Account{Meter: account.MeterID, Owner: textOf(account.OwnerName), Address: textOf(account.Address), Recorded: textOf(account.RegisteredAt)}
 	}
 	g.findings.Violations("account", g.log.CompareAccount(id, there))
 	found, _, err := asked.Readings(ctx, id, g.calendar.span())
@@ -249,14 +248,6 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 	}
 	g.findings.Violations("api", g.log.Compare(id, g.calendar.span(), found))
 	return g.compareExchange(ctx, asked, h)
-}
-
-// textOf is what an answer says, and empty if it has null.
-func textOf(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // compareReception makes sure that a shutdown survives an end, and a resumption too.

@@ -2,6 +2,7 @@ package programs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -56,30 +57,14 @@ func (o *output) flush() {
 	if line != "" {
 		o.last = line
 	}
-	if o.address != "" {
-		return
-	}
-	if o.address = listenAddress(line); o.address != "" {
-		o.scheme = "http"
-		if docsOverTLS.MatchString(line) {
-			o.scheme = "https"
-		}
+	if match := listenPattern.FindStringSubmatch(line); match != nil && o.address == "" {
+		o.address, o.scheme = match[1], cmp.Or(match[2], "http")
 		close(o.listening)
 	}
 }
 
-// These match a line of slog in either of its formats.
-var (
-	listenPattern = regexp.MustCompile(`\blistening\b.*\baddr"?[=:]"?([^\s",]+)`)
-	docsOverTLS   = regexp.MustCompile(`\bdocs"?[=:]"?https://`)
-)
-
-func listenAddress(line string) string {
-	if match := listenPattern.FindStringSubmatch(line); match != nil {
-		return match[1]
-	}
-	return ""
-}
+// listenPattern matches a line of slog in either of its formats: the address, and the scheme of the docs.
+var listenPattern = regexp.MustCompile(`\blistening\b.*\baddr"?[=:]"?([^\s",]+)(?:.*\bdocs"?[=:]"?(https?):)?`)
 
 // requireVisible refuses a log level that would hide the line for which output looks.
 func requireVisible(environment []string) error {

@@ -16,8 +16,9 @@ func TestListenLineIsFoundInEitherLogFormat(t *testing.T) {
 		"time=2026-11-23T10:00:00.000+08:00 level=INFO msg=replayed addr=127.0.0.1:41377":                   "",
 		`time=2026-11-23T10:00:00.000+08:00 level=WARN msg="the program stops" err="accept: use of closed"`: "",
 	} {
-		if got := listenAddress(line); got != want {
-			t.Errorf("the address in %q is %q, want %q", line, got, want)
+		out := newOutput(API, nil)
+		if _, err := out.Write([]byte(line + "\n")); err != nil || out.address != want {
+			t.Errorf("the address in %q is %q, want %q, %v", line, out.address, want, err)
 		}
 	}
 }

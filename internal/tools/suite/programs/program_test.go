@@ -69,8 +69,8 @@ func TestCancelledStartLeavesNothingRunning(t *testing.T) {
 	c := configOf(t, nil, "FAKE_API="+standInUnready)
 	var address string
 	c.Out = writerFunc(func(b []byte) {
-		if address == "" {
-			address = listenAddress(string(b))
+		if match := listenPattern.FindSubmatch(b); match != nil {
+			address = string(match[1])
 			cancel()
 		}
 	})
