@@ -87,14 +87,10 @@ func (a *app) newCredential(ctx context.Context, q *issueRequest) (c meter.Crede
 
 // instantOrDate reads a time of any second, or a date, which is its 00:00; 0 if it is not given.
 func (a *app) instantOrDate(name, text string) (meter.Instant, error) {
-	if _, isDay := meter.ParseDay(text); isDay {
-		bound, err := a.zone.ParseBound(name, text)
-		return meter.Slot(bound).Instant(), err
-	}
 	if text == "" {
 		return 0, nil
 	}
-	return a.zone.ParseInstant(name, text)
+	return a.zone.ParseInstantOrDate(name, text)
 }
 
 func (a *app) describeCredential(c *meter.Credential) api.Credential {
