@@ -38,7 +38,7 @@ func (f *fingerprint) UnmarshalText(text []byte) error {
 	digits := strings.ReplaceAll(string(text), ":", "")
 	b, err := hex.DecodeString(digits)
 	if err != nil || len(b) != len(f) || fingerprint(b) == (fingerprint{}) {
-		return fmt.Errorf("must be %d hexadecimal digits, as openssl x509 -fingerprint -sha256 prints them", 2*len(f))
+		return fmt.Errorf("must be %d hexadecimal digits, which openssl x509 -fingerprint -sha256 prints after the =", 2*len(f))
 	}
 	*f = fingerprint(b)
 	return nil
