@@ -157,6 +157,15 @@ func TestForgedJWTsDoNotFloodTheIssuer(t *testing.T) {
 	if _, err := h.judge("Bearer " + issuer.Sign(h.now, map[string]any{"meterledger_role": "operator"})); err != nil {
 		t.Errorf("a right token beside them: %v", err)
 	}
+	issuer.Rotate()
+	later := issuer.Sign(h.now, map[string]any{"meterledger_role": "operator"})
+	if _, err := h.judge("Bearer " + later); meter.CodeOf(err) != meter.CodeNotReady {
+		t.Errorf("a right token of a key that was not fetched for them: %v", err)
+	}
+	h.now = h.now.Add(10 * time.Second)
+	if _, err := h.judge("Bearer " + later); err != nil {
+		t.Errorf("the same when the issuer is asked again: %v", err)
+	}
 }
 
 func TestIssuerThatIsAwayIsAskedAgain(t *testing.T) {

@@ -22,10 +22,8 @@ const (
 	failurePause = 5 * time.Second
 )
 
-var (
-	errAway = errors.New("the issuer is away")
-	errSoon = errors.New("the issuer was asked often enough")
-)
+// errAway says that nobody can know at present: the issuer does not answer, or was asked often enough.
+var errAway = errors.New("the issuer is away")
 
 // politeTransport asks the issuer for one thing only so often.
 type politeTransport struct {
@@ -43,7 +41,7 @@ type asks struct {
 	failed      bool
 }
 
-// RoundTrip makes politeTransport an http.RoundTripper. Its errors are errAway and errSoon.
+// RoundTrip makes politeTransport an http.RoundTripper. Its errors are errAway.
 func (p *politeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	url := r.URL.String()
 	if err := p.tooSoon(url); err != nil {
@@ -86,7 +84,7 @@ func (p *politeTransport) tooSoon(url string) error {
 	case now.Sub(a.begun) >= asksPause || since < 0: // or the clock was set back
 		a.begun, a.count = now, 0
 	case a.count == asksMax:
-		return errSoon
+		return errAway
 	}
 	a.count++
 	p.asked[url] = a

@@ -3,7 +3,6 @@ package access
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
@@ -79,18 +78,4 @@ func checksum(prefix string, random []byte) uint32 {
 		sum = crc32.IEEETable[byte(sum)^b] ^ sum>>8
 	}
 	return ^sum
-}
-
-const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
-
-// NewID returns a new id of a credential.
-func NewID() string {
-	var random [meter.CredentialIDLength * 5 / 8]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return base32.NewEncoding(idAlphabet).EncodeToString(random[:])
-}
-
-// IsID reports whether s can be the id of a credential.
-func IsID(s string) bool {
-	return len(s) == meter.CredentialIDLength && strings.Trim(s, idAlphabet) == ""
 }

@@ -147,7 +147,10 @@ func TestACrashAtAnyStepLosesNoLineThatWasAnswered(t *testing.T) {
 		mu.Unlock()
 		l.End(line(id))
 	}
-	for _, s := range states {
+	mu.Lock()
+	seen := states // the last line may still be on its way
+	mu.Unlock()
+	for _, s := range seen {
 		o.FS = s.disk
 		after := audit.Open(o)
 		begin(t, after, "after")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meterledger/api"
+	"meterledger/internal/meter"
 )
 
 // Of the refusals of a minute so many have a line each. Beyond, they are counted by address, and
@@ -79,12 +80,11 @@ func (rs *refusals) tell() {
 	rs.byAddress, rs.lines = nil, 0
 }
 
-// networkOf returns what counts as one address: of IPv6 a /64, which one caller has to itself.
+// networkOf returns what counts as one address.
 func networkOf(address string) string {
 	addr, err := netip.ParseAddr(address)
-	if err != nil || addr.Is4() {
+	if err != nil {
 		return address
 	}
-	network, _ := addr.WithZone("").Prefix(64) // fails for no address of IPv6
-	return network.String()
+	return meter.NetworkOf(addr).String()
 }

@@ -128,7 +128,7 @@ func seed(t *testing.T, folder string) []credential {
 			if of == wrong {
 				continue
 			}
-			made := meter.Credential{ID: access.NewID(), Role: role, SHA256: sum, Scope: c.scope, CreatedAt: then}
+			made := meter.Credential{ID: meter.NewCredentialID(), Role: role, SHA256: sum, Scope: c.scope, CreatedAt: then}
 			if of == expired {
 				made.ExpiresAt = then.Add(time.Minute)
 			}

@@ -69,7 +69,7 @@ func (a *answer) outcome() api.AuditOutcome {
 func (a *answer) line(r *http.Request) api.AuditLine {
 	return api.AuditLine{
 		RequestID: a.id[0], Credential: unlessEmpty(a.caller.Credential), Role: a.caller.Role.String(),
-		Address: ClientAddr(r).String(), What: shorten(r.Method) + " " + LoggedPath(r), Parameters: []api.AuditParameter{}, Count: 1,
+		Address: ClientAddr(r).String(), What: logged(r.Method) + " " + LoggedPath(r), Parameters: []api.AuditParameter{}, Count: 1,
 	}
 }
 
@@ -99,13 +99,13 @@ func Note(ctx context.Context, name, value string) {
 func note(line *api.AuditLine, name, value string) {
 	p := api.AuditParameter{Name: name}
 	if slices.Contains(loggedParameters, name) {
-		p.Value = new(shorten(value))
+		p.Value = new(logged(value))
 	}
 	switch {
 	case name != "by":
 		line.Parameters = append(line.Parameters, p)
 	case value != "" && line.Credential == nil:
-		line.By = new(shorten(value))
+		line.By = new(logged(value))
 	}
 }
 
@@ -139,5 +139,5 @@ func loggedQuery(query string) string {
 	for _, p := range parametersIn(query) {
 		pairs = append(pairs, p.Name+"="+*p.Value)
 	}
-	return shorten(strings.Join(pairs, "&"))
+	return logged(strings.Join(pairs, "&"))
 }

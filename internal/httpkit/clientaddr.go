@@ -44,10 +44,10 @@ func ClientAddr(r *http.Request) netip.Addr {
 }
 
 // here returns a handler that answers with h who asks on this machine, and with others everybody
-// else: also whom a proxy on this machine speaks for.
+// else: also for whom a proxy on this machine asks, trusted or not, whoever it says that is.
 func here(h, others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if PeerAddr(r).IsLoopback() && ClientAddr(r).IsLoopback() {
+		if PeerAddr(r).IsLoopback() && len(r.Header["X-Forwarded-For"]) == 0 {
 			h.ServeHTTP(w, r)
 			return
 		}
@@ -73,15 +73,4 @@ func parseForwarded(s string) (netip.Addr, bool) {
 		addr = withPort.Addr()
 	}
 	return addr.Unmap(), err == nil
-}
-
-// NetworkOf returns the addresses that count as one caller's: of IPv6 the /64 of addr, which one
-// household or one machine has to itself, and of IPv4 addr alone.
-func NetworkOf(addr netip.Addr) netip.Prefix {
-	bits := addr.BitLen()
-	if addr.Is6() {
-		bits = 64
-	}
-	network, _ := addr.Prefix(bits) // fails for no such number of bits
-	return network
 }

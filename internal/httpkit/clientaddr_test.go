@@ -81,16 +81,3 @@ func TestTheLogTellsForWhomAProxyAsked(t *testing.T) {
 		}
 	}
 }
-
-func TestAnIPv6NetworkCountsAsOneCaller(t *testing.T) {
-	for addr, want := range map[string]string{
-		"203.0.113.9": "203.0.113.9/32", "2001:db8:0:1:2:3:4:5": "2001:db8:0:1::/64", "fe80::1%eth0": "fe80::/64", "::1": "::/64",
-	} {
-		if got := httpkit.NetworkOf(netip.MustParseAddr(addr)); got.String() != want {
-			t.Errorf("%s belongs to %v, want %s", addr, got, want)
-		}
-	}
-	if got := httpkit.NetworkOf(netip.Addr{}); got.IsValid() {
-		t.Errorf("no address belongs to %v", got)
-	}
-}

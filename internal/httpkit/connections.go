@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 )
 
@@ -15,7 +16,7 @@ const (
 	// connectionsMax is how many connections a program holds at the most, however many
 	// descriptors it may have: one that sends a header takes some 35 KiB, with TLS some 70.
 	connectionsMax = 16_384
-	// networkMax is how many of them are of one network, see NetworkOf.
+	// networkMax is how many of them are of one network, see meter.NetworkOf.
 	networkMax = 256
 	// descriptorsKept is how many descriptors connections leave alone: the journal opens up to
 	// 256 files, the others are for archives, snapshots, logs and what the program asks itself.
@@ -90,7 +91,7 @@ func (l *connections) networkOf(c net.Conn) netip.Prefix {
 	if peer.IsLoopback() || l.proxies.Has(peer) {
 		return netip.Prefix{}
 	}
-	return NetworkOf(peer)
+	return meter.NetworkOf(peer)
 }
 
 // join admits c. If there is no room it returns the connection to be closed, which has left

@@ -42,7 +42,11 @@ func TestMetricsAreOpenOnLoopbackAndElseForReaders(t *testing.T) {
 		{"203.0.113.9:1000", "127.0.0.1", "", 401},
 		{"10.0.0.7:1000", "127.0.0.1", "", 401},     // a proxy's word is not enough
 		{"127.0.0.1:1000", "198.51.100.4", "", 401}, // a proxy on this machine speaks for another
-		{"[::1]:1000", "198.51.100.4", "", 200},     // this is no proxy
+		{"127.0.0.1:1000", "127.0.0.1", "", 401},    // or for whom it takes for one on this machine
+		{"127.0.0.1:1000", "unknown", "", 401},      // or for whom it does not name
+		{"127.0.0.1:1000", "203.0.113.9,", "", 401}, //
+		{"[::1]:1000", "198.51.100.4", "", 401},     // so does one that nobody trusts
+		{"[::1]:1000", "unknown", "auditor", 200},
 		{"203.0.113.9:1000", "", "household", 403},
 		{"203.0.113.9:1000", "", "meter", 403},
 		{"203.0.113.9:1000", "", "auditor", 200},

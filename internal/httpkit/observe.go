@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -81,11 +80,11 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", a.id[0]), slog.String("method", shorten(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
+		slog.String("request_id", a.id[0]), slog.String("method", logged(r.Method)), slog.String("path", LoggedPath(r)), slog.Int("status", a.status),
 		slog.Duration("took", took), slog.String("from", from(r)),
 	}
 	if a.cause != nil {
-		attrs = append(attrs, slog.String("error", a.cause.Error()))
+		attrs = append(attrs, slog.String("error", withoutSecrets(a.cause.Error())))
 	}
 	if p, ok := a.cause.(*panicError); ok {
 		attrs = append(attrs, slog.String("stack", p.stack))
@@ -93,18 +92,8 @@ func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// loggedBytesMax is how much of a caller's text a line of the log has.
-const loggedBytesMax = 200
-
-// LoggedPath returns r's path as the log shows it: cut if it is long.
-func LoggedPath(r *http.Request) string { return shorten(r.URL.Path) }
-
-func shorten(s string) string {
-	if len(s) <= loggedBytesMax {
-		return s
-	}
-	return strings.ToValidUTF8(s[:loggedBytesMax], "") + "…"
-}
+// LoggedPath returns r's path as the log shows it: without secrets, and cut if it is long.
+func LoggedPath(r *http.Request) string { return logged(r.URL.Path) }
 
 // answer is a ResponseWriter that keeps status and error for the logs and the metrics, and who
 // is answered.

@@ -23,7 +23,7 @@ func LimitRate(perMinute int) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			sender, key := "credential", CallerOf(r.Context()).Credential
 			if key == "" {
-				sender, key = "address", NetworkOf(ClientAddr(r)).String()
+				sender, key = "address", meter.NetworkOf(ClientAddr(r)).String()
 			}
 			if requests.OnLimit(w, r, key) {
 				tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this %s sends more requests a minute than it may", sender)

@@ -15,7 +15,7 @@ const requestIDHeader = "X-Request-Id"
 // requestID returns the name that the caller, or a proxy, has given the request, or a new one.
 func requestID(r *http.Request) string {
 	if given := r.Header[requestIDHeader]; len(given) == 1 {
-		if id, err := meter.ParseID(given[0]); err == nil { // 1 to 64 plain characters
+		if id, err := meter.ParseID(given[0]); err == nil && !secret.MatchString(given[0]) { // 1 to 64 plain characters
 			return string(id)
 		}
 	}

@@ -67,7 +67,7 @@ func (l *Ledger) Credential(sha256 [32]byte) (*meter.Credential, bool) {
 // before stays as it is. The last one of an operator that counts is not revoked, so that nobody
 // locks everybody out. When it returns nil, that is on disk.
 func (l *Ledger) Revoke(ctx context.Context, id, by string) error {
-	if !store.IsCredentialID(id) {
+	if !meter.IsCredentialID(id) {
 		return unknownCredential(id)
 	}
 	v, err := l.Ask(ctx, store.AppendRevoked(nil, id, l.now()), 1)

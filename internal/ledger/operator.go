@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -58,7 +57,7 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	if err != nil {
 		return "", err
 	}
-	id := strings.ToLower(rand.Text()[:meter.CredentialIDLength])
+	id := meter.NewCredentialID()
 	if tokens.Issuing != nil {
 		if err := tokens.Issuing(id); err != nil {
 			return "", err

@@ -146,8 +146,11 @@ func TestWhoMayNotHaveARunLeavesNoTrace(t *testing.T) {
 
 func TestATokenThatIsPutRightIsTakenWithoutARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
-	inBubble(t, Daily(), everyDay, withAccess, func(t *testing.T, b *harness) {
-		b.service.api = b.service.api.With(client.TokenFile(path))
+	prepare := func(f *fakeAPI) {
+		withAccess(f)
+		f.tokenFile = path
+	}
+	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *harness) {
 		b.wantReady(503, "api_away")
 		_, body := b.do(t.Context(), http.MethodGet, "/readyz")
 		if detail := asProblem(t, body).Detail; !strings.Contains(detail, "reading the token of -api-token-file: open "+path+": no such file") {

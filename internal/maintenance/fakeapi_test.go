@@ -25,6 +25,8 @@ type fakeAPI struct {
 	zone     string // Asia/Singapore where it is empty
 	noMeters bool
 	guarded  bool // the service has access on
+	// tokenFile has the service's own token; it has none where this is empty.
+	tokenFile string
 	// roles are of those who may ask, by their Authorization header; nil is access off.
 	roles   map[string]string
 	along   string   // is archived with whatever is asked for

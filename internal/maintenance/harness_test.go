@@ -51,6 +51,9 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURL: &url.URL{Scheme: "http", Host: "api.example"}}
 		settings.Auth = b.api.guarded
 		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
+		if b.api.tokenFile != "" {
+			api = api.With(client.TokenFile(b.api.tokenFile))
+		}
 		b.service, err = New(ctx, kind, settings, api, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,9 @@
 package meter
 
 import (
+	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -115,6 +117,18 @@ func (c *Caller) Name() string {
 	return c.Credential
 }
 
+// NetworkOf returns the addresses that count as one caller's: of IPv6 the /64 of addr, which one
+// household or one machine has to itself, and of IPv4 addr alone.
+func NetworkOf(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap()
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	network, _ := addr.Prefix(bits) // fails for no such number of bits
+	return network
+}
+
 // Credential is what a caller proves with who it is: a token, or a certificate.
 type Credential struct {
 	ID            string // CredentialIDLength of a-z and 2-7, chosen at random
@@ -132,6 +146,16 @@ type Credential struct {
 
 // CredentialIDLength is how many characters an id of a credential has.
 const CredentialIDLength = 16
+
+// NewCredentialID draws an id.
+func NewCredentialID() string {
+	return strings.ToLower(rand.Text()[:CredentialIDLength]) // of base32 (RFC 4648)
+}
+
+// IsCredentialID reports whether a text can be the id of a credential.
+func IsCredentialID(text string) bool {
+	return len(text) == CredentialIDLength && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
 
 // IsLive reports whether a credential counts at a time.
 func (c *Credential) IsLive(now time.Time) bool {

@@ -83,7 +83,7 @@ func (a *apiBench) guard(b *testing.B, role meter.Role) {
 	options.Door = door
 	a.handler = rest.NewHandler(options)
 	token, sum := access.NewToken(role)
-	if err := a.node.Issue(context.Background(), meter.Credential{ID: access.NewID(), Role: role, SHA256: sum, Scope: meter.Scope{IsAll: true}}); err != nil {
+	if err := a.node.Issue(context.Background(), meter.Credential{ID: meter.NewCredentialID(), Role: role, SHA256: sum, Scope: meter.Scope{IsAll: true}}); err != nil {
 		b.Fatal(err)
 	}
 	a.token = token

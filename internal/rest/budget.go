@@ -15,10 +15,11 @@ import (
 // budget bounds what requests hold at a time of something that is scarce: all of them, and
 // those of one caller, so that no caller can hold all.
 type budget struct {
-	all, each int           // the most of all callers, and of one
-	patience  time.Duration // how long a request waits for its part
-	spent     *meter.Error  // the answer if it does not get it
-	own       *meter.Error  // the same, if the caller holds the most itself
+	all      int           // the most of all callers
+	isShared bool          // a caller may hold half of what others do not hold, and not half of all
+	patience time.Duration // how long a request waits for its part
+	spent    *meter.Error  // the answer if it does not get it
+	own      *meter.Error  // the same, if the caller holds the most itself
 
 	mu      sync.Mutex     // guards what follows
 	held    int            // by all
@@ -26,7 +27,7 @@ type budget struct {
 	waiting []*claim       // in order of arrival
 }
 
-// newBudget returns a budget of which one caller may hold half. what is held is named in the
+// newBudget returns a budget of which a caller alone may hold half. what is held is named in the
 // answers to those who do not get their part.
 func newBudget(all int, patience time.Duration, what string, full meter.Kind, code meter.Code) *budget {
 	const retryAfter = 5 * time.Second
@@ -36,7 +37,7 @@ func newBudget(all int, patience time.Duration, what string, full meter.Kind, co
 		return e
 	}
 	return &budget{
-		all: all, each: all / 2, patience: patience, by: make(map[holder]int),
+		all: all, patience: patience, by: make(map[holder]int),
 		spent: refusal(full, code, "as many %s are under way as the api has room for; try again shortly"),
 		own:   refusal(meter.KindTooMany, meter.CodeRateLimited, "as many %s are under way as one caller may have"),
 	}
@@ -53,7 +54,7 @@ type claim struct {
 func (b *budget) take(r *http.Request, part int) error {
 	h := holderOf(r)
 	b.mu.Lock()
-	if len(b.waiting) == 0 && b.held+part <= b.all && b.by[h]+part <= b.each {
+	if len(b.waiting) == 0 && b.held+part <= b.all && b.leaves(h, part) {
 		b.hold(h, part)
 		b.mu.Unlock()
 		return nil
@@ -81,12 +82,23 @@ func (b *budget) hold(h holder, part int) {
 	}
 }
 
+// leaves reports whether h, with another part, leaves as much to others as it may hold. In a shared
+// budget whoever holds nothing yet gets its part as long as there is room: there a few callers
+// cannot hold all, and many who ask for much get the same each. b.mu is held.
+func (b *budget) leaves(h holder, part int) bool {
+	holds := b.by[h]
+	if b.isShared {
+		return holds == 0 || holds+part <= (b.all-b.held+holds)/2
+	}
+	return holds+part <= b.all/2
+}
+
 // grant gives the claims that wait their parts, in order. A caller that holds the most itself
 // does not keep up others. b.mu is held.
 func (b *budget) grant() {
 	room := true
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
-		if !room || b.by[c.holder]+c.part > b.each {
+		if !room || !b.leaves(c.holder, c.part) {
 			return false
 		}
 		if room = b.held+c.part <= b.all; room {
@@ -114,7 +126,7 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 		return nil // it was granted at the last moment
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	isOwn := b.by[c.holder]+c.part > b.each
+	isOwn := b.by[c.holder]+c.part > b.all/2
 	b.grant() // to those behind it
 	switch {
 	case ctx.Err() != nil:
@@ -136,5 +148,5 @@ func holderOf(r *http.Request) holder {
 	if credential := httpkit.CallerOf(r.Context()).Credential; credential != "" {
 		return holder{credential: credential}
 	}
-	return holder{network: httpkit.NetworkOf(httpkit.ClientAddr(r))}
+	return holder{network: meter.NetworkOf(httpkit.ClientAddr(r))}
 }

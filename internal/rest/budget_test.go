@@ -56,6 +56,28 @@ func TestNoCallerHoldsABudgetAlone(t *testing.T) {
 	})
 }
 
+// TestFewCallersDoNotHoldAllPages has callers that take what they can get, one after the other.
+func TestFewCallersDoNotHoldAllPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPageBudget()
+		for _, c := range []struct {
+			address string
+			want    int
+		}{{"192.0.2.1", 64}, {"192.0.2.2", 32}, {"192.0.2.3", 16}, {"192.0.2.4", 8}} {
+			got := 0
+			for b.take(from(t, c.address), seriesPageBytes) == nil {
+				got++
+			}
+			if got != c.want {
+				t.Errorf("%s holds %d, want %d", c.address, got, c.want)
+			}
+		}
+		if err := b.take(from(t, "192.0.2.5"), seriesPageBytes); err != nil {
+			t.Errorf("one who holds nothing yet was told %v", err)
+		}
+	})
+}
+
 // TestABudgetIsGrantedInTheOrderOfArrival has a large claim that small ones must not pass, and one
 // of a caller that holds too much, which keeps nobody up.
 func TestABudgetIsGrantedInTheOrderOfArrival(t *testing.T) {

@@ -75,7 +75,7 @@ func (a *app) newCredential(ctx context.Context, q *issueRequest) (c meter.Crede
 		}
 	}
 	c = meter.Credential{
-		ID: access.NewID(), Role: q.Role, SHA256: q.Certificate, IsCertificate: q.Certificate != fingerprint{},
+		ID: meter.NewCredentialID(), Role: q.Role, SHA256: q.Certificate, IsCertificate: q.Certificate != fingerprint{},
 		Label: q.Label, By: httpkit.CallerOf(ctx).Name(),
 	}
 	if times[2] != 0 {
@@ -161,7 +161,7 @@ type credentialID string
 
 // UnmarshalText makes sure that it can be one.
 func (c *credentialID) UnmarshalText(text []byte) error {
-	if !access.IsID(string(text)) {
+	if !meter.IsCredentialID(string(text)) {
 		return fmt.Errorf("must be %d of a-z and 2-7", meter.CredentialIDLength)
 	}
 	*c = credentialID(text)

@@ -51,7 +51,9 @@ const (
 )
 
 func newPageBudget() *budget {
-	return newBudget(pagesBytesMax, pagePatience, "pages", meter.KindUnavailable, meter.CodeOverloaded)
+	b := newBudget(pagesBytesMax, pagePatience, "pages", meter.KindUnavailable, meter.CodeOverloaded)
+	b.isShared = true // any two households could keep all others from their readings
+	return b
 }
 
 // bytes is what a page of so many results takes of the budget.

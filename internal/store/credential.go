@@ -39,12 +39,6 @@ func parseCredentialID(text string) (id credentialID, ok bool) {
 
 func (id credentialID) String() string { return credentialIDs.EncodeToString(id[:]) }
 
-// IsCredentialID reports whether a text can be the id of a credential.
-func IsCredentialID(text string) bool {
-	_, ok := parseCredentialID(text)
-	return ok
-}
-
 // mustID is parseCredentialID for an id that was looked at before.
 func mustID(text string) credentialID {
 	id, ok := parseCredentialID(text)

@@ -96,7 +96,7 @@ func (s *Store) Before(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.earlier(i, slot)
-	near.Archive = s.archivedAround(i, slot)
+	near.Archive = s.archivedAcross(i, max(slot, 1)-1, slot)
 	return near
 }
 
@@ -105,15 +105,17 @@ func (s *Store) After(i Index, slot meter.Slot) (near Neighbour) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	near.Point, near.Found = s.later(i, slot)
-	near.Archive = s.archivedAround(i, slot)
+	near.Archive = s.archivedAcross(i, slot, slot+1)
 	return near
 }
 
-// archivedAround returns the closed month between whose first and last reading of
-// the meter a slot lies, if its rows are in the archive only, or nil.
-func (s *Store) archivedAround(i Index, slot meter.Slot) *MonthSummary {
+// archivedAcross returns the closed month whose readings of the meter lie on both sides of the
+// border between two slots, the one right after the other, if its rows are in the archive only, or
+// nil. The register with which a month ends is the first of the next one too: a slot alone does not
+// say which of the two months is meant.
+func (s *Store) archivedAcross(i Index, slot, next meter.Slot) *MonthSummary {
 	for _, m := range s.months {
-		if summary, _ := m.summary(i); m.mustRecall(i) && summary.First.Slot <= slot && slot <= summary.Last.Slot {
+		if summary, _ := m.summary(i); m.mustRecall(i) && summary.First.Slot <= slot && next <= summary.Last.Slot {
 			return &MonthSummary{m.MonthArchive, summary}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dsnet/try"
@@ -30,6 +32,7 @@ type server struct {
 	pid     int                // of its first process
 	host    string             // host:port
 	folder  string             // its own; empty for a floor
+	header  string             // lines of every request: the credential, where one is asked for
 	replays chan time.Duration // of an api: how long each start took from listening to being ready
 }
 
@@ -42,6 +45,9 @@ func (b *bench) api(env ...string) *server {
 	b.atEnd(func() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) })
 	<-s.replays
 	s.pid, s.host = s.program.PID(), s.program.Host()
+	if token, err := os.ReadFile(filepath.Join(programs.DataDir(s.folder), "operator.token")); err == nil {
+		s.header = "Authorization: Bearer " + strings.TrimSpace(string(token)) + "\r\n"
+	}
 	return s
 }
 
@@ -100,7 +106,9 @@ func (s *server) answerTo(request []byte) (answer []byte, body int) {
 
 // traffic returns the traffic of some meters to the server, over the half hours from first on.
 func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Traffic {
-	return households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
+	t := households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
+	t.Header = s.header
+	return t
 }
 
 // manyConnections is how many are used at once for what is not measured, and in the burst.
@@ -108,7 +116,7 @@ const manyConnections = 64
 
 // callers are as many as n things need.
 func (s *server) callers(n int) []*caller.Caller {
-	return caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Impatient: true})
+	return caller.Several(min(manyConnections, n), caller.Caller{Host: s.host, Header: s.header, Impatient: true})
 }
 
 func (s *server) register(t *households.Traffic) {
@@ -144,7 +152,7 @@ func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (
 			}
 		}
 	}()
-	c := &caller.Caller{Host: s.host, Impatient: true}
+	c := &caller.Caller{Host: s.host, Header: s.header, Impatient: true}
 	defer c.Close()
 	for csv := range written {
 		n := min(rows, t.Len()-sent)

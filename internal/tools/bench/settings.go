@@ -63,6 +63,7 @@ var rows = []row{
 	{"single-256", "single posts over 256 connections", func(b *bench) []line { return b.single(256, ratioAtLeast(0.9)) }},
 	{"single-2048", "single posts over 2,048 connections", func(b *bench) []line { return b.single(2048, ratioAtLeast(0.85)) }},
 	{"consumption", "get_consumption over 64 connections", consumption},
+	{"token", "single posts and get_consumption with a token", withToken},
 	{"series", "31 days of half hours of one meter over 64 connections", series},
 	{"bulk", "bulk CSV by one client", bulk},
 	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},

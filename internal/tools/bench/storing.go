@@ -98,6 +98,25 @@ func (b *bench) posting(env ...string) func() float64 {
 	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 
+// withToken measures what a token costs: the same requests to an api that asks for one, and to one
+// that does not.
+func withToken(b *bench) []line {
+	row := func(what string, connections int, load func(env ...string) func() float64) line {
+		return inTurn(b.sizes.pairs, load(), load("AUTH=on")).line(fmt.Sprintf("%s with a token, %d connections", what, b.connections(connections)),
+			"the same to an api with access off", "/s", ratioAtLeast(0.97))
+	}
+	return []line{row("single POST", snapshotConnections, b.posting), row("get_consumption of a day", queryConnections, b.asking)}
+}
+
+// asking starts an api with settings and readings, and returns what measures questions a second.
+func (b *bench) asking(env ...string) func() float64 {
+	server, from := b.api(env...), b.past(2)
+	t := server.traffic(b.sizes.consumptionMeters, from, 2*meter.SlotsPerDay)
+	server.settle(t)
+	l := b.newLoad(server, queryConnections, b.consumptions(t, from))
+	return func() float64 { return l.run(b.sizes.slice).perSecond() }
+}
+
 // archivingAPI holds whole months, to be archived one after another, and takes live readings meanwhile.
 type archivingAPI struct {
 	*server
