@@ -126,7 +126,7 @@ func (b *budget) wait(ctx context.Context, c *claim) error {
 		return nil // it was granted at the last moment
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	isOwn := b.by[c.Sender]+c.part > b.all/2
+	isOwn := !b.leaves(c.Sender, c.part)
 	b.grant() // to those behind it
 	switch {
 	case ctx.Err() != nil:

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -57,26 +58,31 @@ func TestNoCallerHoldsABudgetAlone(t *testing.T) {
 	})
 }
 
-// TestFewCallersDoNotHoldAllPages has callers that take what they can get, one after the other.
-func TestFewCallersDoNotHoldAllPages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newPageBudget()
-		for _, c := range []struct {
-			address string
-			want    int
-		}{{"192.0.2.1", 64}, {"192.0.2.2", 32}, {"192.0.2.3", 16}, {"192.0.2.4", 8}} {
-			got := 0
-			for b.take(from(t, c.address), seriesPageBytes) == nil {
-				got++
+// TestFewCallersDoNotHoldAllPagesOrBulks has callers that take what they can get, one after the other.
+func TestFewCallersDoNotHoldAllPagesOrBulks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		budget *budget
+		part   int
+		want   [4]int
+	}{
+		"pages": {newPageBudget(), seriesPageBytes, [4]int{64, 32, 16, 8}},
+		"bulks": {newBulkBudget(), plainBytes, [4]int{128, 64, 32, 16}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var got [4]int
+			for i := range got {
+				for tt.budget.take(from(t, fmt.Sprintf("192.0.2.%d", i)), tt.part) == nil {
+					got[i]++
+				}
 			}
-			if got != c.want {
-				t.Errorf("%s holds %d, want %d", c.address, got, c.want)
+			if got != tt.want {
+				t.Errorf("callers hold %v of the %s, want %v", got, name, tt.want)
 			}
-		}
-		if err := b.take(from(t, "192.0.2.5"), seriesPageBytes); err != nil {
-			t.Errorf("one who holds nothing yet was told %v", err)
-		}
-	})
+			if err := tt.budget.take(from(t, "192.0.2.9"), tt.part); err != nil {
+				t.Errorf("one who holds none of the %s yet was told %v", name, err)
+			}
+		})
+	}
 }
 
 // TestABudgetIsGrantedInTheOrderOfArrival has a large claim that small ones must not pass, and one
@@ -148,7 +154,7 @@ func TestWhoHangsUpWaitsForNoBudget(t *testing.T) {
 // newTestApp has what bulk bodies need before their first row.
 func newTestApp() *app { return &app{bulks: newBulkBudget(), turns: newTurns()} }
 
-// TestPackedBodiesUnderWayAreFew opens as many as two callers can, whose zstd never comes to an
+// TestPackedBodiesUnderWayAreFew opens as many as some callers can, whose zstd never comes to an
 // end, and a plain one beside them.
 func TestPackedBodiesUnderWayAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +170,7 @@ func TestPackedBodiesUnderWayAreFew(t *testing.T) {
 			return body, err
 		}
 		var bodies []*bulkBody
-		for _, address := range []string{"192.0.2.1", "192.0.2.2"} {
+		for _, address := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"} {
 			body, err := open(address, "zstd")
 			for ; err == nil; body, err = open(address, "zstd") {
 				bodies = append(bodies, body)
@@ -173,10 +179,10 @@ func TestPackedBodiesUnderWayAreFew(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n, most := len(bodies), bulkBytesMax/packedBytes; n < most-2 || n > most {
+		if n, most := len(bodies), bulkBytesMax/packedBytes; n < most-4 || n > most {
 			t.Errorf("%d packed bodies are under way, want about %d", n, most)
 		}
-		for body, err := open("192.0.2.3", ""); !errors.Is(err, a.bulks.spent); body, err = open("192.0.2.3", "") {
+		for body, err := open("192.0.2.9", ""); !errors.Is(err, a.bulks.spent); body, err = open(fmt.Sprintf("192.0.3.%d", len(bodies)), "") {
 			if err != nil || len(bodies) > bulkBytesMax/plainBytes {
 				t.Fatalf("with %d bodies under way: %v", len(bodies), err)
 			}

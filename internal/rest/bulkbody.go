@@ -20,7 +20,9 @@ const (
 )
 
 func newBulkBudget() *budget {
-	return newBudget(bulkBytesMax, bulkPatience, "bulk bodies", meter.KindUnavailable, meter.CodeOverloaded)
+	b := newBudget(bulkBytesMax, bulkPatience, "bulk bodies", meter.KindUnavailable, meter.CodeOverloaded)
+	b.isShared = true // any two meters could keep all others from sending bulks
+	return b
 }
 
 // bulkBody is the text of a body of many rows. Until it is closed it holds a part of the budget.
