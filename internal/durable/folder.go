@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -82,8 +83,9 @@ func WriteFolder(fs vfs.FS, path string, write func(temporary string) error) err
 
 // CopyFolder puts the files of a folder into a new one: as links to the same bytes, if the
 // file system can do that, or else as copies. It is for files that are replaced as a whole
-// and never changed. Folders in it, what is half written, and the lock are left out.
-func CopyFolder(fs vfs.FS, from, to string) error {
+// and never changed. Folders in it, what is half written, the lock, and the names that are told are
+// left out.
+func CopyFolder(fs vfs.FS, from, to string, leftOut ...string) error {
 	names, err := fs.List(from)
 	if err != nil {
 		return fmt.Errorf("listing folder %s: %w", from, err)
@@ -97,7 +99,7 @@ func CopyFolder(fs vfs.FS, from, to string) error {
 		if err != nil {
 			return fmt.Errorf("copying %s: %w", path, err)
 		}
-		if !found.Mode().IsRegular() || name == lockName || name == holderName || strings.HasSuffix(name, temporarySuffix) {
+		if !found.Mode().IsRegular() || name == lockName || name == holderName || strings.HasSuffix(name, temporarySuffix) || slices.Contains(leftOut, name) {
 			continue
 		}
 		copied := fs.PathJoin(to, name)

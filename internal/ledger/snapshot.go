@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,10 +98,7 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 		return err
 	}
 	defer resume()
-	if err := durable.CopyFolder(l.fs, l.folder, folder); err != nil {
-		return err
-	}
-	if err := l.fs.Remove(l.fs.PathJoin(folder, OperatorTokenName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := durable.CopyFolder(l.fs, l.folder, folder, OperatorTokenName); err != nil {
 		return err
 	}
 	if err := l.snapshots.folder.CopyTo(l.fs.PathJoin(folder, snapshotsName)); err != nil {
