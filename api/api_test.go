@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"regexp"
@@ -134,10 +135,23 @@ func TestDocumentOfAProgramHasItsOwnPathsAndLinksToItsSiblings(t *testing.T) {
 				t.Errorf("%s does not link to the program on port %s", program, port)
 			}
 		}
+		for member := range membersOf(t, api.Document()) { // among them security, without which the docs pages send no token
+			if _, has := membersOf(t, api.DocumentOf(program))[member]; !has {
+				t.Errorf("the document of %s has no %s", program, member)
+			}
+		}
 		if unused := doc.Tags.Get("daily"); unused != nil != (program == api.ProgramDaily) {
 			t.Errorf("the tags of %s are %v", program, doc.Tags)
 		}
 	}
+}
+
+func membersOf(t *testing.T, document []byte) (members map[string]json.RawMessage) {
+	t.Helper()
+	if err := json.Unmarshal(document, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
 }
 
 func TestDestructiveOperationsAreMarked(t *testing.T) {

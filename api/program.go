@@ -24,6 +24,7 @@ func DocumentOf(program Program) []byte {
 		OpenAPI    json.RawMessage            `json:"openapi"`
 		Info       json.RawMessage            `json:"info"`
 		Servers    json.RawMessage            `json:"servers"`
+		Security   json.RawMessage            `json:"security"`
 		Tags       []tag                      `json:"tags"`
 		Paths      map[string]json.RawMessage `json:"paths"`
 		Components json.RawMessage            `json:"components"`

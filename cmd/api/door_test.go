@@ -147,3 +147,49 @@ func TestWithAccessOffEverybodyIsAnOperatorAndNoTokenIsWritten(t *testing.T) {
 		t.Error("a token was written")
 	}
 }
+
+func TestTheFirstOperatorIsInTheAuditLogOrIsNotMade(t *testing.T) {
+	folder := t.TempDir()
+	data := filepath.Join(folder, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(data, "audit") // where its folder belongs
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token := func() string {
+		text, err := os.ReadFile(filepath.Join(data, "operator.token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	url, stop := startAPI(t, folder, "-auth", "on")
+	if status, _ := whoami(t, http.DefaultClient, url, token()); status != http.StatusUnauthorized {
+		t.Errorf("without an audit log: %d", status)
+	}
+	stop()
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	url, stop = startAPI(t, folder, "-auth", "on")
+	_, who := whoami(t, http.DefaultClient, url, token())
+	stop()
+	logs, err := filepath.Glob(filepath.Join(data, "audit", "*.jsonl"))
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("%q, %v", logs, err)
+	}
+	text, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who.CredentialID == nil || strings.Count(string(text), *who.CredentialID) != 2 || strings.Contains(string(text), token()) {
+		t.Errorf("%+v, and the log tells\n%s", who, text)
+	}
+	for _, outcome := range []api.AuditOutcome{api.AuditBegun, api.AuditDone} {
+		if !strings.Contains(string(text), `"outcome":"`+string(outcome)+`"`) {
+			t.Errorf("no line says %s:\n%s", outcome, text)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		err = &config.SettingError{Setting: "-timezone", Problem: err.Error()}
 	}
 	if err == nil {
-		if err = openDoor(ctx, door, n.Ledger, log); err != nil {
+		if err = openDoor(ctx, door, n, log); err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}

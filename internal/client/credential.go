@@ -55,7 +55,10 @@ func readToken(path string) (string, error) {
 		return "", err
 	}
 	token := bytes.TrimSpace(content)
-	if len(token) == 0 || len(content) == tokenBytesMax || bytes.ContainsFunc(token, isNoneOfToken) {
+	if len(token) == 0 {
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	if len(content) == tokenBytesMax || bytes.ContainsFunc(token, isNoneOfToken) {
 		return "", fmt.Errorf("%s does not hold one token and nothing else", path)
 	}
 	return string(token), nil

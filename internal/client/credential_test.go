@@ -47,6 +47,9 @@ func TestNothingIsSentWhileThereIsNoToken(t *testing.T) {
 			if _, isToken := errors.AsType[*client.TokenError](err); !isToken || asked || !strings.Contains(err.Error(), path) {
 				t.Errorf("asked: %v, %v", asked, err)
 			}
+			if name == "empty" && !strings.HasSuffix(err.Error(), path+" is empty") {
+				t.Error(err)
+			}
 		})
 	}
 }

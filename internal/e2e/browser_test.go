@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,6 +120,40 @@ func TestAPageOfAnotherOriginCannotShutReceptionDown(t *testing.T) {
 	s.call(http.MethodGet, s.API.URL, "/maintenance/status", nil, http.StatusOK, &status)
 	if !status.Receiving {
 		t.Error("a page of another origin has shut reception down")
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTryItOutSendsTheTokenOfAuthorize: a page that does not is of no use with access on.
+func TestTryItOutSendsTheTokenOfAuthorize(t *testing.T) {
+	tab := browse(t)
+	folder := t.TempDir()
+	tokenFile := filepath.Join(folder, "data", "operator.token")
+	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+tokenFile)
+	token, err := os.ReadFile(tokenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorize := fmt.Sprintf(`new Promise(done => {
+		const wait = setInterval(() => {
+			if (!window.ui || !document.querySelector('.btn.authorize')) return;
+			clearInterval(wait);
+			ui.preauthorizeApiKey("bearer", %q);
+			done();
+		}, 50);
+	}).then(() => %s)`, strings.TrimSpace(string(token)), tryAll)
+	for base, least := range map[string]int{s.Daily.URL: 5, s.Monthly.URL: 5} {
+		tried, err := evaluate[[]attempt](tab, base+"/docs", authorize)
+		if err != nil || len(tried) < least {
+			t.Fatalf("%d operations were tried, %v", len(tried), err)
+		}
+		for _, a := range tried {
+			if strings.HasPrefix(a.Status, "401") {
+				t.Errorf("%s asks %s and gets %s: %s", a.Name, a.URL, a.Status, a.Answer)
+			}
+		}
 	}
 	if err := s.Stop(); err != nil {
 		t.Error(err)

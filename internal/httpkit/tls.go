@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"meterledger/internal/config"
 )
@@ -27,6 +28,7 @@ func loadTLS(n config.Network, log *slog.Logger) (*tls.Config, error) {
 		return nil, err
 	}
 	c := &certificate{network: n, log: log, seen: files.sum(), current: first}
+	c.sayEnd(time.Now())
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: c.newest}, nil
 }
 
@@ -38,6 +40,7 @@ type certificate struct {
 	mu      sync.Mutex // guards all below
 	seen    [sha256.Size]byte
 	current *tls.Config
+	silence time.Time // until when nothing is said of its end
 }
 
 // newest reads the files, which costs a small part of a handshake, and takes what is in them,
@@ -45,6 +48,7 @@ type certificate struct {
 func (c *certificate) newest(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer func() { c.sayEnd(time.Now()) }()
 	files := readTLS(c.network)
 	sum := files.sum()
 	if sum == c.seen {
@@ -56,10 +60,33 @@ func (c *certificate) newest(*tls.ClientHelloInfo) (*tls.Config, error) {
 		c.log.Error("the files of TLS have changed and cannot be used; what they were before is served on", "error", err)
 		return c.current, nil
 	}
-	c.current = config
+	c.current, c.silence = config, time.Time{}
 	leaf := config.Certificates[0].Leaf
 	c.log.Info("the files of TLS have changed", "certificate", leaf.Subject.String(), "not_after", leaf.NotAfter)
 	return config, nil
+}
+
+// endsSoon is how long before its end a certificate is spoken of, if that is no more than a fifth
+// of its life.
+const endsSoon = 14 * 24 * time.Hour
+
+// sayEnd logs once a day that the certificate expires soon, or has expired. Nothing else in the
+// log does: what callers say when they refuse it is logged at debug level.
+func (c *certificate) sayEnd(now time.Time) {
+	leaf := c.current.Certificates[0].Leaf
+	soon := leaf.NotAfter.Add(-min(endsSoon, leaf.NotAfter.Sub(leaf.NotBefore)/5))
+	if now.Before(soon) || now.Before(c.silence) {
+		return
+	}
+	c.silence = now.Add(24 * time.Hour)
+	if now.After(leaf.NotAfter) {
+		c.log.Error("the certificate of -tls-cert has expired, so callers refuse it: put a new one there", "file", c.network.TLSCert, "not_after", leaf.NotAfter)
+		return
+	}
+	if leaf.NotAfter.Before(c.silence) {
+		c.silence = leaf.NotAfter
+	}
+	c.log.Warn("the certificate of -tls-cert expires soon", "file", c.network.TLSCert, "not_after", leaf.NotAfter)
 }
 
 // tlsFile is what a file of TLS has.

@@ -33,10 +33,11 @@ type authority struct {
 	t           *testing.T
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
+	left        time.Duration // of what it issues, an hour after its begin
 }
 
 func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t}
+	a := &authority{t: t, left: time.Hour}
 	a.certificate, a.key = a.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	})
@@ -45,7 +46,7 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(a.left)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		a.t.Fatal(err)
@@ -296,6 +297,36 @@ func TestFilesOfTLSThatAreBrokenKeepThoseBefore(t *testing.T) {
 	s.putPair(chain, key)
 	if got, text := s.serial(a.client(nil)), s.log.take(); got != 101 || !strings.Contains(text, "level=INFO msg=\"the files of TLS have changed\" certificate=\"CN=meters\" not_after=") {
 		t.Errorf("after all %d is served; the log has %s", got, text)
+	}
+}
+
+// TestLogSaysThatACertificateEnds: callers that refuse it are logged at debug level only.
+func TestLogSaysThatACertificateEnds(t *testing.T) {
+	a := newAuthority(t)
+	a.left = -time.Minute
+	s := newSecured(t, a, nil)
+	for _, tt := range []struct {
+		left   time.Duration
+		serial int64
+		want   string // the text of the only line besides that of the change
+	}{
+		{-time.Minute, 100, "level=ERROR msg=\"the certificate of -tls-cert has expired, so callers refuse it: put a new one there\""},
+		{10 * time.Minute, 101, "level=WARN msg=\"the certificate of -tls-cert expires soon\""},
+		{time.Hour, 102, ""},
+		{-time.Minute, 103, "level=ERROR msg=\"the certificate of -tls-cert has expired"},
+	} {
+		if a.left = tt.left; tt.serial != 100 {
+			s.putPair(a.pair(tt.serial))
+		}
+		for range 3 {
+			if got := s.serial(a.client(func(c *tls.Config) { c.InsecureSkipVerify = true })); got != tt.serial {
+				t.Errorf("%d is served instead of %d", got, tt.serial)
+			}
+		}
+		text := s.log.take()
+		if said := strings.Count(text, "msg=\"the certificate of"); said != min(1, len(tt.want)) || !strings.Contains(text, tt.want) {
+			t.Errorf("with %v left the log has %s", tt.left, text)
+		}
 	}
 }
 

@@ -20,8 +20,10 @@ const OperatorTokenMax = 4 << 10
 
 // Tokens makes tokens, and knows them.
 type Tokens struct {
-	New func(meter.Role) (token string, sha256 [32]byte)
-	Sum func(token string) (sha256 [32]byte, ok bool) // not ok for text that is no operator's token
+	// Issuing, if there is one, is told the id of a credential before that is issued. After an error it is not.
+	Issuing func(id string) error
+	New     func(meter.Role) (token string, sha256 [32]byte)
+	Sum     func(token string) (sha256 [32]byte, ok bool) // not ok for text that is no operator's token
 }
 
 // FirstOperator makes sure that there is an operator whose credential counts: without one it
@@ -55,7 +57,13 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	if err != nil {
 		return "", err
 	}
-	return file, l.issue(ctx, meter.Credential{ID: meter.NewCredentialID(), Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
+	id := meter.NewCredentialID()
+	if tokens.Issuing != nil {
+		if err := tokens.Issuing(id); err != nil {
+			return "", err
+		}
+	}
+	return file, l.issue(ctx, meter.Credential{ID: id, Role: meter.RoleOperator, SHA256: sum, Scope: meter.Scope{IsAll: true}, Label: OperatorTokenName})
 }
 
 // waitingToken returns the hash of the token in a file, and whether it can be issued: it is an operator's token,

@@ -41,7 +41,11 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 		func() (api.MaintenanceResult, error) {
 			r.Attempts++
 			var done api.MaintenanceResult
-			if done, last = s.attempt(*r); last != nil && !r.isPassing(last) {
+			done, last = s.attempt(*r)
+			if r.Trigger != byRequest {
+				last = s.own(last)
+			}
+			if last != nil && !r.isPassing(last) {
 				return done, backoff.Permanent(last)
 			}
 			return done, last
@@ -49,7 +53,11 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 		backoff.WithBackOff(newPauses()),
 		backoff.WithMaxElapsedTime(r.Trigger.patience()),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			s.log.Warn("the api is away or busy; the run asks again", "period", r.Period, "attempts", r.Attempts,
+			message := "the api is away or busy; the run asks again"
+			if isUnwelcome(refusalOf(err)) {
+				message = "the api refuses this program; the run asks again"
+			}
+			s.log.Warn(message, "period", r.Period, "attempts", r.Attempts,
 				"pause", pause.Round(time.Millisecond), "error", err)
 		}),
 	)

@@ -144,6 +144,23 @@ func TestWhoMayNotHaveARunLeavesNoTrace(t *testing.T) {
 	})
 }
 
+// wantHindrance wants a text in what the service says of why it cannot run.
+func (b *harness) wantHindrance(text string) {
+	b.t.Helper()
+	b.wantReady(503, "api_away")
+	_, body := b.do(b.t.Context(), http.MethodGet, "/readyz")
+	if detail := asProblem(b.t, body).Detail; !strings.Contains(detail, text) {
+		b.t.Errorf("readyz says %s", detail)
+	}
+}
+
+// TestAServiceWithoutATokenSaysThatItNeedsOne: what the api says to callers is none of its operator's settings.
+func TestAServiceWithoutATokenSaysThatItNeedsOne(t *testing.T) {
+	inBubble(t, Daily(), off, withAccess, func(t *testing.T, b *harness) {
+		b.wantHindrance("give this program an operator's token with -api-token-file")
+	})
+}
+
 func TestATokenThatIsPutRightIsTakenWithoutARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	prepare := func(f *fakeAPI) {
@@ -151,11 +168,7 @@ func TestATokenThatIsPutRightIsTakenWithoutARestart(t *testing.T) {
 		f.tokenFile = path
 	}
 	inBubble(t, Daily(), everyDay, prepare, func(t *testing.T, b *harness) {
-		b.wantReady(503, "api_away")
-		_, body := b.do(t.Context(), http.MethodGet, "/readyz")
-		if detail := asProblem(t, body).Detail; !strings.Contains(detail, "reading the token of -api-token-file: open "+path+": no such file") {
-			t.Errorf("readyz says %s", detail)
-		}
+		b.wantHindrance("reading the token of -api-token-file: open " + path + ": no such file")
 		write := func(token string) {
 			if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
 				t.Fatal(err)
@@ -169,6 +182,7 @@ func TestATokenThatIsPutRightIsTakenWithoutARestart(t *testing.T) {
 		if got := b.status(); !got.Running || got.Reason == nil || *got.Reason != "api_away" {
 			t.Errorf("with a token that was revoked: %+v", got)
 		}
+		b.wantHindrance("the api refuses the token of -api-token-file: the credential is not known")
 		write("mlo_lims\n")
 		b.at("2000-01-02T02:02:00")
 		if runs := b.runs(); len(runs) != 1 || !strings.HasPrefix(runs[0], "2000-01-01 schedule done ") {

@@ -52,6 +52,7 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		settings.Auth = b.api.guarded
 		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
 		if b.api.tokenFile != "" {
+			settings.APITokenFile = b.api.tokenFile
 			api = api.With(client.TokenFile(b.api.tokenFile))
 		}
 		b.service, err = New(ctx, kind, settings, api, slog.New(slog.DiscardHandler))

@@ -18,9 +18,33 @@ func (e *otherZoneError) Error() string {
 	return fmt.Sprintf("the api keeps the time zone %q and this program %q: nothing is run until -timezone is the same", e.theirs, e.ours)
 }
 
+// ownRefusalError says that the api refuses this program, and not somebody who asks something of it.
+type ownRefusalError struct {
+	error
+	hasToken bool
+}
+
+func (e *ownRefusalError) Error() string {
+	if !e.hasToken {
+		return "the api has -auth on: give this program an operator's token with -api-token-file"
+	}
+	return fmt.Sprintf("the api refuses the token of -api-token-file: %v", e.error)
+}
+
+func (e *ownRefusalError) Unwrap() error { return e.error }
+
+// own marks a refusal of who asked, where that was this program itself.
+func (s *Service) own(err error) error {
+	if !isUnwelcome(refusalOf(err)) {
+		return err
+	}
+	return &ownRefusalError{err, s.settings.APITokenFile != ""}
+}
+
 // look asks the api what is archived and what is due, and remembers what is in the way of runs.
 func (s *Service) look(ctx context.Context, patience time.Duration) (api.MaintenanceStatus, error) {
 	status, err := s.lookWith(ctx, s.api, patience)
+	err = s.own(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inTheWay = hindrance(err)

@@ -195,6 +195,7 @@ func attempts(count int) string {
 // reason returns the part of err that is useful to a caller.
 func reason(err error) string {
 	var (
+		own     *ownRefusalError
 		p       *api.Problem
 		token   *client.TokenError
 		number  syscall.Errno
@@ -202,6 +203,8 @@ func reason(err error) string {
 		network net.Error
 	)
 	switch {
+	case errors.As(err, &own):
+		return own.Error()
 	case errors.As(err, &p):
 		return p.Detail
 	case errors.As(err, &token):

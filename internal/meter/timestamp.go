@@ -11,7 +11,10 @@ const latestYear = 9999
 
 const stampLayout = "2006-01-02T15:04:05"
 
-const grammar = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T06:30:00Z"
+const (
+	grammar       = "must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T06:30:00Z"
+	grammarOrDate = grammar + ", or a date such as 2026-11-23"
+)
 
 // ParseSlot reads a timestamp that lies on the half-hour grid. Without an offset
 // it is the zone's local time; with one (Z, +08:00, +0800, +08) it is converted.
@@ -37,6 +40,19 @@ func (z *Zone) parseSlot(field, s, grammar string) (Slot, error) {
 
 // ParseInstant reads a timestamp as ParseSlot does, of any second.
 func (z *Zone) ParseInstant(field, s string) (Instant, error) {
+	return z.parseInstant(field, s, grammar)
+}
+
+// ParseInstantOrDate reads an instant as ParseInstant does, or a date, which is its first point.
+func (z *Zone) ParseInstantOrDate(field, s string) (Instant, error) {
+	if _, isDay := ParseDay(s); isDay {
+		bound, err := z.ParseBound(field, s)
+		return Slot(bound).Instant(), err
+	}
+	return z.parseInstant(field, s, grammarOrDate)
+}
+
+func (z *Zone) parseInstant(field, s, grammar string) (Instant, error) {
 	t, err := z.parseTime(field, s, grammar)
 	if err != nil {
 		return 0, err
@@ -86,7 +102,7 @@ func (z *Zone) ParseBound(field, s string) (Bound, error) {
 		}
 		return Bound(z.DayStart(day)), nil
 	}
-	slot, err := z.parseSlot(field, s, grammar+", or a date such as 2026-11-23")
+	slot, err := z.parseSlot(field, s, grammarOrDate)
 	return Bound(slot), err
 }
 

@@ -344,3 +344,24 @@ func TestABoundMayBeADate(t *testing.T) {
 		}
 	}
 }
+
+func TestAnInstantMayBeADate(t *testing.T) {
+	z := loadZone(t, "Asia/Singapore")
+	for _, tt := range []struct{ text, stamp, problem string }{
+		{"2026-11-23", "2026-11-23T00:00:00", ""},
+		{"2026-11-23T14:10:05", "2026-11-23T14:10:05", ""},
+		{"1999-12-31", "", "from lies outside the years"},
+		{"2026-02-29", "", grammarOrDate},
+		{"yesterday", "", grammarOrDate},
+	} {
+		got, err := z.ParseInstantOrDate("from", tt.text)
+		if err == nil && (tt.problem != "" || z.StampTime(z.TimeOf(got)) != tt.stamp) {
+			t.Errorf("%q is read as %s", tt.text, z.StampTime(z.TimeOf(got)))
+		}
+		if err != nil && (tt.problem == "" || !strings.HasPrefix(err.Error(), tt.problem)) {
+			t.Errorf("%q: error %v, want %q", tt.text, err, tt.problem)
+		}
+	}
+}
+
+const grammarOrDate = "from must be a timestamp such as 2026-11-23T14:30:00 or 2026-11-23T06:30:00Z, or a date such as 2026-11-23"

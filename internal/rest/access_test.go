@@ -117,6 +117,9 @@ GET /whoami
 => 200 {"credential_id":"oidc:ng@example.org","role":"operator","label":null,"meters":["*"],"from":null,"until":null}
 POST /meters/A/exchange?at=2026-11-23T05:10&old_reading=0&new_reading=5
 => 200
+POST /credentials?role=auditor&certificate_sha256=sha256+Fingerprint%3D9F:9F
+=> 400 {"type":"about:blank","title":"Bad Request","status":400,"code":"invalid_parameter","field":"certificate_sha256","instance":"*",
+   "detail":"certificate_sha256 must be 64 hexadecimal digits, which openssl x509 -fingerprint -sha256 prints after the ="}
 POST /credentials?role=auditor
 => 200 {"credential_id":"*","token":"*","role":"auditor","meters":["*"],"from":null,"until":null,"label":null,"certificate_sha256":null,
    "created_at":"*","by":"oidc:ng@example.org","expires_at":null,"revoked_at":null,"last_used":null}

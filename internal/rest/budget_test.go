@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,7 @@ func TestABudgetIsGrantedInTheOrderOfArrival(t *testing.T) {
 		if err := errors.Join(b.take(first, 5), b.take(second, 3)); err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex // guards granted; those whose turn comes at once run side by side
 		var granted []string
 		for _, c := range []struct {
 			name, address string
@@ -97,6 +99,8 @@ func TestABudgetIsGrantedInTheOrderOfArrival(t *testing.T) {
 				if err := b.take(from(t, c.address), c.part); err != nil {
 					t.Error(c.name, err)
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				granted = append(granted, c.name)
 			}()
 			synctest.Wait()

@@ -38,7 +38,7 @@ func (f *fingerprint) UnmarshalText(text []byte) error {
 	digits := strings.ReplaceAll(string(text), ":", "")
 	b, err := hex.DecodeString(digits)
 	if err != nil || len(b) != len(f) || fingerprint(b) == (fingerprint{}) {
-		return fmt.Errorf("must be %d hexadecimal digits, as openssl x509 -fingerprint -sha256 prints them", 2*len(f))
+		return fmt.Errorf("must be %d hexadecimal digits, which openssl x509 -fingerprint -sha256 prints after the =", 2*len(f))
 	}
 	*f = fingerprint(b)
 	return nil
@@ -87,14 +87,10 @@ func (a *app) newCredential(ctx context.Context, q *issueRequest) (c meter.Crede
 
 // instantOrDate reads a time of any second, or a date, which is its 00:00; 0 if it is not given.
 func (a *app) instantOrDate(name, text string) (meter.Instant, error) {
-	if _, isDay := meter.ParseDay(text); isDay {
-		bound, err := a.zone.ParseBound(name, text)
-		return meter.Slot(bound).Instant(), err
-	}
 	if text == "" {
 		return 0, nil
 	}
-	return a.zone.ParseInstant(name, text)
+	return a.zone.ParseInstantOrDate(name, text)
 }
 
 func (a *app) describeCredential(c *meter.Credential) api.Credential {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,10 +22,18 @@ func TestFewBodiesAreWorkedOnAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bodies, rows = 16, 4 * turnRows
 		turns := make(turns, 2)
+		var mu sync.Mutex // guards those below
 		atWork, most := 0, 0
-		ended := make([]time.Time, 0, bodies)
+		var ended []time.Time
+		works := func(change int) {
+			mu.Lock()
+			defer mu.Unlock()
+			atWork += change
+			most = max(most, atWork)
+		}
+		var working sync.WaitGroup
 		for range bodies {
-			go func() {
+			working.Go(func() {
 				turn := &turn{turns: turns, ctx: t.Context()}
 				defer turn.end()
 				if err := turn.begin(); err != nil {
@@ -34,20 +43,19 @@ func TestFewBodiesAreWorkedOnAtATime(t *testing.T) {
 					if err := turn.row(); err != nil {
 						t.Error(err)
 					}
-					atWork++
-					most = max(most, atWork)
+					works(1)
 					time.Sleep(time.Millisecond) // the work
-					atWork--
+					works(-1)
 				}
 				if turn.rows >= turnRows {
 					t.Errorf("a turn has %d rows", turn.rows)
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				ended = append(ended, time.Now())
-			}()
+			})
 		}
-		for len(ended) < bodies {
-			time.Sleep(time.Second)
-		}
+		working.Wait()
 		if most != cap(turns) {
 			t.Errorf("%d bodies were worked on at a time, want %d", most, cap(turns))
 		}
