@@ -159,6 +159,9 @@ func (c *deafConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Close leaves the connection open: the test looks at when the other side closes it.
+func (c *deafConn) Close() error { return nil }
+
 func TestOfHTTP2AnAnswerMayHaveADeadlineOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var writing atomic.Int32
