@@ -110,7 +110,7 @@ type signer struct {
 
 // RoundTrip makes signer an http.RoundTripper.
 func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if s.as != "" && len(r.Header["Authorization"]) == 0 {
+	if len(r.Header["Authorization"]) == 0 && s.as != "" { // who brings one of their own may ask beside the script
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+s.as)
 	}
