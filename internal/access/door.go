@@ -23,8 +23,8 @@ import (
 type Keeper interface {
 	// Credential returns the credential of a token or a certificate, live or not.
 	Credential(sha256 [sha256.Size]byte) (*meter.Credential, bool)
-	// Used takes down that a credential counted just now. It never waits.
-	Used(*meter.Credential)
+	// Used takes down that a credential counted at a time. It never waits.
+	Used(*meter.Credential, time.Time)
 }
 
 // Door finds out who asks. It is safe for concurrent use, and may be asked before Open.
@@ -108,15 +108,16 @@ func (d *Door) find(sum [sha256.Size]byte, what string) (meter.Caller, *meter.Er
 			Because(meter.ReasonStarting)
 	}
 	c, found := (*keeper).Credential(sum)
+	now := d.Now()
 	switch {
 	case !found || subtle.ConstantTimeCompare(sum[:], c.SHA256[:]) != 1:
 		return meter.Caller{}, refused("the %s is not known here", what)
 	case !c.RevokedAt.IsZero():
 		return meter.Caller{}, refused("the %s was revoked", what)
-	case !c.IsLive(d.Now()) && !mutant.ExpiryIgnored:
+	case !c.IsLive(now) && !mutant.ExpiryIgnored:
 		return meter.Caller{}, refused("the %s has expired", what)
 	}
-	(*keeper).Used(c)
+	(*keeper).Used(c, now)
 	return meter.Caller{Role: c.Role, Credential: c.ID, Label: c.Label, Scope: c.Scope}, nil
 }
 

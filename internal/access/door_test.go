@@ -27,7 +27,7 @@ func (k *keeper) Credential(sum [sha256.Size]byte) (*meter.Credential, bool) {
 	return c, ok
 }
 
-func (k *keeper) Used(c *meter.Credential) { k.used = append(k.used, c.ID) }
+func (k *keeper) Used(c *meter.Credential, _ time.Time) { k.used = append(k.used, c.ID) }
 
 // house is a door with its keeper, and a clock that the test sets.
 type house struct {

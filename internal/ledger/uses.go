@@ -25,9 +25,9 @@ type uses struct {
 	stopped bool
 }
 
-// Used takes down that a credential counted just now. It never waits.
-func (l *Ledger) Used(c *meter.Credential) {
-	if day := l.zone.Today(l.now()); c.LastUse.Compare(day) < 0 {
+// Used takes down that a credential counted at a time. It never waits.
+func (l *Ledger) Used(c *meter.Credential, now time.Time) {
+	if day := l.zone.Today(now); c.LastUse.Compare(day) < 0 {
 		l.uses.add(c.ID, day)
 	}
 }

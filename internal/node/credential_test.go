@@ -163,19 +163,19 @@ func TestTheDayOfTheLastUseIsWrittenOnceADay(t *testing.T) {
 		b.now = now.AddDate(0, 0, n)
 		day = b.zone.Today(b.now)
 		for range 10 {
-			b.Used(b.mustKnow(home))
+			b.Used(b.mustKnow(home), b.now)
 		}
 		b.restart() // which waits for nobody
-		b.Used(stale)
+		b.Used(stale, b.now)
 		if got := b.mustKnow(home).LastUse; got != day {
 			t.Errorf("it was used on %v, want %v", got, day)
 		}
 	}
 	hash := b.Store().Hash()
-	b.Used(b.mustKnow(home))
-	b.Used(stale)
+	b.Used(b.mustKnow(home), b.now)
+	b.Used(stale, b.now)
 	b.now = now // a clock that was set back
-	b.Used(b.mustKnow(home))
+	b.Used(b.mustKnow(home), b.now)
 	b.restart()
 	if b.Store().Hash() != hash {
 		t.Error("a use of the same day was written down again")
