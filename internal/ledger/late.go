@@ -74,7 +74,7 @@ func (s *submission) late(place int, at store.Reading) {
 	// forgets what was refused.
 	if isSame && !s.retake && !s.l.store.Affirms(at) || found && !isSame && !s.l.store.IsMarked(at.Meter) {
 		verdict := store.Verdict{Outcome: store.Duplicate}
-		if rows.points[i].Register != at.Register {
+		if !isSame {
 			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
 		}
 		s.rule(place, verdict)
