@@ -32,6 +32,14 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%s (%d %s)", p.Detail, p.Status, p.Code)
 }
 
+// Root is what GET / of the api tells a program; a browser gets a page.
+type Root struct {
+	Name    string            `json:"name"`
+	Version string            `json:"version"`
+	Commit  string            `json:"commit"`
+	Links   map[string]string `json:"links"` // paths, by what they are
+}
+
 // Health is the answer of a program that is alive.
 type Health struct {
 	Status string `json:"status"`

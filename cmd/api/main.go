@@ -23,6 +23,7 @@ import (
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 	"meterledger/internal/node"
+	"meterledger/internal/pages"
 	"meterledger/internal/rest"
 )
 
@@ -85,10 +86,12 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		stop(err)
 		return errors.Join(err, <-served)
 	}
-	gate.Open(rest.NewHandler(rest.Options{
+	router := rest.NewHandler(rest.Options{
 		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
 		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
-	}))
+	})
+	pages.Mount(ctx, router, pages.Options{API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log, Guarded: door != nil})
+	gate.Open(router)
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)
 }

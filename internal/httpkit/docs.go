@@ -99,7 +99,7 @@ func embeddedFile(files embed.FS, name string) http.Handler {
 // contentTypes are by the end of a file's name.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-	".json": "application/json", ".png": "image/png", ".txt": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8",
+	".json": "application/json", ".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", "": "text/plain; charset=utf-8",
 }
 
 // document serves the document of a program, which is made when it is first asked for.

@@ -25,7 +25,13 @@ func know(door Door) func(http.Handler) http.Handler {
 			caller, err := anywhere, error(nil)
 			if door != nil {
 				w.Header()["Vary"] = varyCaller
+				inSession := openSession(r)
 				caller, err = door.Caller(r)
+				if inSession && isUnauthorized(err) { // else nobody whose session is over could log in
+					r.Header.Del("Authorization")
+					endSession(w)
+					err = nil
+				}
 			}
 			if err != nil {
 				WriteError(w, r, err)
@@ -35,6 +41,11 @@ func know(door Door) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+func isUnauthorized(err error) bool {
+	e, ok := err.(*meter.Error)
+	return ok && e.Kind == meter.KindUnauthorized
 }
 
 // For returns h for callers of some roles. Others are answered 401 if they sent no credential,

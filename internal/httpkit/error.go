@@ -26,6 +26,16 @@ var statusOf = map[meter.Kind]int{
 	meter.KindUnavailable:      http.StatusServiceUnavailable,
 }
 
+// KindOf returns the kind of error that a status is of.
+func KindOf(status int) meter.Kind {
+	for kind, of := range statusOf {
+		if of == status {
+			return kind
+		}
+	}
+	return meter.KindInternal
+}
+
 // statusClientGone is logged and counted for a caller who hung up before the answer.
 // Nobody receives it.
 const statusClientGone = 499
@@ -58,11 +68,21 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
+	public := publicError(err)
+	setProblemHeader(w, public)
+	if answerOf(w) != nil && isPage(r) {
+		writeErrorPage(w, r, public, instance)
+		return
+	}
 	extend := func(p api.Problem) any { return p }
 	if extended, ok := errors.AsType[*ExtendedError](err); ok {
 		extend = extended.Extend
 	}
-	writeProblem(w, publicError(err), instance, extend)
+	status := statusOf[public.Kind]
+	writeBody(w, typeProblem, status, Encode(extend(api.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: public.Detail, Code: public.Code, Field: public.Field,
+		Instance: instance, Reason: public.Reason,
+	})))
 }
 
 // publicError returns what a caller may know of err.
@@ -82,22 +102,17 @@ func publicError(err error) *meter.Error {
 		"something went wrong on our side, it has been logged; the same request may be sent again")
 }
 
-func writeProblem(w http.ResponseWriter, e *meter.Error, instance string, extend func(api.Problem) any) {
-	status := statusOf[e.Kind]
-	body := Encode(extend(api.Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Field: e.Field,
-		Instance: instance, Reason: e.Reason,
-	}))
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+// setProblemHeader sets what the header of a problem says, whatever its form.
+func setProblemHeader(w http.ResponseWriter, e *meter.Error) {
+	switch e.Kind {
+	case meter.KindUnavailable, meter.KindTooMany:
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
-	}
-	if status == http.StatusUnauthorized {
+	case meter.KindUnauthorized:
 		w.Header()["Www-Authenticate"] = howToAsk
 	}
 	w.Header().Del("ETag") // of the answer that the problem replaces
 	w.Header().Del("Content-Disposition")
 	w.Header().Set("Cache-Control", KeepNothing)
-	writeBody(w, typeProblem, status, body)
 }
 
 // howToAsk is WWW-Authenticate of a 401 (RFC 9110). It does not name Basic, for which browsers would

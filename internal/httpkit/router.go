@@ -78,6 +78,8 @@ func NewRouter(p Program) chi.Router {
 	r.Get("/healthz", healthy)
 	r.Method(http.MethodGet, "/metrics", here(p.Metrics, For(meter.Readers, p.Metrics)))
 	MountDocs(r, p.Name, p.SwaggerUI)
+	look.Mount(r)
+	mountLogin(r, &p)
 	return r
 }
 

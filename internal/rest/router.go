@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/go-chi/chi/v5"
+
 	"meterledger/api"
 	"meterledger/internal/audit"
 	"meterledger/internal/closing"
@@ -57,8 +59,8 @@ type app struct {
 	setting sync.Mutex // held while a meter's limits and owner are read and set
 }
 
-// NewHandler returns the api.
-func NewHandler(o Options) http.Handler {
+// NewHandler returns the api, to which pages can be added.
+func NewHandler(o Options) chi.Router {
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
 		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(),

@@ -1,0 +1,30 @@
+package pages
+
+import (
+	"net/http"
+
+	"meterledger/api"
+	"meterledger/internal/httpkit"
+)
+
+// staff is the frame of a page about the nation.
+func staff(title, here string) httpkit.Frame {
+	return httpkit.Frame{Title: title, Here: "/ui/operator" + here, Nav: []httpkit.Link{
+		{Href: "/ui/operator", Text: "Now"},
+		{Href: "/ui/operator/meters", Text: "Meters"},
+		{Href: "/ui/operator/gaps", Text: "Gaps"},
+		{Href: "/ui/operator/exceptions", Text: "Exceptions"},
+		{Href: "/ui/operator/archives", Text: "Archives"},
+		{Href: "/ui/operator/runs", Text: "Runs"},
+		{Href: "/ui/operator/log", Text: "Log"},
+	}}
+}
+
+// now is how the nation is metered at this moment.
+func (s *site) now(w http.ResponseWriter, r *http.Request) error {
+	status, err := ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, staff("Now", ""), "now", status)
+}

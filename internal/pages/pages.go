@@ -1,0 +1,91 @@
+// Package pages are the pages that people look at: a household sees its energy, an operator the
+// nation.
+//
+// They are made whole on this side, and work without a script. Readings come from package query,
+// and everything else from the api's own answers, so a page and an answer cannot differ; what a
+// button does the api does, asked by whoever pressed it.
+package pages
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"meterledger/internal/closing"
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+	"meterledger/internal/query"
+)
+
+// Options are what pages are made from.
+type Options struct {
+	API     http.Handler // which is asked for all that is no reading
+	Reader  *query.Reader
+	Runs    *closing.Runs
+	Metrics *httpkit.Metrics
+	Log     *slog.Logger
+	Guarded bool // access is on: else whoever asks is an operator, and may look as a household does
+}
+
+// site holds what the handlers share.
+type site struct {
+	Options
+	zone *meter.Zone
+}
+
+// Mount adds the pages to the api's router. They are kept up to date until ctx ends.
+func Mount(_ context.Context, r chi.Router, o Options) {
+	s := &site{Options: o, zone: o.Reader.Zone()}
+	for _, route := range s.routes() {
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
+	}
+	assets.Mount(r)
+}
+
+// route is a page.
+type route struct {
+	method, pattern string
+	roles           meter.Roles // who may look
+	handler         http.Handler
+}
+
+// routes is the table of the pages.
+func (s *site) routes() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
+		{get, "/ui/", meter.Anyone, http.RedirectHandler("/", http.StatusSeeOther)},
+		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
+		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
+		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
+		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
+	}
+}
+
+//go:embed templates
+var templateFiles embed.FS
+
+var templates = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
+
+//go:embed assets
+var assetFiles embed.FS
+
+var assets = httpkit.NewAssets(assetFiles, "assets")
+
+// show answers with a page: a template of that name, filled with a view.
+func (s *site) show(w http.ResponseWriter, r *http.Request, f httpkit.Frame, name string, view any) error {
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
+		return err
+	}
+	if f.Note == "" {
+		f.Note = "Times are those of " + s.zone.String()
+	}
+	httpkit.WritePage(w, r, http.StatusOK, f, httpkit.HTML(body.String()))
+	return nil
+}

@@ -1,0 +1,42 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+
+	"meterledger/api"
+	"meterledger/internal/config"
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
+
+// root sends a browser to where its caller belongs. Programs get a few words about the api.
+func (s *site) root(w http.ResponseWriter, r *http.Request) error {
+	httpkit.Vary(w, varyRoot)
+	if !httpkit.WantsPage(r) {
+		build := config.ThisBuild()
+		httpkit.WriteJSON(w, http.StatusOK, api.Root{
+			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "pages": "/ui/"},
+		})
+		return nil
+	}
+	caller := httpkit.CallerOf(r.Context())
+	switch {
+	case !s.Guarded:
+		return s.show(w, r, httpkit.Frame{Title: "Metering ledger"}, "home", nil)
+	case caller.Role == meter.NoRole:
+		http.Redirect(w, r, "/ui/login", http.StatusSeeOther)
+	case caller.Role == meter.RoleHousehold && len(caller.Scope.Meters) == 1:
+		http.Redirect(w, r, meterPath(caller.Scope.Meters[0]), http.StatusSeeOther)
+	case meter.Readers.Has(caller.Role):
+		http.Redirect(w, r, "/ui/operator", http.StatusSeeOther)
+	default:
+		return s.show(w, r, httpkit.Frame{Title: "Your meters"}, "meters of a household", caller.Scope.Meters)
+	}
+	return nil
+}
+
+var varyRoot = []string{"Accept"}
+
+// meterPath is the path of a household's pages.
+func meterPath(id meter.ID) string { return "/ui/meters/" + url.PathEscape(string(id)) }
