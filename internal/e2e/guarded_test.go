@@ -23,6 +23,7 @@ import (
 	"meterledger/internal/maintenance"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
+	"meterledger/internal/pages"
 	"meterledger/internal/rest"
 )
 
@@ -175,7 +176,10 @@ func routesOf(t *testing.T, program string) (routes []string) {
 	} else {
 		n := openNode(t, vfs.NewMem(), "data", "Archive", time.Now)
 		defer n.Close()
-		handler = rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: httpkit.NewMetrics()})
+		metrics := httpkit.NewMetrics()
+		router := rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: metrics})
+		pages.Mount(t.Context(), router, pages.Options{API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log})
+		handler = router
 	}
 	err := chi.Walk(handler.(chi.Routes), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes = append(routes, method+" "+pattern)
