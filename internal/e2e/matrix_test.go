@@ -67,6 +67,7 @@ func tellsOfMeter(query string) expectation {
 
 // everyProgram are the routes that all three have.
 var everyProgram = map[string]expectation{
+	"GET /":             lists(anybody, ""), // of which programs get no more than its name
 	"GET /healthz":      lists(anybody, ""),
 	"GET /readyz":       lists(anybody, ""),
 	"GET /docs":         {roles: anybody, of: answerOf{status: http.StatusFound}},
@@ -85,8 +86,8 @@ var everyProgram = map[string]expectation{
 
 // promised has an expectation for each route of each program.
 var promised = map[string]map[string]expectation{
-	"daily":   {"POST /perform_daily_maintenance": changes(operators), "GET /status": lists(readers, "")},
-	"monthly": {"POST /perform_monthly_maintenance": changes(operators), "GET /status": lists(readers, "")},
+	"daily":   {"POST /perform_daily_maintenance": changes(operators), "POST /ui/run": changes(operators), "GET /status": lists(readers, "")},
+	"monthly": {"POST /perform_monthly_maintenance": changes(operators), "POST /ui/run": changes(operators), "GET /status": lists(readers, "")},
 	"api": {
 		"POST /register_account":              changes(operators),
 		"POST /import_accounts":               changes(operators),
@@ -105,7 +106,6 @@ var promised = map[string]map[string]expectation{
 		"POST /restore_data":                  changes(operators),
 
 		// Pages, of which programs get no more than browsers do.
-		"GET /":                              lists(anybody, ""),
 		"GET /ui/":                           {roles: anybody, of: leads},
 		"GET /ui/meters/{meter_id}":          tellsOfMeter(""),
 		"GET /ui/operator":                   lists(readers, ""),
