@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 // examples are pages to which no link leads: METER is a home's, MONTH its last month. Of all other pages a
@@ -55,9 +53,6 @@ func patternOf(routes []string, path string) string {
 // at what it finds in both colours, on a phone and on a desk, with and without scripts.
 func TestEveryPageInABrowser(t *testing.T) {
 	browser := browse(t)
-	if err := chromedp.Do(browser); err != nil { // starts it
-		t.Fatal(err)
-	}
 	n := startNation(t, owners)
 	v := visitors{nation: n, routes: make(map[string][]string)}
 	for program := range n.bases() {
@@ -167,6 +162,9 @@ func (v *visitors) look(tab *tab, address, name string) (status int64, found []s
 			if scripts {
 				wrong = errors.Join(wrong, tab.keep(fmt.Sprintf("%s_%d_%s", name, as.width, as.scheme)))
 			}
+		}
+		if scripts {
+			wrong = errors.Join(wrong, tab.walk())
 		}
 		for _, fault := range tab.takeFaults() {
 			wrong = errors.Join(wrong, fmt.Errorf("scripts %v: %s", scripts, fault))
