@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,32 +48,39 @@ func startNation(t *testing.T, owners []string, more ...string) *nation {
 	return n
 }
 
-// live registers the homes, sends their readings but for some, and does what is done to meters.
+// live registers the homes and sends their readings, but for a few hours of last month and of yesterday.
 func (n *nation) live(owners []string) {
 	n.t.Helper()
-	first, last := n.homes[0], n.homes[len(n.homes)-1]
-	lastMonth, yesterday := n.now.AddDate(0, -1, 0).Format("2006-01"), n.now.AddDate(0, 0, -1).Format(time.DateOnly)
+	today := time.Date(n.now.Year(), n.now.Month(), n.now.Day(), 0, 0, 0, 0, n.now.Location())
+	lost := []time.Time{n.homes[0].registers[300].at, today.Add(-16 * time.Hour)}
 	for i, h := range n.homes {
 		n.post("/register_account", map[string]any{"meter_id": h.id, "owner_name": owners[i], "address": owners[len(owners)-1-i]})
-		sent := h.registers
-		if i < 2 { // some of yesterday and of last month are missing
-			sent = append(append(append([]register{}, sent[:300]...), sent[306:len(sent)-40]...), sent[len(sent)-35:]...)
-		}
+		sent := slices.DeleteFunc(slices.Clone(h.registers), func(r register) bool {
+			return i < 2 && slices.ContainsFunc(lost, func(from time.Time) bool { return !r.at.Before(from) && r.at.Before(from.Add(3*time.Hour)) })
+		})
 		_, rows := encodeBatch(h.id, sent, 1)
 		n.send(http.MethodPost, n.API.URL+"/receive_meter_readings", "text/csv", rows, "")
 	}
 	n.post("/register_account", map[string]any{"meter_id": "SILENT", "owner_name": "Nobody yet", "address": "-"})
+	first, last := n.homes[0], n.homes[len(n.homes)-1]
 	at := last.registers[700]
 	n.post("/meters/"+last.id+"/exchange", map[string]any{
 		"at": at.at.Add(10 * time.Minute).Format(stampLayout), "old_reading": at.value, "new_reading": "0.5", "new_serial": "N-2", "reason": "exchange",
-	}, http.StatusOK, http.StatusBadRequest)
+	}, http.StatusBadRequest)
+	n.post("/receive_meter_reading", map[string]any{"meter_id": first.id, "timestamp": lost[0].Format(stampLayout), "reading": "1"}, http.StatusBadRequest)
+}
+
+// settle archives yesterday and last month, and corrects a reading of what was billed.
+func (n *nation) settle() {
+	n.t.Helper()
+	yesterday := n.now.AddDate(0, 0, -1).Format(time.DateOnly)
 	n.send(http.MethodPost, n.Daily.URL+"/perform_daily_maintenance?date="+yesterday, "", nil, "")
-	n.send(http.MethodPost, n.Monthly.URL+"/perform_monthly_maintenance?month="+lastMonth, "", nil, "")
-	wrong := first.registers[400]
+	n.send(http.MethodPost, n.Monthly.URL+"/perform_monthly_maintenance?month="+lastMonth(n.zone), "", nil, "")
+	first := n.homes[0]
+	wrong := first.registers[0]
 	n.post("/meters/"+first.id+"/corrections", map[string]any{"reason": owners[0], "corrections": []map[string]any{
-		{"timestamp": wrong.at.Format(stampLayout), "reading": wrong.value.Add(first.registers[401].value).DivRound(decimal.NewFromInt(2), 3), "expect": wrong.value},
+		{"timestamp": wrong.at.Format(stampLayout), "reading": wrong.value.Sub(decimal.NewFromInt(1)), "expect": wrong.value},
 	}})
-	n.post("/receive_meter_reading", map[string]any{"meter_id": first.id, "timestamp": first.registers[303].at.Format(stampLayout), "reading": "1"}, http.StatusBadRequest)
 }
 
 // post sends parameters to the api as an operator, and wants one of some statuses, or 200.
