@@ -61,6 +61,8 @@ func (s *site) routes() []route {
 		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
 		{get, "/ui/", meter.Anyone, httpkit.Handler(s.start)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
+		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
+
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
 		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
