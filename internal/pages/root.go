@@ -22,7 +22,7 @@ func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	if !httpkit.WantsPage(r) {
 		build := config.ThisBuild()
 		httpkit.WriteJSON(w, http.StatusOK, api.Root{
-			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "pages": "/ui/"},
+			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/maintenance/status", "pages": "/ui/"},
 		})
 		return nil
 	}
