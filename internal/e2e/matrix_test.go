@@ -107,6 +107,7 @@ var promised = map[string]map[string]expectation{
 
 		// Pages, of which programs get no more than browsers do. A star stands for all that have no line of their own.
 		"GET /ui/":                           {roles: anybody, of: leads},
+		"GET /ui/meters":                     lists(homes, ""),
 		"GET /ui/meters/{meter_id}*":         tellsOfMeter(""),
 		"GET /ui/operator*":                  lists(readers, ""),
 		"GET /ui/operator/actions/{action}":  lists(operators, ""),
