@@ -77,13 +77,13 @@ func (b *bars) add(p place, x, step, top float64) {
 	rect(p.class, p.now, .6)
 }
 
-// roundUp returns the least of 1, 2, 2.5, 5 and their multiples by ten that is not below kwh.
+// roundUp returns a number of one or two digits that is not below kwh, and can be halved.
 func roundUp(kwh float64) float64 {
 	if kwh <= 0 {
 		return 1
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(kwh)))
-	for _, steps := range []float64{1, 2, 2.5, 5} {
+	for _, steps := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8} {
 		if kwh <= steps*unit {
 			return steps * unit
 		}

@@ -25,6 +25,9 @@ func (s *site) figure(title string, w meter.Window, c *query.Consumption) figure
 		return f
 	}
 	f.KWh, f.From, f.To = c.Energy().String(), s.moment(c.Start.Slot), s.moment(c.End.Slot)
+	if s.zone.DayOf(c.Start.Slot) == s.zone.DayOf(c.End.Slot) {
+		f.To.Text = s.clock(c.End.Slot)
+	}
 	f.IsPart = c.Start.Slot != w.From || c.End.Slot != w.To
 	f.Notes = notesOf(c)
 	return f

@@ -18,6 +18,11 @@ func (s *site) moment(slot meter.Slot) moment {
 	return moment{s.zone.Stamp(slot), dayName(s.zone.DayOf(slot)) + " " + s.clock(slot)}
 }
 
+// instant is moment for a time that may lie off the grid.
+func (s *site) instant(t time.Time) moment {
+	return moment{s.zone.StampTime(t), dayName(s.zone.Today(t)) + " " + t.In(s.zone.Location()).Format("15:04")}
+}
+
 // clock returns what the clock shows at a slot, such as 14:30. If it shows that twice in a day, the
 // offset follows.
 func (s *site) clock(slot meter.Slot) string {
