@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"strings"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
@@ -10,6 +11,7 @@ import (
 // look is what a page says of a period: how much was used, beside what other periods used, and its
 // parts in a chart and a table.
 type look struct {
+	Meter   meter.ID
 	Used    figure
 	Unknown string // why nothing is known of the period; empty if something is
 	Others  []figure
@@ -30,6 +32,7 @@ type columns struct {
 
 // look looks at a period, beside others of which one may stand in its chart.
 func (s *site) look(h home, p period, others []period, drawn *period) (v look, err error) {
+	v.Meter = h.id
 	if v.used, err = h.used(p.window(s.zone)); err != nil {
 		return v, err
 	}
@@ -66,7 +69,7 @@ func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 		return err
 	}
 	v.Columns = columns{Part: partNames[p.by], Now: p.String(), IsLong: p.by == aDay || p.by == aMonth}
-	v.Columns.Caption = fmt.Sprintf("kWh by %s", v.Columns.Part)
+	v.Columns.Caption = "kWh by " + strings.ToLower(v.Columns.Part)
 	if other != nil {
 		v.Columns.Before = other.String()
 	}
@@ -74,7 +77,7 @@ func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 	return nil
 }
 
-var partNames = map[span]string{aDay: "half hour", aWeek: "day", aMonth: "day", aYear: "month"}
+var partNames = map[span]string{aDay: "Half hour", aWeek: "Day", aMonth: "Day", aYear: "Month"}
 
 // bars draws the rows.
 func (v *look) bars() *bars {
@@ -84,15 +87,17 @@ func (v *look) bars() *bars {
 		places[i] = v.Rows[i].place
 	}
 	b := newBars(fmt.Sprintf("%s, %s", v.Columns.Caption, v.Columns.Now), places)
-	for _, drawn := range b.Bars {
-		classes[drawn.Class] = true
+	for i := range b.Places {
+		for _, drawn := range b.Places[i].Bars {
+			classes[drawn.Class] = true
+		}
 	}
 	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated"}, {"missing", "not known"}} {
 		if classes[l.Class] {
 			b.Legend = append(b.Legend, l)
 		}
 	}
-	return &b
+	return b
 }
 
 // whyUnknown says why nothing is known of a window.

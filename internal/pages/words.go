@@ -71,6 +71,14 @@ func count(n int, noun string) string {
 	return grouped(n) + " " + noun
 }
 
+// are says how many are or is something.
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return grouped(n) + " are"
+}
+
 // grouped writes a number with commas between the thousands.
 func grouped(n int) string {
 	digits := strconv.Itoa(n)
