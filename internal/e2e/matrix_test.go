@@ -108,6 +108,7 @@ var promised = map[string]map[string]expectation{
 		"GET /":                              lists(anybody, ""),
 		"GET /ui/":                           {roles: anybody, of: leads},
 		"GET /ui/meters/{meter_id}":          tellsOfMeter(""),
+		"GET /ui/meters/{meter_id}/usage":    tellsOfMeter(""),
 		"GET /ui/operator":                   lists(readers, ""),
 		"GET /ui/operator/actions/{action}":  lists(operators, ""),
 		"POST /ui/operator/actions/{action}": {roles: operators, of: answerOf{http.StatusBadRequest, `"code":"already_receiving"`}},
