@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"meterledger/internal/meter"
@@ -27,7 +28,7 @@ type look struct {
 // columns are the headings of the table.
 type columns struct {
 	Caption, Part, Now, Before string
-	IsLong                     bool
+	IsLong, HasNotes           bool
 }
 
 // look looks at a period, beside others of which one may stand in its chart.
@@ -73,6 +74,7 @@ func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 	if other != nil {
 		v.Columns.Before = other.String()
 	}
+	v.Columns.HasNotes = slices.ContainsFunc(v.Rows, func(r row) bool { return r.Notes != "" })
 	v.Chart = v.bars()
 	return nil
 }
