@@ -26,29 +26,24 @@ func TestCoverageCountsEachMeterOnceByTheHalfHourOfItsLatestReading(t *testing.T
 		rows = append(rows, row[1:])
 	}
 	want := [][]string{
-		{"2026-11-23T10:00:00", "2", "2", "33.3", "4"},
-		{"2026-11-23T09:30:00", "1", "3", "50.0", "3"},
-		{"2026-11-23T09:00:00", "0", "3", "50.0", "3"},
-		{"2026-11-23T08:30:00", "0", "3", "50.0", "3"},
-		{"2026-11-23T08:00:00", "0", "3", "50.0", "3"},
-		{"2026-11-23T07:30:00", "0", "3", "50.0", "3"},
-		{"2026-11-23T07:00:00", "0", "3", "50.0", "3"},
-		{"2026-11-23T06:30:00", "1", "4", "66.6", "2"},
+		{"2026-11-23T10:00:00", "33.3", "2", "4", "2"}, {"2026-11-23T09:30:00", "50.0", "3", "3", "1"}, {"2026-11-23T09:00:00", "50.0", "3", "3", "0"},
+		{"2026-11-23T08:30:00", "50.0", "3", "3", "0"}, {"2026-11-23T08:00:00", "50.0", "3", "3", "0"}, {"2026-11-23T07:30:00", "50.0", "3", "3", "0"},
+		{"2026-11-23T07:00:00", "50.0", "3", "3", "0"}, {"2026-11-23T06:30:00", "66.6", "4", "2", "1"},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
 	}
-	p.want(t, "6 meters by the half hour", "Before that: 1 meter. Never: 1.")
+	p.want(t, "How many of 6 meters", "before that: 1 meter. Never reported: 1.")
 
 	s.record("F", "2026-11-23T10:00", "1")
-	if again := s.open("/ui/operator", ""); !again.says("Never: 1.") {
+	if again := s.open("/ui/operator", ""); !again.says("Never reported: 1.") {
 		t.Error("the meters were counted again at once")
 	}
 	s.setNow("2026-11-23T10:26:05")
-	s.open("/ui/operator", "").want(t, "Never: 0.")
+	s.open("/ui/operator", "").want(t, "Never reported: 0.")
 }
 
-var coverageRow = regexp.MustCompile(`<time datetime="([^"]*)">[0-9:]*</time></th><td class="num">([0-9,]*)</td><td class="num">([0-9,]*)</td><td class="num">([0-9.]*) %</td><td class="level">.*?</td><td class="num">([0-9,]*)</td>`)
+var coverageRow = regexp.MustCompile(`<time datetime="([^"]*)">[0-9:]*</time></th><td class="num">([0-9.]*) %</td><td class="level">.*?</td><td class="num">([0-9,]*)</td><td class="num">([0-9,]*)</td><td class="num">([0-9,]*)</td>`)
 
 func TestNowSaysWhetherReadingsAreTakenAndOffersWhatFollows(t *testing.T) {
 	s := startGuarded(t)
