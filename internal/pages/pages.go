@@ -62,6 +62,11 @@ func (s *site) routes() []route {
 		{get, "/ui/", meter.Anyone, http.RedirectHandler("/", http.StatusSeeOther)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
+		// Meters: search, one of them, and what is missing of many.
+		{get, "/ui/operator/meters", meter.Readers, httpkit.Handler(s.meters)},
+		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
+		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
+
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
 		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
 	}
