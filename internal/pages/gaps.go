@@ -79,9 +79,7 @@ func (s *site) gaps(w http.ResponseWriter, r *http.Request) error {
 	if err := view.fill(s, s.readerOf(r), month); err != nil {
 		return err
 	}
-	f := staff("Gaps", "/gaps")
-	f.Styles = []string{assets.Path("gaps.css")}
-	return s.show(w, r, f, "staff gaps", view)
+	return s.show(w, r, metersFrame("Gaps", "/gaps"), "staff gaps", view)
 }
 
 // fill adds what is missing of the meters that were found.

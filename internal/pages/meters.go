@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -110,7 +111,14 @@ func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
 		}
 		view.Meters = append(view.Meters, row)
 	}
-	return s.show(w, r, staff("Meters", "/meters"), "staff meters", view)
+	return s.show(w, r, metersFrame("Meters", "/meters"), "staff meters", view)
+}
+
+// metersFrame is the frame of a page about meters.
+func metersFrame(title, here string) httpkit.Frame {
+	f := staff(title, here)
+	f.Styles = append(f.Styles, assets.Path("meters.css"))
+	return f
 }
 
 // staffMeterPath is the path of a meter's page as operators see it, in a month.

@@ -22,6 +22,7 @@ type staffMeterView struct {
 
 	RegisteredAt, First, Last stamp // empty if there is none
 	LastAgo                   string
+	MaxKW                     string
 	Dials                     []dialRow
 	Changes                   []changeRow
 	Household                 string // href
@@ -85,14 +86,15 @@ func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterR
 	if isOperator(r) {
 		view.Retake = actionPath("retake", staffMeterPath(q.Meter, q.Month), "meter_id", string(q.Meter))
 	}
-	f := staff("Meter "+string(q.Meter), "/meters")
-	f.Styles = []string{assets.Path("gaps.css")}
-	return s.show(w, r, f, "staff meter", view)
+	return s.show(w, r, metersFrame("Meter "+string(q.Meter), "/meters"), "staff meter", view)
 }
 
 func newStaffMeterView(known api.Meter) staffMeterView {
 	view := staffMeterView{
 		Meter: known, Household: meterPath(known.MeterID), RegisteredAt: stampOf(known.RegisteredAt), First: stampOf(known.FirstTime), Last: stampOf(known.LastTime),
+	}
+	if known.MaxKW != nil {
+		view.MaxKW = meter.Register(*known.MaxKW).String()
 	}
 	for _, of := range known.Serials {
 		view.Dials = append(view.Dials, dialRow{of.Serial, stampOf(of.From), stampOf(of.To)})

@@ -23,3 +23,6 @@ func (s stamp) Text() string {
 	}
 	return t.Format(layout) + string(s[len(stampLayout):])
 }
+
+// Stamp returns the time for programs.
+func (s stamp) Stamp() string { return string(s) }
