@@ -109,6 +109,9 @@ var promised = map[string]map[string]expectation{
 		"GET /ui/":                           {roles: anybody, of: leads},
 		"GET /ui/meters/{meter_id}":          tellsOfMeter(""),
 		"GET /ui/operator":                   lists(readers, ""),
+		"GET /ui/operator/meters":            lists(readers, ""),
+		"GET /ui/operator/meters/{meter_id}": lists(readers, ""),
+		"GET /ui/operator/gaps":              lists(readers, ""),
 		"GET /ui/operator/actions/{action}":  lists(operators, ""),
 		"POST /ui/operator/actions/{action}": {roles: operators, of: answerOf{http.StatusBadRequest, `"code":"already_receiving"`}},
 

@@ -35,7 +35,10 @@ var silences = []silence{{"", "All meters"}, {"2h", "Silent for 2 hours"}, {"24h
 // search asks the api for a page of the meters that a form asks for. A field that is left empty is
 // not given. Whatever else is given, except the month of the page, the api judges.
 func (s *site) search(r *http.Request, pageSize int) (found search, err error) {
-	given := r.URL.Query()
+	given, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return found, meter.Invalid(meter.CodeInvalidParameter, "", "the query is not percent-encoded as parameters must be")
+	}
 	maps.DeleteFunc(given, func(_ string, values []string) bool { return slices.Equal(values, []string{""}) })
 	found = search{
 		Path: r.URL.Path, Begins: given.Get("begins_with"), Silent: given.Get("stale_for"), Month: given.Get("month"), cursor: given.Get("cursor"), Silences: silences,
@@ -45,7 +48,7 @@ func (s *site) search(r *http.Request, pageSize int) (found search, err error) {
 		found.Silences = append(slices.Clone(silences), silence{found.Silent, "Silent for " + found.Silent})
 	}
 	given.Del("month")
-	given.Set("page_size", strconv.Itoa(pageSize))
+	given.Add("page_size", strconv.Itoa(pageSize))
 	list, err := ask[api.Meters](s, r, "/meters", given)
 	if err != nil {
 		return found, err

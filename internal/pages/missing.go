@@ -22,7 +22,6 @@ func (s *site) gapsByDay(month meter.Month, gaps query.Gaps) []dayGaps {
 	var days []dayGaps
 	for day := month.FirstDay(); s.zone.DayStart(day) <= window.To; day = day.AddDays(1) {
 		of := s.zone.DayWindow(day).Rows()
-		of.To = min(of.To, window.To)
 		d := dayGaps{Day: day, Expected: common(of, expected)}
 		for _, missing := range gaps.Missing {
 			d.Missing += common(of, missing)
