@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -31,9 +30,6 @@ const tabsMax = 5
 
 // walk presses Tab until the keyboard has been everywhere on the page.
 func (b *tab) walk() error {
-	if _, err := call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
-		return err
-	}
 	count, err := ask[int](b, watchFocus)
 	var left []string
 	for presses := 0; err == nil && presses <= count*tabsMax; presses += count + 1 {

@@ -61,7 +61,7 @@ func (n *nation) live(owners []string) {
 		_, rows := encodeBatch(h.id, sent, 1)
 		n.send(http.MethodPost, n.API.URL+"/receive_meter_readings", "text/csv", rows, "")
 	}
-	n.post("/register_account", map[string]any{"meter_id": "SILENT", "owner_name": "Nobody yet", "address": "-"})
+	n.post("/register_account", map[string]any{"meter_id": "MAC999999", "owner_name": "Nobody yet", "address": "-"})
 	first, last := n.homes[0], n.homes[len(n.homes)-1]
 	at := last.registers[700]
 	n.post("/meters/"+last.id+"/exchange", map[string]any{

@@ -14,7 +14,7 @@ import (
 
 // examples are pages to which no link leads. To all others one must lead.
 var examples = map[string][]string{
-	"api":     {"/ui/", "/ui/login", "/ui/meters/NOBODY", "/ui/nothing"},
+	"api":     {"/ui/", "/ui/meters", "/ui/login", "/ui/meters/NOBODY", "/ui/nothing"},
 	"daily":   {"/ui/login"},
 	"monthly": {"/ui/login"},
 }

@@ -41,6 +41,9 @@ func newTab(t *testing.T, ctx context.Context) *tab {
 	if err := chromedp.Listen(ctx, opened.note); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := call(opened, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
 	return opened
 }
 
@@ -93,8 +96,13 @@ func (b *tab) login(base, token string) error {
 	if err != nil || status != 200 {
 		return fmt.Errorf("the form has the status %d: %w", status, err)
 	}
-	_, err = chromedp.RunResponse(b.ctx, chromedp.KeyEvent(token), chromedp.KeyEvent(kb.Enter))
-	return err
+	if _, err = chromedp.RunResponse(b.ctx, chromedp.KeyEvent(token), chromedp.KeyEvent(kb.Enter)); err != nil {
+		return err
+	}
+	if isIn, err := ask[bool](b, `document.querySelector("form.who") !== null`); err != nil || !isIn {
+		return fmt.Errorf("nobody was logged in, and the page says %s: %w", b.text(), err)
+	}
+	return nil
 }
 
 // see sets width and colours. Heights do not matter: pages scroll.
@@ -112,6 +120,12 @@ func (b *tab) see(width int64, scheme string) error {
 func (b *tab) withScripts(may bool) error {
 	_, err := call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !may})
 	return err
+}
+
+// text is what the page says.
+func (b *tab) text() string {
+	said, err := ask[string](b, `document.querySelector("main").innerText`)
+	return fmt.Sprint(said, err)
 }
 
 func call[P, R any](b *tab, command cdp.Command[P, R], parameters P) (R, error) {
