@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"net/http"
@@ -20,6 +21,15 @@ func requestID(r *http.Request) string {
 		}
 	}
 	return newRequestID()
+}
+
+// RequestIDOf returns the id of the request of a context, so that what is asked for it within the
+// program has the same.
+func RequestIDOf(ctx context.Context) string {
+	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
+		return a.id[0]
+	}
+	return ""
 }
 
 // A new id has 80 random bits. They are drawn for many ids at once, because each call of the

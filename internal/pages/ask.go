@@ -51,6 +51,7 @@ func (s *site) send(r *http.Request, method, path string, parameters url.Values,
 	for _, of := range []string{"Accept", "Accept-Encoding", "Content-Type", "Content-Length", "If-None-Match", "Range"} {
 		asks.Header.Del(of)
 	}
+	asks.Header.Set("X-Request-Id", httpkit.RequestIDOf(r.Context()))
 	if body != "" {
 		asks.Header.Set("Content-Type", "application/json")
 		asks.Body, asks.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
