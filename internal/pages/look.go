@@ -1,0 +1,180 @@
+package pages
+
+import (
+	"fmt"
+
+	"meterledger/internal/meter"
+	"meterledger/internal/query"
+)
+
+// look is what a page says of a period: how much was used, beside what other periods used, and its
+// parts in a chart and a table.
+type look struct {
+	Used    figure
+	Unknown string // why nothing is known of the period; empty if something is
+	Others  []figure
+	Missing []string // stretches of readings that are missing
+	Changes []changeView
+	Chart   *bars
+	Rows    []row
+	Columns columns
+}
+
+// columns are the headings of the table.
+type columns struct {
+	Caption, Part, Now, Before string
+	IsLong                     bool
+}
+
+// look looks at a period.
+func (s *site) look(h home, p period, compare comparing) (v look, err error) {
+	used, err := h.used(p.window(s.zone))
+	if err != nil {
+		return v, err
+	}
+	v.Used = s.figure(p.String(), p.window(s.zone), used)
+	if used == nil {
+		v.Unknown = s.whyUnknown(h, p.window(s.zone))
+	} else {
+		v.Changes = s.changes(used.Changes())
+		if v.Missing, err = s.missing(h, p, used); err != nil {
+			return v, err
+		}
+	}
+	if v.Others, err = s.others(h, p, used); err != nil {
+		return v, err
+	}
+	return v, s.draw(&v, h, p, compare)
+}
+
+// others compares with the period before and with that of a year before.
+func (s *site) others(h home, p period, used *query.Consumption) (all []figure, err error) {
+	for _, other := range []period{p.add(-1), p.yearBefore()} {
+		f, err := s.comparison(h, p, other, used)
+		if err != nil {
+			return nil, err
+		}
+		if f.KWh != "" && (len(all) == 0 || all[0].Title != f.Title) {
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+// draw adds the chart and the table, if there is something to see.
+func (s *site) draw(v *look, h home, p period, compare comparing) (err error) {
+	var other *period
+	switch compare {
+	case withBefore:
+		other = new(p.add(-1))
+	case withYear:
+		other = new(p.yearBefore())
+	}
+	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
+		other = nil
+	}
+	if v.Unknown != "" && other == nil {
+		return nil
+	}
+	if v.Rows, err = s.rows(h, p, other); err != nil {
+		return err
+	}
+	v.Columns = columns{Part: partNames[p.by], Now: p.String(), IsLong: p.by == aDay || p.by == aMonth}
+	v.Columns.Caption = fmt.Sprintf("kWh by %s", v.Columns.Part)
+	if other != nil {
+		v.Columns.Before = other.String()
+	}
+	v.Chart = v.bars()
+	return nil
+}
+
+var partNames = map[span]string{aDay: "half hour", aWeek: "day", aMonth: "day", aYear: "month"}
+
+// bars draws the rows.
+func (v *look) bars() *bars {
+	places := make([]place, len(v.Rows))
+	classes := make(map[string]bool)
+	for i := range v.Rows {
+		places[i] = v.Rows[i].place
+	}
+	b := newBars(fmt.Sprintf("%s, %s", v.Columns.Caption, v.Columns.Now), places)
+	for _, drawn := range b.Bars {
+		classes[drawn.Class] = true
+	}
+	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated"}, {"missing", "not known"}} {
+		if classes[l.Class] {
+			b.Legend = append(b.Legend, l)
+		}
+	}
+	return &b
+}
+
+// whyUnknown says why nothing is known of a window.
+func (s *site) whyUnknown(h home, w meter.Window) string {
+	switch {
+	case h.known.Points() == 0:
+		return "This meter has not sent any reading yet."
+	case w.From > s.zone.Floor(s.Reader.Now()):
+		return "This lies ahead."
+	case w.To <= h.known.From:
+		return "The first reading of this meter is of " + s.moment(h.known.From).Text + "."
+	case w.From > h.known.To:
+		return "No reading of this time has arrived yet. The last one is of " + s.moment(h.known.To).Text + "."
+	default:
+		return "Energy is what lies between two readings, and of this time there are no two yet."
+	}
+}
+
+// stretchesMax is how many stretches of missing readings are told one by one.
+const stretchesMax = 5
+
+// missing tells which readings of a period are missing. Of a year there may be too many.
+func (s *site) missing(h home, p period, used *query.Consumption) (texts []string, err error) {
+	if used.Complete() || p.by == aYear {
+		return nil, nil
+	}
+	gaps, err := h.reader.Gaps(h.id, h.part(p.window(s.zone)))
+	if err != nil {
+		return nil, err
+	}
+	for i, gap := range gaps.Missing {
+		if i == stretchesMax {
+			return append(texts, "and "+count(len(gaps.Missing)-i, "more stretch")), nil
+		}
+		texts = append(texts, s.stretch(gap))
+	}
+	return texts, nil
+}
+
+// stretch names the readings of a window, both ends included.
+func (s *site) stretch(w meter.Window) string {
+	text := s.moment(w.From).Text
+	switch {
+	case w.From == w.To:
+		return text
+	case s.zone.DayOf(w.From) == s.zone.DayOf(w.To):
+		text += " to " + s.clock(w.To)
+	default:
+		text += " to " + s.moment(w.To).Text
+	}
+	return fmt.Sprintf("%s (%s)", text, count(w.Points(), "reading"))
+}
+
+// changeView is a change of dials.
+type changeView struct {
+	At       moment
+	What     string
+	Old, New string // kWh
+	Serial   string // of the new meter; empty if it is not known
+}
+
+func (s *site) changes(dials meter.Dials) (all []changeView) {
+	for i := range dials {
+		c := &dials[i]
+		at := s.zone.TimeOf(c.At)
+		all = append(all, changeView{
+			moment{s.zone.StampTime(at), dayName(s.zone.Today(at)) + " " + at.Format("15:04")}, changeNames[c.Kind], c.Old.String(), c.New.String(), c.Serial,
+		})
+	}
+	return all
+}
