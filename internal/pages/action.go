@@ -149,9 +149,9 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 	case a.result != nil:
 		return s.showResult(w, r, a, known, answer)
 	case a.after != "":
-		http.Redirect(w, r, a.after, http.StatusSeeOther)
+		httpkit.Redirect(w, r, a.after)
 	default:
-		http.Redirect(w, r, a.back(known), http.StatusSeeOther)
+		httpkit.Redirect(w, r, a.back(known))
 	}
 	return nil
 }
@@ -169,12 +169,19 @@ func (s *site) ask(r *http.Request, a *action, known url.Values, isPreview bool)
 	return s.send(r, http.MethodPost, q.path, q.parameters, q.body)
 }
 
-// back returns where an action leads back to: the page of the nation that it came from.
+// back returns where an action leads back to: the page of the nation that it came from, or the one
+// that shows what it changes.
 func (a *action) back(known url.Values) string {
-	if back := known.Get("back"); strings.HasPrefix(back, "/ui/operator/") {
+	back := known.Get("back")
+	id, err := meter.ParseID(known.Get("meter_id"))
+	switch {
+	case strings.HasPrefix(back, "/ui/operator/"):
 		return back
+	case a.isOfMeter && err == nil:
+		return staffPath(id)
+	default:
+		return "/ui/operator" + a.here
 	}
-	return "/ui/operator" + a.here
 }
 
 // showForm asks whether to do an action, and says what is wrong with what was sent.

@@ -114,7 +114,7 @@ func (s *site) resumeForm(r *http.Request, known url.Values) (form, error) {
 	if reason := status.Accepting.Reason; reason != nil && *reason == meter.ReasonClockBehind {
 		f.Fields = []field{{
 			Name: "clock", Type: "checkbox", Value: "trust", Label: "The clock of this machine is right",
-			Hint: "It shows " + stamp(status.Timestamp).Text() + ", and the ledger has written later than that.",
+			Hint: "It shows " + momentOf(status.Timestamp).Text + ", and the ledger has written later than that.",
 		}}
 	}
 	return f, err

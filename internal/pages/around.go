@@ -11,9 +11,10 @@ import (
 
 // readingRow is a reading of a meter, or that there is none.
 type readingRow struct {
-	At       stamp
+	At       moment
 	Register string // kWh; empty if there is none
 	Used     string // kWh until half an hour later; empty if that is not known
+	Note     string // what happened to the dial meanwhile
 	Missing  int    // half hours without a reading, from then on
 	IsMeant  bool   // it is one of those that the page is about
 	Correct  string // the page to correct it
@@ -46,13 +47,16 @@ func (s *site) readingsAround(r *http.Request, id meter.ID, from, to meter.Slot,
 	}
 	defer page.Release()
 	var rows []readingRow
-	add := func(k vee.Known, used string) {
-		row := readingRow{At: stamp(s.zone.Stamp(k.Slot)), Used: used, IsMeant: meant.Contains(k.Slot)}
+	add := func(k vee.Known, used string, changes meter.Dials) {
+		row := readingRow{At: s.moment(k.Slot), Used: used, IsMeant: meant.Contains(k.Slot)}
+		for i := range changes {
+			row.Note = changeNames[changes[i].Kind]
+		}
 		last := len(rows) - 1
 		switch {
 		case k.Source.IsRead():
 			row.Register = k.Register.String()
-			row.Correct = actionPath("correct", here, "meter_id", string(id), "timestamp", string(row.At))
+			row.Correct = actionPath("correct", here, "meter_id", string(id), "timestamp", row.At.Stamp)
 		case last >= 0 && rows[last].Missing > 0 && rows[last].IsMeant == row.IsMeant:
 			rows[last].Missing++
 			return
@@ -67,11 +71,11 @@ func (s *site) readingsAround(r *http.Request, id meter.ID, from, to meter.Slot,
 		if b.Known() {
 			used = b.Energy().String()
 		}
-		add(b.Start, used)
+		add(b.Start, used, b.Changes())
 		end = b.End
 	}
 	if page.Count() > 0 {
-		add(end, "")
+		add(end, "", nil)
 	}
 	return rows, nil
 }

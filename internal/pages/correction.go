@@ -18,6 +18,15 @@ const (
 	withdraws = "withdraw"
 )
 
+// correctedView is a reading that somebody says is wrong.
+type correctedView struct {
+	ID       meter.ID
+	Meter    string // its page
+	At       moment
+	Register string // kWh that is recorded; empty if there is none
+	Readings []readingRow
+}
+
 // correctForm asks which reading is wrong, and then what is right.
 func (s *site) correctForm(r *http.Request, known url.Values) (form, error) {
 	f := form{IsAsking: true, Button: "Show the reading", Fields: []field{
@@ -39,12 +48,17 @@ func (s *site) correctForm(r *http.Request, known url.Values) (form, error) {
 	if err != nil {
 		return f, err
 	}
-	recorded := slices.IndexFunc(around, func(row readingRow) bool { return row.IsMeant && row.Register != "" })
-	if f.About, err = part("around", around); err != nil || recorded < 0 {
-		f.Problem = "Meter " + string(id) + " has no reading of " + stamp(s.zone.Stamp(at)).Text() + "."
-		return f, err
+	view := correctedView{ID: id, Meter: staffPath(id), At: s.moment(at), Readings: around}
+	if recorded := slices.IndexFunc(around, func(row readingRow) bool { return row.IsMeant }); recorded >= 0 {
+		view.Register = around[recorded].Register
 	}
-	return form{About: f.About, Button: "Correct it", Fields: s.signed(correctionFields(known, around[recorded].Register), known)}, nil
+	if view.Register == "" {
+		f.Problem = "There is no such reading: only one that is recorded can be corrected."
+	} else {
+		f = form{Button: "Correct it", Fields: s.signed(correctionFields(known, view.Register), known)}
+	}
+	f.About, err = part("corrected", view)
+	return f, err
 }
 
 // correctionFields ask what is right instead of a register that is recorded.

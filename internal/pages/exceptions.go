@@ -25,7 +25,7 @@ type exceptionRow struct {
 	api.Exception
 
 	Rule                 string
-	From, To, ResolvedAt stamp
+	From, To, ResolvedAt moment
 	Meter                string // the page of its meter in that month
 	Class                string // of its status
 	Resolve              string // the page to resolve it
@@ -33,8 +33,8 @@ type exceptionRow struct {
 
 // ruleTexts are what exceptions are called.
 var ruleTexts = map[string]string{
-	meter.RuleHigh.String():       "More than can be",
-	meter.RuleSpike.String():      "Peak",
+	meter.RuleHigh.String():       "Above its limit",
+	meter.RuleSpike.String():      "Single peak",
 	meter.RuleZeroRun.String():    "Stands still",
 	meter.RuleHighLow.String():    "Unlike its weekdays",
 	meter.RuleMissing.String():    "Readings missing",
@@ -85,12 +85,12 @@ func exceptionFields(known url.Values) []field {
 // exceptionRowOf returns an exception for the page at a path.
 func exceptionRowOf(e api.Exception, here string) exceptionRow {
 	row := exceptionRow{
-		Exception: e, Rule: ruleTexts[e.Rule], From: stamp(e.From), To: stamp(e.To), Class: statusClasses[e.Status],
-		Meter:   "/ui/operator/meters/" + url.PathEscape(string(e.MeterID)) + "?month=" + e.From[:len("2006-01")],
+		Exception: e, Rule: ruleTexts[e.Rule], From: momentOf(e.From), To: momentOf(e.To), Class: statusClasses[e.Status],
+		Meter:   staffPath(e.MeterID) + "?month=" + e.From[:len("2006-01")],
 		Resolve: actionPath("resolve", here, "meter_id", string(e.MeterID), "rule", e.Rule, "from", e.From),
 	}
 	if e.ResolvedAt != nil {
-		row.ResolvedAt = stamp(*e.ResolvedAt)
+		row.ResolvedAt = momentOf(*e.ResolvedAt)
 	}
 	return row
 }

@@ -21,7 +21,7 @@ type logView struct {
 type logRow struct {
 	api.AuditLine
 
-	At         stamp
+	At         moment
 	Who        string
 	Text       string // what was done, in words; empty if there are none
 	Parameters string
@@ -66,7 +66,7 @@ func (s *site) log(w http.ResponseWriter, r *http.Request) error {
 func logRowOf(line api.AuditLine) logRow {
 	row := logRow{AuditLine: line, Text: logText(line.What), Class: outcomeClasses[line.Outcome]}
 	if line.Time != nil {
-		row.At = stamp(*line.Time)
+		row.At = momentOf(*line.Time)
 	}
 	switch {
 	case line.By != nil:

@@ -2,9 +2,11 @@ package pages
 
 import (
 	"net/http"
+	"net/url"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 // staff is the frame of a page about the nation.
@@ -19,6 +21,9 @@ func staff(title, here string) httpkit.Frame {
 		{Href: "/ui/operator/log", Text: "Log"},
 	}}
 }
+
+// staffPath is the path of a meter's page for those who run the nation.
+func staffPath(id meter.ID) string { return "/ui/operator/meters/" + url.PathEscape(string(id)) }
 
 // now is how the nation is metered at this moment.
 func (s *site) now(w http.ResponseWriter, r *http.Request) error {
