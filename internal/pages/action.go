@@ -138,7 +138,7 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 	isPreview := a.preview != nil && known.Get("step") == stepPreview
 	answer, err := s.ask(r, a, known, isPreview)
 	var problem string
-	status, err := excuse(err, &problem)
+	status, err := excuse(r, err, &problem)
 	switch {
 	case err != nil:
 		return err

@@ -80,12 +80,15 @@ func askCorrect(known url.Values) (request, error) {
 		return request{}, err
 	}
 	one := map[string]any{"timestamp": known.Get("timestamp"), "expect": known.Get("expect"), "reading": nil}
-	reading := known.Get("reading")
-	switch {
-	case known.Get("correction") != withdraws:
+	switch reading := known.Get("reading"); known.Get("correction") {
+	case replaces:
 		one["reading"] = reading
-	case reading != "":
-		return request{}, meter.Invalid(meter.CodeInvalidParameter, "reading", "does not go with there having been none")
+	case withdraws:
+		if reading != "" {
+			return request{}, meter.Invalid(meter.CodeInvalidParameter, "reading", "does not go with there having been none")
+		}
+	default:
+		return request{}, meter.Invalid(meter.CodeInvalidParameter, "correction", "must be one of %s, %s", replaces, withdraws)
 	}
 	list := map[string]any{"reason": known.Get("reason"), "corrections": []any{one}}
 	if by := known.Get("by"); by != "" {

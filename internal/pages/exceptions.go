@@ -54,7 +54,7 @@ func (s *site) exceptions(w http.ResponseWriter, r *http.Request) error {
 	view := exceptionsView{Fields: exceptionFields(known), CSV: "/exceptions?" + asked.Encode(), IsOperator: isOperator(r)}
 	asked.Del("format")
 	found, err := ask[api.Exceptions](s, r, "/exceptions", pageOf(asked, known))
-	status, err := excuse(err, &view.Problem)
+	status, err := excuse(r, err, &view.Problem)
 	if err != nil {
 		return err
 	}

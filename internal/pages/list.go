@@ -38,10 +38,10 @@ func turns(path string, known url.Values, cursor *string) (first, next string) {
 	return first, next
 }
 
-// excuse has a page say what is wrong with what it was asked, and returns its status. Other errors
+// excuse has a page say what is wrong with what a browser asked of it, and returns its status. Other errors
 // are returned.
-func excuse(err error, problem *string) (status int, other error) {
-	if e, ok := errors.AsType[*meter.Error](err); ok && e.Kind == meter.KindInvalid {
+func excuse(r *http.Request, err error, problem *string) (status int, other error) {
+	if e, ok := errors.AsType[*meter.Error](err); ok && e.Kind == meter.KindInvalid && httpkit.WantsPage(r) {
 		*problem = sentence(e.Detail)
 		return http.StatusBadRequest, nil
 	}

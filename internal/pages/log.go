@@ -37,14 +37,14 @@ func (s *site) log(w http.ResponseWriter, r *http.Request) error {
 	known := r.URL.Query()
 	view := logView{Fields: []field{
 		{Name: "from", Label: "From", Type: "date", Value: known.Get("from")},
-		{Name: "until", Label: "Until the end of", Type: "date", Value: known.Get("until")},
+		{Name: "to", Label: "To the end of", Type: "date", Value: known.Get("to")},
 	}}
-	asked := given(known, "from")
-	if until, isDay := meter.ParseDay(known.Get("until")); isDay {
-		asked.Set("to", until.AddDays(1).String())
+	asked := given(known, "from", "to")
+	if to, isDay := meter.ParseDay(known.Get("to")); isDay {
+		asked.Set("to", to.AddDays(1).String()) // of which the api means the beginning
 	}
 	page, err := ask[api.Audit](s, r, "/audit", pageOf(asked, known))
-	status, err := excuse(err, &view.Problem)
+	status, err := excuse(r, err, &view.Problem)
 	if err != nil {
 		return err
 	}
