@@ -11,7 +11,8 @@ import (
 
 // readingRow is a reading of a meter, or that there is none.
 type readingRow struct {
-	At       moment
+	Day      string // of the first reading of it
+	At       moment // with the clock alone
 	Register string // kWh; empty if there is none
 	Used     string // kWh until half an hour later; empty if that is not known
 	Note     string // what happened to the dial meanwhile
@@ -47,8 +48,13 @@ func (s *site) readingsAround(r *http.Request, id meter.ID, from, to meter.Slot,
 	}
 	defer page.Release()
 	var rows []readingRow
+	var before meter.Slot
 	add := func(k vee.Known, used string, changes meter.Dials) {
-		row := readingRow{At: s.moment(k.Slot), Used: used, IsMeant: meant.Contains(k.Slot)}
+		row := readingRow{At: moment{s.zone.Stamp(k.Slot), s.clock(k.Slot)}, Used: used, IsMeant: meant.Contains(k.Slot)}
+		if day := s.zone.DayOf(k.Slot); len(rows) == 0 || s.zone.DayOf(before) != day {
+			row.Day = dayName(day)
+		}
+		before = k.Slot
 		for i := range changes {
 			row.Note = changeNames[changes[i].Kind]
 		}

@@ -46,7 +46,7 @@ func TestExceptionsAreListedAsTheAPIListsThem(t *testing.T) {
 	} {
 		page := s.open(exceptionsPath+"?"+c.query, "")
 		var rows []string
-		for _, match := range regexp.MustCompile(`<bdi>([AB])</bdi></a></th>\s*<td><b>([^<]*)</b>`).FindAllStringSubmatch(page.body, -1) {
+		for _, match := range regexp.MustCompile(`<bdi>([AB])</bdi></a></th>\s*<td><a href="[^"]*"><b>([^<]*)</b>`).FindAllStringSubmatch(page.body, -1) {
 			rows = append(rows, match[1]+" "+match[2])
 		}
 		if strings.Join(rows, ", ") != strings.Join(c.rows, ", ") {
@@ -109,9 +109,9 @@ func TestAnExceptionIsResolvedBesideTheReadingsAroundIt(t *testing.T) {
 	s.lookAtDay()
 	back := exceptionsPath + "?date=2026-11-22"
 	here := resolvePage(back)
-	s.open(back, "").want(t, `href="`+html.EscapeString(here)+`">Look`)
+	s.open(back, "").want(t, `href="`+html.EscapeString(here)+`"><b>Single peak</b></a>`)
 	page := s.open(here, "")
-	page.want(t, "Single peak", `<tr class="meant"><th scope="row"><time datetime="2026-11-22T18:00:00">Sun 22 Nov 2026 18:00</time>`, `name="by"`, `href="`+html.EscapeString(back)+`">Cancel`)
+	page.want(t, "Single peak", `<tr class="meant"><th scope="row"><time datetime="2026-11-22T18:00:00">18:00</time>`, "Sun 22 Nov 2026<br><time", `name="by"`, `href="`+html.EscapeString(back)+`">Cancel`)
 	// Half hours from 16:00 to 20:30: a register and what was used until the next.
 	if got := strings.Join(page.data(t, "kwh"), " "); got != "17 0.5 17.5 0.5 18 0.5 18.5 0.5 19 40.5 59.5 0.5 60 0.5 60.5 0.5 61 0.5 61.5" {
 		t.Errorf("around it are %s", got)

@@ -47,7 +47,7 @@ func TestWhatACallerSaysOfItselfIsTextInTheLog(t *testing.T) {
 	s.ask(http.MethodPatch, "/meters/A?max_kw=20&by=%3Cb%3E%22Tan", "", nil)
 	s.open(logPath, "").want(t, "<bdi>&lt;b&gt;&#34;Tan</bdi>")
 	s.ask(http.MethodPost, "/shutdown", "", nil)
-	s.open(logPath, "").want(t, "nobody said")
+	s.open(logPath, "").want(t, "not said")
 }
 
 func TestTheLogIsTurnedOverFromTheNewestToTheOldest(t *testing.T) {
