@@ -86,10 +86,10 @@ type metersView struct {
 type meterRow struct {
 	ID           meter.ID
 	Href         string
-	Last         stamp // empty if it has never reported
+	Last         *moment // nil if it has never reported
 	Ago          string
 	Register     string
-	RegisteredAt stamp
+	RegisteredAt moment
 }
 
 // metersTogether is how many meters a page lists.
@@ -103,13 +103,13 @@ func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := metersView{search: found}
 	for _, m := range found.Found {
-		row := meterRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, s.thisMonth()), RegisteredAt: stamp(m.RegisteredAt)}
+		row := meterRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, s.thisMonth()), RegisteredAt: momentOf(m.RegisteredAt)}
 		if m.LastTime != nil {
 			slot, err := s.zone.ParseSlot("last_time", *m.LastTime)
 			if err != nil {
 				return err
 			}
-			row.Last, row.Register = stamp(*m.LastTime), m.LastReading.String()
+			row.Last, row.Register = momentIf(m.LastTime), m.LastReading.String()
 			row.Ago = s.ago(slot)
 		}
 		view.Meters = append(view.Meters, row)
