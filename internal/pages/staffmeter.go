@@ -67,7 +67,7 @@ func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterR
 		return err
 	}
 	view := newStaffMeterView(known)
-	if err := s.choose(q, &view); err != nil {
+	if err := s.complete(q, &view); err != nil {
 		return err
 	}
 	reader := s.readerOf(r)
@@ -105,9 +105,9 @@ func newStaffMeterView(known api.Meter) staffMeterView {
 	return view
 }
 
-// choose completes what is asked for: the month of the day, or else the present one, and the day of
+// complete fills in what is asked for: the month of the day, or else the present one, and the day of
 // the last reading if that lies in the month.
-func (s *site) choose(q *staffMeterRequest, view *staffMeterView) (err error) {
+func (s *site) complete(q *staffMeterRequest, view *staffMeterView) (err error) {
 	if q.Day != (meter.Day{}) && q.Day.Year < meter.EarliestYear {
 		return meter.Invalid(meter.CodeInvalidParameter, "day", "must not be before the year %d", meter.EarliestYear)
 	}
