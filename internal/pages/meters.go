@@ -120,7 +120,7 @@ func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
 // metersFrame is the frame of a page about meters.
 func metersFrame(title, here string) httpkit.Frame {
 	f := staff(title, here)
-	f.Styles = append(f.Styles, assets.Path("meters.css"))
+	f.Styles = []string{assets.Path("staff.css"), assets.Path("meters.css")}
 	return f
 }
 
