@@ -70,12 +70,11 @@ func (s *site) gaps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.search(r, gapsTogether)
+	found, err := s.search(r, gapsTogether, month)
 	if err != nil {
 		return err
 	}
 	view := gapsView{search: found, Name: monthName(month)}
-	view.Month = month.String()
 	view.Steps = s.monthsAround(month, func(around meter.Month) string { return found.href(around.String(), found.cursor) })
 	if err := view.fill(s, s.readerOf(r), month); err != nil {
 		return err
