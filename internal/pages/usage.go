@@ -41,6 +41,8 @@ type usageView struct {
 	Today   string
 	Compare []choice
 	CSV     string
+
+	Patterns *patternsView // of a month or a year; nil without two readings
 }
 
 // choice is one of several, of which one is chosen.
@@ -73,7 +75,10 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 	if view.look, err = s.look(h, p, compare); err != nil {
 		return err
 	}
-	return s.show(w, r, household(h.id, "Usage: "+p.String(), "/usage"), "usage", view)
+	if view.Patterns, err = s.patterns(h, p); err != nil {
+		return err
+	}
+	return s.show(w, r, view.Patterns.within(household(h.id, "Usage: "+p.String(), "/usage")), "usage", view)
 }
 
 // steps adds the links to the periods before and after, as far as there is something to see, and to
