@@ -53,6 +53,7 @@ var contract = map[string]string{
 	"DELETE /credentials/{credential_id}": "200 400 401 403 404 429 500 503",
 	"GET /whoami":                         "200 400 401 403 429 500 503",
 
+	"GET /":             "200 303 304 401 403 429 500 503",
 	"GET /docs":         "302 401 403 429 503",
 	"GET /redoc":        "200 304 401 403 429 503",
 	"GET /openapi.json": "200 304 401 403 429 503",

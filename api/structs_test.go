@@ -15,6 +15,7 @@ import (
 // structs are the answers as Go has them. Each is named after its schema.
 var structs = []any{
 	api.Problem{},
+	api.Root{},
 	api.Health{},
 	api.Readiness{},
 	api.Accepting{},

@@ -23,6 +23,7 @@ import (
 	"meterledger/internal/maintenance"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
+	"meterledger/internal/pages"
 	"meterledger/internal/rest"
 )
 
@@ -175,7 +176,12 @@ func routesOf(t *testing.T, program string) (routes []string) {
 	} else {
 		n := openNode(t, vfs.NewMem(), "data", "Archive", time.Now)
 		defer n.Close()
-		handler = rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: httpkit.NewMetrics()})
+		metrics := httpkit.NewMetrics()
+		router := rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: metrics})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop() // before the node is closed
+		pages.Mount(ctx, router, pages.Options{API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log})
+		handler = router
 	}
 	err := chi.Walk(handler.(chi.Routes), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes = append(routes, method+" "+pattern)
@@ -187,10 +193,10 @@ func routesOf(t *testing.T, program string) (routes []string) {
 	return routes
 }
 
-// ask sends a request as it is, and returns the answer. The document does not describe files of pages.
+// ask sends a request as it is, and returns the answer. The document does not describe pages.
 func (s *suite) ask(r *http.Request) (status int, body string, err error) {
 	transport := s.client.Transport
-	if pageFile.MatchString(r.Method + " " + r.URL.Path) {
+	if strings.HasPrefix(r.URL.Path, "/ui/") || r.URL.Path == "/favicon.ico" || pageFile.MatchString(r.Method+" "+r.URL.Path) {
 		transport = http.DefaultTransport
 	}
 	answer, err := transport.RoundTrip(r)

@@ -49,6 +49,7 @@ const (
 var (
 	unknownMeter = answerOf{http.StatusNotFound, `"code":"meter_not_found"`}
 	fine         = answerOf{status: http.StatusOK}
+	leads        = answerOf{status: http.StatusSeeOther} // to another page
 )
 
 // changes is of a route that changes something. Whoever may is told of a parameter that no route has.
@@ -75,6 +76,11 @@ var everyProgram = map[string]expectation{
 	"GET /redoc/*":      lists(anybody, ""),
 	"GET /openapi.json": lists(anybody, ""),
 	"GET /metrics":      lists(readers, ""), // from another machine, for which a proxy speaks
+	"GET /favicon.ico":  lists(anybody, ""),
+	"GET /ui/assets/*":  lists(anybody, ""),
+	"GET /ui/login":     lists(anybody, ""),
+	"POST /ui/login":    {roles: anybody, of: answerOf{status: http.StatusBadRequest}}, // without a token
+	"POST /ui/logout":   {roles: anybody, of: leads},
 }
 
 // promised has an expectation for each route of each program.
@@ -97,6 +103,14 @@ var promised = map[string]map[string]expectation{
 		"POST /shutdown":                      changes(operators),
 		"POST /resume":                        changes(operators),
 		"POST /restore_data":                  changes(operators),
+
+		// Pages, of which programs get no more than browsers do.
+		"GET /":                              lists(anybody, ""),
+		"GET /ui/":                           {roles: anybody, of: leads},
+		"GET /ui/meters/{meter_id}":          tellsOfMeter(""),
+		"GET /ui/operator":                   lists(readers, ""),
+		"GET /ui/operator/actions/{action}":  lists(operators, ""),
+		"POST /ui/operator/actions/{action}": {roles: operators, of: answerOf{http.StatusBadRequest, `"code":"already_receiving"`}},
 
 		"GET /export_accounts":    lists(readers, ""),
 		"GET /export_readings":    lists(readers, "?month=MONTH"),
@@ -196,8 +210,8 @@ func expectations(t *testing.T, program string, routes []string) map[string]expe
 	return all
 }
 
-// pageFile is a file of the docs pages.
-var pageFile = regexp.MustCompile(`^(GET /(?:docs|redoc)/).*$`)
+// pageFile is a file of the docs pages, or of others.
+var pageFile = regexp.MustCompile(`^(GET /(?:docs|redoc|ui/assets)/).*$`)
 
 // asksAbout returns the meters that a route is asked about: one of the credential, and another if the
 // route names one.
@@ -211,7 +225,7 @@ func asksAbout(route string, e expectation) []meter.ID {
 // wantCell sends one request. Each comes from an address of its own, for which a proxy on this machine
 // speaks: wrong credentials are counted by address.
 func (s *suite) wantCell(base, route string, e expectation, c credential, about meter.ID, number int64) {
-	fill := strings.NewReplacer("{meter_id}", string(about), "METER", string(about), "MONTH", lastMonth(s.zone), "{credential_id}", "aaaaaaaaaaaaaaaa")
+	fill := strings.NewReplacer("{meter_id}", string(about), "METER", string(about), "MONTH", lastMonth(s.zone), "{credential_id}", "aaaaaaaaaaaaaaaa", "{action}", "resume")
 	method, pattern, _ := strings.Cut(route, " ")
 	r, err := http.NewRequest(method, base+fill.Replace(pattern)+fill.Replace(e.query), strings.NewReader(fill.Replace(e.csv)))
 	if err != nil {

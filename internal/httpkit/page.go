@@ -135,6 +135,12 @@ func (a *answer) who() HTML {
 // title is the program's name for people.
 func (p *Program) title() string { return "Meterledger " + string(p.Name) }
 
+// Redirect has a browser go on with another page.
+func Redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", KeepNothing)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
 // isPage reports whether a browser asks for a page, which is then also what an error is answered with.
 func isPage(r *http.Request) bool {
 	path := r.URL.Path

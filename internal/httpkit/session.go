@@ -52,14 +52,14 @@ func mountLogin(r chi.Router, p *Program) {
 	r.Method(http.MethodPost, "/ui/login", For(meter.Anyone, Handler(p.login)))
 	r.Method(http.MethodPost, "/ui/logout", For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endSession(w)
-		http.Redirect(w, r, "/ui/login", http.StatusSeeOther)
+		Redirect(w, r, "/ui/login")
 	})))
 }
 
 // login begins a session if the door knows the token that was sent.
 func (p *Program) login(w http.ResponseWriter, r *http.Request) error {
 	if p.Door == nil {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		Redirect(w, r, "/")
 		return nil
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 2*cookieBytesMax)
@@ -86,7 +86,7 @@ func (p *Program) login(w http.ResponseWriter, r *http.Request) error {
 		length = sessionOfHousehold
 	}
 	setSession(w, token, int(length.Seconds()))
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	Redirect(w, r, to)
 	return nil
 }
 

@@ -59,8 +59,7 @@ func (s *site) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
-		{get, "/ui/", meter.Anyone, http.RedirectHandler("/", http.StatusSeeOther)},
-		// What a household used.
+		{get, "/ui/", meter.Anyone, httpkit.Handler(s.start)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 

@@ -10,6 +10,12 @@ import (
 	"meterledger/internal/meter"
 )
 
+// start leads to the root, which has no path below /ui/.
+func (s *site) start(w http.ResponseWriter, r *http.Request) error {
+	httpkit.Redirect(w, r, "/")
+	return nil
+}
+
 // root sends a browser to where its caller belongs. Programs get a few words about the api.
 func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	httpkit.Vary(w, varyRoot)
@@ -25,11 +31,11 @@ func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	case !s.Guarded:
 		return s.show(w, r, httpkit.Frame{Title: "Metering ledger"}, "home", nil)
 	case caller.Role == meter.NoRole:
-		http.Redirect(w, r, "/ui/login", http.StatusSeeOther)
+		httpkit.Redirect(w, r, "/ui/login")
 	case caller.Role == meter.RoleHousehold && len(caller.Scope.Meters) == 1:
-		http.Redirect(w, r, meterPath(caller.Scope.Meters[0]), http.StatusSeeOther)
+		httpkit.Redirect(w, r, meterPath(caller.Scope.Meters[0]))
 	case meter.Readers.Has(caller.Role):
-		http.Redirect(w, r, "/ui/operator", http.StatusSeeOther)
+		httpkit.Redirect(w, r, "/ui/operator")
 	default:
 		return s.show(w, r, httpkit.Frame{Title: "Your meters"}, "meters of a household", caller.Scope.Meters)
 	}

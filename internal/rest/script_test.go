@@ -25,6 +25,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
+	"meterledger/internal/pages"
 	"meterledger/internal/rest"
 )
 
@@ -80,6 +81,8 @@ type script struct {
 	client *http.Client
 	log    slog.Handler      // of the node and the handler from the next restart on
 	kept   map[string]string // values of headers and tokens, by $name
+
+	stopPages context.CancelFunc
 
 	isGuarded bool           // access is on
 	issuer    *access.Issuer // whose JWTs are taken then, if there is one
@@ -139,7 +142,13 @@ func (s *script) open() {
 	if s.isGuarded {
 		options.Door = s.newDoor()
 	}
-	s.server = httptest.NewServer(named(rest.NewHandler(options)))
+	router := rest.NewHandler(options)
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopPages = stop
+	pages.Mount(ctx, router, pages.Options{
+		API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: slog.New(s.log), Guarded: s.isGuarded,
+	})
+	s.server = httptest.NewServer(named(router))
 	s.client = &http.Client{
 		Transport:     &signer{s, apitest.NewTransport(s.t, s.server.Client().Transport)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -159,6 +168,7 @@ func named(h http.Handler) http.Handler {
 
 func (s *script) close() {
 	s.server.Close()
+	s.stopPages()
 	if err := s.node.Close(); err != nil {
 		s.t.Error(err)
 	}

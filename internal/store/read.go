@@ -150,48 +150,43 @@ const silentTogether = 4096
 // CountSilent returns how many meters have no reading after a slot, and the latest slot that
 // any meter has a reading for, 0 without readings.
 func (s *Store) CountSilent(last meter.Slot) (silent int, newest meter.Slot) {
-	for from, end := Index(0), false; !end; from += silentTogether {
-		s.mu.RLock()
-		to := min(from+silentTogether, Index(len(s.accounts)))
-		for i := from; i < to; i++ {
-			latest := s.latest.at(i).Slot
-			newest = max(newest, latest)
-			if latest <= last {
-				silent++
-			}
+	for latest := range s.latestSlots {
+		newest = max(newest, latest)
+		if latest <= last {
+			silent++
 		}
-		end = to < from+silentTogether
-		s.mu.RUnlock()
 	}
 	return silent, newest
 }
 
-// Silent returns meters whose latest reading lies at or before a slot, or that have
-// none, in the order of registration from an index on: at most limit of them, and
-// the index of the next, or false if there is none.
-func (s *Store) Silent(from Index, last meter.Slot, limit int) (found []Index, next Index, more bool) {
-	for end := false; !end; {
-		found, from, end = s.silentSome(found, from, last, limit+1)
-		if len(found) > limit {
-			return found[:limit], found[limit], true
+// CountLatest counts the meters by the slot of their latest reading: the first of counts gets those of
+// that slot or later, the second those of the slot before, and so on. The last gets older ones too.
+func (s *Store) CountLatest(newest meter.Slot, counts []int) (never int) {
+	oldest := newest - meter.Slot(len(counts)-1)
+	for latest := range s.latestSlots {
+		if latest == 0 {
+			never++
+			continue
 		}
+		counts[newest-min(max(latest, oldest), newest)]++
 	}
-	return found, 0, false
+	return never
 }
 
-// silentSome looks at some meters. It returns the first that it did not look at, and
-// whether it has looked at the last.
-func (s *Store) silentSome(found []Index, from Index, last meter.Slot, limit int) ([]Index, Index, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for range silentTogether {
-		if int(from) >= len(s.accounts) || len(found) == limit {
-			return found, from, int(from) >= len(s.accounts)
+// latestSlots yields the slot of each meter's latest reading, 0 without readings, with the lock held.
+func (s *Store) latestSlots(yield func(meter.Slot) bool) {
+	some := func(from Index) (to Index, more bool) {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		to = min(from+silentTogether, Index(len(s.accounts)))
+		for i := from; i < to; i++ {
+			if !yield(s.latest.at(i).Slot) {
+				return to, false
+			}
 		}
-		if s.latest.at(from).Slot <= last { // a meter without readings has slot 0
-			found = append(found, from)
-		}
-		from++
+		return to, to == from+silentTogether
 	}
-	return found, from, false
+	for from, more := some(0); more; {
+		from, more = some(from)
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"meterledger/internal/meter"
@@ -33,5 +34,33 @@ func TestSilentMetersAreCountedOverAllMeters(t *testing.T) {
 		if silent, at := s.CountSilent(last); silent != want || at != newest {
 			t.Errorf("%d of %d meters are silent, the newest reading is at %d; want %d, %d", silent, meters, at, want, newest)
 		}
+		counts, byAge, never := make([]int, 4), make([]int, 4), 0
+		for i := range meters {
+			if latest := s.Latest(Index(i)).Slot; latest == 0 {
+				never++
+			} else {
+				byAge[min(max(int(last)-int(latest), 0), 3)]++
+			}
+		}
+		if got := s.CountLatest(last, counts); got != never || !slices.Equal(counts, byAge) {
+			t.Errorf("of %d meters %d never reported, and by age %d did; want %d, %d", meters, got, counts, never, byAge)
+		}
+	}
+}
+
+func BenchmarkCountLatest(b *testing.B) {
+	for _, meters := range []int{20_000, 1_600_000} {
+		b.Run(fmt.Sprint(meters), func(b *testing.B) {
+			s := New()
+			for i := range meters {
+				batch := AppendAccount(nil, meter.Account{ID: meter.ID(fmt.Sprintf("SG-%07d", i)), OwnerName: "Owner", Address: "1 Road"})
+				batch = AppendReadings(batch, []Reading{{Meter: Index(i), Slot: meter.Slot(1_000_000 + i%48)}}, false)
+				mustApply(b, s, batch)
+			}
+			counts := make([]int, 13)
+			for b.Loop() {
+				s.CountLatest(1_000_047, counts)
+			}
+		})
 	}
 }
