@@ -1,7 +1,5 @@
 // Draws the half hours of a year, to zoom into, and lists those in sight. All numbers are the api's own
 // texts; only the chart makes floats of them.
-import uPlot from "./uPlot.js";
-
 const zoom = document.getElementById("zoom");
 const part = (name) => document.getElementById(`zoom-${name}`);
 const steps = zoom.querySelectorAll("[data-step]");
@@ -25,13 +23,15 @@ const heightOf = (half, estimated) => half.consumption === null || half.estimate
 const noteOf = (half) => half.consumption === null ? "not known" : half.estimated ? "estimated" : "";
 
 async function load() {
+	const { default: uPlot } = await import("./uPlot.js");
 	const answer = await fetch(zoom.dataset.series, { headers: { Accept: "application/json" } });
 	const page = await answer.json();
 	if (!answer.ok) throw new Error(page.detail);
 	halves = page.results;
+	return uPlot;
 }
 
-// labels are the texts below the chart: days, or times of the clock if it shows less than a few of them.
+// labels are the texts below the chart: days, and times of the clock if it shows few of them.
 function labels(_, places, __, ___, increment) {
 	return places.map((place) => {
 		const stamp = halves[place - offset]?.interval_start;
@@ -40,7 +40,7 @@ function labels(_, places, __, ___, increment) {
 	});
 }
 
-function draw() {
+function draw(uPlot) {
 	const [hours, minutes] = halves[0].interval_start.slice(11, 16).split(":").map(Number);
 	offset = 2 * hours + minutes / 30;
 	const box = part("chart");
@@ -55,7 +55,7 @@ function draw() {
 		axes: [{ ...axis, space: 70, incrs: [1, 2, 4, 6, 12, 24, 48, 96, 336, 672, 1440, 2880], values: labels }, axis],
 		series: [{}, { ...bars, fill: colour("--bar") }, { ...bars, fill: colour("--bar-before") }],
 		hooks: { setScale: [look], setCursor: [point] },
-	}, [halves.map((_, i) => i + offset), halves.map((half) => heightOf(half, false)), halves.map((half) => heightOf(half, true))], box);
+	}, [[...halves.keys(), halves.length].map((i) => i + offset), halves.map((half) => heightOf(half, false)), halves.map((half) => heightOf(half, true))], box);
 	new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
 	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.redraw());
 }
@@ -113,20 +113,18 @@ function list() {
 async function begin() {
 	part("draw").disabled = true;
 	part("says").textContent = "Fetching the half hours …";
+	let uPlot;
 	try {
-		await load();
+		uPlot = await load();
 	} catch (problem) {
 		part("draw").disabled = false;
 		part("says").textContent = `The half hours could not be fetched: ${problem.message}`;
 		return;
 	}
-	if (halves.length === 0) {
-		part("says").textContent = "There is no half hour to draw yet.";
-		return;
-	}
 	part("draw").hidden = true;
 	part("view").hidden = false;
-	draw();
+	draw(uPlot);
+	zoom.querySelector("[data-span]").focus();
 }
 
 part("draw").hidden = false;
