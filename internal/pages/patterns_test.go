@@ -285,14 +285,17 @@ func TestNightsOfAYearAreTheTypicalOnesOfItsMonths(t *testing.T) {
 	s := startIn(t, "Europe/Berlin", false)
 	s.register("A")
 	s.record("A", "2026-03-27T00:00", count(8*48+1, 1_000, 10)...) // the clock jumps in the night of the 29th
+	autumn := count(3*48, 6_000, 10)                               // it is put back in the night of the 25th, of whose ten half hours eight are known
+	autumn[48+5] = ""
+	s.record("A", "2026-10-24T00:00", autumn...)
 	s.record("A", "2026-10-30T00:00", count(2*48+1, 10_000, 250)...)
 
 	page := s.open("/ui/meters/A/usage?by=year&at=2026-01-01", "")
-	page.want(t, "Of 9 whole nights")
+	page.want(t, "Of 11 whole nights", "<b>500 W</b>")
 	months := page.part(t, "<summary>All months</summary>", "</table>")
 	months.want(t, ">March 2026</a></th><td>4 whole nights</td>", ">Sat 28 Mar 2026</a>", ">20</td>",
-		">April 2026</a></th><td>3 whole nights</td>", ">October 2026</a></th><td>2 whole nights</td>", ">500</td>")
-	if got := strings.Join(months.data(t, "kwh"), " "); got != "0.08 0.08 2" {
+		">April 2026</a></th><td>3 whole nights</td>", ">October 2026</a></th><td>4 whole nights</td>", ">Mon 26 Oct 2026</a>")
+	if got := strings.Join(months.data(t, "kwh"), " "); got != "0.08 0.08 0.08" {
 		t.Errorf("the typical nights of the months used %s", got)
 	}
 }

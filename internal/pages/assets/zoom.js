@@ -1,5 +1,8 @@
 // Draws the half hours of a year, to zoom into, and lists those in sight. All numbers are the api's own
 // texts; only the chart makes floats of them.
+//
+// uPlot.js is the file uPlot.iife.min.js of uPlot 1.6.32 with a line that exports it, and uPlot.css its
+// uPlot.min.css.
 const zoom = document.getElementById("zoom");
 const part = (name) => document.getElementById(`zoom-${name}`);
 const steps = zoom.querySelectorAll("[data-step]");
