@@ -42,15 +42,6 @@ func (s *suite) used(id meter.ID, from, to string) *api.Usage {
 	return &answer
 }
 
-func (s *suite) slot(stamp string) meter.Slot {
-	s.t.Helper()
-	slot, err := s.zone.ParseSlot("timestamp", stamp)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return slot
-}
-
 // part returns what stands in a page between two texts.
 func (p *page) part(t testing.TB, from, to string) *page {
 	t.Helper()
@@ -72,9 +63,9 @@ var (
 	heatCell = regexp.MustCompile(`(?s)<td(?: class="([^"]*)")?(?: title="([^"]*)")?>(.*?)</td>`)
 )
 
-// cells returns the rows of a heat map by the day that they name: of each cell its class, its title and
+// heatCells returns the rows of a heat map by the day that they name: of each cell its class, its title and
 // what it holds.
-func (p *page) cells(t testing.TB) map[string][][]string {
+func (p *page) heatCells(t testing.TB) map[string][][]string {
 	t.Helper()
 	days := make(map[string][][]string)
 	for _, row := range heatRow.FindAllStringSubmatch(p.heat(t).body, -1) {
@@ -107,7 +98,7 @@ func TestHeatMapHasEachHalfHourAtItsPlace(t *testing.T) {
 	if diff := cmp.Diff(want, page.heat(t).data(t, "kwh")); diff != "" {
 		t.Errorf("half hours (-api +page):\n%s", diff)
 	}
-	days := page.cells(t)
+	days := page.heatCells(t)
 	if len(days) != 3 {
 		t.Fatalf("it has the days %v", days)
 	}
@@ -135,11 +126,11 @@ func TestHeatMapFollowsTheClockWhenItIsChanged(t *testing.T) {
 	s.record("A", "2026-03-28T00:00", count(3*48, 1_000, 7)...)
 	s.record("A", "2026-10-24T00:00", count(3*48, 9_000, 11)...)
 
-	spring := s.open("/ui/meters/A/usage?by=month&at=2026-03-01", "").cells(t)["Sun 29"]
+	spring := s.open("/ui/meters/A/usage?by=month&at=2026-03-01", "").heatCells(t)["Sun 29"]
 	if spring[3][2] == "" || spring[4][2] != "" || spring[5][2] != "" || spring[6][1] != "Sun 29 Mar 2026 03:00: 0.007 kWh" {
 		t.Errorf("where the clock jumps: %q", spring[3:7])
 	}
-	autumn := s.open("/ui/meters/A/usage?by=month&at=2026-10-01", "").cells(t)["Sun 25"]
+	autumn := s.open("/ui/meters/A/usage?by=month&at=2026-10-01", "").heatCells(t)["Sun 25"]
 	if strings.Count(autumn[4][2], "0.011</data>") != 2 || strings.Count(autumn[6][2], "0.011</data>") != 1 ||
 		autumn[5][1] != "Sun 25 Oct 2026 02:30 (&#43;02:00): 0.011 kWh, Sun 25 Oct 2026 02:30 (&#43;01:00): 0.011 kWh" {
 		t.Errorf("where the clock is put back: %q", autumn[4:7])
@@ -150,7 +141,7 @@ func TestHeatMapOfAHomeThatUsesNothingIsCool(t *testing.T) {
 	s := start(t)
 	s.register("A")
 	s.record("A", "2026-11-01T00:00", count(48, 1_000, 0)...)
-	for i, cell := range s.open("/ui/meters/A/usage?by=month&at=2026-11-01", "").cells(t)["Sun 1"][:47] {
+	for i, cell := range s.open("/ui/meters/A/usage?by=month&at=2026-11-01", "").heatCells(t)["Sun 1"][:47] {
 		if cell[0] != "heat-0" {
 			t.Errorf("half hour %d is %q", i, cell)
 		}
@@ -272,7 +263,7 @@ func TestAHouseholdSeesPatternsOfItsOwnTime(t *testing.T) {
 
 	path := "/ui/meters/A/usage?by=month&at=2026-11-01"
 	page := s.open(path, issued.Token)
-	days := page.cells(t)
+	days := page.heatCells(t)
 	if days["Sat 7"] != nil || days["Sun 8"][23][1] != "" || days["Sun 8"][24][1] != "Sun 8 Nov 2026 12:00: 0.04 kWh" {
 		t.Errorf("days of before: %q", days)
 	}
