@@ -161,7 +161,9 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, e *meter.Error, inst
 	}
 	status := statusOf[e.Kind]
 	WritePage(w, r, status, Frame{Title: http.StatusText(status)}, Markup(
-		`<p class="notice bad">%s</p><p>Code <code>%s</code>, request <code>%s</code>. <a href="/">Start page</a></p>`, sentence(e.Detail), e.Code, instance))
+		`<p class="notice bad">%s</p>
+<p><a class="button" href="/">Start page</a></p>
+<p class="quiet">Code <code>%s</code>, request <code>%s</code></p>`, sentence(e.Detail), e.Code, instance))
 }
 
 // sentence returns a detail as a sentence of its own. The name of a parameter stays as it is.
