@@ -1,11 +1,6 @@
 package pages
 
-import (
-	"net/http"
-
-	"meterledger/api"
-	"meterledger/internal/httpkit"
-)
+import "meterledger/internal/httpkit"
 
 // staff is the frame of a page about the nation.
 func staff(title, here string) httpkit.Frame {
@@ -18,13 +13,4 @@ func staff(title, here string) httpkit.Frame {
 		{Href: "/ui/operator/runs", Text: "Runs"},
 		{Href: "/ui/operator/log", Text: "Log"},
 	}}
-}
-
-// now is how the nation is metered at this moment.
-func (s *site) now(w http.ResponseWriter, r *http.Request) error {
-	status, err := ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, staff("Now", ""), "now", status)
 }

@@ -37,12 +37,15 @@ type Options struct {
 // site holds what the handlers share.
 type site struct {
 	Options
-	zone *meter.Zone
+	zone     *meter.Zone
+	sampler  sampler
+	coverage coverage
 }
 
 // Mount adds the pages to the api's router. They are kept up to date until ctx ends.
-func Mount(_ context.Context, r chi.Router, o Options) {
-	s := &site{Options: o, zone: o.Reader.Zone()}
+func Mount(ctx context.Context, r chi.Router, o Options) {
+	s := &site{Options: o, zone: o.Reader.Zone(), sampler: sampler{metrics: o.Metrics, log: o.Log}}
+	go s.sampler.run(ctx)
 	limited := httpkit.LimitRate(o.RateLimit)
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
@@ -67,7 +70,16 @@ func (s *site) routes() []route {
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 
+		// How the nation is metered, what is archived, and what runs.
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
+		{get, "/ui/operator/archives", meter.Readers, httpkit.Take(s.zone, s.archives)},
+		{get, "/ui/operator/runs", meter.Readers, httpkit.Handler(s.runs)},
+
+		// Meters: search, one of them, and what is missing of many.
+		{get, "/ui/operator/meters", meter.Readers, httpkit.Handler(s.meters)},
+		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
+		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
+
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
 		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
 	}

@@ -330,7 +330,7 @@ func (p *page) wantSound(t testing.TB) {
 			t.Errorf("%s has %s: %q", p.path, what, found)
 		}
 	}
-	for _, once := range []string{"<!DOCTYPE html>", "<h1>", `<main id="main">`, "<title>", "</html>"} {
+	for _, once := range []string{"<!DOCTYPE html>", "<h1>", `<main id="main">`, " · Meterledger api</title>", "</html>"} {
 		if n := strings.Count(p.body, once); n != 1 {
 			t.Errorf("%s has %d times %s", p.path, n, once)
 		}
