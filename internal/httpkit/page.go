@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,7 +78,11 @@ func (f Frame) around(a *answer, body HTML) HTML {
 	for _, path := range append([]string{look.Path("look.css")}, f.Styles...) {
 		links += Markup("<link rel=\"stylesheet\" href=\"%s\">\n", path)
 	}
-	for _, path := range f.Modules {
+	modules := f.Modules
+	if a.caller.Credential != "" {
+		modules = append(slices.Clip(modules), look.Path("back.js"))
+	}
+	for _, path := range modules {
 		links += Markup("<script type=\"module\" src=\"%s\"></script>\n", path)
 	}
 	note := config.Version()
