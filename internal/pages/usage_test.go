@@ -248,7 +248,7 @@ func TestAPageSaysInWordsWhatIsNotKnown(t *testing.T) {
 func TestAPageTellsWhichReadingsAreMissingAndWhatIsEstimated(t *testing.T) {
 	h := startUsageHome(t)
 	h.open("/ui/meters/A/usage?by=month", "").want(t,
-		"Of 1,076 readings, 30 are missing.", "Sun 1 Nov 2026 00:00 to 11:30 (24 readings)", "<li>Fri 20 Nov 2026 12:00</li>", "Sun 22 Nov 2026 13:30 to 15:30 (5 readings)",
+		"Of 1,076 readings, 30 are missing.", "Sun 1 Nov 2026 00:00 to 11:30 (24 readings)", "; Fri 20 Nov 2026 12:00; ", "Sun 22 Nov 2026 13:30 to 15:30 (5 readings)",
 		"A register at one of its ends is estimated", `class="bar estimated"`,
 		`<time datetime="2026-11-10T12:10:00">Tue 10 Nov 2026 12:10</time>: meter exchanged.`, "Serial number of the new meter: <bdi>N-2</bdi>")
 	h.open("/ui/meters/A/usage?by=day&at=2026-11-20", "").want(t, "Of 49 readings, 1 is missing.")
