@@ -22,7 +22,7 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 		program.Door = newDoor(s.api)
 	}
 	r := httpkit.NewRouter(program)
-	for _, route := range s.routes() {
+	for _, route := range append(s.routes(), s.pages()...) {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
 	}
 	return r
@@ -46,14 +46,7 @@ func (s *Service) routes() []route {
 }
 
 func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error {
-	period, dryRun, err := s.kind.bind(r, s.settings.Timezone)
-	if err != nil {
-		return err
-	}
-	if period == (meter.Period{}) {
-		period = s.lastEnded()
-	}
-	done, err := s.runNow(period, dryRun, passedOn(r))
+	done, err := s.runAskedFor(r)
 	if err != nil {
 		return err
 	}
@@ -61,6 +54,18 @@ func (s *Service) performOnRequest(w http.ResponseWriter, r *http.Request) error
 		Success: true, Message: done.message(s.kind), Timestamp: s.stamp(time.Now()), ArchivePath: done.Archive.File,
 	})
 	return nil
+}
+
+// runAskedFor does the run that a request asks for: of the last period, if it names none.
+func (s *Service) runAskedFor(r *http.Request) (run, error) {
+	period, dryRun, err := s.kind.bind(r, s.settings.Timezone)
+	if err != nil {
+		return run{}, err
+	}
+	if period == (meter.Period{}) {
+		period = s.lastEnded()
+	}
+	return s.runNow(period, dryRun, passedOn(r))
 }
 
 func (s *Service) status(context.Context, *struct{}) (api.ProgramStatus, error) {

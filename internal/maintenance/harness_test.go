@@ -32,7 +32,8 @@ type harness struct {
 	service *Service
 	stop    context.CancelFunc
 	keeping sync.WaitGroup
-	checked *apitest.Transport // to the service, held against the OpenAPI document
+	plain   handlerTransport   // to the service
+	checked *apitest.Transport // the same, held against the OpenAPI document, which knows no pages
 }
 
 // inBubble runs test in a bubble. The service has been started by prepare's
@@ -59,7 +60,8 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.checked = apitest.NewTransport(t, handlerTransport{b.service.Handler(httpkit.NewMetrics())})
+		b.plain = handlerTransport{b.service.Handler(httpkit.NewMetrics())}
+		b.checked = apitest.NewTransport(t, b.plain)
 		b.keeping.Go(b.service.KeepUp)
 		synctest.Wait()
 		test(t, b)

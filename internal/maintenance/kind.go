@@ -15,6 +15,8 @@ type Kind struct {
 	title      string // of a run, in messages
 	addrEnv    string // the environment variable of -addr
 	path       string // of requests for a run
+	unit       string // Date or Month: a period, for people; in lower case its parameter, and its type of input
+	does       string // what a run does, in a sentence
 	catchUpMax int    // how many periods back from the last are looked at for missed ones
 
 	of   func(meter.Day) meter.Period                                                   // the period that a day lies in
@@ -25,6 +27,7 @@ type Kind struct {
 func Daily() Kind {
 	return Kind{
 		program: "daily", title: "Daily maintenance", addrEnv: "DAILY_ADDR", path: "/perform_daily_maintenance",
+		unit: "Date", does: "The api writes the readings of the day into a file, and keeps them in memory. Running it again changes nothing.",
 		catchUpMax: 62, of: meter.Day.Period,
 		bind: func(r *http.Request, zone *meter.Zone) (meter.Period, bool, error) {
 			var q struct {
@@ -41,6 +44,7 @@ func Daily() Kind {
 func Monthly() Kind {
 	return Kind{
 		program: "monthly", title: "Monthly maintenance", addrEnv: "MONTHLY_ADDR", path: "/perform_monthly_maintenance",
+		unit: "Month", does: "The api writes the readings of the month into a file, issues its bills, and clears it from memory. Open months before it are closed too. Running it again changes nothing.",
 		catchUpMax: 12, of: func(day meter.Day) meter.Period { return day.CalendarMonth().Period() },
 		bind: func(r *http.Request, zone *meter.Zone) (meter.Period, bool, error) {
 			var q struct {

@@ -30,6 +30,8 @@ type Options struct {
 	Metrics *httpkit.Metrics
 	Log     *slog.Logger
 	Guarded bool // access is on: else whoever asks is an operator, and may look as a household does
+	// RateLimit is how many pages a minute one caller may open, besides what they ask of the API; 0 means any.
+	RateLimit int
 }
 
 // site holds what the handlers share.
@@ -41,8 +43,9 @@ type site struct {
 // Mount adds the pages to the api's router. They are kept up to date until ctx ends.
 func Mount(_ context.Context, r chi.Router, o Options) {
 	s := &site{Options: o, zone: o.Reader.Zone()}
+	limited := httpkit.LimitRate(o.RateLimit)
 	for _, route := range s.routes() {
-		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
 	}
 	assets.Mount(r)
 }
@@ -60,6 +63,7 @@ func (s *site) routes() []route {
 	return []route{
 		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
 		{get, "/ui/", meter.Anyone, httpkit.Handler(s.start)},
+		{get, "/ui/meters", meter.Homes, httpkit.Take(s.zone, s.choose)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -53,20 +54,21 @@ func (a *app) registeredAt(account meter.Account) *string {
 }
 
 type metersRequest struct {
-	StaleFor silence      `param:"stale_for"`
-	PageSize pageSize     `param:"page_size"`
-	Cursor   metersCursor `param:"cursor"`
-	Numbers  numberForm   `param:"numbers" oneof:"number string"`
+	Begins   idBeginning   `param:"begins_with"`
+	StaleFor silence       `param:"stale_for"`
+	PageSize pageSize      `param:"page_size"`
+	Cursor   *metersCursor `param:"cursor"`
+	Numbers  numberForm    `param:"numbers" oneof:"number string"`
 }
 
-// meters lists all meters with their last readings, or those that are silent.
+// meters lists all meters with their last readings, or those that are looked for.
 func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) error {
 	if err := a.pages.take(r, q.PageSize.bytes()); err != nil {
 		return err
 	}
 	defer a.pages.give(r, q.PageSize.bytes())
 	page := a.reader.Meters(query.MetersQuery{
-		SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: store.Index(q.Cursor),
+		Begins: meter.ID(q.Begins), SilentFor: time.Duration(q.StaleFor), PageSize: q.PageSize.orDefault(), From: (*store.Index)(q.Cursor),
 	})
 	answer := api.Meters{Count: len(page.Meters), Results: make([]api.MeterState, 0, len(page.Meters))}
 	for _, m := range page.Meters {
@@ -76,12 +78,24 @@ func (a *app) meters(w http.ResponseWriter, r *http.Request, q *metersRequest) e
 		}
 		answer.Results = append(answer.Results, state)
 	}
-	if page.More {
-		next := metersCursor(page.Next).String()
+	if page.Next != nil {
+		next := metersCursor(*page.Next).String()
 		answer.Next = &next
 		linkNext(w, r, next)
 	}
 	q.Numbers.write(w, answer)
+	return nil
+}
+
+// idBeginning is the beginning of an id, which could be an id itself.
+type idBeginning meter.ID
+
+func (b *idBeginning) UnmarshalText(text []byte) error {
+	id, err := meter.ParseID(text)
+	if err != nil {
+		return errors.New("must be the beginning of an id: 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit")
+	}
+	*b = idBeginning(id)
 	return nil
 }
 
