@@ -18,6 +18,7 @@ type look struct {
 	Others  []figure
 	Missing []string // stretches of readings that are missing
 	Changes []changeView
+	Alone   string // the other period, if it should stand in the chart and nothing is known of it
 	Chart   *bars
 	Rows    []row
 	Columns columns
@@ -61,7 +62,7 @@ func (s *site) look(h home, p period, others []period, drawn *period) (v look, e
 // draw adds the chart and the table, if there is something to see.
 func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
-		other = nil
+		v.Alone, other = other.String(), nil
 	}
 	if v.Unknown != "" && other == nil {
 		return nil
@@ -94,7 +95,7 @@ func (v *look) bars() *bars {
 			classes[drawn.Class] = true
 		}
 	}
-	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated"}, {"missing", "not known"}} {
+	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated between known registers"}, {"missing", "not known"}} {
 		if classes[l.Class] {
 			b.Legend = append(b.Legend, l)
 		}

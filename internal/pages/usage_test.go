@@ -188,6 +188,7 @@ func TestAPeriodIsComparedWithTheSamePartOfOthers(t *testing.T) {
 		"about 281 kWh", "like the 28 days before Mon 23 Nov 2026 10:00")
 	october := s.open("/ui/meters/A/usage?by=month&at=2026-10-05", "")
 	october.want(t, `<data value="148.8" class="kwh">148.8</data>`, "All 1,489 readings are there.")
+	s.open("/ui/meters/A/usage?by=month&at=2025-11-05&compare=year", "").want(t, "Nothing is known of November 2024 to stand beside it.")
 	if october.says("about ") {
 		t.Error("it says what October will be, which has ended")
 	}
