@@ -148,6 +148,11 @@ func TestThePagesOfAPeriodSayWhatTheApiAnswers(t *testing.T) {
 			}
 		}
 	}
+	var today struct{ Consumption string }
+	h.ask(http.MethodGet, "/get_consumption?meter_id=A&period=today&numbers=string", "", &today)
+	if said := h.open("/ui/meters/A", "").data(t, "kwh"); said[0] != today.Consumption {
+		t.Errorf("today: the page says %s, the api %s", said[0], today.Consumption)
+	}
 	if compared < 200 {
 		t.Errorf("only %d rows were compared", compared)
 	}
