@@ -9,9 +9,9 @@ import (
 	"meterledger/internal/query"
 )
 
-// look is what a page says of a period: how much was used, beside what other periods used, and its
+// overview is what a page says of a period: how much was used, beside what other periods used, and its
 // parts in a chart and a table.
-type look struct {
+type overview struct {
 	Meter   meter.ID
 	Used    figure
 	Unknown string // why nothing is known of the period; empty if something is
@@ -32,8 +32,8 @@ type columns struct {
 	IsLong, HasNotes           bool
 }
 
-// look looks at a period, beside others of which one may stand in its chart.
-func (s *site) look(h home, p period, others []period, drawn *period) (v look, err error) {
+// overview looks at a period, beside others of which one may stand in its chart.
+func (s *site) overview(h home, p period, others []period, drawn *period) (v overview, err error) {
 	v.Meter = h.id
 	if v.used, err = h.used(p.window(s.zone)); err != nil {
 		return v, err
@@ -60,7 +60,7 @@ func (s *site) look(h home, p period, others []period, drawn *period) (v look, e
 }
 
 // draw adds the chart and the table, if there is something to see.
-func (s *site) draw(v *look, h home, p period, other *period) (err error) {
+func (s *site) draw(v *overview, h home, p period, other *period) (err error) {
 	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
 		v.Alone, other = other.String(), nil
 	}
@@ -83,7 +83,7 @@ func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 var partNames = map[span]string{aDay: "Half hour", aWeek: "Day", aMonth: "Day", aYear: "Month"}
 
 // bars draws the rows.
-func (v *look) bars() *bars {
+func (v *overview) bars() *bars {
 	places := make([]place, len(v.Rows))
 	classes := make(map[string]bool)
 	for i := range v.Rows {
