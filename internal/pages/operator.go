@@ -1,10 +1,10 @@
 package pages
 
 import (
-	"net/http"
+	"net/url"
 
-	"meterledger/api"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
 )
 
 // staff is the frame of a page about the nation.
@@ -20,11 +20,5 @@ func staff(title, here string) httpkit.Frame {
 	}}
 }
 
-// now is how the nation is metered at this moment.
-func (s *site) now(w http.ResponseWriter, r *http.Request) error {
-	status, err := ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, staff("Now", ""), "now", status)
-}
+// staffPath is the path of a meter's page for those who run the nation.
+func staffPath(id meter.ID) string { return "/ui/operator/meters/" + url.PathEscape(string(id)) }

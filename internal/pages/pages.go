@@ -37,12 +37,15 @@ type Options struct {
 // site holds what the handlers share.
 type site struct {
 	Options
-	zone *meter.Zone
+	zone     *meter.Zone
+	sampler  sampler
+	coverage coverage
 }
 
 // Mount adds the pages to the api's router. They are kept up to date until ctx ends.
-func Mount(_ context.Context, r chi.Router, o Options) {
-	s := &site{Options: o, zone: o.Reader.Zone()}
+func Mount(ctx context.Context, r chi.Router, o Options) {
+	s := &site{Options: o, zone: o.Reader.Zone(), sampler: sampler{metrics: o.Metrics, log: o.Log}}
+	go s.sampler.run(ctx)
 	limited := httpkit.LimitRate(o.RateLimit)
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
@@ -67,9 +70,23 @@ func (s *site) routes() []route {
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 
+		// How the nation is metered, what is archived, and what runs.
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
+		{get, "/ui/operator/archives", meter.Readers, httpkit.Take(s.zone, s.archives)},
+		{get, "/ui/operator/runs", meter.Readers, httpkit.Handler(s.runs)},
+
+		// Meters: search, one of them, and what is missing of many.
+		{get, "/ui/operator/meters", meter.Readers, httpkit.Handler(s.meters)},
+		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
+		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
+
+
+		// What operators do, and who did it.
+		{get, "/ui/operator/actions", meter.Operators, httpkit.Handler(s.index)},
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
-		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
+		{post, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.act)},
+		{get, "/ui/operator/exceptions", meter.Readers, httpkit.Handler(s.exceptions)},
+		{get, "/ui/operator/log", meter.Readers, httpkit.Handler(s.log)},
 	}
 }
 
@@ -85,13 +102,25 @@ var assets = httpkit.NewAssets(assetFiles, "assets")
 
 // show answers with a page: a template of that name, filled with a view.
 func (s *site) show(w http.ResponseWriter, r *http.Request, f httpkit.Frame, name string, view any) error {
-	var body bytes.Buffer
-	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
+	return s.showAs(w, r, http.StatusOK, f, name, view)
+}
+
+// showAs is show with a status.
+func (s *site) showAs(w http.ResponseWriter, r *http.Request, status int, f httpkit.Frame, name string, view any) error {
+	body, err := part(name, view)
+	if err != nil {
 		return err
 	}
 	if f.Note == "" {
 		f.Note = "Times are those of " + s.zone.String()
 	}
-	httpkit.WritePage(w, r, http.StatusOK, f, httpkit.HTML(body.String()))
+	httpkit.WritePage(w, r, status, f, httpkit.HTML(body))
 	return nil
+}
+
+// part returns a part of a page: a template of that name, filled with a view.
+func part(name string, view any) (template.HTML, error) {
+	var text bytes.Buffer
+	err := templates.ExecuteTemplate(&text, name, view)
+	return template.HTML(text.String()), err
 }
