@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"net/http"
@@ -20,6 +21,14 @@ func requestID(r *http.Request) string {
 		}
 	}
 	return newRequestID()
+}
+
+// RequestID returns the id of the request of a context, and nothing outside of NewRouter's routers.
+func RequestID(ctx context.Context) string {
+	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
+		return a.id[0]
+	}
+	return ""
 }
 
 // A new id has 80 random bits. They are drawn for many ids at once, because each call of the

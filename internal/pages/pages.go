@@ -30,6 +30,8 @@ type Options struct {
 	Metrics *httpkit.Metrics
 	Log     *slog.Logger
 	Guarded bool // access is on: else whoever asks is an operator, and may look as a household does
+	// RateLimit is how many pages a minute one caller may open, besides what they ask of the API; 0 means any.
+	RateLimit int
 }
 
 // site holds what the handlers share.
@@ -44,8 +46,9 @@ type site struct {
 func Mount(ctx context.Context, r chi.Router, o Options) {
 	s := &site{Options: o, zone: o.Reader.Zone(), sampler: sampler{metrics: o.Metrics, log: o.Log}}
 	go s.sampler.run(ctx)
+	limited := httpkit.LimitRate(o.RateLimit)
 	for _, route := range s.routes() {
-		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
 	}
 	assets.Mount(r)
 }
@@ -63,6 +66,7 @@ func (s *site) routes() []route {
 	return []route{
 		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
 		{get, "/ui/", meter.Anyone, httpkit.Handler(s.start)},
+		{get, "/ui/meters", meter.Homes, httpkit.Take(s.zone, s.choose)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 
