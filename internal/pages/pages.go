@@ -74,6 +74,12 @@ func (s *site) routes() []route {
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
 		{get, "/ui/operator/archives", meter.Readers, httpkit.Take(s.zone, s.archives)},
 		{get, "/ui/operator/runs", meter.Readers, httpkit.Handler(s.runs)},
+
+		// Meters: search, one of them, and what is missing of many.
+		{get, "/ui/operator/meters", meter.Readers, httpkit.Handler(s.meters)},
+		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
+		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
+
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
 		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
 	}
