@@ -22,9 +22,9 @@ type Audit interface {
 }
 
 // beginChange writes that a change begins: what only operators may do and is no question. Readings,
-// which meters send too, are none.
+// which meters send too, are none; what a page changes it asks for, and that is the change.
 func (a *answer) beginChange(r *http.Request, roles meter.Roles) error {
-	if a.program.Audit == nil || roles != meter.Operators || r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if a.program.Audit == nil || roles != meter.Operators || r.Method == http.MethodGet || r.Method == http.MethodHead || isOfPages(r) {
 		return nil
 	}
 	line := a.line(r)

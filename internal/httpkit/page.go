@@ -142,9 +142,12 @@ func Redirect(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 // isPage reports whether a browser asks for a page, which is then also what an error is answered with.
-func isPage(r *http.Request) bool {
+func isPage(r *http.Request) bool { return isOfPages(r) && WantsPage(r) }
+
+// isOfPages reports whether a request is for the pages, and not for the api.
+func isOfPages(r *http.Request) bool {
 	path := r.URL.Path
-	return (path == "/" || path == "/ui" || strings.HasPrefix(path, "/ui/")) && WantsPage(r)
+	return path == "/" || path == "/ui" || strings.HasPrefix(path, "/ui/")
 }
 
 // WantsPage reports whether a caller prefers HTML to JSON, as browsers do.

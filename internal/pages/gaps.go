@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -42,7 +43,7 @@ type gapsView struct {
 	search
 	Name  string // of the month
 	Steps monthSteps
-	Days  []int // of the month; the last is the first of the next, whose first reading closes the month
+	Days  []string // of the month; the last is the first of the next, whose first reading closes the month
 	Rows  []gapsRow
 }
 
@@ -69,12 +70,11 @@ func (s *site) gaps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.search(r, gapsTogether)
+	found, err := s.search(r, gapsTogether, month)
 	if err != nil {
 		return err
 	}
 	view := gapsView{search: found, Name: monthName(month)}
-	view.Month = month.String()
 	view.Steps = s.monthsAround(month, func(around meter.Month) string { return found.href(around.String(), found.cursor) })
 	if err := view.fill(s, s.readerOf(r), month); err != nil {
 		return err
@@ -84,20 +84,18 @@ func (s *site) gaps(w http.ResponseWriter, r *http.Request) error {
 
 // fill adds what is missing of the meters that were found.
 func (v *gapsView) fill(s *site, reader *query.Reader, month meter.Month) error {
+	for day := month.FirstDay(); day.CalendarMonth() == month; day = day.AddDays(1) {
+		v.Days = append(v.Days, strconv.Itoa(day.Day))
+	}
+	v.Days = append(v.Days, dateOf(month.Add(1).FirstDay()).Format("2 Jan"))
 	for _, m := range v.Found {
 		gaps, err := reader.Gaps(m.MeterID, s.zone.MonthWindow(month))
 		if err != nil {
 			return err
 		}
 		row := gapsRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, month), Missing: gaps.Expected - gaps.Readings}
-		days := s.gapsByDay(month, gaps)
-		for _, day := range days {
+		for _, day := range s.gapsByDay(month, gaps) {
 			row.Cells = append(row.Cells, day.cell())
-		}
-		if v.Days == nil {
-			for _, day := range days {
-				v.Days = append(v.Days, day.Day.Day)
-			}
 		}
 		v.Rows = append(v.Rows, row)
 	}

@@ -33,21 +33,27 @@ type silence struct{ Value, Text string }
 var silences = []silence{{"", "All meters"}, {"2h", "Silent for 2 hours"}, {"24h", "Silent for a day"}, {"7d", "Silent for a week"}, {"30d", "Silent for 30 days"}}
 
 // search asks the api for a page of the meters that a form asks for. A field that is left empty is
-// not given. Whatever else is given, except the month of the page, the api judges.
-func (s *site) search(r *http.Request, pageSize int) (found search, err error) {
+// not given. The page may be about a month, else month is the zero value. Whatever else is given, the
+// api judges.
+func (s *site) search(r *http.Request, pageSize int, month meter.Month) (found search, err error) {
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return found, meter.Invalid(meter.CodeInvalidParameter, "", "the query is not percent-encoded as parameters must be")
 	}
 	maps.DeleteFunc(given, func(_ string, values []string) bool { return slices.Equal(values, []string{""}) })
 	found = search{
-		Path: r.URL.Path, Begins: given.Get("begins_with"), Silent: given.Get("stale_for"), Month: given.Get("month"), cursor: given.Get("cursor"), Silences: silences,
+		Path: r.URL.Path, Begins: given.Get("begins_with"), Silent: given.Get("stale_for"), cursor: given.Get("cursor"), Silences: silences,
 	}
 	found.IsNarrowed = found.Begins+found.Silent+found.cursor != ""
 	if !slices.ContainsFunc(silences, func(offered silence) bool { return offered.Value == found.Silent }) {
 		found.Silences = append(slices.Clone(silences), silence{found.Silent, "Silent for " + found.Silent})
 	}
-	given.Del("month")
+	if month != (meter.Month{}) {
+		found.Month = month.String()
+		if len(given["month"]) == 1 {
+			given.Del("month")
+		}
+	}
 	given.Add("page_size", strconv.Itoa(pageSize))
 	list, err := ask[api.Meters](s, r, "/meters", given)
 	if err != nil {
@@ -86,10 +92,10 @@ type metersView struct {
 type meterRow struct {
 	ID           meter.ID
 	Href         string
-	Last         stamp // empty if it has never reported
+	Last         *moment // nil if it has never reported
 	Ago          string
 	Register     string
-	RegisteredAt stamp
+	RegisteredAt moment
 }
 
 // metersTogether is how many meters a page lists.
@@ -97,19 +103,19 @@ const metersTogether = 50
 
 // meters lists meters with their latest readings.
 func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.search(r, metersTogether)
+	found, err := s.search(r, metersTogether, meter.Month{})
 	if err != nil {
 		return err
 	}
 	view := metersView{search: found}
 	for _, m := range found.Found {
-		row := meterRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, s.thisMonth()), RegisteredAt: stamp(m.RegisteredAt)}
+		row := meterRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, s.thisMonth()), RegisteredAt: momentOf(m.RegisteredAt)}
 		if m.LastTime != nil {
 			slot, err := s.zone.ParseSlot("last_time", *m.LastTime)
 			if err != nil {
 				return err
 			}
-			row.Last, row.Register = stamp(*m.LastTime), m.LastReading.String()
+			row.Last, row.Register = momentIf(m.LastTime), m.LastReading.String()
 			row.Ago = s.ago(slot)
 		}
 		view.Meters = append(view.Meters, row)
@@ -120,7 +126,7 @@ func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
 // metersFrame is the frame of a page about meters.
 func metersFrame(title, here string) httpkit.Frame {
 	f := staff(title, here)
-	f.Styles = append(f.Styles, assets.Path("meters.css"))
+	f.Styles = []string{assets.Path("staff.css"), assets.Path("meters.css")}
 	return f
 }
 

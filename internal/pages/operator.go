@@ -1,6 +1,11 @@
 package pages
 
-import "meterledger/internal/httpkit"
+import (
+	"net/url"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
 
 // staff is the frame of a page about the nation.
 func staff(title, here string) httpkit.Frame {
@@ -14,3 +19,6 @@ func staff(title, here string) httpkit.Frame {
 		{Href: "/ui/operator/log", Text: "Log"},
 	}}
 }
+
+// staffPath is the path of a meter's page for those who run the nation.
+func staffPath(id meter.ID) string { return "/ui/operator/meters/" + url.PathEscape(string(id)) }

@@ -80,8 +80,13 @@ func (s *site) routes() []route {
 		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
 		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
 
+
+		// What operators do, and who did it.
+		{get, "/ui/operator/actions", meter.Operators, httpkit.Handler(s.index)},
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
-		{post, "/ui/operator/actions/{action}", meter.Members, httpkit.Handler(s.act)}, // the api says who may
+		{post, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.act)},
+		{get, "/ui/operator/exceptions", meter.Readers, httpkit.Handler(s.exceptions)},
+		{get, "/ui/operator/log", meter.Readers, httpkit.Handler(s.log)},
 	}
 }
 
@@ -97,13 +102,25 @@ var assets = httpkit.NewAssets(assetFiles, "assets")
 
 // show answers with a page: a template of that name, filled with a view.
 func (s *site) show(w http.ResponseWriter, r *http.Request, f httpkit.Frame, name string, view any) error {
-	var body bytes.Buffer
-	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
+	return s.showAs(w, r, http.StatusOK, f, name, view)
+}
+
+// showAs is show with a status.
+func (s *site) showAs(w http.ResponseWriter, r *http.Request, status int, f httpkit.Frame, name string, view any) error {
+	body, err := part(name, view)
+	if err != nil {
 		return err
 	}
 	if f.Note == "" {
 		f.Note = "Times are those of " + s.zone.String()
 	}
-	httpkit.WritePage(w, r, http.StatusOK, f, httpkit.HTML(body.String()))
+	httpkit.WritePage(w, r, status, f, httpkit.HTML(body))
 	return nil
+}
+
+// part returns a part of a page: a template of that name, filled with a view.
+func part(name string, view any) (template.HTML, error) {
+	var text bytes.Buffer
+	err := templates.ExecuteTemplate(&text, name, view)
+	return template.HTML(text.String()), err
 }

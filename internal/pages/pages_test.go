@@ -30,6 +30,7 @@ import (
 type suite struct {
 	t        testing.TB
 	zone     *meter.Zone
+	fs       vfs.FS
 	node     *node.Node
 	handler  http.Handler
 	server   *httptest.Server
@@ -64,11 +65,11 @@ func startWith(t testing.TB, zoneName string, door *access.Door, rateLimit int) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &suite{t: t, zone: zone}
+	s := &suite{t: t, zone: zone, fs: vfs.NewMem()}
 	s.setNow("2026-11-23T10:10:00")
 	metrics, log := httpkit.NewMetrics(), slog.New(slog.DiscardHandler)
 	s.node, err = node.Open(t.Context(), node.Options{
-		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: zone,
+		FS: s.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: zone,
 		Now: s.clock, Log: log, Holder: "a test", Version: "test",
 		ReadingsFrom: meter.Day{Year: 2010, Month: time.January, Day: 1}, DiskFreeMin: 1, RefusalsMax: 1_000_000, Metrics: metrics.Set,
 	})

@@ -14,7 +14,7 @@ type dayOfMeter struct {
 
 // rawRow is a half hour, with or without a reading.
 type rawRow struct {
-	At       stamp
+	At       moment
 	Clock    string
 	Register string // kWh; empty if there is none
 	Note     string // why it is not as sent
@@ -42,7 +42,7 @@ func (s *site) dayOfMeter(reader *query.Reader, q *staffMeterRequest, mayCorrect
 		if !isSent && s.zone.Time(slot).After(s.Reader.Now()) {
 			break
 		}
-		row := rawRow{At: stamp(s.zone.Stamp(slot)), Clock: s.clock(slot)}
+		row := rawRow{At: momentOf(s.zone.Stamp(slot)), Clock: s.clock(slot)}
 		past, isEdited := edited[slot]
 		switch {
 		case isSent && isEdited && !past.IsWithdrawn && past.After == register:
@@ -56,7 +56,7 @@ func (s *site) dayOfMeter(reader *query.Reader, q *staffMeterRequest, mayCorrect
 			row.Register = register.String()
 		}
 		if isSent && mayCorrect {
-			row.Correct = actionPath("correct", here, "meter_id", string(q.Meter), "timestamp", string(row.At))
+			row.Correct = actionPath("correct", here, "meter_id", string(q.Meter), "timestamp", row.At.Stamp)
 		}
 		view.Rows = append(view.Rows, row)
 	}

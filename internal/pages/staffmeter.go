@@ -20,7 +20,7 @@ type staffMeterRequest struct {
 type staffMeterView struct {
 	api.Meter
 
-	RegisteredAt, First, Last stamp // empty if there is none
+	RegisteredAt, First, Last *moment // nil if there is none
 	LastAgo                   string
 	MaxKW                     string
 	Dials                     []dialRow
@@ -42,22 +42,18 @@ type staffMeterView struct {
 // dialRow is a meter that was in the place that the id names.
 type dialRow struct {
 	Serial   *string
-	From, To stamp // empty of the first and of the present one
+	From, To *moment // nil of the first and of the present one
 }
 
 type changeRow struct {
 	api.MeterChange
-	At, EnteredAt stamp
-}
-
-type exceptionRow struct {
-	api.Exception
-	From, To stamp
+	At        moment
+	EnteredAt *moment
 }
 
 type correctionRow struct {
 	api.PastCorrection
-	Of, At stamp
+	Of, At moment
 }
 
 // staffMeter shows what is known of a meter, what it lacks of a month, and what it sent on a day.
@@ -91,16 +87,16 @@ func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterR
 
 func newStaffMeterView(known api.Meter) staffMeterView {
 	view := staffMeterView{
-		Meter: known, Household: meterPath(known.MeterID), RegisteredAt: stampOf(known.RegisteredAt), First: stampOf(known.FirstTime), Last: stampOf(known.LastTime),
+		Meter: known, Household: meterPath(known.MeterID), RegisteredAt: momentIf(known.RegisteredAt), First: momentIf(known.FirstTime), Last: momentIf(known.LastTime),
 	}
 	if known.MaxKW != nil {
 		view.MaxKW = meter.Register(*known.MaxKW).String()
 	}
 	for _, of := range known.Serials {
-		view.Dials = append(view.Dials, dialRow{of.Serial, stampOf(of.From), stampOf(of.To)})
+		view.Dials = append(view.Dials, dialRow{of.Serial, momentIf(of.From), momentIf(of.To)})
 	}
 	for _, c := range known.RegisterChanges {
-		view.Changes = append(view.Changes, changeRow{c, stamp(c.At), stampOf(c.EnteredAt)})
+		view.Changes = append(view.Changes, changeRow{c, momentOf(c.At), momentIf(c.EnteredAt)})
 	}
 	return view
 }
@@ -114,10 +110,10 @@ func (s *site) complete(q *staffMeterRequest, view *staffMeterView) (err error) 
 	if q.Month == (meter.Month{}) && q.Day != (meter.Day{}) {
 		q.Month = q.Day.CalendarMonth()
 	}
-	if q.Month, err = s.monthOr(q.Month); err != nil || view.Last == "" {
+	if q.Month, err = s.monthOr(q.Month); err != nil || view.Last == nil {
 		return err
 	}
-	last, err := s.zone.ParseSlot("last_time", string(view.Last))
+	last, err := s.zone.ParseSlot("last_time", view.Last.Stamp)
 	if err != nil {
 		return err
 	}
@@ -148,7 +144,7 @@ func (s *site) addExceptions(r *http.Request, q *staffMeterRequest, view *staffM
 	of.Set("page_size", strconv.Itoa(exceptionsTogether))
 	found, err := ask[api.Exceptions](s, r, "/exceptions", of)
 	for _, e := range found.Results {
-		view.Exceptions = append(view.Exceptions, exceptionRow{e, stamp(e.From), stamp(e.To)})
+		view.Exceptions = append(view.Exceptions, exceptionRowOf(e, staffMeterPath(q.Meter, q.Month)))
 	}
 	view.MoreExceptions = found.Next != nil
 	return err
@@ -164,20 +160,12 @@ func (s *site) addCorrections(r *http.Request, q *staffMeterRequest, view *staff
 	}
 	history, err := ask[api.History](s, r, apiMeterPath(q.Meter)+"/history", page)
 	for _, c := range history.Results {
-		view.Corrections = append(view.Corrections, correctionRow{c, stamp(c.Timestamp), stamp(c.At)})
+		view.Corrections = append(view.Corrections, correctionRow{c, momentOf(c.Timestamp), momentOf(c.At)})
 	}
 	if history.Next != nil {
 		view.MoreCorrections = here + "&corrections=" + url.QueryEscape(*history.Next) + "#corrections"
 	}
 	return err
-}
-
-// stampOf returns a time of an answer, empty if there is none.
-func stampOf(text *string) stamp {
-	if text == nil {
-		return ""
-	}
-	return stamp(*text)
 }
 
 // apiMeterPath is the path of a meter in the api.

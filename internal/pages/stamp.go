@@ -21,27 +21,10 @@ func momentOf(stamp string) moment {
 	return moment{stamp, t.Format(words) + offset}
 }
 
-// stamp is a local time as the api writes it, such as 2026-11-23T14:30:00; where a clock shows a
-// time twice the offset follows.
-type stamp string
-
-const stampLayout = "2006-01-02T15:04:05"
-
-// Text returns the time for people, such as Mon 23 Nov 2026, 14:30.
-func (s stamp) Text() string {
-	if len(s) < len(stampLayout) {
-		return string(s)
+// momentIf returns a time of an answer, or nil if there is none.
+func momentIf(stamp *string) *moment {
+	if stamp == nil {
+		return nil
 	}
-	t, err := time.Parse(stampLayout, string(s[:len(stampLayout)]))
-	if err != nil {
-		return string(s)
-	}
-	layout := "Mon 2 Jan 2006, 15:04"
-	if t.Second() != 0 {
-		layout += ":05"
-	}
-	return t.Format(layout) + string(s[len(stampLayout):])
+	return new(momentOf(*stamp))
 }
-
-// Stamp returns the time for programs.
-func (s stamp) Stamp() string { return string(s) }

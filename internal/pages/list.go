@@ -1,0 +1,54 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
+
+// listPage is how many lines a page of a list has.
+const listPage = "50"
+
+// pageOf adds to a question which page of the list a page shows.
+func pageOf(asked, known url.Values) url.Values {
+	asked.Set("page_size", listPage)
+	if cursor := known.Get("cursor"); cursor != "" {
+		asked.Set("cursor", cursor)
+	}
+	return asked
+}
+
+// turns returns the paths of the first page of a list, unless this is it, and of the next.
+func turns(path string, known url.Values, cursor *string) (first, next string) {
+	parameters := make(url.Values)
+	for name := range known {
+		parameters.Set(name, known.Get(name))
+	}
+	if cursor != nil {
+		parameters.Set("cursor", *cursor)
+		next = path + "?" + parameters.Encode()
+	}
+	if known.Get("cursor") != "" {
+		parameters.Del("cursor")
+		first = path + "?" + parameters.Encode()
+	}
+	return first, next
+}
+
+// excuse has a page say what is wrong with what a browser asked of it, and returns its status. Other errors
+// are returned.
+func excuse(r *http.Request, err error, problem *string) (status int, other error) {
+	if e, ok := errors.AsType[*meter.Error](err); ok && e.Kind == meter.KindInvalid && httpkit.WantsPage(r) {
+		*problem = sentence(e.Detail)
+		return http.StatusBadRequest, nil
+	}
+	return http.StatusOK, err
+}
+
+// isOperator reports whether who asks may change something.
+func isOperator(r *http.Request) bool {
+	return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator
+}
