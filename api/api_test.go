@@ -112,7 +112,7 @@ func TestDocumentNamesEveryEndpointOfTheContractWithItsStatuses(t *testing.T) {
 }
 
 func TestDocumentOfAProgramHasItsOwnPathsAndLinksToItsSiblings(t *testing.T) {
-	common := []string{"/docs", "/healthz", "/metrics", "/openapi.json", "/readyz", "/redoc"}
+	common := []string{"/", "/docs", "/healthz", "/metrics", "/openapi.json", "/readyz", "/redoc"}
 	for program, own := range map[api.Program][]string{
 		api.ProgramDaily:   {"/perform_daily_maintenance", "/status"},
 		api.ProgramMonthly: {"/perform_monthly_maintenance", "/status"},

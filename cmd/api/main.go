@@ -90,7 +90,9 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
 		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
 	})
-	pages.Mount(ctx, router, pages.Options{API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log, Guarded: door != nil})
+	pages.Mount(ctx, router, pages.Options{
+		API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: settings.RateLimit,
+	})
 	gate.Open(router)
 	log.Info("ready", "receiving", n.Receiving())
 	return runUntilStopped(ctx, stop, n, served, log)

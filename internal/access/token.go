@@ -19,8 +19,7 @@ import (
 //	+--------+----------------------------------------------+
 //
 // The prefix names the role. The checksum is the CRC-32 (IEEE) of the prefix and the random
-// bytes: a token that was cut or mistyped is told apart from one that is not known, and junk
-// costs no look-up.
+// bytes: a token that was cut or mistyped is told apart from one that is not known.
 const (
 	prefixLength = 4
 	secretBytes  = 32
@@ -44,38 +43,30 @@ func NewToken(role meter.Role) (token string, sum [sha256.Size]byte) {
 	return token, sha256.Sum256([]byte(token))
 }
 
-// SumOfToken returns the SHA-256 of a token, and false for text that is none.
-func SumOfToken(text string) (sum [sha256.Size]byte, ok bool) {
+// sumOf returns the SHA-256 of text as long as a token, and false for other text.
+func sumOf(text string) (sum [sha256.Size]byte, ok bool) {
 	if len(text) != TokenLength {
 		return sum, false
 	}
-	var token [TokenLength]byte
+	var token [TokenLength]byte // spares an allocation
 	copy(token[:], text)
-	var checked [secretBytes + sumBytes]byte
-	if n, err := base64.RawURLEncoding.Decode(checked[:], token[prefixLength:]); err != nil || n != len(checked) {
-		return sum, false
-	}
-	if binary.BigEndian.Uint32(checked[secretBytes:]) != checksum(text[:prefixLength], checked[:secretBytes]) {
-		return sum, false
-	}
 	return sha256.Sum256(token[:]), true
 }
 
-// SumOfOperatorToken is SumOfToken for a token whose prefix is an operator's.
-func SumOfOperatorToken(text string) (sum [sha256.Size]byte, ok bool) {
-	sum, ok = SumOfToken(text)
-	return sum, ok && strings.HasPrefix(text, prefixes[meter.RoleOperator])
+// isWhole reports whether text as long as a token has the checksum of one.
+func isWhole(text string) bool {
+	checked, err := base64.RawURLEncoding.DecodeString(text[prefixLength:])
+	return err == nil && len(checked) == secretBytes+sumBytes &&
+		binary.BigEndian.Uint32(checked[secretBytes:]) == checksum(text[:prefixLength], checked[:secretBytes])
 }
 
-// checksum is crc32.ChecksumIEEE of both. That function is called through a variable, so it would cost two
-// allocations a request.
+// SumOfOperatorToken returns the SHA-256 of an operator's token, and false for text that is none.
+func SumOfOperatorToken(text string) (sum [sha256.Size]byte, ok bool) {
+	sum, ok = sumOf(text)
+	return sum, ok && strings.HasPrefix(text, prefixes[meter.RoleOperator]) && isWhole(text)
+}
+
+// checksum is the CRC-32 (IEEE) of both.
 func checksum(prefix string, random []byte) uint32 {
-	sum := ^uint32(0)
-	for i := range len(prefix) {
-		sum = crc32.IEEETable[byte(sum)^prefix[i]] ^ sum>>8
-	}
-	for _, b := range random {
-		sum = crc32.IEEETable[byte(sum)^b] ^ sum>>8
-	}
-	return ^sum
+	return crc32.Update(crc32.ChecksumIEEE([]byte(prefix)), crc32.IEEETable, random)
 }

@@ -196,7 +196,7 @@ func routesOf(t *testing.T, program string) (routes []string) {
 // ask sends a request as it is, and returns the answer. The document does not describe pages.
 func (s *suite) ask(r *http.Request) (status int, body string, err error) {
 	transport := s.client.Transport
-	if strings.HasPrefix(r.URL.Path, "/ui/") || r.URL.Path == "/favicon.ico" || pageFile.MatchString(r.Method+" "+r.URL.Path) {
+	if strings.HasPrefix(r.URL.Path, "/ui/") || r.URL.Path == "/favicon.ico" || beginning.MatchString(r.Method+" "+r.URL.Path) {
 		transport = http.DefaultTransport
 	}
 	answer, err := transport.RoundTrip(r)

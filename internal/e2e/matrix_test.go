@@ -76,6 +76,7 @@ var everyProgram = map[string]expectation{
 	"GET /redoc/*":      lists(anybody, ""),
 	"GET /openapi.json": lists(anybody, ""),
 	"GET /metrics":      lists(readers, ""), // from another machine, for which a proxy speaks
+	"GET /":             lists(anybody, ""), // of a program, which is no browser
 	"GET /favicon.ico":  lists(anybody, ""),
 	"GET /ui/assets/*":  lists(anybody, ""),
 	"GET /ui/login":     lists(anybody, ""),
@@ -85,8 +86,8 @@ var everyProgram = map[string]expectation{
 
 // promised has an expectation for each route of each program.
 var promised = map[string]map[string]expectation{
-	"daily":   {"POST /perform_daily_maintenance": changes(operators), "GET /status": lists(readers, "")},
-	"monthly": {"POST /perform_monthly_maintenance": changes(operators), "GET /status": lists(readers, "")},
+	"daily":   {"POST /perform_daily_maintenance": changes(operators), "GET /status": lists(readers, ""), "POST /ui/run": changes(operators)},
+	"monthly": {"POST /perform_monthly_maintenance": changes(operators), "GET /status": lists(readers, ""), "POST /ui/run": changes(operators)},
 	"api": {
 		"POST /register_account":              changes(operators),
 		"POST /import_accounts":               changes(operators),
@@ -104,12 +105,11 @@ var promised = map[string]map[string]expectation{
 		"POST /resume":                        changes(operators),
 		"POST /restore_data":                  changes(operators),
 
-		// Pages, of which programs get no more than browsers do.
-		"GET /":                              lists(anybody, ""),
+		// Pages, of which programs get no more than browsers do. A star stands for all that have no line of their own.
 		"GET /ui/":                           {roles: anybody, of: leads},
-		"GET /ui/meters/{meter_id}":          tellsOfMeter(""),
-		"GET /ui/operator":                   lists(readers, ""),
-		"GET /ui/operator/actions":           lists(operators, ""),
+		"GET /ui/meters":                     lists(homes, ""),
+		"GET /ui/meters/{meter_id}*":         tellsOfMeter(""),
+		"GET /ui/operator*":                  lists(readers, ""),
 		"GET /ui/operator/actions/{action}":  lists(operators, ""),
 		"POST /ui/operator/actions/{action}": {roles: operators, of: answerOf{http.StatusBadRequest, `"code":"already_receiving"`}},
 		"GET /ui/operator/exceptions":        lists(readers, ""),
@@ -197,7 +197,7 @@ func expectations(t *testing.T, program string, routes []string) map[string]expe
 	for _, route := range routes {
 		name := route
 		if _, exactly := table[name]; !exactly {
-			name = pageFile.ReplaceAllString(route, "$1*")
+			name = beginning.ReplaceAllString(route, "$1*")
 		}
 		e, stated := table[name]
 		if !stated {
@@ -213,8 +213,8 @@ func expectations(t *testing.T, program string, routes []string) map[string]expe
 	return all
 }
 
-// pageFile is a file of the docs pages, or of others.
-var pageFile = regexp.MustCompile(`^(GET /(?:docs|redoc|ui/assets)/).*$`)
+// beginning is how the routes begin that share an expectation: pages, and the files of the docs pages and of others.
+var beginning = regexp.MustCompile(`^(GET /(?:docs/|redoc/|ui/assets/|ui/operator|ui/meters/\{meter_id\})).*$`)
 
 // asksAbout returns the meters that a route is asked about: one of the credential, and another if the
 // route names one.
@@ -228,7 +228,7 @@ func asksAbout(route string, e expectation) []meter.ID {
 // wantCell sends one request. Each comes from an address of its own, for which a proxy on this machine
 // speaks: wrong credentials are counted by address.
 func (s *suite) wantCell(base, route string, e expectation, c credential, about meter.ID, number int64) {
-	fill := strings.NewReplacer("{meter_id}", string(about), "METER", string(about), "MONTH", lastMonth(s.zone), "{credential_id}", "aaaaaaaaaaaaaaaa", "{action}", "resume")
+	fill := strings.NewReplacer("{meter_id}", string(about), "METER", string(about), "MONTH", lastMonth(s.zone), "{credential_id}", "aaaaaaaaaaaaaaaa", "{action}", "resume", "{month}", lastMonth(s.zone))
 	method, pattern, _ := strings.Cut(route, " ")
 	r, err := http.NewRequest(method, base+fill.Replace(pattern)+fill.Replace(e.query), strings.NewReader(fill.Replace(e.csv)))
 	if err != nil {

@@ -167,5 +167,10 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, e *meter.Error, inst
 		`<p class="notice bad">%s</p><p>Code <code>%s</code>, request <code>%s</code>. <a href="/">Start page</a></p>`, sentence(e.Detail), e.Code, instance))
 }
 
-// sentence returns a detail as a sentence of its own.
-func sentence(detail string) string { return strings.ToUpper(detail[:1]) + detail[1:] + "." }
+// sentence returns a detail as a sentence of its own. The name of a parameter stays as it is.
+func sentence(detail string) string {
+	if word, _, _ := strings.Cut(detail, " "); !strings.Contains(word, "_") {
+		detail = strings.ToUpper(detail[:1]) + detail[1:]
+	}
+	return detail + "."
+}

@@ -23,9 +23,8 @@ func requestID(r *http.Request) string {
 	return newRequestID()
 }
 
-// RequestIDOf returns the id of the request of a context, so that what is asked for it within the
-// program has the same.
-func RequestIDOf(ctx context.Context) string {
+// RequestID returns the id of the request of a context, and nothing outside of NewRouter's routers.
+func RequestID(ctx context.Context) string {
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
 		return a.id[0]
 	}

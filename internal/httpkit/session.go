@@ -1,7 +1,7 @@
 package httpkit
 
 import (
-	"cmp"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -47,39 +47,49 @@ func setSession(w http.ResponseWriter, token string, seconds int) {
 
 func mountLogin(r chi.Router, p *Program) {
 	r.Method(http.MethodGet, "/ui/login", For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.Door == nil {
+			Redirect(w, r, "/")
+			return
+		}
 		writeLogin(w, r, http.StatusOK, "", "/")
 	})))
 	r.Method(http.MethodPost, "/ui/login", For(meter.Anyone, Handler(p.login)))
 	r.Method(http.MethodPost, "/ui/logout", For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endSession(w)
+		w.Header().Set("Clear-Site-Data", `"cache"`) // so that nobody goes back to what was shown
 		Redirect(w, r, "/ui/login")
 	})))
 }
 
-// login begins a session if the door knows the token that was sent.
+// loginForm is what the form to log in sends.
+type loginForm struct {
+	Token string `param:"token,required"`
+	To    string `param:"to"`
+}
+
+// login begins a session if the door knows the token that was sent. A token in the path's query is
+// not looked at: logs of proxies have that.
 func (p *Program) login(w http.ResponseWriter, r *http.Request) error {
 	if p.Door == nil {
 		Redirect(w, r, "/")
 		return nil
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 2*cookieBytesMax)
-	if err := r.ParseForm(); err != nil {
-		return err
+	var form loginForm
+	b := newBinder(&form)
+	err := b.body(r)
+	if err == nil {
+		err = b.finish(nil, &form)
 	}
-	token, to := strings.TrimSpace(r.PostForm.Get("token")), ownPath(r.PostForm.Get("to"))
-	if token == "" || len(token) > cookieBytesMax {
-		writeLogin(w, r, http.StatusBadRequest, "A token is needed, of at most 4,000 characters.", to)
-		return nil
+	token, to := strings.TrimSpace(form.Token), ownPage(form.To)
+	if err == nil && len(token) > cookieBytesMax {
+		err = invalid("token", "has more than %d characters", cookieBytesMax)
 	}
-	asks := r.Clone(r.Context())
-	asks.Header.Set("Authorization", "Bearer "+token)
-	caller, err := p.Door.Caller(asks)
-	if isUnauthorized(err) {
-		writeLogin(w, r, http.StatusUnauthorized, sentence(err.Error()), to)
-		return nil
+	var caller meter.Caller
+	if err == nil {
+		caller, err = p.holder(r, token)
 	}
 	if err != nil {
-		return err
+		return refuseLogin(w, r, err, to)
 	}
 	length := sessionOfStaff
 	if caller.Role == meter.RoleHousehold {
@@ -90,9 +100,30 @@ func (p *Program) login(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ownPath returns a path of this program, and / for what is none.
-func ownPath(path string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\t\r\n") {
+// holder returns who holds a token.
+func (p *Program) holder(r *http.Request, token string) (meter.Caller, error) {
+	asks := r.Clone(r.Context())
+	asks.Header.Set("Authorization", "Bearer "+token)
+	caller, err := p.Door.Caller(asks)
+	if err == nil && caller.Role == meter.RoleMeter {
+		err = meter.Errorf(meter.KindForbidden, meter.CodeForbidden, "this token is a meter's, which sends readings and has no pages")
+	}
+	return caller, err
+}
+
+// refuseLogin answers with the form again, if another token may do.
+func refuseLogin(w http.ResponseWriter, r *http.Request, err error, to string) error {
+	e, ok := errors.AsType[*meter.Error](err)
+	if !ok || e.Kind != meter.KindInvalid && e.Kind != meter.KindUnauthorized && e.Kind != meter.KindForbidden {
+		return err
+	}
+	writeLogin(w, r, statusOf[e.Kind], sentence(e.Detail), to)
+	return nil
+}
+
+// ownPage returns the path of a page of this program, and / for what is none.
+func ownPage(path string) string {
+	if !strings.HasPrefix(path, "/ui/") || strings.ContainsAny(path, "\\\t\r\n") {
 		return "/"
 	}
 	return path
@@ -100,6 +131,10 @@ func ownPath(path string) string {
 
 // writeLogin answers with the form to log in.
 func writeLogin(w http.ResponseWriter, r *http.Request, status int, problem, to string) {
+	to = ownPage(to)
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet {
+		w.Header().Set("Refresh", "0; url="+to) // who followed a link of another site may have a session, which is not sent then
+	}
 	var notice HTML
 	if problem != "" {
 		notice = Markup(`<p class="notice bad" role="alert">%s</p>`, problem)
@@ -110,5 +145,5 @@ func writeLogin(w http.ResponseWriter, r *http.Request, status int, problem, to 
 <input type="hidden" name="to" value="%s">
 <p><button class="primary">Log in</button></p>
 <p class="quiet">Whoever runs this system gives out tokens. They begin with <code>mlh_</code> for a household, and with <code>mlo_</code> or <code>mla_</code> for its staff.</p>
-</form>`, notice, cmp.Or(to, "/")))
+</form>`, notice, to))
 }

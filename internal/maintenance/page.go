@@ -36,7 +36,7 @@ func (s *Service) root(w http.ResponseWriter, r *http.Request) {
 	build := config.ThisBuild()
 	httpkit.WriteJSON(w, http.StatusOK, api.Root{
 		Name: "meterledger " + s.kind.program, Version: build.Version, Commit: build.Commit,
-		Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/status"},
+		Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/status", "pages": "/"},
 	})
 }
 

@@ -40,7 +40,7 @@ func (a *reply) Write(b []byte) (int, error) {
 }
 
 // send asks the api something, as if whoever asked for the page had: with the same credential,
-// address and origin. Its own door, limits and audit log count. The error is a *meter.Error.
+// address, origin and id of the request. Its own door, limits and audit log count. The error is a *meter.Error.
 func (s *site) send(r *http.Request, method, path string, parameters url.Values, body string) (*reply, error) {
 	ctx := context.WithValue(r.Context(), chi.RouteCtxKey, nil) // routing begins anew
 	asks := r.Clone(ctx)
@@ -51,7 +51,7 @@ func (s *site) send(r *http.Request, method, path string, parameters url.Values,
 	for _, of := range []string{"Accept", "Accept-Encoding", "Content-Type", "Content-Length", "If-None-Match", "Range"} {
 		asks.Header.Del(of)
 	}
-	asks.Header.Set("X-Request-Id", httpkit.RequestIDOf(r.Context()))
+	asks.Header.Set("X-Request-Id", httpkit.RequestID(r.Context()))
 	if body != "" {
 		asks.Header.Set("Content-Type", "application/json")
 		asks.Body, asks.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))

@@ -11,17 +11,13 @@ import (
 type bars struct {
 	Title  string
 	Scale  [3]string // kWh at the top, in the middle and at the bottom
-	Bars   []bar
+	Places []place
 	Labels []barLabel
 	Legend []legend
 }
 
 // bar is a rectangle, in percent of the chart.
-type bar struct {
-	Class               string
-	X, Y, Width, Height string
-	Says                string
-}
+type bar struct{ Class, X, Y, Width, Height string }
 
 type barLabel struct{ X, Text string }
 
@@ -30,16 +26,17 @@ type legend struct{ Class, Text string }
 
 // place is what stands in a chart for a part of a period.
 type place struct {
-	label       string // empty for none
-	says        string
+	Says string // in words, for who points at it
+	Bars []bar
+
+	label       string  // empty for none
 	now, before float64 // kWh; NaN for none
 	class       string  // of the bar of now
 	isMissing   bool
 }
 
 // newBars draws places side by side.
-func newBars(title string, places []place) bars {
-	b := bars{Title: title}
+func newBars(title string, places []place) *bars {
 	top := 0.0
 	for _, p := range places {
 		for _, kwh := range []float64{p.now, p.before} {
@@ -49,41 +46,40 @@ func newBars(title string, places []place) bars {
 		}
 	}
 	top = roundUp(top)
-	b.Scale = [3]string{short(top), short(top / 2), "0"}
+	b := &bars{Title: title, Scale: [3]string{short(top), short(top / 2), "0"}, Places: places}
 	step := 100 / float64(len(places))
-	for i, p := range places {
+	for i := range places {
 		x := float64(i) * step
-		b.add(p, x, step, top)
-		if p.label != "" {
-			b.Labels = append(b.Labels, barLabel{percent(x + step/2), p.label})
+		places[i].draw(x, step, top)
+		if places[i].label != "" {
+			b.Labels = append(b.Labels, barLabel{percent(x + step/2), places[i].label})
 		}
 	}
 	return b
 }
 
-// add draws a place: what was used before as a wide bar behind, and now as a narrow one before it.
-func (b *bars) add(p place, x, step, top float64) {
+// draw adds the bars: what was used before as a wide one behind, and now as a narrow one before it.
+func (p *place) draw(x, step, top float64) {
 	if p.isMissing {
-		b.Bars = append(b.Bars, bar{"missing", percent(x), "0", percent(step), "100%", p.says})
+		p.Bars = append(p.Bars, bar{"missing", percent(x), "0", percent(step), "100%"})
 	}
-	rect := func(class string, kwh, share float64) {
-		if math.IsNaN(kwh) {
-			return
+	add := func(class string, kwh, share float64) {
+		if !math.IsNaN(kwh) {
+			height := max(0, kwh) / top * 100
+			p.Bars = append(p.Bars, bar{class, percent(x + step*(1-share)/2), percent(100 - height), percent(step * share), percent(height)})
 		}
-		height := max(0, kwh) / top * 100
-		b.Bars = append(b.Bars, bar{class, percent(x + step*(1-share)/2), percent(100 - height), percent(step * share), percent(height), p.says})
 	}
-	rect("bar before", p.before, .9)
-	rect(p.class, p.now, .6)
+	add("bar before", p.before, .9)
+	add(p.class, p.now, .6)
 }
 
-// roundUp returns the least of 1, 2, 2.5, 5 and their multiples by ten that is not below kwh.
+// roundUp returns a number of one or two digits that is not below kwh, and can be halved.
 func roundUp(kwh float64) float64 {
 	if kwh <= 0 {
 		return 1
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(kwh)))
-	for _, steps := range []float64{1, 2, 2.5, 5} {
+	for _, steps := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8} {
 		if kwh <= steps*unit {
 			return steps * unit
 		}

@@ -25,25 +25,32 @@ func (s *site) figure(title string, w meter.Window, c *query.Consumption) figure
 		return f
 	}
 	f.KWh, f.From, f.To = c.Energy().String(), s.moment(c.Start.Slot), s.moment(c.End.Slot)
+	if s.zone.DayOf(c.Start.Slot) == s.zone.DayOf(c.End.Slot) {
+		f.To.Text = s.clock(c.End.Slot)
+	}
 	f.IsPart = c.Start.Slot != w.From || c.End.Slot != w.To
-	f.Notes = notesOf(c)
+	f.Notes = append([]string{completeness(c)}, certainty(c)...)
 	return f
 }
 
-// notesOf says what a reader must know of a figure: how many readings are missing, and what is estimated.
-func notesOf(c *query.Consumption) (notes []string) {
+// completeness says how many readings are missing.
+func completeness(c *query.Consumption) string {
 	if c.Complete() {
-		notes = append(notes, "All "+count(c.Readings, "reading")+" are there.")
-	} else {
-		notes = append(notes, fmt.Sprintf("%s of %s are missing.", grouped(c.Expected-c.Readings), count(c.Expected, "reading")))
+		return "All " + count(c.Readings, "reading") + " are there."
 	}
+	return fmt.Sprintf("Of %s, %s missing.", count(c.Expected, "reading"), are(c.Expected-c.Readings))
+}
+
+// certainty says what is not as the meter sent it.
+func certainty(c *query.Consumption) []string {
 	switch source := c.Source(); {
 	case source.IsEstimated():
-		notes = append(notes, "A register at one of its ends is estimated from those around it.")
+		return []string{"A register at one of its ends is estimated from those around it."}
 	case source == vee.Edited:
-		notes = append(notes, "A register that it depends on was corrected or stated by a person.")
+		return []string{"A register that it depends on was corrected or stated by a person."}
+	default:
+		return nil
 	}
-	return notes
 }
 
 // comparison sets what was used in a period beside what was used in another: in the same part of it,
@@ -65,6 +72,7 @@ func (s *site) comparison(h home, p, other period, now *query.Consumption) (figu
 	if !c.Complete() {
 		f.Notes = append(f.Notes, count(c.Expected-c.Readings, "reading")+" missing.")
 	}
+	f.Notes = append(f.Notes, certainty(c)...)
 	if now != nil && (meter.Window{From: c.Start.Slot, To: c.End.Slot}) == w {
 		f.Notes = append(f.Notes, fmt.Sprintf("This %s: %s.", p.by, difference(query.Comparison{Window: w, Consumption: *c}, *now)))
 	}

@@ -14,14 +14,16 @@ type home struct {
 	id     meter.ID
 	reader *query.Reader
 	known  meter.Window // from its first reading to its last; empty if there is none
+	last   meter.Point
+	isOpen bool // what comes now may be seen too
 }
 
 // homeOf returns a meter as the caller of a request may see it.
 func (s *site) homeOf(r *http.Request, id meter.ID) (home, error) {
 	h := home{id: id, reader: s.readerOf(r), known: meter.Window{From: 1}}
 	m, err := h.reader.Meter(id)
-	if err == nil && m.First != nil && m.Last != nil {
-		h.known = meter.Window{From: m.First.Slot, To: m.Last.Slot}
+	if h.isOpen = m.Limits != nil; err == nil && m.First != nil && m.Last != nil {
+		h.known, h.last = meter.Window{From: m.First.Slot, To: m.Last.Slot}, *m.Last
 	}
 	return h, err
 }

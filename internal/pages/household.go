@@ -20,7 +20,3 @@ func household(id meter.ID, title, here string) httpkit.Frame {
 		{Href: of, Text: "Today"}, {Href: of + "/usage", Text: "Usage"}, {Href: of + "/bills", Text: "Bills"}, {Href: of + "/about", Text: "My data"},
 	}}
 }
-
-type meterRequest struct {
-	Meter meter.ID `path:"meter_id"`
-}

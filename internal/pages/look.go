@@ -2,6 +2,8 @@ package pages
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
@@ -10,6 +12,7 @@ import (
 // look is what a page says of a period: how much was used, beside what other periods used, and its
 // parts in a chart and a table.
 type look struct {
+	Meter   meter.ID
 	Used    figure
 	Unknown string // why nothing is known of the period; empty if something is
 	Others  []figure
@@ -18,58 +21,45 @@ type look struct {
 	Chart   *bars
 	Rows    []row
 	Columns columns
+
+	used *query.Consumption // nil if nothing is known
 }
 
 // columns are the headings of the table.
 type columns struct {
 	Caption, Part, Now, Before string
-	IsLong                     bool
+	IsLong, HasNotes           bool
 }
 
-// look looks at a period.
-func (s *site) look(h home, p period, compare comparing) (v look, err error) {
-	used, err := h.used(p.window(s.zone))
-	if err != nil {
+// look looks at a period, beside others of which one may stand in its chart.
+func (s *site) look(h home, p period, others []period, drawn *period) (v look, err error) {
+	v.Meter = h.id
+	if v.used, err = h.used(p.window(s.zone)); err != nil {
 		return v, err
 	}
-	v.Used = s.figure(p.String(), p.window(s.zone), used)
-	if used == nil {
+	v.Used = s.figure(p.String(), p.window(s.zone), v.used)
+	if v.used == nil {
 		v.Unknown = s.whyUnknown(h, p.window(s.zone))
 	} else {
-		v.Changes = s.changes(used.Changes())
-		if v.Missing, err = s.missing(h, p, used); err != nil {
+		v.Changes = s.changes(v.used.Changes())
+		if v.Missing, err = s.missing(h, p, v.used); err != nil {
 			return v, err
 		}
 	}
-	if v.Others, err = s.others(h, p, used); err != nil {
-		return v, err
-	}
-	return v, s.draw(&v, h, p, compare)
-}
-
-// others compares with the period before and with that of a year before.
-func (s *site) others(h home, p period, used *query.Consumption) (all []figure, err error) {
-	for _, other := range []period{p.add(-1), p.yearBefore()} {
-		f, err := s.comparison(h, p, other, used)
+	for _, other := range others {
+		f, err := s.comparison(h, p, other, v.used)
 		if err != nil {
-			return nil, err
+			return v, err
 		}
-		if f.KWh != "" && (len(all) == 0 || all[0].Title != f.Title) {
-			all = append(all, f)
+		if f.KWh != "" {
+			v.Others = append(v.Others, f)
 		}
 	}
-	return all, nil
+	return v, s.draw(&v, h, p, drawn)
 }
 
 // draw adds the chart and the table, if there is something to see.
-func (s *site) draw(v *look, h home, p period, compare comparing) (err error) {
-	var other *period
-	switch compare {
-	case withBefore:
-		other = new(p.add(-1))
-	case withYear:
-		other = new(p.yearBefore())
-	}
+func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
 		other = nil
 	}
@@ -80,15 +70,16 @@ func (s *site) draw(v *look, h home, p period, compare comparing) (err error) {
 		return err
 	}
 	v.Columns = columns{Part: partNames[p.by], Now: p.String(), IsLong: p.by == aDay || p.by == aMonth}
-	v.Columns.Caption = fmt.Sprintf("kWh by %s", v.Columns.Part)
+	v.Columns.Caption = "kWh by " + strings.ToLower(v.Columns.Part)
 	if other != nil {
 		v.Columns.Before = other.String()
 	}
+	v.Columns.HasNotes = slices.ContainsFunc(v.Rows, func(r row) bool { return r.Notes != "" })
 	v.Chart = v.bars()
 	return nil
 }
 
-var partNames = map[span]string{aDay: "half hour", aWeek: "day", aMonth: "day", aYear: "month"}
+var partNames = map[span]string{aDay: "Half hour", aWeek: "Day", aMonth: "Day", aYear: "Month"}
 
 // bars draws the rows.
 func (v *look) bars() *bars {
@@ -98,15 +89,17 @@ func (v *look) bars() *bars {
 		places[i] = v.Rows[i].place
 	}
 	b := newBars(fmt.Sprintf("%s, %s", v.Columns.Caption, v.Columns.Now), places)
-	for _, drawn := range b.Bars {
-		classes[drawn.Class] = true
+	for i := range b.Places {
+		for _, drawn := range b.Places[i].Bars {
+			classes[drawn.Class] = true
+		}
 	}
 	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated"}, {"missing", "not known"}} {
 		if classes[l.Class] {
 			b.Legend = append(b.Legend, l)
 		}
 	}
-	return &b
+	return b
 }
 
 // whyUnknown says why nothing is known of a window.
@@ -117,9 +110,9 @@ func (s *site) whyUnknown(h home, w meter.Window) string {
 	case w.From > s.zone.Floor(s.Reader.Now()):
 		return "This lies ahead."
 	case w.To <= h.known.From:
-		return "The first reading of this meter is of " + s.moment(h.known.From).Text + "."
+		return "The first reading that can be shown is of " + s.moment(h.known.From).Text + "."
 	case w.From > h.known.To:
-		return "No reading of this time has arrived yet. The last one is of " + s.moment(h.known.To).Text + "."
+		return "No reading of this time can be shown. The last one is of " + s.moment(h.known.To).Text + "."
 	default:
 		return "Energy is what lies between two readings, and of this time there are no two yet."
 	}
@@ -171,10 +164,7 @@ type changeView struct {
 func (s *site) changes(dials meter.Dials) (all []changeView) {
 	for i := range dials {
 		c := &dials[i]
-		at := s.zone.TimeOf(c.At)
-		all = append(all, changeView{
-			moment{s.zone.StampTime(at), dayName(s.zone.Today(at)) + " " + at.Format("15:04")}, changeNames[c.Kind], c.Old.String(), c.New.String(), c.Serial,
-		})
+		all = append(all, changeView{s.instant(s.zone.TimeOf(c.At)), changeNames[c.Kind], c.Old.String(), c.New.String(), c.Serial})
 	}
 	return all
 }

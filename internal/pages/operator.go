@@ -1,10 +1,8 @@
 package pages
 
 import (
-	"net/http"
 	"net/url"
 
-	"meterledger/api"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -24,12 +22,3 @@ func staff(title, here string) httpkit.Frame {
 
 // staffPath is the path of a meter's page for those who run the nation.
 func staffPath(id meter.ID) string { return "/ui/operator/meters/" + url.PathEscape(string(id)) }
-
-// now is how the nation is metered at this moment.
-func (s *site) now(w http.ResponseWriter, r *http.Request) error {
-	status, err := ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, staff("Now", ""), "now", status)
-}

@@ -30,19 +30,25 @@ type Options struct {
 	Metrics *httpkit.Metrics
 	Log     *slog.Logger
 	Guarded bool // access is on: else whoever asks is an operator, and may look as a household does
+	// RateLimit is how many pages a minute one caller may open, besides what they ask of the API; 0 means any.
+	RateLimit int
 }
 
 // site holds what the handlers share.
 type site struct {
 	Options
-	zone *meter.Zone
+	zone     *meter.Zone
+	sampler  sampler
+	coverage coverage
 }
 
 // Mount adds the pages to the api's router. They are kept up to date until ctx ends.
-func Mount(_ context.Context, r chi.Router, o Options) {
-	s := &site{Options: o, zone: o.Reader.Zone()}
+func Mount(ctx context.Context, r chi.Router, o Options) {
+	s := &site{Options: o, zone: o.Reader.Zone(), sampler: sampler{metrics: o.Metrics, log: o.Log}}
+	go s.sampler.run(ctx)
+	limited := httpkit.LimitRate(o.RateLimit)
 	for _, route := range s.routes() {
-		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
 	}
 	assets.Mount(r)
 }
@@ -60,10 +66,20 @@ func (s *site) routes() []route {
 	return []route{
 		{get, "/", meter.Anyone, httpkit.Handler(s.root)},
 		{get, "/ui/", meter.Anyone, httpkit.Handler(s.start)},
+		{get, "/ui/meters", meter.Homes, httpkit.Take(s.zone, s.choose)},
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 
+		// How the nation is metered, what is archived, and what runs.
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
+		{get, "/ui/operator/archives", meter.Readers, httpkit.Take(s.zone, s.archives)},
+		{get, "/ui/operator/runs", meter.Readers, httpkit.Handler(s.runs)},
+
+		// Meters: search, one of them, and what is missing of many.
+		{get, "/ui/operator/meters", meter.Readers, httpkit.Handler(s.meters)},
+		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
+		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
+
 
 		// What operators do, and who did it.
 		{get, "/ui/operator/actions", meter.Operators, httpkit.Handler(s.index)},

@@ -52,6 +52,15 @@ func startGuarded(t testing.TB) *suite {
 
 func startIn(t testing.TB, zoneName string, isGuarded bool) *suite {
 	t.Helper()
+	if isGuarded {
+		return startWith(t, zoneName, &access.Door{Address: httpkit.ClientAddr}, 0)
+	}
+	return startWith(t, zoneName, nil, 0)
+}
+
+// startWith is startIn for a door of one's own, nil with access off, and a rate limit.
+func startWith(t testing.TB, zoneName string, door *access.Door, rateLimit int) *suite {
+	t.Helper()
 	zone, err := meter.LoadZone(zoneName)
 	if err != nil {
 		t.Fatal(err)
@@ -68,15 +77,17 @@ func startIn(t testing.TB, zoneName string, isGuarded bool) *suite {
 		t.Fatal(err)
 	}
 	options := rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: log, Metrics: metrics}
-	if isGuarded {
-		door := &access.Door{Now: s.clock, Address: httpkit.ClientAddr}
+	if door != nil {
+		door.Now = s.clock
 		door.Open(s.node.Ledger)
 		options.Door = door
 		s.operator = s.issue(meter.RoleOperator)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	router := rest.NewHandler(options)
-	pages.Mount(ctx, router, pages.Options{API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: log, Guarded: isGuarded})
+	pages.Mount(ctx, router, pages.Options{
+		API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: rateLimit,
+	})
 	s.handler, s.server = router, httptest.NewServer(router)
 	s.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
@@ -320,7 +331,7 @@ func (p *page) wantSound(t testing.TB) {
 			t.Errorf("%s has %s: %q", p.path, what, found)
 		}
 	}
-	for _, once := range []string{"<!DOCTYPE html>", "<h1>", `<main id="main">`, "<title>", "</html>"} {
+	for _, once := range []string{"<!DOCTYPE html>", "<h1>", `<main id="main">`, " · Meterledger api</title>", "</html>"} {
 		if n := strings.Count(p.body, once); n != 1 {
 			t.Errorf("%s has %d times %s", p.path, n, once)
 		}

@@ -22,22 +22,24 @@ func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	if !httpkit.WantsPage(r) {
 		build := config.ThisBuild()
 		httpkit.WriteJSON(w, http.StatusOK, api.Root{
-			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "pages": "/ui/"},
+			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/maintenance/status", "pages": "/ui/"},
 		})
 		return nil
 	}
 	caller := httpkit.CallerOf(r.Context())
 	switch {
 	case !s.Guarded:
-		return s.show(w, r, httpkit.Frame{Title: "Metering ledger"}, "home", nil)
+		return s.show(w, r, httpkit.Frame{Title: "Metering ledger"}, "home", s.examples())
 	case caller.Role == meter.NoRole:
 		httpkit.Redirect(w, r, "/ui/login")
 	case caller.Role == meter.RoleHousehold && len(caller.Scope.Meters) == 1:
 		httpkit.Redirect(w, r, meterPath(caller.Scope.Meters[0]))
 	case meter.Readers.Has(caller.Role):
 		httpkit.Redirect(w, r, "/ui/operator")
+	case caller.Role == meter.RoleHousehold:
+		httpkit.Redirect(w, r, "/ui/meters")
 	default:
-		return s.show(w, r, httpkit.Frame{Title: "Your meters"}, "meters of a household", caller.Scope.Meters)
+		return meter.Errorf(meter.KindForbidden, meter.CodeForbidden, "the role %s has no pages", caller.Role)
 	}
 	return nil
 }

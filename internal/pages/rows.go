@@ -100,7 +100,7 @@ func (s *site) row(h home, p period, w meter.Window, now, before *measured) row 
 		r.place.isMissing = h.part(w).Points() > 1
 	}
 	r.Notes = strings.Join(s.notes(h, w, now), ", ")
-	r.place.says = r.says()
+	r.place.Says = r.says()
 	return r
 }
 

@@ -20,3 +20,11 @@ func momentOf(stamp string) moment {
 	}
 	return moment{stamp, t.Format(words) + offset}
 }
+
+// momentIf returns a time of an answer, or nil if there is none.
+func momentIf(stamp *string) *moment {
+	if stamp == nil {
+		return nil
+	}
+	return new(momentOf(*stamp))
+}

@@ -30,17 +30,17 @@ const (
 // usageView is a page about a period.
 type usageView struct {
 	look
-	Meter   meter.ID
-	Path    string
-	Spans   []choice // the same day by the other spans
-	Before  *httpkit.Link
-	Next    *httpkit.Link
-	Present *httpkit.Link
+	Spans                 []choice      // the same day by each span
+	Before, Next, Present *httpkit.Link // nil if there is nothing to see
+	Whole                 *guess        // of the present month
+
+	Form    string // the path of the form that asks for another period
 	By      span
-	At      string
+	At      string // a day, as the form has it
 	Today   string
 	Compare []choice
-	CSV     string
+
+	CSV string // the path of the readings
 }
 
 // choice is one of several, of which one is chosen.
@@ -62,18 +62,44 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 	p := periodAround(cmp.Or(q.By, aMonth), day)
 	compare := cmp.Or(q.Compare, withBefore)
 	view := usageView{
-		Meter: h.id, Path: meterPath(h.id) + "/usage", By: p.by, At: day.String(), Today: today.String(),
-		CSV: csvPath(h.id, p.window(s.zone), s.zone), Compare: compareChoices(p, compare),
+		Form: meterPath(h.id) + "/usage", By: p.by, At: day.String(), Today: today.String(), Compare: compareChoices(p, compare),
+		CSV: csvPath(h.id, p.window(s.zone), s.zone),
 	}
 	for _, by := range spans {
-		of := periodAround(by, day)
-		view.Spans = append(view.Spans, choice{string(by), string(by), usagePath(h.id, period{by, day}, q.Compare), of == p})
+		view.Spans = append(view.Spans, choice{Text: spanNames[by], Href: usagePath(h.id, period{by, day}, q.Compare), Is: by == p.by})
 	}
 	view.steps(s, h, p, q.Compare, today)
-	if view.look, err = s.look(h, p, compare); err != nil {
+	if view.look, err = s.look(h, p, p.others(), p.compared(compare)); err != nil {
 		return err
 	}
+	if p == periodAround(aMonth, today) {
+		if view.Whole, err = s.guess(h, p, view.used); err != nil {
+			return err
+		}
+	}
 	return s.show(w, r, household(h.id, "Usage: "+p.String(), "/usage"), "usage", view)
+}
+
+var spanNames = map[span]string{aDay: "Day", aWeek: "Week", aMonth: "Month", aYear: "Year"}
+
+// others are the periods with which p is compared.
+func (p period) others() []period {
+	if p.by == aYear {
+		return []period{p.add(-1)}
+	}
+	return []period{p.add(-1), p.yearBefore()}
+}
+
+// compared returns the period that stands beside p in its chart, nil for none.
+func (p period) compared(c comparing) *period {
+	switch c {
+	case withBefore:
+		return new(p.add(-1))
+	case withYear:
+		return new(p.yearBefore())
+	default:
+		return nil
+	}
 }
 
 // steps adds the links to the periods before and after, as far as there is something to see, and to

@@ -18,6 +18,11 @@ func (s *site) moment(slot meter.Slot) moment {
 	return moment{s.zone.Stamp(slot), dayName(s.zone.DayOf(slot)) + " " + s.clock(slot)}
 }
 
+// instant is moment for a time that may lie off the grid.
+func (s *site) instant(t time.Time) moment {
+	return moment{s.zone.StampTime(t), dayName(s.zone.Today(t)) + " " + t.In(s.zone.Location()).Format("15:04")}
+}
+
 // clock returns what the clock shows at a slot, such as 14:30. If it shows that twice in a day, the
 // offset follows.
 func (s *site) clock(slot meter.Slot) string {
@@ -64,6 +69,14 @@ func count(n int, noun string) string {
 		noun += "s"
 	}
 	return grouped(n) + " " + noun
+}
+
+// are says how many are or is something.
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return grouped(n) + " are"
 }
 
 // grouped writes a number with commas between the thousands.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
@@ -72,7 +73,7 @@ func numberedCredential(n int) meter.Credential {
 		Role: meter.RoleHousehold, Scope: meter.Scope{From: 1000}, Label: fmt.Sprintf("home %08d", n), By: strings.Repeat("x", 16),
 		CreatedAt: time.Unix(1000, 0),
 	}
-	binary.BigEndian.PutUint64(c.SHA256[:], uint64(n))
+	c.SHA256 = sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	c.ID = strings.ToLower(base32.StdEncoding.EncodeToString(c.SHA256[:10]))
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,13 +113,29 @@ func TestARevokedOrUsedCredentialIsToldSoAtOnce(t *testing.T) {
 	}
 }
 
+// TestARevocationHoldsBesideCallersWhoAsk revokes credentials one after another, each while it is asked for the first time.
+func TestARevocationHoldsBesideCallersWhoAsk(t *testing.T) {
+	s := New()
+	for n := range 2000 {
+		c := testCredential(4*n + 1) // no operator's
+		apply(t, s, issue(4*n+1, nil))
+		var asking sync.WaitGroup
+		asking.Go(func() { s.Credential(c.SHA256) })
+		apply(t, s, AppendRevoked(nil, c.ID, time.Unix(9, 0)))
+		asking.Wait()
+		if told, found := s.Credential(c.SHA256); !found || told.RevokedAt.IsZero() {
+			t.Fatalf("credential %d counts after it was revoked", n)
+		}
+	}
+}
+
 // TestTwoCredentialsThatShareAPlaceAreToldApart goes through more than are kept as they are told.
 func TestTwoCredentialsThatShareAPlaceAreToldApart(t *testing.T) {
 	s := New()
 	for n := range 2*recentCredentials + 1 {
 		apply(t, s, issue(n, nil))
 	}
-	for _, n := range []int{0, recentCredentials, 0, 2 * recentCredentials, 1, 0} {
+	for n := range 2*recentCredentials + 1 {
 		want := testCredential(n)
 		if got, found := s.Credential(want.SHA256); !found || got.ID != want.ID || got.Role != want.Role {
 			t.Errorf("credential %d is %+v", n, got)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"sync/atomic"
@@ -131,23 +132,33 @@ func (s *Store) keepCredential(c *credential) {
 
 func (s *Store) replaceCredential(n Index, c *credential) {
 	s.credentials.all.set(n, c, s.grid.ice)
-	s.recentCredentials[n%recentCredentials].Store(nil)
+	s.recentPlace(&c.sha256).Store(nil)
 }
 
 func (s *Store) useCredential(n Index, day uint32) {
 	s.credentials.used.set(n, day, s.grid.ice)
-	s.recentCredentials[n%recentCredentials].Store(nil)
+	s.recentPlace(&s.credentials.all.at(n).sha256).Store(nil)
 }
 
 // recentCredentials is how many credentials are kept as callers are told of them, so that those
-// who ask all the time cost no allocation.
+// who ask all the time cost no allocation and no lock.
 const recentCredentials = 4096
 
-type recentCredential = atomic.Pointer[meter.Credential] // read and written under mu for reading
+// recentCredential is written under mu: by readers what is so, by writers nil for what they have changed.
+type recentCredential = atomic.Pointer[meter.Credential]
+
+// recentPlace returns where a credential of a hash is kept. Of two that share a place, the later drives
+// the other out.
+func (s *Store) recentPlace(sha256 *[32]byte) *recentCredential {
+	return &s.recentCredentials[binary.BigEndian.Uint16(sha256[:])%recentCredentials]
+}
 
 // Credential finds a credential, also one that does not count any more, by the hash of its token
 // or its certificate. The caller must not change it.
 func (s *Store) Credential(sha256 [32]byte) (*meter.Credential, bool) {
+	if told := s.recentPlace(&sha256).Load(); told != nil && told.SHA256 == sha256 {
+		return told, true
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	n, found := s.credentialByHash(sha256)
@@ -180,10 +191,10 @@ func (s *Store) HasOperator(at time.Time) bool {
 	return s.hasOtherOperator(s.credentials.count, at.Unix())
 }
 
-// credentialAt returns a credential as callers are told of it. Of two that share a place among the
-// recent ones, the later drives the other out.
+// credentialAt returns a credential as callers are told of it.
 func (s *Store) credentialAt(n Index) *meter.Credential {
-	recent, c := &s.recentCredentials[n%recentCredentials], s.credentials.all.at(n)
+	c := s.credentials.all.at(n)
+	recent := s.recentPlace(&c.sha256)
 	if told := recent.Load(); told != nil && told.SHA256 == c.sha256 {
 		return told
 	}

@@ -15,35 +15,34 @@ type Search struct {
 // Find returns the meters that are looked for, in the order of registration from an index on: at
 // most limit of them, and the index of the next, or false if there is none.
 func (s *Store) Find(from Index, by Search, limit int) (found []Index, next Index, more bool) {
-	s.mu.RLock()
-	accounts := s.accounts // only ever added to; to compare a nation's ids takes milliseconds
-	s.mu.RUnlock()
-	some := make([]Index, 0, min(limit+1, silentTogether))
-	for int(from) < len(accounts) {
-		some = some[:0]
-		for ; int(from) < len(accounts) && len(some) < cap(some); from++ {
-			if id := accounts[from].ID; len(id) > len(by.Begins) && strings.HasPrefix(string(id), string(by.Begins)) {
-				some = append(some, from)
+	some := make([]Index, 0, silentTogether)
+	for end := false; !end; {
+		var accounts []meter.Account
+		some, accounts, end = s.silentFrom(some[:0], from, by.Last)
+		from += silentTogether
+		for _, i := range some { // without the lock: ids are all over the memory
+			if id := accounts[i].ID; len(id) <= len(by.Begins) || !strings.HasPrefix(string(id), string(by.Begins)) {
+				continue
 			}
-		}
-		if found = s.addSilent(found, some, by.Last, limit+1); len(found) > limit {
-			return found[:limit], found[limit], true
+			if len(found) == limit {
+				return found, i, true
+			}
+			found = append(found, i)
 		}
 	}
 	return found, 0, false
 }
 
-// addSilent appends those of some meters that have no reading after a slot, until found has limit.
-func (s *Store) addSilent(found, some []Index, last meter.Slot, limit int) []Index {
+// silentFrom appends those of silentTogether meters from an index on that have no reading after a
+// slot. It returns all accounts too, which are only ever added to, and whether these were the last.
+func (s *Store) silentFrom(some []Index, from Index, last meter.Slot) (_ []Index, accounts []meter.Account, end bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, i := range some {
-		if len(found) == limit {
-			break
-		}
+	to := min(from+silentTogether, Index(len(s.accounts)))
+	for i := from; i < to; i++ {
 		if s.latest.at(i).Slot <= last { // a meter without readings has slot 0
-			found = append(found, i)
+			some = append(some, i)
 		}
 	}
-	return found
+	return some, s.accounts, int(from)+silentTogether >= len(s.accounts)
 }

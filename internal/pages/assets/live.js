@@ -1,5 +1,5 @@
 // Keeps the parts of a page up to date that are marked with data-live: the page is fetched anew, and
-// their contents are replaced. data-live on <main> or a part of it says how often, in seconds.
+// their contents are replaced, unless the focus is within. data-live says how often, in seconds.
 const parts = document.querySelectorAll("[data-live]");
 const every = Math.min(...[...parts].map((part) => Number(part.dataset.live)));
 
@@ -10,7 +10,7 @@ async function refresh() {
 	const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
 	for (const part of parts) {
 		const now = fresh.getElementById(part.id);
-		if (now && now.innerHTML !== part.innerHTML) part.innerHTML = now.innerHTML;
+		if (now && now.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) part.innerHTML = now.innerHTML;
 	}
 }
 

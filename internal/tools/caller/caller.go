@@ -149,6 +149,15 @@ func (c *Caller) Get(ctx context.Context, path string, query url.Values) (Answer
 	return c.send(ctx, http.MethodGet, path+"?"+query.Encode(), "", nil)
 }
 
+// Fetch asks path for what to is read from. It is not known if nothing is there, a 404.
+func (c *Caller) Fetch(ctx context.Context, path string, query url.Values, to any) (known bool, err error) {
+	a, err := c.Get(ctx, path, query)
+	if err != nil || a.Status == http.StatusNotFound {
+		return false, err
+	}
+	return true, a.Into("asking "+path, to)
+}
+
 // Post sends its parameters in the query string, as the original clients do.
 func (c *Caller) Post(ctx context.Context, path string, query url.Values) (Answer, error) {
 	return c.send(ctx, http.MethodPost, path+"?"+query.Encode(), "", nil)

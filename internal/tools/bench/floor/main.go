@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 
@@ -17,12 +18,6 @@ import (
 )
 
 func main() { config.Main(settings, run) }
-
-// answer is what ours has answered once. The floor answers with the same header and the same bytes.
-type answer struct {
-	header http.Header
-	body   []byte
-}
 
 func settings([]string, func(string) string, io.Writer) (config.Log, error) { return config.Log{}, nil }
 
@@ -43,25 +38,18 @@ func run(ctx context.Context, _ config.Log, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	answer := answer{response.Header, body}
+	answer := func(w http.ResponseWriter, _ *http.Request) { // the same header and the same bytes as ours has answered once
+		maps.Copy(w.Header(), response.Header)
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(body) // a failed write means that the caller has gone; nobody is left to tell
+	}
 	r := httpkit.NewRouter(httpkit.Program{Log: log, Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI()})
-	r.Post("/receive_meter_reading", answer.ServeHTTP)
-	r.Get("/get_consumption", answer.ServeHTTP)
-	r.Get("/get_readings", answer.ServeHTTP)
+	r.Post("/receive_meter_reading", answer)
+	r.Get("/get_consumption", answer)
+	r.Get("/get_readings", answer)
 	r.Post("/receive_meter_readings", split)
 	log.Info("listening", "addr", listener.Addr().String())
 	return httpkit.Serve(ctx, listener, r, log)
-}
-
-// ServeHTTP answers with the header and the bytes that ours has answered with.
-func (a answer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
-	w.WriteHeader(http.StatusOK)
-	// A failed write means that the caller has gone; nobody is left to tell.
-	_, _ = w.Write(a.body)
 }
 
 const splitBytes = 64 << 10 // read at once

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -97,8 +96,6 @@ func newGeneration(k *soak, folder string) (*generation, error) {
 		fleet: &fleet{calendar: c}, log: witness.New(), reception: reception{on: true, sure: true},
 	}, nil
 }
-
-func (g *generation) archiveDir() string { return programs.ArchiveDir(g.folder) }
 
 func (g *generation) config() programs.Config {
 	return programs.Config{
@@ -229,16 +226,13 @@ func (g *generation) compare(ctx context.Context, url string) error {
 
 func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *home) error {
 	id := h.account.Meter
-	answer, err := asked.Get(ctx, "/account", url.Values{"meter_id": {string(id)}})
+	there := &witness.Account{}
+	known, err := asked.Fetch(ctx, "/account", url.Values{"meter_id": {string(id)}}, there)
 	if err != nil {
 		return err
 	}
-	var there *witness.Account
-	if answer.Status != http.StatusNotFound {
-		there = &witness.Account{}
-		if err := answer.Into("the account of "+string(id), there); err != nil {
-			return err
-		}
+	if !known {
+		there = nil
 	}
 	g.findings.Violations("account", g.log.CompareAccount(id, there))
 	found, _, err := asked.Readings(ctx, id, g.calendar.span())
@@ -252,12 +246,8 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 
 // compareReception makes sure that a shutdown survives an end, and a resumption too.
 func (g *generation) compareReception(ctx context.Context, asked *caller.Caller) error {
-	answer, err := asked.Get(ctx, "/maintenance/status", nil)
-	if err != nil {
-		return err
-	}
 	var status api.MaintenanceStatus
-	if err := answer.Into("whether readings are received", &status); err != nil {
+	if _, err := asked.Fetch(ctx, "/maintenance/status", nil, &status); err != nil {
 		return err
 	}
 	if g.reception.sure && status.IsReceivingData != g.reception.on {
@@ -320,7 +310,7 @@ func (g *generation) compareFiles(memory map[meter.ID][]witness.Reading) {
 
 // readFile reads an archive, in which nothing may lie outside its own time.
 func (g *generation) readFile(name string, span witness.Span) map[meter.ID][]witness.Reading {
-	found, err := readArchive(filepath.Join(g.archiveDir(), name))
+	found, err := readArchive(filepath.Join(programs.ArchiveDir(g.folder), name))
 	if err != nil {
 		g.findings.Misbehaved("%v", err)
 	}

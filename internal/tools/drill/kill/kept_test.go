@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/witness"
 )
 
@@ -35,11 +36,11 @@ func (k kept) csv(h *home, span witness.Span) string {
 func writeArchives(t *testing.T, g *generation, k kept, h *home) {
 	t.Helper()
 	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(g.archiveDir(), name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(programs.ArchiveDir(g.folder), name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(g.archiveDir(), 0o755); err != nil {
+	if err := os.Mkdir(programs.ArchiveDir(g.folder), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, month := range g.calendar.months {

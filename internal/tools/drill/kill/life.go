@@ -3,7 +3,6 @@ package kill
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"meterledger/api"
@@ -78,15 +77,9 @@ func (g *generation) compareExchange(ctx context.Context, asked *caller.Caller, 
 	if h.swapped == 0 {
 		return nil
 	}
-	answer, err := asked.Get(ctx, "/meters/"+string(id), nil)
-	if err != nil {
-		return err
-	}
 	var known api.Meter
-	if answer.Status != http.StatusNotFound {
-		if err := answer.Into("the life of "+string(id), &known); err != nil {
-			return err
-		}
+	if _, err := asked.Fetch(ctx, "/meters/"+string(id), nil, &known); err != nil {
+		return err
 	}
 	var found []witness.Reading
 	for _, c := range known.RegisterChanges {

@@ -1,0 +1,52 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+
+	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+)
+
+// nowView is how the nation is metered at this moment.
+type nowView struct {
+	Refusing  string // why readings are not taken; empty while they are
+	Reception string // the action that ends or begins it; empty for who may not
+	Period    string // that the figures are of, such as: the last minute; empty before there are any
+	Cards     []card
+	Rate      rateView
+	Coverage  coverageView
+	Refused   []refusalRow
+	Routes    []routeRow
+}
+
+// now is how the nation is metered at this moment.
+func (s *site) now(w http.ResponseWriter, r *http.Request) error {
+	_, err := s.send(r, http.MethodGet, "/readyz", url.Values{"for": {"readings"}}, "")
+	reason := meter.ReasonOf(err)
+	if err != nil && reason == "" {
+		return err
+	}
+	view := nowView{Coverage: s.coverageView(s.coverage.count(s.Reader))}
+	if reason != "" {
+		view.Refusing = err.Error()
+	}
+	if operates(r) {
+		view.Reception = "shutdown"
+		if reason == meter.ReasonShutDown || reason == meter.ReasonClockBehind {
+			view.Reception = "resume"
+		}
+	}
+	if counted, marks := s.sampler.lately(); counted.after != nil {
+		view.Period = counted.period()
+		view.Cards = append(counted.cards(), counted.holdings(s.Reader.Now())...)
+		view.Rate = s.rateView(marks)
+		view.Refused, view.Routes = counted.refused(), counted.routes()
+	}
+	f := staff("Now", "")
+	f.Styles, f.Modules = []string{assets.Path("staff.css")}, []string{assets.Path("live.js")}
+	return s.show(w, r, f, "now", view)
+}
+
+// operates reports whether who asks may press buttons.
+func operates(r *http.Request) bool { return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator }
