@@ -62,6 +62,9 @@ func browse(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // starts it, so that further tabs can be opened beside this one
+		t.Fatal(err)
+	}
 	return ctx
 }
 

@@ -40,7 +40,8 @@ type usageView struct {
 	Today   string
 	Compare []choice
 
-	CSV string // the path of the readings
+	CSV      string        // the path of the readings
+	Patterns *patternsView // of a month or a year; nil without two readings
 }
 
 // choice is one of several, of which one is chosen.
@@ -77,7 +78,10 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 			return err
 		}
 	}
-	return s.show(w, r, household(h.id, "Usage: "+p.String(), "/usage"), "usage", view)
+	if view.Patterns, err = s.patterns(h, p); err != nil {
+		return err
+	}
+	return s.show(w, r, view.Patterns.within(household(h.id, "Usage: "+p.String(), "/usage")), "usage", view)
 }
 
 var spanNames = map[span]string{aDay: "Day", aWeek: "Week", aMonth: "Month", aYear: "Year"}

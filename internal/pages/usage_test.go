@@ -61,10 +61,14 @@ func (s *suite) at(stamp string) time.Time {
 	return at
 }
 
-// cells returns the text of the cells of each row of a page's tables, the first what programs read.
+// cells returns the text of the cells of each row that begins with a time, the first what programs read.
 func (p *page) cells() (rows [][]string) {
 	for _, row := range regexp.MustCompile(`(?s)<tr><th scope="row">.*?</tr>`).FindAllString(p.body, -1) {
-		cells := []string{html.UnescapeString(regexp.MustCompile(`datetime="([^"]*)"`).FindStringSubmatch(row)[1])}
+		begins := regexp.MustCompile(`datetime="([^"]*)"`).FindStringSubmatch(row)
+		if begins == nil { // of a heat map, or a table of nights
+			continue
+		}
+		cells := []string{html.UnescapeString(begins[1])}
 		for _, cell := range regexp.MustCompile(`(?s)<td[^>]*>(.*?)</td>`).FindAllStringSubmatch(row, -1) {
 			cells = append(cells, html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(cell[1], "")))
 		}
