@@ -80,7 +80,6 @@ func (s *site) routes() []route {
 		{get, "/ui/operator/meters/{meter_id}", meter.Readers, httpkit.Take(s.zone, s.staffMeter)},
 		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
 
-
 		// What operators do, and who did it.
 		{get, "/ui/operator/actions", meter.Operators, httpkit.Handler(s.index)},
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
