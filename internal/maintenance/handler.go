@@ -22,9 +22,10 @@ func (s *Service) Handler(metrics *httpkit.Metrics) http.Handler {
 		program.Door = newDoor(s.api)
 	}
 	r := httpkit.NewRouter(program)
-	for _, route := range append(s.routes(), s.pages()...) {
+	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, route.handler))
 	}
+	r.Method(http.MethodPost, runPath, httpkit.For(meter.Operators, httpkit.Asked(s.log, httpkit.Handler(s.runOnPage))))
 	return r
 }
 
@@ -40,6 +41,7 @@ type route struct {
 func (s *Service) routes() []route {
 	return []route{
 		{http.MethodPost, s.kind.path, s.kind.program, meter.Operators, httpkit.Asked(s.log, httpkit.Handler(s.performOnRequest))},
+		{http.MethodGet, "/", "operations", meter.Anyone, http.HandlerFunc(s.root)},
 		{http.MethodGet, "/readyz", "operations", meter.Anyone, httpkit.Answer(s.settings.Timezone, s.ready)},
 		{http.MethodGet, "/status", "operations", meter.Readers, httpkit.Answer(s.settings.Timezone, s.status)},
 	}

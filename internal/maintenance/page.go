@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,15 +14,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// pages is the table of what people open in a browser: how the service is, and a run that an operator
-// has made there.
-func (s *Service) pages() []route {
-	return []route{
-		{http.MethodGet, "/", "operations", meter.Anyone, http.HandlerFunc(s.root)},
-		{http.MethodPost, runPath, s.kind.program, meter.Operators, httpkit.Asked(s.log, httpkit.Handler(s.runOnPage))},
-	}
-}
-
+// runPath is of a run that an operator asks for on the page.
 const runPath = "/ui/run"
 
 var varyRoot = []string{"Accept"}
@@ -99,7 +92,7 @@ func (s *Service) runOnPage(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case !done.dryRun:
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		httpkit.Redirect(w, r, "/")
 		return nil
 	}
 	s.write(w, r, "Run "+done.Period.String()+"?", httpkit.Markup(`<p class="notice">%s.</p>
@@ -117,7 +110,7 @@ func outstandingMarkup(all []api.OutstandingPeriod) httpkit.HTML {
 	}
 	var rows httpkit.HTML
 	for _, of := range all {
-		rows += httpkit.Markup(`<tr><th scope="row">%s</th><td>%s</td></tr>`, of.Period, cmp.Or(why[of.Reason], of.Reason))
+		rows += httpkit.Markup(`<tr><th scope="row"><time>%s</time></th><td>%s</td></tr>`, of.Period, cmp.Or(why[of.Reason], of.Reason))
 	}
 	return httpkit.Markup(`<h2>Outstanding</h2>
 <table><caption class="unseen">What is outstanding</caption><thead><tr><th scope="col">Period</th><th scope="col">Why</th></tr></thead><tbody>%s</tbody></table>`, rows)
@@ -141,11 +134,11 @@ func (s *Service) runsMarkup(runs []run) httpkit.HTML {
 	}
 	var rows httpkit.HTML
 	for _, done := range runs {
-		result := httpkit.Markup(`%s readings in <code>%s</code>`, done.Archive.Rows, done.Archive.File)
+		result := httpkit.Markup(`%s readings in <code>%s</code>`, done.Archive.Rows, filepath.Base(done.Archive.File))
 		if !done.succeeded() {
 			result = httpkit.Markup(`%s (<code>%s</code>)`, done.Detail, done.Code)
 		}
-		rows += httpkit.Markup(`<tr><th scope="row">%s</th><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="num">%s</td></tr>
+		rows += httpkit.Markup(`<tr><th scope="row"><time>%s</time></th><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="num">%s</td></tr>
 `, done.Period, done.badge(), result, begunBy[done.Trigger], s.timeMarkup(done.StartedAt), done.took())
 	}
 	return httpkit.Markup(`<h2>Last runs</h2>
@@ -166,7 +159,7 @@ func (r run) badge() httpkit.HTML {
 
 // took says how long a run was under way, and how often it asked the api if that was more than once.
 func (r run) took() string {
-	took := r.FinishedAt.Sub(r.StartedAt).Round(100 * time.Millisecond).String()
+	took := r.FinishedAt.Sub(r.StartedAt).Round(10 * time.Millisecond).String()
 	if r.Attempts > 1 {
 		took += ", " + attempts(r.Attempts)
 	}

@@ -62,7 +62,7 @@ func TestTheStatusPageTellsWhatWasRunAndWhatIsDue(t *testing.T) {
 		}
 		b.api.onStart(nil)
 		b.post("/perform_daily_maintenance")
-		b.wantPage(200, "/", "", `2000-01-01 <span class="badge good">Done`, "576 readings in <code>Archive/daily_2000-01-01.csv</code>", "<td>request</td>", "Nothing that this program knows of")
+		b.wantPage(200, "/", "", `2000-01-01 <span class="badge good">Done`, "576 readings in <code>daily_2000-01-01.csv</code>", "<td>request</td>", "Nothing that this program knows of")
 		b.api.set(func() { b.api.away = true })
 		b.wantPage(200, "/", "", "Nothing can be run: connection refused.")
 		b.api.set(func() { b.api.away, b.api.zone = false, "Europe/London" })

@@ -33,7 +33,7 @@ type staffMeterView struct {
 
 	Exceptions     []exceptionRow
 	AllExceptions  string // href
-	MoreExceptions bool   // there are than those that are shown
+	MoreExceptions bool   // than those that are shown
 
 	Corrections                       []correctionRow
 	FirstCorrections, MoreCorrections string // hrefs; empty on the first page and the last

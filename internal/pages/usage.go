@@ -29,7 +29,7 @@ const (
 
 // usageView is a page about a period.
 type usageView struct {
-	look
+	overview
 	Spans                 []choice      // the same day by each span
 	Before, Next, Present *httpkit.Link // nil if there is nothing to see
 	Whole                 *guess        // of the present month
@@ -40,7 +40,8 @@ type usageView struct {
 	Today   string
 	Compare []choice
 
-	CSV string // the path of the readings
+	CSV      string        // the path of the readings
+	Patterns *patternsView // of a month or a year; nil without two readings
 }
 
 // choice is one of several, of which one is chosen.
@@ -69,7 +70,7 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 		view.Spans = append(view.Spans, choice{Text: spanNames[by], Href: usagePath(h.id, period{by, day}, q.Compare), Is: by == p.by})
 	}
 	view.steps(s, h, p, q.Compare, today)
-	if view.look, err = s.look(h, p, p.others(), p.compared(compare)); err != nil {
+	if view.overview, err = s.overview(h, p, p.others(), p.compared(compare)); err != nil {
 		return err
 	}
 	if p == periodAround(aMonth, today) {
@@ -77,7 +78,10 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 			return err
 		}
 	}
-	return s.show(w, r, household(h.id, "Usage: "+p.String(), "/usage"), "usage", view)
+	if view.Patterns, err = s.patterns(h, p); err != nil {
+		return err
+	}
+	return s.show(w, r, view.Patterns.within(household(h.id, "Usage: "+p.String(), "/usage")), "usage", view)
 }
 
 var spanNames = map[span]string{aDay: "Day", aWeek: "Week", aMonth: "Month", aYear: "Year"}
