@@ -89,15 +89,20 @@ func samePart(whole, other, part meter.Window) meter.Window {
 
 // difference says how much more was used since.
 func difference(c query.Comparison, since query.Consumption) string {
-	d, more := c.Difference(since), "more"
+	d := c.Difference(since)
+	if percent, ok := c.Percent(since); ok && !d.IsZero() {
+		return moreOrLess(d, fmt.Sprintf(" (%s %%)", percent.Abs()))
+	}
+	return moreOrLess(d, "")
+}
+
+// moreOrLess puts a difference in words, with a remark about its amount.
+func moreOrLess(d meter.Energy, remark string) string {
 	switch {
 	case d.IsZero():
 		return "as much"
 	case d.IsNegative():
-		d.Decimal, more = d.Neg(), "less"
+		return fmt.Sprintf("%s kWh%s less", d.Neg(), remark)
 	}
-	if percent, ok := c.Percent(since); ok {
-		return fmt.Sprintf("%s kWh (%s %%) %s", d, percent.Abs(), more)
-	}
-	return fmt.Sprintf("%s kWh %s", d, more)
+	return fmt.Sprintf("%s kWh%s more", d, remark)
 }

@@ -159,13 +159,19 @@ type changeView struct {
 	At       moment
 	What     string
 	Old, New string // kWh
-	Serial   string // of the new meter; empty if it is not known
+
+	Estimated string // kWh of Old, if nobody read it
+	Serial    string // of the new meter; empty if it is not known
 }
 
 func (s *site) changes(dials meter.Dials) (all []changeView) {
 	for i := range dials {
 		c := &dials[i]
-		all = append(all, changeView{s.instant(s.zone.TimeOf(c.At)), changeNames[c.Kind], c.Old.String(), c.New.String(), c.Serial})
+		change := changeView{At: s.instant(s.zone.TimeOf(c.At)), What: changeNames[c.Kind], Old: c.Old.String(), New: c.New.String(), Serial: c.Serial}
+		if c.IsEstimated {
+			change.Estimated = c.Estimated.String()
+		}
+		all = append(all, change)
 	}
 	return all
 }

@@ -70,6 +70,10 @@ func (s *site) routes() []route {
 		{get, "/ui/meters/{meter_id}", meter.Homes, httpkit.Take(s.zone, s.today)},
 		{get, "/ui/meters/{meter_id}/usage", meter.Homes, httpkit.Take(s.zone, s.usage)},
 
+		// What a household paid for, and what is known of it.
+		{get, "/ui/meters/{meter_id}/bills", meter.Homes, httpkit.Take(s.zone, s.bills)},
+		{get, "/ui/meters/{meter_id}/bills/{month}", meter.Homes, httpkit.Take(s.zone, s.bill)},
+
 		// How the nation is metered, what is archived, and what runs.
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},
 		{get, "/ui/operator/archives", meter.Readers, httpkit.Take(s.zone, s.archives)},
