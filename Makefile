@@ -26,10 +26,10 @@ FUZZTIME ?= 30s
 # Those of what is read back from disk and from cursors, which `make check` runs.
 FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Cursor)$$
 
-.PHONY: help build run test check lint race fuzz proofs soak mutants bench demo clean
+.PHONY: help build run test check lint race fuzz proofs soak mutants bench demo demo-open clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## the three programs into bin/
 	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -77,7 +77,10 @@ bench: build ## how close to the machine's limits the api is: one table, in .ben
 
 demo: build ## real households through the whole suite, in fresh folders under .demo/
 	@go build -o bin/tools/ ./internal/tools/drill
-	@exec bin/tools/drill tour -bin bin -dir .demo
+	@exec bin/tools/drill tour -bin bin -dir .demo $(DEMO)
+
+demo-open: DEMO = -open
+demo-open: demo ## the same, then it goes on running, with the pages to open; Ctrl-C ends it
 
 clean: ## what was built and what the demo, the soak and the benchmark wrote
 	rm -rf bin .demo .soak .bench

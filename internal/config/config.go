@@ -139,7 +139,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"readings-from", "READINGS_FROM", "2010-01-01", "readings of days before this one are refused, as an unset clock sends them", into(&c.ReadingsFrom, parseReadingsFrom)})
 	s.add(setting{"refusals-max", "REFUSALS_MAX", "1000000", "refused readings of all meters that are kept to be judged again by POST /meters/{meter_id}/retake, the oldest go; 0 keeps none", into(&c.RefusalsMax, parseMost("readings"))})
 	s.add(setting{"meters-max", "METERS_MAX", "10000000", "meters that can be registered, beyond which registrations are answered 503; 0 sets no limit", into(&c.MetersMax, parseMost("meters"))})
-	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute of one credential, or else one address, each row of a bulk counting as one; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
+	s.add(setting{"rate-limit", "RATE_LIMIT", "0", "requests a minute, and as many pages, of one credential, or else one address, each row of a bulk counting as one; 0 sets no limit", into(&c.RateLimit, parseRateLimit)})
 	s.addNetwork(&c.Network)
 	s.add(setting{"oidc-issuer", "OIDC_ISSUER", "", "address of an OpenID Connect issuer whose tokens are taken too", into(&c.OIDCIssuer, parseIssuer)})
 	s.add(setting{"oidc-audience", "OIDC_AUDIENCE", "", "for whom its tokens must be", into(&c.OIDCAudience, parseText)})

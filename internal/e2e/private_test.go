@@ -148,6 +148,53 @@ func (l *privateHome) live() {
 	l.ask(http.MethodPost, api+"/backup", url.Values{"name": {"one"}}, 200)
 	l.ask(http.MethodGet, api+"/export_accounts", nil, 200)
 	l.ask(http.MethodPost, api+"/restore_data", nil, 200)
+	l.browse(household, operator)
+}
+
+// browse looks at pages as the home and an operator do, who log in first, and once with the form's fields in the address.
+func (l *privateHome) browse(home, operator string) {
+	for _, program := range []*programs.Program{l.suite.API, l.suite.Daily, l.suite.Monthly} {
+		for _, token := range []string{home, operator} {
+			form := url.Values{"token": {token}, "to": {"/ui/" + privateOwner}}
+			l.visit(http.MethodPost, program.URL+"/ui/login", "", form, http.StatusSeeOther)
+			l.visit(http.MethodPost, program.URL+"/ui/login?"+form.Encode(), "", nil, http.StatusBadRequest)
+			l.visit(http.MethodGet, program.URL+"/", token, nil, 0)
+			l.visit(http.MethodPost, program.URL+"/ui/logout", token, nil, http.StatusSeeOther)
+		}
+	}
+	api := l.suite.API.URL
+	for _, path := range []string{"/ui/meters", "/ui/meters/A", "/ui/meters/A/usage"} {
+		l.visit(http.MethodGet, api+path, home, nil, http.StatusOK)
+	}
+	l.visit(http.MethodGet, api+"/ui/meters?meter_id="+privateOwner, home, nil, http.StatusSeeOther)
+	for _, path := range []string{"/ui/operator", "/ui/operator/meters", "/ui/operator/meters/A", "/ui/operator/log"} {
+		l.visit(http.MethodGet, api+path, operator, nil, http.StatusOK)
+	}
+	l.visit(http.MethodGet, api+"/ui/operator/nothing?"+privateOwner+"="+privateAddress, home[:len(home)-2], nil, http.StatusNotFound)
+}
+
+// visit asks as a browser does, in the session of a token.
+func (l *privateHome) visit(method, address, token string, form url.Values, status int) {
+	l.t.Helper()
+	r, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if token != "" {
+		r.Header.Set("Cookie", "__Host-meterledger="+token)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	answer.Body.Close()
+	if status > 0 && answer.StatusCode != status {
+		l.t.Errorf("%s %s: %s", method, address, answer.Status)
+	}
 }
 
 func (l *privateHome) metrics() (all string) {

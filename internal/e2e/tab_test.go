@@ -90,11 +90,20 @@ func (b *tab) takeFaults() []string {
 	return faults
 }
 
+// hasFocus waits until the field of the token has the focus, which it gets once the page is drawn.
+const hasFocus = `new Promise(done => {
+	const look = () => document.activeElement.id === "token" ? done(true) : requestAnimationFrame(look);
+	look();
+})`
+
 // login begins a session as a person does: the field has the focus, and Enter sends.
 func (b *tab) login(base, token string) error {
 	status, err := b.visit(base + "/ui/login")
 	if err != nil || status != 200 {
 		return fmt.Errorf("the form has the status %d: %w", status, err)
+	}
+	if _, err = ask[bool](b, hasFocus); err != nil {
+		return err
 	}
 	if _, err = chromedp.RunResponse(b.ctx, chromedp.KeyEvent(token), chromedp.KeyEvent(kb.Enter)); err != nil {
 		return err

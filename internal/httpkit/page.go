@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,7 +78,11 @@ func (f Frame) around(a *answer, body HTML) HTML {
 	for _, path := range append([]string{look.Path("look.css")}, f.Styles...) {
 		links += Markup("<link rel=\"stylesheet\" href=\"%s\">\n", path)
 	}
-	for _, path := range f.Modules {
+	modules := f.Modules
+	if a.caller.Credential != "" {
+		modules = append(slices.Clip(modules), look.Path("back.js"))
+	}
+	for _, path := range modules {
 		links += Markup("<script type=\"module\" src=\"%s\"></script>\n", path)
 	}
 	note := config.Version()
@@ -164,7 +169,9 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, e *meter.Error, inst
 	}
 	status := statusOf[e.Kind]
 	WritePage(w, r, status, Frame{Title: http.StatusText(status)}, Markup(
-		`<p class="notice bad">%s</p><p>Code <code>%s</code>, request <code>%s</code>. <a href="/">Start page</a></p>`, sentence(e.Detail), e.Code, instance))
+		`<p class="notice bad">%s</p>
+<p><a class="button" href="/">Start page</a></p>
+<p class="quiet">Code <code>%s</code>, request <code>%s</code></p>`, sentence(e.Detail), e.Code, instance))
 }
 
 // sentence returns a detail as a sentence of its own. The name of a parameter stays as it is.

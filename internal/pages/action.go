@@ -23,7 +23,7 @@ type action struct {
 	here  string // of its frame, and where it leads back to
 	after string // where it leads to once it is done, if that is not the page it came from
 
-	isOfMeter bool // the index leaves it out
+	isOfMeter bool // it leads back to the meter's page
 
 	// form returns what is asked for, of what is known so far.
 	form func(s *site, r *http.Request, known url.Values) (form, error)
@@ -94,19 +94,6 @@ func actionOf(r *http.Request) (*action, error) {
 	}
 	return &actions[n], nil
 }
-
-// index lists what can be done that is of no meter.
-func (s *site) index(w http.ResponseWriter, r *http.Request) error {
-	var listed []actionCard
-	for _, a := range actions {
-		if !a.isOfMeter {
-			listed = append(listed, actionCard{actionPath(a.name, actionsPath), a.title, a.says})
-		}
-	}
-	return s.show(w, r, staff("Actions", ""), "actions", listed)
-}
-
-type actionCard struct{ Path, Title, Says string }
 
 // confirm says what an action does, and asks whether to do it.
 func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {

@@ -234,17 +234,6 @@ func TestAnActionLeadsNowhereElse(t *testing.T) {
 	s.open(actionsPath+"backup?back=/ui/operator/runs", "").want(t, `href="/ui/operator/runs">Cancel`)
 }
 
-func TestTheIndexHasAllActionsThatAreOfNoMeter(t *testing.T) {
-	index := start(t).open("/ui/operator/actions", "")
-	var linked []string
-	for _, match := range regexp.MustCompile(`href="/ui/operator/actions/([a-z]+)\?`).FindAllStringSubmatch(index.body, -1) {
-		linked = append(linked, match[1])
-	}
-	if want := []string{"archive", "close", "backup", "restore", "shutdown", "resume"}; !slices.Equal(linked, want) {
-		t.Errorf("it has %v, want %v", linked, want)
-	}
-}
-
 // TestNoTwoTemplatesHaveAName guards against one that silently takes the place of another.
 func TestNoTwoTemplatesHaveAName(t *testing.T) {
 	files, err := filepath.Glob("templates/*.html")

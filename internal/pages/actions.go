@@ -12,7 +12,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// actions are all that operators do with a button. The index lists those that are of no meter.
+// actions are all that operators do with a button.
 var actions = []action{
 	{
 		name: "archive", title: "Archive a day", here: "/archives", after: "/ui/operator/runs",
@@ -45,7 +45,7 @@ var actions = []action{
 		form: (*site).resumeForm, ask: asks("/resume", "clock"),
 	},
 	{
-		name: "resolve", isOfMeter: true, title: "Resolve an exception", here: "/exceptions",
+		name: "resolve", title: "Resolve an exception", here: "/exceptions",
 		says: "Your verdict is kept with the exception. It changes no reading.",
 		form: (*site).resolveForm, ask: askResolve,
 	},

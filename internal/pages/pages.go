@@ -86,7 +86,6 @@ func (s *site) routes() []route {
 		{get, "/ui/operator/gaps", meter.Readers, httpkit.Handler(s.gaps)},
 
 		// What operators do, and who did it.
-		{get, "/ui/operator/actions", meter.Operators, httpkit.Handler(s.index)},
 		{get, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.confirm)},
 		{post, "/ui/operator/actions/{action}", meter.Operators, httpkit.Handler(s.act)},
 		{get, "/ui/operator/exceptions", meter.Readers, httpkit.Handler(s.exceptions)},

@@ -3,6 +3,7 @@ package pages_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -267,8 +268,13 @@ func TestAHouseholdSeesPatternsOfItsOwnTime(t *testing.T) {
 	if days["Sat 7"] != nil || days["Sun 8"][23][1] != "" || days["Sun 8"][24][1] != "Sun 8 Nov 2026 12:00: 0.04 kWh" {
 		t.Errorf("days of before: %q", days)
 	}
-	page.part(t, "<h3>Lowest day</h3>", "</li>").want(t, "Mon 9 Nov 2026", "Mon 9 Nov 2026</a>")
+	page.part(t, "<h3>Lowest day</h3>", "</li>").want(t, "Mon 9 Nov 2026</a>")
 	page.part(t, "<h3>Lowest night</h3>", "</li>").want(t, "Mon 9 Nov 2026</a>")
+	year := s.open("/ui/meters/A/usage?by=year&at=2026-01-01", issued.Token)
+	series := s.request(http.MethodGet, html.UnescapeString(year.part(t, `data-series="`, `"`).body), issued.Token, nil)
+	if got := s.do(series); got.status != http.StatusOK || !got.says(`"count":311,`, `"results":[{"interval_start":"2026-11-08T12:00:00"`) {
+		t.Errorf("the half hours of the year: %d %.300s", got.status, got.body)
+	}
 	s.open(path, s.operator).part(t, "<h3>Lowest night</h3>", "</li>").want(t, "Thu 5 Nov 2026</a>")
 }
 

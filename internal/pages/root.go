@@ -29,7 +29,7 @@ func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	caller := httpkit.CallerOf(r.Context())
 	switch {
 	case !s.Guarded:
-		return s.show(w, r, httpkit.Frame{Title: "Metering ledger"}, "home", s.examples())
+		return s.show(w, r, httpkit.Frame{Title: "Start"}, "home", s.examples())
 	case caller.Role == meter.NoRole:
 		httpkit.Redirect(w, r, "/ui/login")
 	case caller.Role == meter.RoleHousehold && len(caller.Scope.Meters) == 1:

@@ -28,7 +28,7 @@ type staffMeterView struct {
 
 	Exceptions     []exceptionRow
 	AllExceptions  string // href
-	MoreExceptions bool   // there are than those that are shown
+	MoreExceptions bool   // than those that are shown
 }
 
 // staffMeter shows what is known of a meter, what it lacks of a month, and what it sent on a day.

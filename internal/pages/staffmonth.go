@@ -7,12 +7,12 @@ import (
 
 // monthOfMeter is what a meter lacks of a month.
 type monthOfMeter struct {
-	Name, Value                 string
-	Steps                       monthSteps
-	Readings, Expected, Missing int
-	Weeks                       [][]missingCell // from Monday on; cells without a number lie outside the month
-	Closing                     string          // what is said of the reading that closes the month
-	Stretches                   []stretch
+	Name              string
+	Steps             monthSteps
+	Expected, Missing int             // readings
+	Weeks             [][]missingCell // from Monday on; cells without a number lie outside the month
+	Closing           string          // what is said of the reading that closes the month
+	Stretches         []stretch
 }
 
 // stretch is a series of half hours without a reading.
@@ -26,9 +26,7 @@ func (s *site) monthOfMeter(reader *query.Reader, id meter.ID, month meter.Month
 	if err != nil {
 		return view, err
 	}
-	view = monthOfMeter{
-		Name: monthName(month), Value: month.String(), Readings: gaps.Readings, Expected: gaps.Expected, Missing: gaps.Expected - gaps.Readings,
-	}
+	view = monthOfMeter{Name: monthName(month), Expected: gaps.Expected, Missing: gaps.Expected - gaps.Readings}
 	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMeterPath(id, around) })
 	days := s.gapsByDay(month, gaps)
 	closing := len(days) - 1

@@ -13,7 +13,7 @@ const lateAfter = 2 * time.Hour
 
 // todayView is the first page of a household.
 type todayView struct {
-	look
+	overview
 	Last  *lastView // nil if there is none
 	Late  string    // for how long nothing came; empty if that is not long
 	Month figure    // so far
@@ -41,7 +41,7 @@ func (s *site) today(w http.ResponseWriter, r *http.Request, q *meterRequest) er
 	today := s.zone.Today(now)
 	p, month := periodAround(aDay, today), periodAround(aMonth, today)
 	yesterday := p.add(-1)
-	if view.look, err = s.look(h, p, []period{yesterday}, &yesterday); err != nil {
+	if view.overview, err = s.overview(h, p, []period{yesterday}, &yesterday); err != nil {
 		return err
 	}
 	used, err := h.used(month.window(s.zone))

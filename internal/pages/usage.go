@@ -29,7 +29,7 @@ const (
 
 // usageView is a page about a period.
 type usageView struct {
-	look
+	overview
 	Spans                 []choice      // the same day by each span
 	Before, Next, Present *httpkit.Link // nil if there is nothing to see
 	Whole                 *guess        // of the present month
@@ -70,7 +70,7 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 		view.Spans = append(view.Spans, choice{Text: spanNames[by], Href: usagePath(h.id, period{by, day}, q.Compare), Is: by == p.by})
 	}
 	view.steps(s, h, p, q.Compare, today)
-	if view.look, err = s.look(h, p, p.others(), p.compared(compare)); err != nil {
+	if view.overview, err = s.overview(h, p, p.others(), p.compared(compare)); err != nil {
 		return err
 	}
 	if p == periodAround(aMonth, today) {

@@ -152,6 +152,11 @@ func TestThePagesOfAPeriodSayWhatTheApiAnswers(t *testing.T) {
 			}
 		}
 	}
+	var today struct{ Consumption string }
+	h.ask(http.MethodGet, "/get_consumption?meter_id=A&period=today&numbers=string", "", &today)
+	if said := h.open("/ui/meters/A", "").data(t, "kwh"); said[0] != today.Consumption {
+		t.Errorf("today: the page says %s, the api %s", said[0], today.Consumption)
+	}
 	if compared < 200 {
 		t.Errorf("only %d rows were compared", compared)
 	}
@@ -192,6 +197,7 @@ func TestAPeriodIsComparedWithTheSamePartOfOthers(t *testing.T) {
 		"about 281 kWh", "like the 28 days before Mon 23 Nov 2026 10:00")
 	october := s.open("/ui/meters/A/usage?by=month&at=2026-10-05", "")
 	october.want(t, `<data value="148.8" class="kwh">148.8</data>`, "All 1,489 readings are there.")
+	s.open("/ui/meters/A/usage?by=month&at=2025-11-05&compare=year", "").want(t, "Nothing is known of November 2024 to stand beside it.")
 	if october.says("about ") {
 		t.Error("it says what October will be, which has ended")
 	}
@@ -252,7 +258,7 @@ func TestAPageSaysInWordsWhatIsNotKnown(t *testing.T) {
 func TestAPageTellsWhichReadingsAreMissingAndWhatIsEstimated(t *testing.T) {
 	h := startUsageHome(t)
 	h.open("/ui/meters/A/usage?by=month", "").want(t,
-		"Of 1,076 readings, 30 are missing.", "Sun 1 Nov 2026 00:00 to 11:30 (24 readings)", "<li>Fri 20 Nov 2026 12:00</li>", "Sun 22 Nov 2026 13:30 to 15:30 (5 readings)",
+		"Of 1,076 readings, 30 are missing.", "Sun 1 Nov 2026 00:00 to 11:30 (24 readings)", "; Fri 20 Nov 2026 12:00; ", "Sun 22 Nov 2026 13:30 to 15:30 (5 readings)",
 		"A register at one of its ends is estimated", `class="bar estimated"`,
 		`<time datetime="2026-11-10T12:10:00">Tue 10 Nov 2026 12:10</time>: meter exchanged.`, "Serial number of the new meter: <bdi>N-2</bdi>")
 	h.open("/ui/meters/A/usage?by=day&at=2026-11-20", "").want(t, "Of 49 readings, 1 is missing.")

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +52,25 @@ func TestPeriodsFollowTheCalendar(t *testing.T) {
 				t.Errorf("%s: %q, want %q", c.by, got[0], got[1])
 			}
 		}
+	}
+}
+
+func TestABarIsAsHighAsItsShareOfTheScale(t *testing.T) {
+	unknown := math.NaN()
+	chart := newBars("a chart", []place{{now: 3, before: 1.5, class: "bar"}, {now: unknown, before: 6, class: "bar"}, {now: unknown, before: unknown, isMissing: true, label: "c"}, {now: 0, before: unknown, class: "bar"}})
+	want := [][]bar{
+		{{"bar before", "1.25%", "75%", "22.5%", "25%"}, {"bar", "5%", "50%", "15%", "50%"}},
+		{{"bar before", "26.25%", "0%", "22.5%", "100%"}},
+		{{"missing", "50%", "0", "25%", "100%"}},
+		{{"bar", "80%", "100%", "15%", "0%"}},
+	}
+	for i, p := range chart.Places {
+		if !slices.Equal(p.Bars, want[i]) {
+			t.Errorf("place %d: %v, want %v", i, p.Bars, want[i])
+		}
+	}
+	if chart.Scale != [3]string{"6", "3", "0"} || !slices.Equal(chart.Labels, []barLabel{{"62.5%", "c"}}) {
+		t.Errorf("scale %v, labels %v", chart.Scale, chart.Labels)
 	}
 }
 

@@ -42,6 +42,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags := programs.NewFlags("drill tour", "real households through the whole suite", stderr)
 	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
 	dir := flags.String("dir", ".demo", "folder in which each demo makes one of its own")
+	open := flags.Bool("open", false, "go on running at the end, with the pages to open, until Ctrl-C")
 	if err := programs.Parse(flags, args); err != nil {
 		return err
 	}
@@ -58,8 +59,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	defer try.HandleF(&err, func() { err = fmt.Errorf("%w (the programs' log is %s)", err, t.log()) })
 	suite := try.E1(programs.Start(ctx, programs.Config{BinDir: *bin, Env: programs.Env(t.folder, zone.String()), Out: output}))
 	t.api, t.daily, t.monthly = callerOf(suite.API.URL), callerOf(suite.Daily.URL), callerOf(suite.Monthly.URL)
-	try.E(errors.Join(t.run(ctx), suite.Stop()))
-	t.farewell(time.Since(started))
+	if err = t.run(ctx); err == nil {
+		t.sum(time.Since(started))
+	}
+	if err == nil && *open {
+		t.showPages()
+		err = suite.Wait(ctx)
+	}
+	try.E(errors.Join(err, suite.Stop()))
+	t.farewell()
 	return nil
 }
 
@@ -144,16 +152,27 @@ func (t *tour) showPrograms() {
 	t.say("their log is %s", t.log())
 }
 
-// farewell sums up and says how to look around.
-func (t *tour) farewell(took time.Duration) {
+func (t *tour) sum(took time.Duration) {
+	t.say("\nNothing was lost or bent: %d answers and %d archive rows are exactly what the source gives.", t.compared, t.rows)
+	t.say("It took %s.", took.Round(time.Second/10))
+}
+
+func (t *tour) showPages() {
+	t.say("\nThe suite goes on running on these homes until Ctrl-C:\n")
+	t.say("  a household  http://%s/ui/meters/%s", t.api.Host, t.homes[0].id)
+	t.say("  the nation   http://%s/ui/operator", t.api.Host)
+	t.say("  daily        http://%s/\n  monthly      http://%s/", t.daily.Host, t.monthly.Host)
+}
+
+// farewell says how to look around.
+func (t *tour) farewell() {
 	settings := fmt.Sprintf("DATA_DIR=%s ARCHIVE_DIR=%s", programs.DataDir(t.folder), programs.ArchiveDir(t.folder))
 	if t.zone.String() != defaultTimezone {
 		settings += " TIMEZONE=" + t.zone.String()
 	}
-	t.say("\nNothing was lost or bent: %d answers and %d archive rows are exactly what the source gives.", t.compared, t.rows)
-	t.say("It took %s. To look around, run the suite on what the demo left:", took.Round(time.Second/10))
+	t.say("\nTo look around, run the suite on what the demo left:")
 	t.say("\n  %s make run", settings)
-	t.say("\nand open http://localhost:8000/docs")
+	t.say("\nand open http://localhost:8000")
 }
 
 // differ prints a difference and counts it.

@@ -9,15 +9,16 @@ import (
 	"meterledger/internal/query"
 )
 
-// look is what a page says of a period: how much was used, beside what other periods used, and its
+// overview is what a page says of a period: how much was used, beside what other periods used, and its
 // parts in a chart and a table.
-type look struct {
+type overview struct {
 	Meter   meter.ID
 	Used    figure
 	Unknown string // why nothing is known of the period; empty if something is
 	Others  []figure
 	Missing []string // stretches of readings that are missing
 	Changes []changeView
+	Alone   string // the other period, if it should stand in the chart and nothing is known of it
 	Chart   *bars
 	Rows    []row
 	Columns columns
@@ -31,8 +32,8 @@ type columns struct {
 	IsLong, HasNotes           bool
 }
 
-// look looks at a period, beside others of which one may stand in its chart.
-func (s *site) look(h home, p period, others []period, drawn *period) (v look, err error) {
+// overview looks at a period, beside others of which one may stand in its chart.
+func (s *site) overview(h home, p period, others []period, drawn *period) (v overview, err error) {
 	v.Meter = h.id
 	if v.used, err = h.used(p.window(s.zone)); err != nil {
 		return v, err
@@ -59,9 +60,9 @@ func (s *site) look(h home, p period, others []period, drawn *period) (v look, e
 }
 
 // draw adds the chart and the table, if there is something to see.
-func (s *site) draw(v *look, h home, p period, other *period) (err error) {
+func (s *site) draw(v *overview, h home, p period, other *period) (err error) {
 	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
-		other = nil
+		v.Alone, other = other.String(), nil
 	}
 	if v.Unknown != "" && other == nil {
 		return nil
@@ -82,7 +83,7 @@ func (s *site) draw(v *look, h home, p period, other *period) (err error) {
 var partNames = map[span]string{aDay: "Half hour", aWeek: "Day", aMonth: "Day", aYear: "Month"}
 
 // bars draws the rows.
-func (v *look) bars() *bars {
+func (v *overview) bars() *bars {
 	places := make([]place, len(v.Rows))
 	classes := make(map[string]bool)
 	for i := range v.Rows {
@@ -94,7 +95,7 @@ func (v *look) bars() *bars {
 			classes[drawn.Class] = true
 		}
 	}
-	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated"}, {"missing", "not known"}} {
+	for _, l := range []legend{{"bar", v.Columns.Now}, {"bar before", v.Columns.Before}, {"bar estimated", "estimated between known registers"}, {"missing", "not known"}} {
 		if classes[l.Class] {
 			b.Legend = append(b.Legend, l)
 		}

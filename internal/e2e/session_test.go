@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind is what only a browser can show of a
+// cookie: that it is kept, when it is sent, and what going back shows after the end.
+func TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind(t *testing.T) {
+	tab := browse(t)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "data", "operator.token")
+	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+file)
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nation := s.API.URL + "/ui/operator"
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `<!DOCTYPE html><title>A mail</title><a id="link" href="%s">Look</a>`, nation)
+	}))
+	defer other.Close()
+	const isIn, isOut = "form.who", "input#token"
+	do := func(what string, steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		ctx, stop := context.WithTimeout(tab, time.Minute)
+		defer stop()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if at, err := chromedp.Run(tab, chromedp.Location()); err != nil || at != nation && what != "logging out" {
+			t.Errorf("%s leads to %s, %v", what, at, err)
+		}
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(nation)); err != nil {
+		t.Fatal(err)
+	}
+	do("logging in", chromedp.SendKeys(isOut, strings.TrimSpace(string(token))), chromedp.Click("form.login button"), chromedp.WaitVisible(isIn))
+	do("a link of another site", chromedp.Navigate(strings.Replace(other.URL, "127.0.0.1", "localhost", 1)), chromedp.Click("#link"), chromedp.WaitVisible(isIn))
+	do("logging out", chromedp.Click(isIn+" button"), chromedp.WaitVisible(isOut))
+	do("going back", chromedp.NavigateBack(), chromedp.WaitVisible(isOut))
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
