@@ -73,6 +73,7 @@ func (s *site) routes() []route {
 		// What a household paid for, and what is known of it.
 		{get, "/ui/meters/{meter_id}/bills", meter.Homes, httpkit.Take(s.zone, s.bills)},
 		{get, "/ui/meters/{meter_id}/bills/{month}", meter.Homes, httpkit.Take(s.zone, s.bill)},
+		{get, "/ui/meters/{meter_id}/about", meter.Homes, httpkit.Take(s.zone, s.about)},
 
 		// How the nation is metered, what is archived, and what runs.
 		{get, "/ui/operator", meter.Readers, httpkit.Handler(s.now)},

@@ -18,15 +18,10 @@ type staffMeterRequest struct {
 
 // staffMeterView is what operators see of a meter.
 type staffMeterView struct {
-	api.Meter
-
-	RegisteredAt, First, Last *moment // nil if there is none
-	LastAgo                   string
-	MaxKW                     string
-	Dials                     []dialRow
-	Changes                   []changeRow
-	Household                 string // href
-	Retake                    string // href; empty for those who may change nothing
+	lifeView
+	LastAgo   string
+	Household string // href
+	Retake    string // href; empty for those who may change nothing
 
 	Month monthOfMeter
 	Day   *dayOfMeter // nil if none is chosen
@@ -34,35 +29,15 @@ type staffMeterView struct {
 	Exceptions     []exceptionRow
 	AllExceptions  string // href
 	MoreExceptions bool   // than those that are shown
-
-	Corrections                       []correctionRow
-	FirstCorrections, MoreCorrections string // hrefs; empty on the first page and the last
-}
-
-// dialRow is a meter that was in the place that the id names.
-type dialRow struct {
-	Serial   *string
-	From, To *moment // nil of the first and of the present one
-}
-
-type changeRow struct {
-	api.MeterChange
-	At        moment
-	EnteredAt *moment
-}
-
-type correctionRow struct {
-	api.PastCorrection
-	Of, At moment
 }
 
 // staffMeter shows what is known of a meter, what it lacks of a month, and what it sent on a day.
 func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterRequest) error {
-	known, err := ask[api.Meter](s, r, apiMeterPath(q.Meter), nil)
+	life, err := s.life(r, q.Meter)
 	if err != nil {
 		return err
 	}
-	view := newStaffMeterView(known)
+	view := staffMeterView{lifeView: life, Household: meterPath(q.Meter)}
 	if err := s.complete(q, &view); err != nil {
 		return err
 	}
@@ -76,29 +51,14 @@ func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterR
 	if err := s.addExceptions(r, q, &view); err != nil {
 		return err
 	}
-	if err := s.addCorrections(r, q, &view); err != nil {
+	here := staffMeterPath(q.Meter, q.Month)
+	if err := s.addCorrections(r, &view.lifeView, q.Corrections, here, here+"&"); err != nil {
 		return err
 	}
 	if isOperator(r) {
 		view.Retake = actionPath("retake", staffMeterPath(q.Meter, q.Month), "meter_id", string(q.Meter))
 	}
 	return s.show(w, r, metersFrame("Meter "+string(q.Meter), "/meters"), "staff meter", view)
-}
-
-func newStaffMeterView(known api.Meter) staffMeterView {
-	view := staffMeterView{
-		Meter: known, Household: meterPath(known.MeterID), RegisteredAt: momentIf(known.RegisteredAt), First: momentIf(known.FirstTime), Last: momentIf(known.LastTime),
-	}
-	if known.MaxKW != nil {
-		view.MaxKW = meter.Register(*known.MaxKW).String()
-	}
-	for _, of := range known.Serials {
-		view.Dials = append(view.Dials, dialRow{of.Serial, momentIf(of.From), momentIf(of.To)})
-	}
-	for _, c := range known.RegisterChanges {
-		view.Changes = append(view.Changes, changeRow{c, momentOf(c.At), momentIf(c.EnteredAt)})
-	}
-	return view
 }
 
 // complete fills in what is asked for: the month of the day, or else the present one, and the day of
@@ -127,11 +87,8 @@ func (s *site) complete(q *staffMeterRequest, view *staffMeterView) (err error) 
 // ago says how long ago a slot was.
 func (s *site) ago(slot meter.Slot) string { return ago(s.Reader.Now().Sub(s.zone.Time(slot))) }
 
-// The most exceptions and corrections on a page of a meter.
-const (
-	exceptionsTogether  = 50
-	correctionsTogether = 50
-)
+// exceptionsTogether is how many exceptions a page of a meter shows at most.
+const exceptionsTogether = 50
 
 // addExceptions adds what was found in the month.
 func (s *site) addExceptions(r *http.Request, q *staffMeterRequest, view *staffMeterView) error {
@@ -149,24 +106,3 @@ func (s *site) addExceptions(r *http.Request, q *staffMeterRequest, view *staffM
 	view.MoreExceptions = found.Next != nil
 	return err
 }
-
-// addCorrections adds a page of what was ever corrected.
-func (s *site) addCorrections(r *http.Request, q *staffMeterRequest, view *staffMeterView) error {
-	page := url.Values{"page_size": {strconv.Itoa(correctionsTogether)}}
-	here := staffMeterPath(q.Meter, q.Month)
-	if q.Corrections != "" {
-		page.Set("cursor", q.Corrections)
-		view.FirstCorrections = here + "#corrections"
-	}
-	history, err := ask[api.History](s, r, apiMeterPath(q.Meter)+"/history", page)
-	for _, c := range history.Results {
-		view.Corrections = append(view.Corrections, correctionRow{c, momentOf(c.Timestamp), momentOf(c.At)})
-	}
-	if history.Next != nil {
-		view.MoreCorrections = here + "&corrections=" + url.QueryEscape(*history.Next) + "#corrections"
-	}
-	return err
-}
-
-// apiMeterPath is the path of a meter in the api.
-func apiMeterPath(id meter.ID) string { return "/meters/" + url.PathEscape(string(id)) }
