@@ -40,7 +40,7 @@ type billSaid struct {
 
 func (s *suite) billOf(id, month string) (bill apiBill) {
 	s.t.Helper()
-	s.ask(http.MethodGet, "/get_bill?numbers=string&meter_id="+id+"&month="+month, "", &bill)
+	s.ask(http.MethodGet, billAsked+id+"&month="+month, "", &bill)
 	return bill
 }
 
