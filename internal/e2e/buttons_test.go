@@ -77,7 +77,7 @@ func (n *nation) buttonRoutes(b *tab) (routes []string) {
 			}
 		}
 	}
-	for _, page := range []string{"/ui/operator/actions", "/ui/operator/exceptions", "/ui/operator/meters/" + n.homes[0].id} {
+	for _, page := range []string{"/ui/operator", "/ui/operator/archives", "/ui/operator/exceptions", "/ui/operator/meters/" + n.homes[0].id} {
 		if _, err := b.visit(n.API.URL + page); err != nil {
 			n.t.Fatal(err)
 		}

@@ -110,7 +110,6 @@ var promised = map[string]map[string]expectation{
 		"GET /ui/meters":                     lists(homes, ""),
 		"GET /ui/meters/{meter_id}*":         tellsOfMeter(""),
 		"GET /ui/operator*":                  lists(readers, ""),
-		"GET /ui/operator/actions":           lists(operators, ""),
 		"GET /ui/operator/actions/{action}":  lists(operators, ""),
 		"POST /ui/operator/actions/{action}": {roles: operators, of: answerOf{http.StatusBadRequest, `"code":"already_receiving"`}},
 

@@ -37,14 +37,13 @@ type mark struct {
 func (s *sampler) run(ctx context.Context) {
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		if err := s.take(time.Now()); err != nil {
 			s.log.Error("the figures of this program cannot be read, so its page of them stays as it is", "error", err)
 			return
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-ticker.C:
 		}
 	}

@@ -42,6 +42,10 @@ func TestTheSamplerKeepsAMinuteOfFiguresAndAnHourOfReadingsUntilItsContextEnds(t
 			}
 		}
 		stop() // else the test does not end
+		unasked := &sampler{metrics: metrics}
+		if unasked.run(ctx); len(unasked.samples) > 0 {
+			t.Error("a sample was taken after the end")
+		}
 	})
 }
 

@@ -82,8 +82,6 @@ type script struct {
 	log    slog.Handler      // of the node and the handler from the next restart on
 	kept   map[string]string // values of headers and tokens, by $name
 
-	stopPages context.CancelFunc
-
 	isGuarded bool           // access is on
 	issuer    *access.Issuer // whose JWTs are taken then, if there is one
 	as        string         // the token that requests have, unless they have a header of their own; empty for none
@@ -143,9 +141,9 @@ func (s *script) open() {
 		options.Door = s.newDoor()
 	}
 	router := rest.NewHandler(options)
-	ctx, stop := context.WithCancel(context.Background())
-	s.stopPages = stop
-	pages.Mount(ctx, router, pages.Options{
+	ended, end := context.WithCancel(context.Background())
+	end() // pages that look at the figures now and then would do so by the clock of the script
+	pages.Mount(ended, router, pages.Options{
 		API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: slog.New(s.log), Guarded: s.isGuarded,
 	})
 	s.server = httptest.NewServer(named(router))
@@ -168,7 +166,6 @@ func named(h http.Handler) http.Handler {
 
 func (s *script) close() {
 	s.server.Close()
-	s.stopPages()
 	if err := s.node.Close(); err != nil {
 		s.t.Error(err)
 	}
