@@ -22,6 +22,9 @@ type Assets struct {
 	files  map[string][]byte
 }
 
+// assetsPath is what the paths of all assets begin with.
+const assetsPath = "/ui/assets/"
+
 // NewAssets returns the files of a folder, which must be there.
 func NewAssets(all fs.FS, folder string) *Assets {
 	a := &Assets{files: make(map[string][]byte)}
@@ -38,7 +41,7 @@ func NewAssets(all fs.FS, folder string) *Assets {
 		a.files[entry.Name()] = body
 		hash.Write(body)
 	}
-	a.folder = "/ui/assets/" + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:9]) + "/"
+	a.folder = assetsPath + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:9]) + "/"
 	return a
 }
 

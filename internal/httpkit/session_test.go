@@ -211,6 +211,30 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 	}
 }
 
+// TestASessionOfWhichNothingIsKnownKeepsNobodyFromLoggingInOrOut: not while others of its address send
+// wrong tokens, nor while the api is away. The pages that say so look as others do.
+func TestASessionOfWhichNothingIsKnownKeepsNobodyFromLoggingInOrOut(t *testing.T) {
+	router := newPages(tokenDoor{})
+	page, body := browse(router, http.MethodGet, "/ui/login", "")
+	style := regexp.MustCompile(`/ui/assets/[^"]*look\.css`).FindString(body)
+	if page.StatusCode != http.StatusOK || style == "" {
+		t.Fatalf("the form: %s %s", page.Status, body)
+	}
+	for _, token := range []string{"late", "many"} {
+		for _, path := range []string{"/ui/login", style} {
+			if answer, _ := browse(router, http.MethodGet, path, "", "Cookie", session+token); answer.StatusCode != http.StatusOK || cookieOf(answer) != nil {
+				t.Errorf("%s: %s %s %v", token, path, answer.Status, answer.Header)
+			}
+		}
+		if answer, _ := login(router, "operator", "/ui/nation", "Cookie", session+token); answer.StatusCode != http.StatusSeeOther || cookieOf(answer) == nil || cookieOf(answer).Value != "operator" {
+			t.Errorf("%s: logging in: %s %v", token, answer.Status, answer.Header)
+		}
+		if answer, _ := browse(router, http.MethodPost, "/ui/logout", "", "Cookie", session+token); answer.StatusCode != http.StatusSeeOther || cookieOf(answer) == nil || cookieOf(answer).MaxAge != -1 {
+			t.Errorf("%s: logging out: %s %v", token, answer.Status, answer.Header)
+		}
+	}
+}
+
 func TestAHeaderIsAskedBeforeTheSession(t *testing.T) {
 	router := newPages(tokenDoor{})
 	for authorization, status := range map[string]int{"Bearer operator": http.StatusOK, "Bearer household": http.StatusForbidden, "Bearer junk": http.StatusUnauthorized, "Basic x": http.StatusUnauthorized} {
