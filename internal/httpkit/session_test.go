@@ -53,6 +53,7 @@ func newPages(door httpkit.Door) chi.Router {
 	router.Method(http.MethodGet, "/ui/home", httpkit.For(meter.Homes, page))
 	router.Method(http.MethodGet, "/ui/nation", httpkit.For(meter.Readers, page))
 	router.Method(http.MethodPost, "/ui/nation", httpkit.For(meter.Operators, page))
+	router.Method(http.MethodPost, "/ui/press", httpkit.For(meter.Operators, page))
 	router.Method(http.MethodGet, "/ui/broken", httpkit.For(meter.Anyone, httpkit.Handler(func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF })))
 	router.Method(http.MethodGet, "/answer", httpkit.For(meter.Members, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		httpkit.WriteJSON(w, http.StatusOK, "an answer")
@@ -207,6 +208,17 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 		answer, _ := browse(router, http.MethodGet, "/ui/nation", "", "Cookie", session+token)
 		if answer.StatusCode != status || cookieOf(answer) != nil || answer.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s %v", token, answer.Status, answer.Header)
+		}
+	}
+}
+
+// TestWhoeverLogsInAgainComesBackToAPage: also if the session ended before a button was pressed.
+func TestWhoeverLogsInAgainComesBackToAPage(t *testing.T) {
+	router := newPages(tokenDoor{})
+	for path, to := range map[string]string{"/ui/nation": "/ui/nation", "/ui/press": "/"} {
+		answer, body := browse(router, http.MethodPost, path, "a=1", "Cookie", session+"junk")
+		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(body, `name="to" value="`+to+`"`) {
+			t.Errorf("%s: %s %s", path, answer.Status, body)
 		}
 	}
 }
