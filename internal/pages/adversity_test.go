@@ -1,0 +1,49 @@
+package pages_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+// closeOctober closes October 2026 and then has its archive be missing. Meter A reports from then until
+// now.
+func (s *suite) closeOctober() {
+	s.t.Helper()
+	s.register("A")
+	s.record("A", "2026-10-25T00:00", count(48*29+21, 0, 10)...)
+	s.press(actionsPath+"close", "", form("month", "2026-10", "step", "do")).wantTo(s.t, "/ui/operator/runs")
+	s.wantFinished()
+	if err := s.fs.Remove("Archive/monthly_2026-10.csv"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestWhatCannotBeDoneNowIsSaidBesideTheForm: who presses twice, or while a disk is full, goes on with what
+// was typed.
+func TestWhatCannotBeDoneNowIsSaidBesideTheForm(t *testing.T) {
+	s := start(t)
+	s.closeOctober()
+	got := s.press(actionsPath+"archive", "", form("date", "2026-11-22", "step", "do"))
+	if got.status != http.StatusServiceUnavailable {
+		t.Fatalf("%d, want 503:\n%s", got.status, got.body)
+	}
+	got.want(t, `role="alert">None of the 1 archives`, `value="2026-11-22"`, `href="/ui/operator/runs"`)
+	got = s.press(actionsPath+"retake", "", form("meter_id", "nobody", "step", "do"))
+	if got.status != http.StatusNotFound {
+		t.Errorf("%d, want 404", got.status)
+	}
+	got.want(t, `role="alert">Meter nobody is not registered.`, `value="nobody"`)
+}
+
+// TestAReadingThatCannotBeLookedUpIsAskedForAgain keeps what was typed.
+func TestAReadingThatCannotBeLookedUpIsAskedForAgain(t *testing.T) {
+	s := start(t)
+	s.register("A")
+	for query, problem := range map[string]string{
+		"meter_id=A&timestamp=2026-11-23T09:45":      "Timestamp must lie on the hour or half hour.",
+		"meter_id=nobody&timestamp=2026-11-23T09:30": "Meter nobody is not registered.",
+		"meter_id=A%2F&timestamp=2026-11-23T09:30":   "Meter_id must be",
+	} {
+		s.open(actionsPath+"correct?"+query, "").want(t, `role="alert">`+problem, `value="2026-11-23T09:`, "Show the reading")
+	}
+}
