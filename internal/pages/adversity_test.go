@@ -47,3 +47,18 @@ func TestAReadingThatCannotBeLookedUpIsAskedForAgain(t *testing.T) {
 		s.open(actionsPath+"correct?"+query, "").want(t, `role="alert">`+problem, `value="2026-11-23T09:`, "Show the reading")
 	}
 }
+
+// TestAPageIsShownWithoutAnArchiveThatStandsBesideIt: the month is compared with October, and guessed by days of it.
+func TestAPageIsShownWithoutAnArchiveThatStandsBesideIt(t *testing.T) {
+	s := start(t)
+	s.closeOctober()
+	got := s.open("/ui/meters/A", "")
+	got.want(t, "Today", "November 2026 so far")
+	if got.says("in the whole month") {
+		t.Error("the month is guessed without the archive")
+	}
+	s.open("/ui/meters/A/usage", "").want(t, "An archive of October 2026 cannot be read now", "Usage: November 2026")
+	if got := s.get("/ui/meters/A/usage?at=2026-10-26", ""); got.status != http.StatusServiceUnavailable {
+		t.Errorf("October itself: %d", got.status)
+	}
+}
