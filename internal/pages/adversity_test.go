@@ -62,3 +62,13 @@ func TestAPageIsShownWithoutAnArchiveThatStandsBesideIt(t *testing.T) {
 		t.Errorf("October itself: %d", got.status)
 	}
 }
+
+// TestAnArrowPassesOverADayThatTheCalendarLeavesOut: Samoa had no 30 December 2011.
+func TestAnArrowPassesOverADayThatTheCalendarLeavesOut(t *testing.T) {
+	s := startIn(t, "Pacific/Apia", false)
+	s.register("A")
+	s.record("A", "2011-12-28T00:00", count(4*48+1, 0, 1000)...)
+	s.open("/ui/meters/A/usage?by=day&at=2011-12-31", "").want(t,
+		`rel="prev" href="/ui/meters/A/usage?at=2011-12-29&amp;by=day"`, ">Thu 29 Dec 2011</th>")
+	s.open("/ui/meters/A/usage?by=day&at=2011-12-29", "").want(t, `rel="next" href="/ui/meters/A/usage?at=2011-12-31&amp;by=day"`)
+}
