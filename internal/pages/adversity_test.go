@@ -72,3 +72,11 @@ func TestAnArrowPassesOverADayThatTheCalendarLeavesOut(t *testing.T) {
 		`rel="prev" href="/ui/meters/A/usage?at=2011-12-29&amp;by=day"`, ">Thu 29 Dec 2011</th>")
 	s.open("/ui/meters/A/usage?by=day&at=2011-12-29", "").want(t, `rel="next" href="/ui/meters/A/usage?at=2011-12-31&amp;by=day"`)
 }
+
+// TestTheScaleOfAChartHasNoExponent holds large bars too.
+func TestTheScaleOfAChartHasNoExponent(t *testing.T) {
+	s := start(t)
+	s.register("A")
+	s.record("A", "2026-11-22T00:00", "0", "12345", "12345.0000001")
+	s.open("/ui/meters/A/usage?by=day&at=2026-11-22", "").want(t, ">15000<", ">7500<")
+}
