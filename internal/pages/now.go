@@ -22,11 +22,11 @@ type nowView struct {
 
 // now is how the nation is metered at this moment.
 func (s *site) now(w http.ResponseWriter, r *http.Request) error {
-	refusing, reason, err := s.refusing(r)
+	reason, why, err := s.refusing(r)
 	if err != nil {
 		return err
 	}
-	view := nowView{Refusing: refusing, Coverage: s.coverageView(s.coverage.count(s.Reader))}
+	view := nowView{Refusing: why, Coverage: s.coverageView(s.coverage.count(s.Reader))}
 	if operates(r) {
 		view.Reception = "shutdown"
 		if reason == meter.ReasonShutDown || reason == meter.ReasonClockBehind {
@@ -44,11 +44,11 @@ func (s *site) now(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, f, "now", view)
 }
 
-// refusing says why readings are not taken, or nothing while they are.
-func (s *site) refusing(r *http.Request) (words string, reason meter.Reason, err error) {
+// refusing returns why readings are not taken, as the word for it and in words; both are empty while they are.
+func (s *site) refusing(r *http.Request) (reason meter.Reason, why string, err error) {
 	_, err = s.send(r, http.MethodGet, "/readyz", url.Values{"for": {"readings"}}, "")
 	if reason = meter.ReasonOf(err); reason != "" {
-		return err.Error(), reason, nil
+		return reason, err.Error(), nil
 	}
 	return "", "", err
 }
