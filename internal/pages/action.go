@@ -239,11 +239,11 @@ func (s *site) signed(fields []field, known url.Values) []field {
 }
 
 // given returns those of some parameters that have a value: a form sends the others too, empty, and
-// the api takes no empty ones.
+// the api takes no empty ones. Spaces around a value, which phones add, are left out.
 func given(known url.Values, names ...string) url.Values {
 	parameters := make(url.Values)
 	for _, name := range names {
-		if value := known.Get(name); value != "" {
+		if value := strings.TrimSpace(known.Get(name)); value != "" {
 			parameters.Set(name, value)
 		}
 	}

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"strings"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -9,7 +10,7 @@ import (
 )
 
 type chooseRequest struct {
-	Meter meter.ID `param:"meter_id"`
+	Meter string `param:"meter_id"` // as somebody typed it, perhaps with spaces around
 }
 
 // meterLink leads to the pages of a meter.
@@ -25,7 +26,11 @@ func (s *site) choose(w http.ResponseWriter, r *http.Request, q *chooseRequest) 
 	caller := httpkit.CallerOf(r.Context())
 	switch {
 	case q.Meter != "":
-		httpkit.Redirect(w, r, meterPath(q.Meter))
+		id, err := meter.ParseID(strings.TrimSpace(q.Meter))
+		if err != nil {
+			return err
+		}
+		httpkit.Redirect(w, r, meterPath(id))
 	case caller.Role == meter.RoleHousehold:
 		return s.show(w, r, httpkit.Frame{Title: "Your meters"}, "your meters", s.choices(r, caller.Scope.Meters))
 	default:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
@@ -39,6 +40,9 @@ func (s *site) search(r *http.Request, pageSize int, month meter.Month) (found s
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return found, meter.Invalid(meter.CodeInvalidParameter, "", "the query is not percent-encoded as parameters must be")
+	}
+	for i, beginning := range given["begins_with"] {
+		given["begins_with"][i] = strings.TrimSpace(beginning)
 	}
 	maps.DeleteFunc(given, func(_ string, values []string) bool { return slices.Equal(values, []string{""}) })
 	found = search{

@@ -39,6 +39,7 @@ func TestMetersAreFoundByTheBeginningOfTheirIdsAndBySilence(t *testing.T) {
 	for query, want := range map[string][]string{
 		"":                                 {"N1", "n", "NEW", "N"},
 		"?begins_with=&stale_for=":         {"N1", "n", "NEW", "N"},
+		"?begins_with=%20NE%20":            {"NEW"},
 		"?begins_with=N":                   {"N", "N1", "NEW"},
 		"?begins_with=NE&stale_for=":       {"NEW"},
 		"?begins_with=&stale_for=24h":      {"N1", "n", "N"},

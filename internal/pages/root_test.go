@@ -68,6 +68,7 @@ func TestAMeterIsChosenAndAHouseholdChoosesOfItsOwn(t *testing.T) {
 	}
 	s.open("/ui/meters", s.operator).want(t, `name="meter_id"`, `<a href="/ui/meters/C">C</a>`, `href="/ui/operator/meters"`)
 	s.get("/ui/meters?meter_id=B.C", s.operator).wantLed(t, "/ui/meters/B.C")
+	s.get("/ui/meters?meter_id=%20B.C%20", s.operator).wantLed(t, "/ui/meters/B.C")
 	s.get("/ui/meters?meter_id=C", home).wantLed(t, "/ui/meters/C")
 	for query, says := range map[string]string{"meter_id=": ">meter_id is empty.<", "meter_id=a%20b": ">meter_id must be 1 to 64 of", "nonsense=1": ">Nonsense is not a parameter here;"} {
 		if got := s.get("/ui/meters?"+query, s.operator); got.status != http.StatusBadRequest || !got.says(says) {
