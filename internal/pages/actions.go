@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -82,14 +84,14 @@ func askRun(kind api.MaintenanceType, known url.Values, period string) (request,
 
 func (s *site) archiveForm(_ *http.Request, known url.Values) (form, error) {
 	yesterday := s.zone.Today(s.Reader.Now()).AddDays(-1)
-	day := field{Name: "date", Label: "Day", Type: "date", Value: valueOf(known, "date", yesterday.String()), IsRequired: true}
+	day := field{Name: "date", Label: "Day", Type: "date", Value: cmp.Or(known.Get("date"), yesterday.String()), IsRequired: true}
 	return form{Fields: []field{day}, Button: "Archive it"}, nil
 }
 
 func (s *site) closeForm(_ *http.Request, known url.Values) (form, error) {
 	month := field{
 		Name: "month", Label: "Month", Type: "month", Hint: "Year and month, such as 2026-11", IsRequired: true,
-		Value: valueOf(known, "month", s.Reader.LastMonth().String()),
+		Value: cmp.Or(known.Get("month"), s.Reader.LastMonth().String()),
 	}
 	return form{Fields: []field{month}, Button: "Close it", IsDanger: true}, nil
 }
@@ -158,18 +160,10 @@ func resultOfRestore(answer *reply) (result, error) {
 		done.Says = "The archives are restored, but not all that they hold."
 	}
 	for _, row := range restored.Rows {
-		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("%s, row %d", row.File, row.Row), sentence(row.Detail)})
+		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("%s, row %d", row.File, row.Row), httpkit.Sentence(row.Detail)})
 	}
 	for _, file := range restored.Unverified {
 		done.Refused = append(done.Refused, refusedRow{file, "It is not the file of its manifest: its rows were taken one by one."})
 	}
 	return done, err
-}
-
-// valueOf returns the value of a parameter, or another if it has none.
-func valueOf(known url.Values, name, otherwise string) string {
-	if value := known.Get(name); value != "" {
-		return value
-	}
-	return otherwise
 }

@@ -10,9 +10,9 @@ import (
 
 // nowView is how the nation is metered at this moment.
 type nowView struct {
-	Refusing  string // why readings are not taken; empty while they are
-	Reception string // the action that ends or begins it; empty for who may not
-	Period    string // that the figures are of, such as: the last minute; empty before there are any
+	Refusing  string        // why readings are not taken; empty while they are
+	Reception *httpkit.Link // to the action that ends or begins it; nil for who may not
+	Period    string        // that the figures are of, such as: the last minute; empty before there are any
 	Cards     []card
 	Rate      rateView
 	Coverage  coverageView
@@ -31,10 +31,10 @@ func (s *site) now(w http.ResponseWriter, r *http.Request) error {
 	if reason != "" {
 		view.Refusing = err.Error()
 	}
-	if operates(r) {
-		view.Reception = "shutdown"
+	if isOperator(r) {
+		view.Reception = &httpkit.Link{Href: actionsPath + "/shutdown", Text: "Shut reception down"}
 		if reason == meter.ReasonShutDown || reason == meter.ReasonClockBehind {
-			view.Reception = "resume"
+			view.Reception = &httpkit.Link{Href: actionsPath + "/resume", Text: "Resume reception"}
 		}
 	}
 	if counted, marks := s.sampler.lately(); counted.after != nil {
@@ -47,6 +47,3 @@ func (s *site) now(w http.ResponseWriter, r *http.Request) error {
 	f.Styles, f.Modules = []string{assets.Path("staff.css")}, []string{assets.Path("live.js")}
 	return s.show(w, r, f, "now", view)
 }
-
-// operates reports whether who asks may press buttons.
-func operates(r *http.Request) bool { return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator }

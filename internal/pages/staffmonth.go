@@ -27,7 +27,7 @@ func (s *site) monthOfMeter(reader *query.Reader, id meter.ID, month meter.Month
 		return view, err
 	}
 	view = monthOfMeter{Name: monthName(month), Expected: gaps.Expected, Missing: gaps.Expected - gaps.Readings}
-	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMeterPath(id, around) })
+	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMonthPath(id, around) })
 	days := s.gapsByDay(month, gaps)
 	closing := len(days) - 1
 	view.Weeks = weeks(id, days[:closing])
@@ -53,7 +53,7 @@ func weeks(id meter.ID, days []dayGaps) (all [][]missingCell) {
 		}
 		cell := d.cell()
 		if d.Expected > 0 {
-			cell.Href = staffMeterPath(id, d.Day.CalendarMonth()) + "&day=" + d.Day.String() + "#day"
+			cell.Href = staffMonthPath(id, d.Day.CalendarMonth()) + "&day=" + d.Day.String() + "#day"
 		}
 		week = append(week, cell)
 	}
