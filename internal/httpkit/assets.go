@@ -22,6 +22,9 @@ type Assets struct {
 	packed map[string][]byte // with gzip, by name
 }
 
+// assetsPath is what the paths of all assets begin with.
+const assetsPath = "/ui/assets/"
+
 // NewAssets returns the files of a folder, which must be there.
 func NewAssets(all fs.FS, folder string) *Assets {
 	a := &Assets{packed: make(map[string][]byte)}
@@ -42,7 +45,7 @@ func NewAssets(all fs.FS, folder string) *Assets {
 		a.packed[entry.Name()] = packed.Bytes()
 		hash.Write(body)
 	}
-	a.folder = "/ui/assets/" + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:9]) + "/"
+	a.folder = assetsPath + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:9]) + "/"
 	return a
 }
 

@@ -9,11 +9,14 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
 	"meterledger/internal/meter"
 )
+
+const typeForm = "application/x-www-form-urlencoded"
 
 // parameterBytesMax is the largest body that parameters are read from.
 const parameterBytesMax = 64 << 10
@@ -36,7 +39,7 @@ func (b *binder) body(r *http.Request) error {
 		mediaType = ""
 	}
 	switch mediaType {
-	case "application/x-www-form-urlencoded":
+	case typeForm:
 		if looksLikeJSON(content) { // no parameter has such a name, and curl -d says that all is a form
 			return errMedia("the body is JSON, but its Content-Type says that it is a form; send the header Content-Type: application/json")
 		}
@@ -92,6 +95,28 @@ func ReadBody(r *http.Request, bytesMax int64) ([]byte, error) {
 		return content, err
 	}
 	return nil, invalid("", "the body breaks off before its end")
+}
+
+// ReadForm returns the fields of a form that a page sent. Every error is as of ReadBody.
+func ReadForm(r *http.Request) (url.Values, error) {
+	content, err := ReadBody(r, parameterBytesMax)
+	if err != nil {
+		return nil, err
+	}
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != typeForm || r.Header.Get("Content-Encoding") != "" {
+		return nil, errMedia("a form is taken as %s, as it is", typeForm)
+	}
+	fields, err := url.ParseQuery(string(content))
+	if err != nil || looksLikeJSON(content) {
+		return nil, invalid("", "what was sent is no form")
+	}
+	for name, values := range fields {
+		if len(values) > 1 {
+			return nil, invalid(showName(name), "is given more than once")
+		}
+	}
+	return fields, nil
 }
 
 // json collects the members of one object token by token: decoding into a map would hide

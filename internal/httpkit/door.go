@@ -27,9 +27,11 @@ func know(door Door) func(http.Handler) http.Handler {
 				w.Header()["Vary"] = varyCaller
 				inSession := openSession(r)
 				caller, err = door.Caller(r)
-				if inSession && isUnauthorized(err) { // else nobody whose session is over could log in
-					r.Header.Del("Authorization")
+				if inSession && isUnauthorized(err) {
 					endSession(w)
+				}
+				if inSession && err != nil && (isUnauthorized(err) || needsNobody(r)) { // else nobody whose session is over could log in
+					r.Header.Del("Authorization")
 					err = nil
 				}
 			}

@@ -161,7 +161,11 @@ func WantsPage(r *http.Request) bool { return Prefers(r, typeJSON[0], "text/html
 // writeErrorPage answers a browser with an error: who is not known, with the form to log in.
 func writeErrorPage(w http.ResponseWriter, r *http.Request, e *meter.Error, instance string) {
 	if e.Kind == meter.KindUnauthorized {
-		writeLogin(w, r, statusOf[e.Kind], "", r.URL.RequestURI())
+		to := "/"
+		if slices.Contains(methodsAllowed(r), http.MethodGet) { // what a button sent is not sent again
+			to = r.URL.RequestURI()
+		}
+		writeLogin(w, r, statusOf[e.Kind], "", to)
 		return
 	}
 	if e.Reason == meter.ReasonStarting {

@@ -18,6 +18,9 @@ const (
 	// cookieBytesMax is the largest value of a cookie that browsers keep.
 	cookieBytesMax = 4000
 
+	loginPath  = "/ui/login"
+	logoutPath = "/ui/logout"
+
 	sessionOfStaff     = 12 * time.Hour
 	sessionOfHousehold = 30 * 24 * time.Hour
 )
@@ -36,6 +39,13 @@ func openSession(r *http.Request) bool {
 	return true
 }
 
+// needsNobody reports whether a request is for what is the same without a session: to log in or out,
+// and what pages look like.
+func needsNobody(r *http.Request) bool {
+	path := r.URL.Path
+	return path == loginPath || path == logoutPath || strings.HasPrefix(path, assetsPath)
+}
+
 // endSession has the browser forget a session.
 func endSession(w http.ResponseWriter) { setSession(w, "", -1) }
 
@@ -46,18 +56,18 @@ func setSession(w http.ResponseWriter, token string, seconds int) {
 }
 
 func mountLogin(r chi.Router, p *Program) {
-	r.Method(http.MethodGet, "/ui/login", For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	r.Method(http.MethodGet, loginPath, For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.Door == nil {
 			Redirect(w, r, "/")
 			return
 		}
 		writeLogin(w, r, http.StatusOK, "", "/")
 	})))
-	r.Method(http.MethodPost, "/ui/login", For(meter.Anyone, Handler(p.login)))
-	r.Method(http.MethodPost, "/ui/logout", For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	r.Method(http.MethodPost, loginPath, For(meter.Anyone, Handler(p.login)))
+	r.Method(http.MethodPost, logoutPath, For(meter.Anyone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endSession(w)
 		w.Header().Set("Clear-Site-Data", `"cache"`) // so that nobody goes back to what was shown
-		Redirect(w, r, "/ui/login")
+		Redirect(w, r, loginPath)
 	})))
 }
 

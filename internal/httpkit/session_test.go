@@ -53,6 +53,7 @@ func newPages(door httpkit.Door) chi.Router {
 	router.Method(http.MethodGet, "/ui/home", httpkit.For(meter.Homes, page))
 	router.Method(http.MethodGet, "/ui/nation", httpkit.For(meter.Readers, page))
 	router.Method(http.MethodPost, "/ui/nation", httpkit.For(meter.Operators, page))
+	router.Method(http.MethodPost, "/ui/press", httpkit.For(meter.Operators, page))
 	router.Method(http.MethodGet, "/ui/broken", httpkit.For(meter.Anyone, httpkit.Handler(func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF })))
 	router.Method(http.MethodGet, "/answer", httpkit.For(meter.Members, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		httpkit.WriteJSON(w, http.StatusOK, "an answer")
@@ -207,6 +208,41 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 		answer, _ := browse(router, http.MethodGet, "/ui/nation", "", "Cookie", session+token)
 		if answer.StatusCode != status || cookieOf(answer) != nil || answer.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s %v", token, answer.Status, answer.Header)
+		}
+	}
+}
+
+// TestWhoeverLogsInAgainComesBackToAPage: also if the session ended before a button was pressed.
+func TestWhoeverLogsInAgainComesBackToAPage(t *testing.T) {
+	router := newPages(tokenDoor{})
+	for path, to := range map[string]string{"/ui/nation": "/ui/nation", "/ui/press": "/"} {
+		answer, body := browse(router, http.MethodPost, path, "a=1", "Cookie", session+"junk")
+		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(body, `name="to" value="`+to+`"`) {
+			t.Errorf("%s: %s %s", path, answer.Status, body)
+		}
+	}
+}
+
+// TestASessionOfWhichNothingIsKnownKeepsNobodyFromLoggingInOrOut: not while others of its address send
+// wrong tokens, nor while the api is away. The pages that say so look as others do.
+func TestASessionOfWhichNothingIsKnownKeepsNobodyFromLoggingInOrOut(t *testing.T) {
+	router := newPages(tokenDoor{})
+	page, body := browse(router, http.MethodGet, "/ui/login", "")
+	style := regexp.MustCompile(`/ui/assets/[^"]*look\.css`).FindString(body)
+	if page.StatusCode != http.StatusOK || style == "" {
+		t.Fatalf("the form: %s %s", page.Status, body)
+	}
+	for _, token := range []string{"late", "many"} {
+		for _, path := range []string{"/ui/login", style} {
+			if answer, _ := browse(router, http.MethodGet, path, "", "Cookie", session+token); answer.StatusCode != http.StatusOK || cookieOf(answer) != nil {
+				t.Errorf("%s: %s %s %v", token, path, answer.Status, answer.Header)
+			}
+		}
+		if answer, _ := login(router, "operator", "/ui/nation", "Cookie", session+token); answer.StatusCode != http.StatusSeeOther || cookieOf(answer) == nil || cookieOf(answer).Value != "operator" {
+			t.Errorf("%s: logging in: %s %v", token, answer.Status, answer.Header)
+		}
+		if answer, _ := browse(router, http.MethodPost, "/ui/logout", "", "Cookie", session+token); answer.StatusCode != http.StatusSeeOther || cookieOf(answer) == nil || cookieOf(answer).MaxAge != -1 {
+			t.Errorf("%s: logging out: %s %v", token, answer.Status, answer.Header)
 		}
 	}
 }

@@ -104,9 +104,6 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {
 	return s.showForm(w, r, a, r.URL.Query(), http.StatusOK, "")
 }
 
-// formBytesMax is how long what a form sends may be.
-const formBytesMax = 64 << 10
-
 // act does an action, or asks the api what it would do. What the api finds wrong with the form is
 // said beside it.
 func (s *site) act(w http.ResponseWriter, r *http.Request) error {
@@ -114,13 +111,9 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := httpkit.ReadBody(r, formBytesMax)
+	known, err := httpkit.ReadForm(r)
 	if err != nil {
 		return err
-	}
-	known, err := url.ParseQuery(string(body))
-	if err != nil {
-		return meter.Invalid(meter.CodeInvalidParameter, "", "what was sent is no form")
 	}
 	isPreview := a.preview != nil && known.Get("step") == stepPreview
 	answer, err := s.perform(r, a, known, isPreview)

@@ -130,7 +130,7 @@ func TestReceptionIsShutDownAndResumedByButtons(t *testing.T) {
 		t.Error("reception goes on")
 	}
 	s.press(actionsPath+"shutdown", "", form("step", "do")).wantProblem(t, "Reception is shut down already.")
-	s.open(actionsPath+"resume", "").want(t, "Readings are not taken: shut_down")
+	s.open(actionsPath+"resume", "").want(t, "Readings are not taken:</strong> reception is shut down")
 	s.press(actionsPath+"resume", "", form("step", "do", "back", "/ui/operator/runs")).wantTo(t, "/ui/operator/runs")
 	if !s.node.Receiving() {
 		t.Error("reception was not resumed")
@@ -264,5 +264,34 @@ func (s *suite) writeArchive(name, content string) {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// TestAnActionTakesNothingButAForm: what cannot be read as one does nothing at all, instead of something
+// without the values that were sent.
+func TestAnActionTakesNothingButAForm(t *testing.T) {
+	s := start(t)
+	const sentForm = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		contentType, encoding, body string
+		status                      int
+	}{
+		{"application/json", "", `{"name":"mine"}`, http.StatusUnsupportedMediaType},
+		{"text/plain", "", "name=mine", http.StatusUnsupportedMediaType},
+		{"", "", "name=mine", http.StatusUnsupportedMediaType},
+		{sentForm, "gzip", "name=mine", http.StatusUnsupportedMediaType},
+		{sentForm, "", `{"name":"mine"}`, http.StatusBadRequest},
+		{sentForm, "", "name=mine&name=yours", http.StatusBadRequest},
+		{sentForm, "", "name=%zz", http.StatusBadRequest},
+	} {
+		r := s.request(http.MethodPost, actionsPath+"backup", "", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.contentType)
+		r.Header.Set("Content-Encoding", c.encoding)
+		if got := s.do(r); got.status != c.status {
+			t.Errorf("%s %s: %d, want %d\n%s", c.contentType, c.body, got.status, c.status, got.body)
+		}
+	}
+	if done := s.changes(); len(done) > 0 {
+		t.Errorf("what was done: %v", done)
 	}
 }
