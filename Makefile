@@ -40,6 +40,7 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 
 test: ## all tests
 	go test ./...
+	@command -v chromium >/dev/null || echo "SKIPPED: the tests of pages in a browser, which need chromium (apt-get install chromium)"
 
 check: FUZZ = $(FUZZ_READ_BACK)
 check: lint race fuzz proofs soak ## the stricter checks that CI runs after the tests

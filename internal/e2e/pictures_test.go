@@ -8,12 +8,16 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 )
 
 // pictures are those that the README shows: who looks at which page, with METER and MONTH in its path.
-var pictures = map[string]struct{ role, path string }{
-	"household.png": {"household", "/ui/meters/METER/usage?by=month&at=MONTH-01"},
-	"operator.png":  {"operator", "/ui/operator/gaps?month=MONTH"},
+var pictures = map[string]struct {
+	role, path string
+	height     int64 // pixels
+}{
+	"household.png": {"household", "/ui/meters/METER/usage?by=month&at=MONTH-01", 1600},
+	"operator.png":  {"operator", "/ui/operator/gaps?month=MONTH", 680},
 }
 
 // pictureBytesMax keeps the README light.
@@ -37,7 +41,7 @@ func TestPicturesOfTheREADME(t *testing.T) {
 		return
 	}
 	browser := browse(t)
-	n := startNation(t, []string{"Tan Mei Ling", "Rajesh Kumar", "Siti Aminah", "Lim Wei", "Chua Boon", "Nurul Huda"})
+	n := startNation(t, []string{"Unit 04-12", "Unit 04-13", "Unit 05-12", "Unit 05-13", "Unit 06-12", "Unit 06-13"})
 	n.settle()
 	for name, of := range pictures {
 		b := newTab(t, browser)
@@ -49,6 +53,9 @@ func TestPicturesOfTheREADME(t *testing.T) {
 		}
 		path := strings.NewReplacer("METER", n.homes[0].id, "MONTH", lastMonth(n.zone)).Replace(of.path)
 		if _, err := b.visit(n.API.URL + path); err != nil {
+			t.Fatal(err)
+		}
+		if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(1100, of.height)); err != nil {
 			t.Fatal(err)
 		}
 		taken, err := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})

@@ -19,7 +19,7 @@ import (
 // keep them for ever.
 type Assets struct {
 	folder string
-	files  map[string][]byte
+	packed map[string][]byte // with gzip, by name
 }
 
 // assetsPath is what the paths of all assets begin with.
@@ -27,7 +27,7 @@ const assetsPath = "/ui/assets/"
 
 // NewAssets returns the files of a folder, which must be there.
 func NewAssets(all fs.FS, folder string) *Assets {
-	a := &Assets{files: make(map[string][]byte)}
+	a := &Assets{packed: make(map[string][]byte)}
 	entries, err := fs.ReadDir(all, folder)
 	if err != nil {
 		panic("BUG: " + err.Error())
@@ -38,7 +38,11 @@ func NewAssets(all fs.FS, folder string) *Assets {
 		if err != nil {
 			panic("BUG: " + err.Error())
 		}
-		a.files[entry.Name()] = body
+		var packed bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		_, _ = w.Write(body) // a buffer takes all
+		_ = w.Close()
+		a.packed[entry.Name()] = packed.Bytes()
 		hash.Write(body)
 	}
 	a.folder = assetsPath + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:9]) + "/"
@@ -47,7 +51,7 @@ func NewAssets(all fs.FS, folder string) *Assets {
 
 // Path returns the path of a file, which must be there.
 func (a *Assets) Path(name string) string {
-	if _, ok := a.files[name]; !ok {
+	if _, ok := a.packed[name]; !ok {
 		panic("BUG: there is no file " + name)
 	}
 	return a.folder + name
@@ -55,12 +59,8 @@ func (a *Assets) Path(name string) string {
 
 // Mount adds the files to a router.
 func (a *Assets) Mount(r chi.Router) {
-	for name, body := range a.files {
-		var packed bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-		_, _ = w.Write(body) // a buffer takes all
-		_ = w.Close()
-		h := withDocsPolicy(setHeader("Cache-Control", keepForever)(compressedFile(name, packed.Bytes())))
+	for name, packed := range a.packed {
+		h := withDocsPolicy(setHeader("Cache-Control", keepForever)(compressedFile(name, packed)))
 		r.Method(http.MethodGet, a.folder+name, For(meter.Anyone, h))
 	}
 }

@@ -26,6 +26,9 @@ var statusOf = map[meter.Kind]int{
 	meter.KindUnavailable:      http.StatusServiceUnavailable,
 }
 
+// StatusOf returns the HTTP status of a kind of error.
+func StatusOf(kind meter.Kind) int { return statusOf[kind] }
+
 // KindOf returns the kind of error that a status is of.
 func KindOf(status int) meter.Kind {
 	for kind, of := range statusOf {

@@ -79,7 +79,7 @@ func NewRouter(p Program) chi.Router {
 	r.Method(http.MethodGet, "/metrics", here(p.Metrics, For(meter.Readers, p.Metrics)))
 	MountDocs(r, p.Name, p.SwaggerUI)
 	look.Mount(r)
-	r.Method(http.MethodGet, "/favicon.ico", For(meter.Anyone, withDocsPolicy(setHeader("Cache-Control", keepADay)(plainFile("icon.svg", look.files["icon.svg"])))))
+	r.Method(http.MethodGet, "/favicon.ico", For(meter.Anyone, withDocsPolicy(setHeader("Cache-Control", keepADay)(compressedFile("icon.svg", look.packed["icon.svg"])))))
 	mountLogin(r, &p)
 	return r
 }

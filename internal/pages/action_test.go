@@ -130,7 +130,7 @@ func TestReceptionIsShutDownAndResumedByButtons(t *testing.T) {
 		t.Error("reception goes on")
 	}
 	s.press(actionsPath+"shutdown", "", form("step", "do")).wantProblem(t, "Reception is shut down already.")
-	s.open(actionsPath+"resume", "").want(t, "Readings are not taken: shut_down")
+	s.open(actionsPath+"resume", "").want(t, "Readings are not taken:</strong> reception is shut down")
 	s.press(actionsPath+"resume", "", form("step", "do", "back", "/ui/operator/runs")).wantTo(t, "/ui/operator/runs")
 	if !s.node.Receiving() {
 		t.Error("reception was not resumed")

@@ -120,10 +120,20 @@ func (s *site) resumeForm(r *http.Request, known url.Values) (form, error) {
 	return f, err
 }
 
+// receptionView says whether readings are taken.
+type receptionView struct {
+	IsOn     bool   // nobody shut it down
+	Refusing string // why readings are not taken; empty while they are
+}
+
 // reception returns whether readings are taken now, also as a part of a page.
 func (s *site) reception(r *http.Request) (status api.MaintenanceStatus, about template.HTML, err error) {
-	if status, err = ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil); err == nil {
-		about, err = part("reception", status)
+	if status, err = ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil); err != nil {
+		return status, "", err
+	}
+	_, why, err := s.refusing(r)
+	if err == nil {
+		about, err = part("reception", receptionView{status.IsReceivingData, why})
 	}
 	return status, about, err
 }

@@ -50,7 +50,7 @@ func (s *site) readingsAround(r *http.Request, id meter.ID, from, to meter.Slot,
 	var rows []readingRow
 	var before meter.Slot
 	add := func(k vee.Known, used string, changes meter.Dials) {
-		row := readingRow{At: moment{s.zone.Stamp(k.Slot), s.clock(k.Slot)}, Used: used, IsMeant: meant.Contains(k.Slot)}
+		row := readingRow{At: s.atClock(k.Slot), Used: used, IsMeant: meant.Contains(k.Slot)}
 		if day := s.zone.DayOf(k.Slot); len(rows) == 0 || s.zone.DayOf(before) != day {
 			row.Day = dayName(day)
 		}

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 )
@@ -91,4 +90,5 @@ func percent(of float64) string {
 	return strconv.FormatFloat(math.Round(of*100)/100, 'f', -1, 64) + "%"
 }
 
-func short(kwh float64) string { return fmt.Sprintf("%.4g", kwh) }
+// short writes a number of few digits, without the rest that its calculation may have left.
+func short(kwh float64) string { return strconv.FormatFloat(kwh, 'f', -1, 32) }

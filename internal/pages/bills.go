@@ -48,7 +48,7 @@ func (s *site) billRows(id meter.ID, all []billing.Bill) (rows []billRow) {
 	for i, bill := range slices.Backward(all) {
 		rows = append(rows, billRow{monthName(bill.Month), billPath(id, bill.Month), billStates(bill), s.billFigures(bill.Figures)})
 		for month := bill.Month.Add(-1); i > 0 && all[i-1].Month.Before(month); month = month.Add(-1) {
-			rows = append(rows, billRow{Month: monthName(month), States: []billState{{"", "No bill: the next one covers it"}}})
+			rows = append(rows, billRow{Month: monthName(month), States: []billState{{"", "No bill: the next covers it"}}})
 		}
 	}
 	return rows
@@ -61,11 +61,11 @@ func billStates(b billing.Bill) (states []billState) {
 	}
 	switch {
 	case b.IsUnknown:
-		states = append(states, billState{"warn", "One register only"})
+		states = append(states, billState{"warn", "Not known"})
 	case b.Complete():
 		states = append(states, billState{"good", "Complete"})
 	default:
-		states = append(states, billState{"warn", count(b.Expected-b.Readings, "reading") + " missing"})
+		states = append(states, billState{"warn", "Incomplete"})
 	}
 	return states
 }

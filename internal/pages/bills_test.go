@@ -40,7 +40,7 @@ type billSaid struct {
 
 func (s *suite) billOf(id, month string) (bill apiBill) {
 	s.t.Helper()
-	s.ask(http.MethodGet, "/get_bill?numbers=string&meter_id="+id+"&month="+month, "", &bill)
+	s.ask(http.MethodGet, billAsked+id+"&month="+month, "", &bill)
 	return bill
 }
 
@@ -120,15 +120,15 @@ func TestTheBillsOfAHouseholdSayWhatTheApiAnswers(t *testing.T) {
 		s.wantBill(t, id, month, "")
 	}
 	s.open("/ui/meters/A/bills", "").want(t,
-		`October 2026</a></th><td class="num"><data value="70.65" class="kwh">`, "Revised</span>", "1,485 readings missing",
-		`<th scope="row">September 2026</th><td></td><td colspan="3"><span class="badge">No bill: the next one covers it`,
+		`October 2026</a></th><td class="num"><data value="70.65" class="kwh">`, "Revised</span>", "Incomplete</span>",
+		`<th scope="row">September 2026</th><td class="num"></td><td colspan="3"><span class="badge">No bill: the next covers it`,
 		"August 2026</a>", `href="/ui/meters/A/usage?at=2026-11-01&amp;by=month">November 2026 so far</a>`)
 	s.open("/ui/meters/A/bills/2026-10", "").want(t,
 		"<h1>Bill of October 2026</h1>", `rel="prev" href="/ui/meters/A/bills/2026-08"`, "It opens where the bill before it closed.",
 		`<td>not known</td><td><time datetime="2026-08-01T00:00:00">`, "<bdi>S-2&lt;b&gt;</bdi>", `<data value="0.1" class="kwh">0.1</data> kWh of that are estimated`,
 		"Revision 2 of", "The bill is now for", "kWh less.", "Of 1,489 readings of the month, 1,485 are missing.",
 		`href="/get_readings?end=2026-11-01T00%3A00%3A00&amp;format=csv&amp;meter_id=A&amp;start=2026-10-01T00%3A00%3A00"`)
-	s.open("/ui/meters/B/bills/2026-10", "").want(t, "Only one register is known", "One register only")
+	s.open("/ui/meters/B/bills/2026-10", "").want(t, "Only one register is known", "Not known</span>")
 	s.open("/ui/meters/C/bills/2026-10", "").want(t, "All 1,489 readings of the month are there.", "Complete</span>")
 	s.register("D")
 	s.open("/ui/meters/D/bills", "").want(t, "There is no bill yet.")

@@ -36,17 +36,23 @@ func (s *site) correctForm(r *http.Request, known url.Values) (form, error) {
 	if known.Get("meter_id") == "" || known.Get("timestamp") == "" {
 		return f, nil
 	}
+	_, err := excuse(r, s.findReading(r, known, &f), &f.Problem)
+	return f, err
+}
+
+// findReading has a form show the reading that is asked for, and ask what is right if it is recorded.
+func (s *site) findReading(r *http.Request, known url.Values, f *form) error {
 	id, err := meter.ParseID(known.Get("meter_id"))
 	if err != nil {
-		return f, err
+		return err
 	}
 	at, err := s.zone.ParseSlot("timestamp", known.Get("timestamp"))
 	if err != nil {
-		return f, err
+		return err
 	}
 	around, err := s.readingsAround(r, id, at, at, known.Get("back"))
 	if err != nil {
-		return f, err
+		return err
 	}
 	view := correctedView{ID: id, Meter: staffPath(id), At: s.moment(at), Readings: around}
 	if recorded := slices.IndexFunc(around, func(row readingRow) bool { return row.IsMeant }); recorded >= 0 {
@@ -55,10 +61,10 @@ func (s *site) correctForm(r *http.Request, known url.Values) (form, error) {
 	if view.Register == "" {
 		f.Problem = "There is no such reading: only one that is recorded can be corrected."
 	} else {
-		f = form{Button: "Correct it", Fields: s.signed(correctionFields(known, view.Register), known)}
+		*f = form{Button: "Correct it", Fields: s.signed(correctionFields(known, view.Register), known)}
 	}
 	f.About, err = part("corrected", view)
-	return f, err
+	return err
 }
 
 // correctionFields ask what is right instead of a register that is recorded.

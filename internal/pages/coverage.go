@@ -64,7 +64,7 @@ func (s *site) coverageView(c query.Coverage) coverageView {
 		heard += latest
 		share := math.Floor(1000*float64(heard)/float64(meters)) / 10 // 100 is all of them
 		view.Rows = append(view.Rows, coverageRow{
-			moment{s.zone.Stamp(slot), s.clock(slot)}, grouped(latest), grouped(heard), fmt.Sprintf("%.1f", share), share, grouped(meters - heard),
+			s.atClock(slot), grouped(latest), grouped(heard), fmt.Sprintf("%.1f", share), share, grouped(meters - heard),
 		})
 		slot--
 	}

@@ -62,7 +62,7 @@ func (s *site) comparison(h home, p, other period, now *query.Consumption) (figu
 	}
 	c, err := h.used(w)
 	if err != nil {
-		return figure{}, err
+		return figure{}, butForArchives(err)
 	}
 	f := s.figure(other.String(), other.window(s.zone), c)
 	f.Href = usagePath(h.id, other, "")

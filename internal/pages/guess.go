@@ -22,7 +22,7 @@ type guess struct {
 	How string
 }
 
-// guess returns nil if p has ended or too little is known.
+// guess returns nil if p has ended or too little is known now.
 func (s *site) guess(h home, p period, used *query.Consumption) (*guess, error) {
 	if used == nil || used.End.Slot >= p.window(s.zone).To {
 		return nil, nil
@@ -30,7 +30,7 @@ func (s *site) guess(h home, p period, used *query.Consumption) (*guess, error) 
 	now := used.End.Slot
 	lately, err := h.used(meter.Window{From: now - guessFrom, To: now})
 	if err != nil || lately == nil || now-lately.Start.Slot < guessLeast {
-		return nil, err
+		return nil, butForArchives(err)
 	}
 	left, over := int64(p.window(s.zone).To-now), int64(now-lately.Start.Slot)
 	rest := lately.Energy().Mul(decimal.NewFromInt(left)).DivRound(decimal.NewFromInt(over), meter.RegisterDecimalsMax)

@@ -47,6 +47,15 @@ func (h home) used(w meter.Window) (*query.Consumption, error) {
 	return &c, err
 }
 
+// butForArchives returns nil for an archive that cannot be read now, and else err: a page does without
+// what it would only show beside what it is about.
+func butForArchives(err error) error {
+	if refused, ok := errors.AsType[*meter.Error](err); ok && refused.Code == meter.CodeArchiveUnavailable {
+		return nil
+	}
+	return err
+}
+
 // measured is what was used in a part of a period, and how that is known.
 type measured struct {
 	used     meter.Energy

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
@@ -38,12 +39,16 @@ func turns(path string, known url.Values, cursor *string) (first, next string) {
 	return first, next
 }
 
-// excuse has a page say what is wrong with what a browser asked of it, and returns its status. Other errors
+// excused are the errors that a page says beside its form: something else may be asked then, or the same
+// a little later, and what was typed is still there.
+var excused = []meter.Kind{meter.KindInvalid, meter.KindNotFound, meter.KindTooMany, meter.KindUnavailable}
+
+// excuse has a page say why it cannot do what a browser asked of it, and returns its status. Other errors
 // are returned.
 func excuse(r *http.Request, err error, problem *string) (status int, other error) {
-	if e, ok := errors.AsType[*meter.Error](err); ok && e.Kind == meter.KindInvalid && httpkit.WantsPage(r) {
+	if e, ok := errors.AsType[*meter.Error](err); ok && slices.Contains(excused, e.Kind) && httpkit.WantsPage(r) {
 		*problem = sentence(e.Detail)
-		return http.StatusBadRequest, nil
+		return httpkit.StatusOf(e.Kind), nil
 	}
 	return http.StatusOK, err
 }

@@ -2,6 +2,8 @@ package pages_test
 
 import (
 	"fmt"
+	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -131,11 +133,18 @@ var gapsCell = regexp.MustCompile(`<td class="(heat-\d|yet)" title="[^"]*">(\d+|
 
 // Whatever clock a zone has, what a page says of days adds up to what the api says of the month.
 func TestGapsByDayAddUpToThoseOfTheApi(t *testing.T) {
+	zones, drawn := make(map[string]*suite), 0
+	for _, name := range []string{"Asia/Singapore", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago"} {
+		zones[name] = startIn(t, name, false)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
-		s := startIn(t, rapid.SampledFrom([]string{"Asia/Singapore", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago"}).Draw(rt, "zone"), false)
+		drawn++
+		s := zones[rapid.SampledFrom(slices.Sorted(maps.Keys(zones))).Draw(rt, "zone")]
 		month := rapid.SampledFrom([]string{"2026-03", "2026-04", "2026-09", "2026-10", "2026-11", "2026-12"}).Draw(rt, "month")
-		s.register("A", "B", "C")
-		for _, id := range []meter.ID{"A", "B"} {
+		of := fmt.Sprintf("M%d-", drawn)
+		ids := []meter.ID{meter.ID(of + "A"), meter.ID(of + "B"), meter.ID(of + "C")}
+		s.register(ids...)
+		for _, id := range ids[:2] {
 			registers := count(40*meter.SlotsPerDay, 1000, 7)
 			for range rapid.IntRange(0, 12).Draw(rt, "gaps") {
 				from := rapid.IntRange(0, len(registers)-1).Draw(rt, "from")
@@ -144,7 +153,7 @@ func TestGapsByDayAddUpToThoseOfTheApi(t *testing.T) {
 			from := rapid.SampledFrom([]string{"2026-02-20T00:00", "2026-04-01T12:00", "2026-09-03T00:00", "2026-10-03T00:00"}).Draw(rt, "first")
 			s.record(id, from, registers...)
 		}
-		p := s.open("/ui/operator/gaps?month="+month, "")
+		p := s.open("/ui/operator/gaps?begins_with="+of+"&month="+month, "")
 		rows := gapsRow.FindAllStringSubmatch(p.body, -1)
 		if len(rows) != 3 {
 			rt.Fatalf("%d rows:\n%s", len(rows), p.body)
@@ -166,7 +175,7 @@ func TestGapsByDayAddUpToThoseOfTheApi(t *testing.T) {
 			if worst >= 0 && want.Missing > worst {
 				rt.Errorf("%s lacks more than the meter before it", row[1])
 			}
-			if worst = want.Missing; row[1] == "A" {
+			if worst = want.Missing; row[1] == string(ids[0]) {
 				s.wantSameGaps(rt, row[1], month, want)
 			}
 		}
@@ -190,8 +199,9 @@ func (s *suite) wantSameGaps(t *rapid.T, id, month string, want api.Gaps) {
 	if got := p.data(s.t, "missing"); sum != want.Missing || want.ExpectedReadings > 0 && !slices.Equal(got, []string{strconv.Itoa(want.Missing)}) {
 		t.Errorf("%s in %s: missing are %v, by day %d; the api says %d", id, month, got, sum, want.Missing)
 	}
+	plain := page{body: html.UnescapeString(p.body)} // an offset has a plus
 	for _, gap := range want.Gaps {
-		if !p.says(`<time datetime="`+gap.First+`">`, `<time datetime="`+gap.Last+`">`, fmt.Sprintf(`<td class="num">%d</td>`, gap.Count)) {
+		if !plain.says(`<time datetime="`+gap.First+`">`, `<time datetime="`+gap.Last+`">`, fmt.Sprintf(`<td class="num">%d</td>`, gap.Count)) {
 			t.Errorf("%s in %s does not tell of %+v", id, month, gap)
 		}
 	}

@@ -22,15 +22,11 @@ type nowView struct {
 
 // now is how the nation is metered at this moment.
 func (s *site) now(w http.ResponseWriter, r *http.Request) error {
-	_, err := s.send(r, http.MethodGet, "/readyz", url.Values{"for": {"readings"}}, "")
-	reason := meter.ReasonOf(err)
-	if err != nil && reason == "" {
+	reason, why, err := s.refusing(r)
+	if err != nil {
 		return err
 	}
-	view := nowView{Coverage: s.coverageView(s.coverage.count(s.Reader))}
-	if reason != "" {
-		view.Refusing = err.Error()
-	}
+	view := nowView{Refusing: why, Coverage: s.coverageView(s.coverage.count(s.Reader))}
 	if operates(r) {
 		view.Reception = "shutdown"
 		if reason == meter.ReasonShutDown || reason == meter.ReasonClockBehind {
@@ -46,6 +42,15 @@ func (s *site) now(w http.ResponseWriter, r *http.Request) error {
 	f := staff("Now", "")
 	f.Styles, f.Modules = []string{assets.Path("staff.css")}, []string{assets.Path("live.js")}
 	return s.show(w, r, f, "now", view)
+}
+
+// refusing returns why readings are not taken, as the word for it and in words; both are empty while they are.
+func (s *site) refusing(r *http.Request) (reason meter.Reason, why string, err error) {
+	_, err = s.send(r, http.MethodGet, "/readyz", url.Values{"for": {"readings"}}, "")
+	if reason = meter.ReasonOf(err); reason != "" {
+		return reason, err.Error(), nil
+	}
+	return "", "", err
 }
 
 // operates reports whether who asks may press buttons.

@@ -18,7 +18,7 @@ type overview struct {
 	Others  []figure
 	Missing []string // stretches of readings that are missing
 	Changes []changeView
-	Alone   string // the other period, if it should stand in the chart and nothing is known of it
+	Alone   string // why the other period that should stand in the chart does not; empty if it does
 	Chart   *bars
 	Rows    []row
 	Columns columns
@@ -62,12 +62,17 @@ func (s *site) overview(h home, p period, others []period, drawn *period) (v ove
 // draw adds the chart and the table, if there is something to see.
 func (s *site) draw(v *overview, h home, p period, other *period) (err error) {
 	if other != nil && h.part(other.window(s.zone)).Points() < 2 {
-		v.Alone, other = other.String(), nil
+		v.Alone, other = "Nothing is known of "+other.String()+" to stand beside it.", nil
 	}
 	if v.Unknown != "" && other == nil {
 		return nil
 	}
-	if v.Rows, err = s.rows(h, p, other); err != nil {
+	v.Rows, err = s.rows(h, p, other)
+	if err != nil && other != nil && butForArchives(err) == nil {
+		v.Alone, other = "An archive of "+other.String()+" cannot be read now, so it does not stand beside it.", nil
+		v.Rows, err = s.rows(h, p, nil)
+	}
+	if err != nil {
 		return err
 	}
 	v.Columns = columns{Part: partNames[p.by], Now: p.String(), IsLong: p.by == aDay || p.by == aMonth}

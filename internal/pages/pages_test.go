@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -326,9 +327,18 @@ func (p *page) wantSound(t testing.TB) {
 			t.Errorf("%s does not vary by %s: %q", p.path, vary, p.header.Get("Vary"))
 		}
 	}
+	tags := strings.Join(slices.Compact(slices.Sorted(slices.Values(anyTag.FindAllString(p.body, -1)))), "\n")
 	for what, pattern := range unsound {
-		if found := pattern.FindString(p.body); found != "" {
+		if found := pattern.FindString(tags); found != "" {
 			t.Errorf("%s has %s: %q", p.path, what, found)
+		}
+	}
+	if found := bareTable.FindString(p.body); found != "" {
+		t.Errorf("%s has a table without a caption: %q", p.path, found)
+	}
+	for _, empty := range []string{"ZgotmplZ", "%!", "<nil>", "&lt;nil&gt;"} {
+		if p.says(empty) {
+			t.Errorf("%s has a value that has no text: %s", p.path, empty)
 		}
 	}
 	for _, once := range []string{"<!DOCTYPE html>", "<h1>", `<main id="main">`, " · Meterledger api</title>", "</html>"} {
@@ -345,16 +355,18 @@ func (p *page) wantSound(t testing.TB) {
 	}
 }
 
-var idAttribute = regexp.MustCompile(`<[^>]* id="([^"]*)"`)
+var (
+	anyTag      = regexp.MustCompile(`<[^>]*>`)
+	idAttribute = regexp.MustCompile(` id="([^"]*)"`)
+	bareTable   = regexp.MustCompile(`<table[^>]*>\s*<t(?:head|body|r)`)
+)
 
-// unsound is what no page has. Text has no < of its own.
+// unsound is what no page has, in any of its tags: text has no < of its own.
 var unsound = map[string]*regexp.Regexp{
 	"a script within it":           regexp.MustCompile(`<script(?: type="[a-z]+")?>`),
 	"a handler within it":          regexp.MustCompile(`<[^>]*\son[a-z]+=`),
 	"a style within it":            regexp.MustCompile(`<style|<[^>]*\sstyle=`),
 	"something from another host":  regexp.MustCompile(`(?:src|href|action)="(?:[a-z]+:)?//[^"]*"`),
 	"a link that is not absolute":  regexp.MustCompile(`(?:src|href|action)="[^/#?"][^"]*"`),
-	"a value that has no text":     regexp.MustCompile(`ZgotmplZ|%!|<nil>|&lt;nil&gt;`),
-	"a table without a caption":    regexp.MustCompile(`<table[^>]*>\s*<t(?:head|body|r)`),
 	"a heading cell without scope": regexp.MustCompile(`<th(?:>| (?:[^>]*[^>a-z])?(?:class|colspan)="[^"]*">)`),
 }

@@ -1,7 +1,6 @@
 package pages_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
@@ -32,15 +31,7 @@ func (s *suite) halfHours(id meter.ID, from, to, estimate string) []api.Interval
 func (s *suite) used(id meter.ID, from, to string) *api.Usage {
 	s.t.Helper()
 	path := "/get_consumption?" + url.Values{"meter_id": {string(id)}, "period": {"custom"}, "start": {from}, "end": {to}}.Encode()
-	r := s.request(http.MethodGet, path, s.operator, nil)
-	r.Header.Set("Accept", "application/json")
-	var answer api.Usage
-	if got := s.do(r); got.status == http.StatusNotFound {
-		return nil
-	} else if err := json.Unmarshal([]byte(got.body), &answer); err != nil || got.status != http.StatusOK {
-		s.t.Fatalf("GET %s: %d %s", path, got.status, got.body)
-	}
-	return &answer
+	return answer[api.Usage](s, path)
 }
 
 // part returns what stands in a page between two texts.

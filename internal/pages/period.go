@@ -54,6 +54,16 @@ func (p period) add(n int) period {
 	}
 }
 
+// beside returns the period before p, or after it if n is 1 and not -1. A day that the calendar of a zone
+// leaves out is passed over: Samoa had no 30 December 2011.
+func (p period) beside(n int, z *meter.Zone) period {
+	other := p.add(n)
+	if w := other.window(z); w.From == w.To {
+		return other.add(n)
+	}
+	return other
+}
+
 // yearBefore returns the period a year before p. Of days and weeks it is 52 weeks before, so that
 // the days of the week are the same.
 func (p period) yearBefore() period {

@@ -35,7 +35,7 @@ func (s *site) rateView(marks []mark) rateView {
 		taken := after.taken - before.taken
 		height := rateHeight * taken / max(most, 1)
 		view.Bars = append(view.Bars, rateBarView{
-			s.momentOf(before.at), grouped(int(taken)), perSecond(taken, after.at.Sub(before.at)),
+			s.minute(before.at), grouped(int(taken)), perSecond(taken, after.at.Sub(before.at)),
 			rateWidth - rateBar*(len(marks)-n), rateHeight - height, height,
 		})
 	}
@@ -43,8 +43,8 @@ func (s *site) rateView(marks []mark) rateView {
 	return view
 }
 
-// momentOf returns a time with its clock.
-func (s *site) momentOf(at time.Time) moment {
+// minute returns a time with the minute that the clock shows.
+func (s *site) minute(at time.Time) moment {
 	const day, clock = len("2006-01-02T"), len("2006-01-02T15:04")
 	stamp := s.zone.StampTime(at)
 	return moment{stamp, stamp[day:clock]}

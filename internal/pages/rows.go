@@ -108,7 +108,7 @@ func (s *site) row(h home, p period, w meter.Window, now, before *measured) row 
 func (s *site) partMoment(by span, from meter.Slot) moment {
 	switch by {
 	case aDay:
-		return moment{s.zone.Stamp(from), s.clock(from)}
+		return s.atClock(from)
 	case aYear:
 		return moment{s.zone.MonthOf(from).String(), s.zone.Time(from).Format("January")}
 	default:

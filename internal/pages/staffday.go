@@ -14,8 +14,7 @@ type dayOfMeter struct {
 
 // rawRow is a half hour, with or without a reading.
 type rawRow struct {
-	At       moment
-	Clock    string
+	At       moment // with the clock alone
 	Register string // kWh; empty if there is none
 	Note     string // why it is not as sent
 	Correct  string // href; empty for those who may change nothing
@@ -42,7 +41,7 @@ func (s *site) dayOfMeter(reader *query.Reader, q *staffMeterRequest, mayCorrect
 		if !isSent && s.zone.Time(slot).After(s.Reader.Now()) {
 			break
 		}
-		row := rawRow{At: momentOf(s.zone.Stamp(slot)), Clock: s.clock(slot)}
+		row := rawRow{At: s.atClock(slot)}
 		past, isEdited := edited[slot]
 		switch {
 		case isSent && isEdited && !past.IsWithdrawn && past.After == register:

@@ -35,7 +35,7 @@ func (s *site) monthOfMeter(reader *query.Reader, id meter.ID, month meter.Month
 		view.Closing = "The reading of " + dayName(days[closing].Day) + ", 00:00, which closes the month, is missing too."
 	}
 	for _, missing := range gaps.Missing {
-		view.Stretches = append(view.Stretches, stretch{momentOf(s.zone.Stamp(missing.From)), momentOf(s.zone.Stamp(missing.To)), missing.Points()})
+		view.Stretches = append(view.Stretches, stretch{s.moment(missing.From), s.moment(missing.To), missing.Points()})
 	}
 	return view, nil
 }

@@ -40,7 +40,7 @@ func (s *site) today(w http.ResponseWriter, r *http.Request, q *meterRequest) er
 	view.last(s, h, now)
 	today := s.zone.Today(now)
 	p, month := periodAround(aDay, today), periodAround(aMonth, today)
-	yesterday := p.add(-1)
+	yesterday := p.beside(-1, s.zone)
 	if view.overview, err = s.overview(h, p, []period{yesterday}, &yesterday); err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 		view.Spans = append(view.Spans, choice{Text: spanNames[by], Href: usagePath(h.id, period{by, day}, q.Compare), Is: by == p.by})
 	}
 	view.steps(s, h, p, q.Compare, today)
-	if view.overview, err = s.overview(h, p, p.others(), p.compared(compare)); err != nil {
+	if view.overview, err = s.overview(h, p, p.others(s.zone), p.compared(compare, s.zone)); err != nil {
 		return err
 	}
 	if p == periodAround(aMonth, today) {
@@ -87,18 +87,18 @@ func (s *site) usage(w http.ResponseWriter, r *http.Request, q *usageRequest) er
 var spanNames = map[span]string{aDay: "Day", aWeek: "Week", aMonth: "Month", aYear: "Year"}
 
 // others are the periods with which p is compared.
-func (p period) others() []period {
+func (p period) others(z *meter.Zone) []period {
 	if p.by == aYear {
 		return []period{p.add(-1)}
 	}
-	return []period{p.add(-1), p.yearBefore()}
+	return []period{p.beside(-1, z), p.yearBefore()}
 }
 
 // compared returns the period that stands beside p in its chart, nil for none.
-func (p period) compared(c comparing) *period {
+func (p period) compared(c comparing, z *meter.Zone) *period {
 	switch c {
 	case withBefore:
-		return new(p.add(-1))
+		return new(p.beside(-1, z))
 	case withYear:
 		return new(p.yearBefore())
 	default:
@@ -114,10 +114,12 @@ func (v *usageView) steps(s *site, h home, p period, compare comparing, today me
 	}
 	w, present := p.window(s.zone), periodAround(p.by, today)
 	if h.known.Points() > 0 && w.From > h.known.From {
-		v.Before = link(p.add(-1), p.add(-1).String())
+		before := p.beside(-1, s.zone)
+		v.Before = link(before, before.String())
 	}
 	if p.first.Before(present.first) {
-		v.Next = link(p.add(1), p.add(1).String())
+		next := p.beside(1, s.zone)
+		v.Next = link(next, next.String())
 	}
 	if p != present {
 		v.Present = link(present, map[span]string{aDay: "Today"}[p.by])

@@ -23,6 +23,36 @@ func (s *site) instant(t time.Time) moment {
 	return moment{s.zone.StampTime(t), dayName(s.zone.Today(t)) + " " + t.In(s.zone.Location()).Format("15:04")}
 }
 
+// atClock is moment with the clock alone.
+func (s *site) atClock(slot meter.Slot) moment { return moment{s.zone.Stamp(slot), s.clock(slot)} }
+
+// momentOf returns a local time as the api writes it, such as 2026-11-23T14:30:00; if a clock shows
+// that time twice, the offset follows.
+func momentOf(stamp string) moment {
+	const layout = "2006-01-02T15:04:05"
+	text, offset := stamp, ""
+	if len(stamp) > len(layout) {
+		text, offset = stamp[:len(layout)], " ("+stamp[len(layout):]+")"
+	}
+	t, err := time.Parse(layout, text)
+	if err != nil {
+		return moment{stamp, stamp}
+	}
+	words := "Mon 2 Jan 2006 15:04"
+	if t.Second() != 0 {
+		words += ":05"
+	}
+	return moment{stamp, t.Format(words) + offset}
+}
+
+// momentIf returns a time of an answer, or nil if there is none.
+func momentIf(stamp *string) *moment {
+	if stamp == nil {
+		return nil
+	}
+	return new(momentOf(*stamp))
+}
+
 // clock returns what the clock shows at a slot, such as 14:30. If it shows that twice in a day, the
 // offset follows.
 func (s *site) clock(slot meter.Slot) string {
