@@ -30,8 +30,8 @@ func TestATabNoticesWhatIsWrongWithAPage(t *testing.T) {
 			t.Errorf("nobody notices %q, but %v", what, noticed)
 		}
 	}
-	notices("wider than its window: 20", (&visitors{}).lookAs(tab, look{390, "light", false}))
-	against, err := tab.violations()
+	notices("wider than its window: 20", (&visitors{}).lookAs(tab, look{390, "light", ""}))
+	against, err := tab.violations(wcag)
 	notices("color-contrast at p", fmt.Errorf("%v, %w", against, err))
 	notices("Not reached", tab.walk())
 	if _, err := ask[bool](tab, `document.getElementById("deep").remove(), true`); err != nil {

@@ -173,7 +173,7 @@ func (v *visitors) look(tab *tab, address, name string, with []bool) (status int
 			return status, nil, errors.Join(wrong, err)
 		}
 		for _, as := range looks {
-			if !scripts && !as.axe {
+			if !scripts && as.rules == "" {
 				continue // what a page is without scripts is drawn alike
 			}
 			if err := v.lookAs(tab, as); err != nil {
@@ -203,11 +203,12 @@ func (v *visitors) look(tab *tab, address, name string, with []bool) (status int
 type look struct {
 	width  int64
 	scheme string
-	axe    bool
+	rules  string // that axe is asked about; empty for none
 }
 
-// looks are how a page is seen. Each width and each scheme of colours is once looked at by axe.
-var looks = []look{{1280, "light", true}, {1280, "dark", false}, {390, "dark", true}, {390, "light", false}}
+// looks are how a page is seen. Each width and each scheme of colours is once looked at by axe, the second
+// time by what depends on them.
+var looks = []look{{1280, "light", wcag}, {1280, "dark", ""}, {390, "dark", ofLook}, {390, "light", ""}}
 
 func (v *visitors) lookAs(tab *tab, as look) error {
 	if err := tab.see(as.width, as.scheme); err != nil {
@@ -217,7 +218,7 @@ func (v *visitors) lookAs(tab *tab, as look) error {
 	if err == nil && wide != "" {
 		err = errors.New("it is wider than its window: " + wide)
 	}
-	if err != nil || !as.axe {
+	if err != nil || as.rules == "" {
 		return err
 	}
 	shown, err := ask[string](tab, content)
@@ -227,12 +228,12 @@ func (v *visitors) lookAs(tab *tab, as look) error {
 	if _, isAsked := v.asked.LoadOrStore(fmt.Sprint(as, shown), true); isAsked {
 		return nil
 	}
-	against, err := tab.violations()
+	against, err := tab.violations(as.rules)
 	if len(against) > 0 {
 		err = errors.New(strings.Join(against, "\n"))
 	}
 	return err
 }
 
-// content is what a page shows, which has one heading of the first level.
-const content = `document.querySelector("h1").innerText && document.body.innerHTML.replaceAll(/request <code>[A-Z2-7]+/g, "")`
+// content is what a page shows, which has one heading of the first level. Where a login leads shows nowhere.
+const content = `document.querySelector("h1").innerText && document.body.innerHTML.replaceAll(/request <code>[A-Z2-7]+|name="to" value="[^"]*"/g, "")`

@@ -174,14 +174,18 @@ var axe = sync.OnceValues(func() (string, error) {
 	return string(script), err
 })
 
-// wcag are the rules of WCAG 2.2, level AA, and a few on headings and landmarks. target-size is not run by itself.
-const wcag = `axe.run(document, {
-	runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"],
-	rules: {"target-size": {enabled: true}}, resultTypes: ["violations"],
-}).then(found => found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => v.id + " at " + n.target.join(" ") + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html.slice(0, 200))))`
+// Rules that axe is asked about.
+const (
+	// wcag are those of WCAG 2.2, level AA, and a few on headings and landmarks. target-size is not run by itself.
+	wcag = `runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"], rules: {"target-size": {enabled: true}}`
+	// ofLook are those of them that depend on width and colours.
+	ofLook = `runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]}`
+)
 
-// violations returns what axe has against the page as it looks now.
-func (b *tab) violations() ([]string, error) {
+const askAxe = `axe.run(document, {%s, resultTypes: ["violations"]}).then(found => found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => v.id + " at " + n.target.join(" ") + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html.slice(0, 200))))`
+
+// violations returns what axe has against the page as it looks now, by some rules.
+func (b *tab) violations(rules string) ([]string, error) {
 	script, err := axe()
 	if err != nil {
 		return nil, err
@@ -193,7 +197,7 @@ func (b *tab) violations() ([]string, error) {
 			return nil, err
 		}
 	}
-	return ask[[]string](b, wcag)
+	return ask[[]string](b, fmt.Sprintf(askAxe, rules))
 }
 
 // overflow names what makes a page wider than its window, or nothing.

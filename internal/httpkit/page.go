@@ -175,11 +175,11 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, e *meter.Error, inst
 	WritePage(w, r, status, Frame{Title: http.StatusText(status)}, Markup(
 		`<p class="notice bad">%s</p>
 <p><a class="button" href="/">Start page</a></p>
-<p class="quiet">Code <code>%s</code>, request <code>%s</code></p>`, sentence(e.Detail), e.Code, instance))
+<p class="quiet">Code <code>%s</code>, request <code>%s</code></p>`, Sentence(e.Detail), e.Code, instance))
 }
 
-// sentence returns a detail as a sentence of its own. The name of a parameter stays as it is.
-func sentence(detail string) string {
+// Sentence returns a detail as a sentence of its own. The name of a parameter stays as it is.
+func Sentence(detail string) string {
 	if word, _, _ := strings.Cut(detail, " "); !strings.Contains(word, "_") {
 		detail = strings.ToUpper(detail[:1]) + detail[1:]
 	}

@@ -127,7 +127,7 @@ func refuseLogin(w http.ResponseWriter, r *http.Request, err error, to string) e
 	if !ok || e.Kind != meter.KindInvalid && e.Kind != meter.KindUnauthorized && e.Kind != meter.KindForbidden {
 		return err
 	}
-	writeLogin(w, r, statusOf[e.Kind], sentence(e.Detail), to)
+	writeLogin(w, r, statusOf[e.Kind], Sentence(e.Detail), to)
 	return nil
 }
 

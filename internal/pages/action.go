@@ -116,7 +116,7 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	isPreview := a.preview != nil && known.Get("step") == stepPreview
-	answer, err := s.ask(r, a, known, isPreview)
+	answer, err := s.perform(r, a, known, isPreview)
 	var problem string
 	status, err := excuse(r, err, &problem)
 	switch {
@@ -136,8 +136,8 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ask asks the api to do an action, or what it would do.
-func (s *site) ask(r *http.Request, a *action, known url.Values, isPreview bool) (*reply, error) {
+// perform asks the api to do an action, or what it would do.
+func (s *site) perform(r *http.Request, a *action, known url.Values, isPreview bool) (*reply, error) {
 	q, err := a.ask(known)
 	if err != nil {
 		return nil, err
@@ -201,13 +201,6 @@ func (s *site) showResult(w http.ResponseWriter, r *http.Request, a *action, kno
 	}
 	done.Back = a.back(known)
 	return s.show(w, r, staff(a.title, a.here), "result", done)
-}
-
-// sentence returns the detail of an error as a sentence of its own. Of the one correction that a
-// form has, it names the field alone.
-func sentence(detail string) string {
-	detail = strings.TrimPrefix(detail, "corrections[0].")
-	return strings.ToUpper(detail[:1]) + detail[1:] + "."
 }
 
 // actionPath returns the path of an action that leads back to a page, with names and values of what

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -82,14 +84,14 @@ func askRun(kind api.MaintenanceType, known url.Values, period string) (request,
 
 func (s *site) archiveForm(_ *http.Request, known url.Values) (form, error) {
 	yesterday := s.zone.Today(s.Reader.Now()).AddDays(-1)
-	day := field{Name: "date", Label: "Day", Type: "date", Value: valueOf(known, "date", yesterday.String()), IsRequired: true}
+	day := field{Name: "date", Label: "Day", Type: "date", Value: cmp.Or(known.Get("date"), yesterday.String()), IsRequired: true}
 	return form{Fields: []field{day}, Button: "Archive it"}, nil
 }
 
 func (s *site) closeForm(_ *http.Request, known url.Values) (form, error) {
 	month := field{
 		Name: "month", Label: "Month", Type: "month", Hint: "Year and month, such as 2026-11", IsRequired: true,
-		Value: valueOf(known, "month", s.Reader.LastMonth().String()),
+		Value: cmp.Or(known.Get("month"), s.Reader.LastMonth().String()),
 	}
 	return form{Fields: []field{month}, Button: "Close it", IsDanger: true}, nil
 }
@@ -109,33 +111,24 @@ func (s *site) shutdownForm(r *http.Request, _ url.Values) (form, error) {
 }
 
 func (s *site) resumeForm(r *http.Request, known url.Values) (form, error) {
-	status, about, err := s.reception(r)
+	reason, about, err := s.reception(r)
 	f := form{About: about, Button: "Resume reception"}
-	if reason := status.Accepting.Reason; reason != nil && *reason == meter.ReasonClockBehind {
+	if reason == meter.ReasonClockBehind {
 		f.Fields = []field{{
 			Name: "clock", Type: "checkbox", Value: "trust", Label: "The clock of this machine is right",
-			Hint: "It shows " + momentOf(status.Timestamp).Text + ", and the ledger has written later than that.",
+			Hint: "It shows " + s.instant(s.Reader.Now()).Text + ", and the ledger has written later than that.",
 		}}
 	}
 	return f, err
 }
 
-// receptionView says whether readings are taken.
-type receptionView struct {
-	IsOn     bool   // nobody shut it down
-	Refusing string // why readings are not taken; empty while they are
-}
-
-// reception returns whether readings are taken now, also as a part of a page.
-func (s *site) reception(r *http.Request) (status api.MaintenanceStatus, about template.HTML, err error) {
-	if status, err = ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil); err != nil {
-		return status, "", err
-	}
-	_, why, err := s.refusing(r)
+// reception returns why readings are not taken now, none while they are, and a part of a page that says so.
+func (s *site) reception(r *http.Request) (reason meter.Reason, about template.HTML, err error) {
+	reason, why, err := s.refusing(r)
 	if err == nil {
-		about, err = part("reception", receptionView{status.IsReceivingData, why})
+		about, err = part("reception", why)
 	}
-	return status, about, err
+	return reason, about, err
 }
 
 // previewArchives shows which archives a run would write.
@@ -168,18 +161,10 @@ func resultOfRestore(answer *reply) (result, error) {
 		done.Says = "The archives are restored, but not all that they hold."
 	}
 	for _, row := range restored.Rows {
-		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("%s, row %d", row.File, row.Row), sentence(row.Detail)})
+		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("%s, row %d", row.File, row.Row), httpkit.Sentence(row.Detail)})
 	}
 	for _, file := range restored.Unverified {
 		done.Refused = append(done.Refused, refusedRow{file, "It is not the file of its manifest: its rows were taken one by one."})
 	}
 	return done, err
-}
-
-// valueOf returns the value of a parameter, or another if it has none.
-func valueOf(known url.Values, name, otherwise string) string {
-	if value := known.Get(name); value != "" {
-		return value
-	}
-	return otherwise
 }

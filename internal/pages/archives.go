@@ -26,10 +26,10 @@ func (s *site) archives(w http.ResponseWriter, r *http.Request, q *archivesReque
 	f.Styles = []string{assets.Path("staff.css")}
 	months, today := archivedMonths(status), s.zone.Today(s.Reader.Now())
 	if q.Month == (meter.Month{}) {
-		return s.show(w, r, f, "archives", monthsView(months, today, operates(r)))
+		return s.show(w, r, f, "archives", monthsView(months, today, isOperator(r)))
 	}
 	f.Title = "Archives of " + monthName(q.Month)
-	return s.show(w, r, f, "archives of a month", daysView(months[q.Month], q.Month, today, operates(r)))
+	return s.show(w, r, f, "archives of a month", daysView(months[q.Month], q.Month, today, isOperator(r)))
 }
 
 // archivedMonth is what is known of the archives of a month: its own, and those of its days.

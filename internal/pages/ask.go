@@ -77,6 +77,9 @@ func refusal(answer *reply) error {
 	}
 }
 
+// apiMeterPath is the path of a meter in the api, as send takes it.
+func apiMeterPath(id meter.ID) string { return "/meters/" + string(id) }
+
 // ask asks the api a question.
 func ask[A any](s *site, r *http.Request, path string, parameters url.Values) (answer A, err error) {
 	got, err := s.send(r, http.MethodGet, path, parameters, "")

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -71,7 +73,7 @@ func (s *site) findReading(r *http.Request, known url.Values, f *form) error {
 func correctionFields(known url.Values, recorded string) []field {
 	return append(hidden(known, "meter_id", "timestamp"),
 		field{Name: "expect", Type: "hidden", Value: recorded},
-		field{Name: "correction", Label: "What is wrong", Type: "choice", Value: valueOf(known, "correction", replaces), IsRequired: true, Options: []option{
+		field{Name: "correction", Label: "What is wrong", Type: "choice", Value: cmp.Or(known.Get("correction"), replaces), IsRequired: true, Options: []option{
 			{replaces, "The register: it was another"},
 			{withdraws, "The reading: there was none"},
 		}},
@@ -129,7 +131,7 @@ func resultOfRetake(answer *reply) (result, error) {
 		done.Says = "No refused reading of this meter is kept."
 	}
 	for _, row := range tally.Errors {
-		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("Reading %d", row.Row), sentence(row.Detail)})
+		done.Refused = append(done.Refused, refusedRow{fmt.Sprintf("Reading %d", row.Row), httpkit.Sentence(row.Detail)})
 	}
 	return done, err
 }
@@ -137,5 +139,5 @@ func resultOfRetake(answer *reply) (result, error) {
 // ofMeter returns a path of the api below that of the meter that is known.
 func ofMeter(known url.Values, path string) (string, error) {
 	id, err := meter.ParseID(known.Get("meter_id"))
-	return "/meters/" + string(id) + path, err
+	return apiMeterPath(id) + path, err
 }

@@ -161,7 +161,7 @@ func TestRefusedReadingsAreRetakenFromTheirException(t *testing.T) {
 	s.press(actionsPath+"retake", "", form("meter_id", "A", "step", "do")).want(t, "All that was refused is recorded by now.", "Recorded</th><td>1</td>")
 	s.press(actionsPath+"retake", "", form("meter_id", "A", "step", "do")).want(t, "No refused reading of this meter is kept.")
 	s.press(actionsPath+"retake", "", form("meter_id", "a/../shutdown", "step", "do")).wantProblem(t,
-		"Meter_id must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit.")
+		"meter_id must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit.")
 }
 
 func TestAnAuditorSeesExceptionsWithoutButtons(t *testing.T) {

@@ -93,7 +93,7 @@ func (v *gapsView) fill(s *site, reader *query.Reader, month meter.Month) error 
 		if err != nil {
 			return err
 		}
-		row := gapsRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, month), Missing: gaps.Expected - gaps.Readings}
+		row := gapsRow{ID: m.MeterID, Href: staffMonthPath(m.MeterID, month), Missing: gaps.Expected - gaps.Readings}
 		for _, day := range s.gapsByDay(month, gaps) {
 			row.Cells = append(row.Cells, day.cell())
 		}

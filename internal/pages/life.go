@@ -55,13 +55,10 @@ func (s *site) life(r *http.Request, id meter.ID) (lifeView, error) {
 	return view, err
 }
 
-// correctionsTogether is how many corrections a page of a meter shows at most.
-const correctionsTogether = 50
-
 // addCorrections adds a page of what was ever corrected: the first, or that of a cursor. It stands on
 // the page at here; what asks for another one of the list follows more.
 func (s *site) addCorrections(r *http.Request, view *lifeView, cursor, here, more string) error {
-	page := url.Values{"page_size": {strconv.Itoa(correctionsTogether)}}
+	page := url.Values{"page_size": {strconv.Itoa(linesMax)}}
 	if cursor != "" {
 		page.Set("cursor", cursor)
 		view.FirstCorrections = here + "#corrections"
@@ -75,6 +72,3 @@ func (s *site) addCorrections(r *http.Request, view *lifeView, cursor, here, mor
 	}
 	return err
 }
-
-// apiMeterPath is the path of a meter in the api.
-func apiMeterPath(id meter.ID) string { return "/meters/" + url.PathEscape(string(id)) }

@@ -5,17 +5,19 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
-// listPage is how many lines a page of a list has.
-const listPage = "50"
+// linesMax is how many lines a page of a list has.
+const linesMax = 50
 
 // pageOf adds to a question which page of the list a page shows.
 func pageOf(asked, known url.Values) url.Values {
-	asked.Set("page_size", listPage)
+	asked.Set("page_size", strconv.Itoa(linesMax))
 	if cursor := known.Get("cursor"); cursor != "" {
 		asked.Set("cursor", cursor)
 	}
@@ -47,13 +49,8 @@ var excused = []meter.Kind{meter.KindInvalid, meter.KindNotFound, meter.KindTooM
 // are returned.
 func excuse(r *http.Request, err error, problem *string) (status int, other error) {
 	if e, ok := errors.AsType[*meter.Error](err); ok && slices.Contains(excused, e.Kind) && httpkit.WantsPage(r) {
-		*problem = sentence(e.Detail)
+		*problem = httpkit.Sentence(strings.TrimPrefix(e.Detail, "corrections[0].")) // a form has but one
 		return httpkit.StatusOf(e.Kind), nil
 	}
 	return http.StatusOK, err
-}
-
-// isOperator reports whether who asks may change something.
-func isOperator(r *http.Request) bool {
-	return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator
 }

@@ -19,7 +19,7 @@ type search struct {
 	Path           string // of the page
 	Begins, Silent string
 	Month          string // that the page is about; empty if it is about none
-	Silences       []silence
+	Silences       []option
 	IsNarrowed     bool
 	First, Next    string // hrefs of the first page and of the next; empty on the page itself, and on the last
 	Found          []api.MeterState
@@ -27,11 +27,8 @@ type search struct {
 	cursor string
 }
 
-// silence is how long meters may have sent nothing.
-type silence struct{ Value, Text string }
-
-// silences are offered. The api takes any number of minutes, hours and days.
-var silences = []silence{{"", "All meters"}, {"2h", "Silent for 2 hours"}, {"24h", "Silent for a day"}, {"7d", "Silent for a week"}, {"30d", "Silent for 30 days"}}
+// silences are how long meters may have sent nothing, as the form offers it. The api takes any number of minutes, hours and days.
+var silences = []option{{"", "All meters"}, {"2h", "Silent for 2 hours"}, {"24h", "Silent for a day"}, {"7d", "Silent for a week"}, {"30d", "Silent for 30 days"}}
 
 // search asks the api for a page of the meters that a form asks for. A field that is left empty is
 // not given. The page may be about a month, else month is the zero value. Whatever else is given, the
@@ -49,8 +46,8 @@ func (s *site) search(r *http.Request, pageSize int, month meter.Month) (found s
 		Path: r.URL.Path, Begins: given.Get("begins_with"), Silent: given.Get("stale_for"), cursor: given.Get("cursor"), Silences: silences,
 	}
 	found.IsNarrowed = found.Begins+found.Silent+found.cursor != ""
-	if !slices.ContainsFunc(silences, func(offered silence) bool { return offered.Value == found.Silent }) {
-		found.Silences = append(slices.Clone(silences), silence{found.Silent, "Silent for " + found.Silent})
+	if !slices.ContainsFunc(silences, func(offered option) bool { return offered.Value == found.Silent }) {
+		found.Silences = append(slices.Clone(silences), option{found.Silent, "Silent for " + found.Silent})
 	}
 	if month != (meter.Month{}) {
 		found.Month = month.String()
@@ -102,18 +99,15 @@ type meterRow struct {
 	RegisteredAt moment
 }
 
-// metersTogether is how many meters a page lists.
-const metersTogether = 50
-
 // meters lists meters with their latest readings.
 func (s *site) meters(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.search(r, metersTogether, meter.Month{})
+	found, err := s.search(r, linesMax, meter.Month{})
 	if err != nil {
 		return err
 	}
 	view := metersView{search: found}
 	for _, m := range found.Found {
-		row := meterRow{ID: m.MeterID, Href: staffMeterPath(m.MeterID, s.thisMonth()), RegisteredAt: momentOf(m.RegisteredAt)}
+		row := meterRow{ID: m.MeterID, Href: staffMonthPath(m.MeterID, s.thisMonth()), RegisteredAt: momentOf(m.RegisteredAt)}
 		if m.LastTime != nil {
 			slot, err := s.zone.ParseSlot("last_time", *m.LastTime)
 			if err != nil {
@@ -132,9 +126,4 @@ func metersFrame(title, here string) httpkit.Frame {
 	f := staff(title, here)
 	f.Styles = []string{assets.Path("staff.css"), assets.Path("meters.css")}
 	return f
-}
-
-// staffMeterPath is the path of a meter's page as operators see it, in a month.
-func staffMeterPath(id meter.ID, month meter.Month) string {
-	return "/ui/operator/meters/" + url.PathEscape(string(id)) + "?month=" + month.String()
 }

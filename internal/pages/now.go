@@ -10,9 +10,9 @@ import (
 
 // nowView is how the nation is metered at this moment.
 type nowView struct {
-	Refusing  string // why readings are not taken; empty while they are
-	Reception string // the action that ends or begins it; empty for who may not
-	Period    string // that the figures are of, such as: the last minute; empty before there are any
+	Refusing  string        // why readings are not taken; empty while they are
+	Reception *httpkit.Link // to the action that ends or begins it; nil for who may not
+	Period    string        // that the figures are of, such as: the last minute; empty before there are any
 	Cards     []card
 	Rate      rateView
 	Coverage  coverageView
@@ -27,10 +27,10 @@ func (s *site) now(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := nowView{Refusing: why, Coverage: s.coverageView(s.coverage.count(s.Reader))}
-	if operates(r) {
-		view.Reception = "shutdown"
+	if isOperator(r) {
+		view.Reception = &httpkit.Link{Href: actionsPath + "/shutdown", Text: "Shut reception down"}
 		if reason == meter.ReasonShutDown || reason == meter.ReasonClockBehind {
-			view.Reception = "resume"
+			view.Reception = &httpkit.Link{Href: actionsPath + "/resume", Text: "Resume reception"}
 		}
 	}
 	if counted, marks := s.sampler.lately(); counted.after != nil {
@@ -52,6 +52,3 @@ func (s *site) refusing(r *http.Request) (reason meter.Reason, why string, err e
 	}
 	return "", "", err
 }
-
-// operates reports whether who asks may press buttons.
-func operates(r *http.Request) bool { return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator }

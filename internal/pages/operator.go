@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"net/http"
 	"net/url"
 
 	"meterledger/internal/httpkit"
@@ -22,3 +23,13 @@ func staff(title, here string) httpkit.Frame {
 
 // staffPath is the path of a meter's page for those who run the nation.
 func staffPath(id meter.ID) string { return "/ui/operator/meters/" + url.PathEscape(string(id)) }
+
+// staffMonthPath is the path of that page in a month.
+func staffMonthPath(id meter.ID, month meter.Month) string {
+	return staffPath(id) + "?month=" + month.String()
+}
+
+// isOperator reports whether who asks may change something.
+func isOperator(r *http.Request) bool {
+	return httpkit.CallerOf(r.Context()).Role == meter.RoleOperator
+}

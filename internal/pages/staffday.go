@@ -34,7 +34,7 @@ func (s *site) dayOfMeter(reader *query.Reader, q *staffMeterRequest, mayCorrect
 	if err != nil {
 		return nil, err
 	}
-	here := staffMeterPath(q.Meter, q.Month) + "&day=" + q.Day.String()
+	here := staffMonthPath(q.Meter, q.Month) + "&day=" + q.Day.String()
 	view := &dayOfMeter{Name: dayName(q.Day)}
 	for slot := window.From; slot <= window.To; slot++ {
 		register, isSent := sent[slot]
@@ -84,7 +84,7 @@ func (s *site) sent(reader *query.Reader, id meter.ID, w meter.Window) (map[mete
 func (s *site) edited(reader *query.Reader, id meter.ID, w meter.Window) (map[meter.Slot]store.Past, error) {
 	last := make(map[meter.Slot]store.Past)
 	for from := (&query.HistoryPlace{}); from != nil; {
-		page, next, err := reader.History(id, w, *from, correctionsTogether)
+		page, next, err := reader.History(id, w, *from, linesMax)
 		if err != nil {
 			return nil, err
 		}

@@ -51,12 +51,12 @@ func (s *site) staffMeter(w http.ResponseWriter, r *http.Request, q *staffMeterR
 	if err := s.addExceptions(r, q, &view); err != nil {
 		return err
 	}
-	here := staffMeterPath(q.Meter, q.Month)
+	here := staffMonthPath(q.Meter, q.Month)
 	if err := s.addCorrections(r, &view.lifeView, q.Corrections, here, here+"&"); err != nil {
 		return err
 	}
 	if isOperator(r) {
-		view.Retake = actionPath("retake", staffMeterPath(q.Meter, q.Month), "meter_id", string(q.Meter))
+		view.Retake = actionPath("retake", staffMonthPath(q.Meter, q.Month), "meter_id", string(q.Meter))
 	}
 	return s.show(w, r, metersFrame("Meter "+string(q.Meter), "/meters"), "staff meter", view)
 }
@@ -87,9 +87,6 @@ func (s *site) complete(q *staffMeterRequest, view *staffMeterView) (err error) 
 // ago says how long ago a slot was.
 func (s *site) ago(slot meter.Slot) string { return ago(s.Reader.Now().Sub(s.zone.Time(slot))) }
 
-// exceptionsTogether is how many exceptions a page of a meter shows at most.
-const exceptionsTogether = 50
-
 // addExceptions adds what was found in the month.
 func (s *site) addExceptions(r *http.Request, q *staffMeterRequest, view *staffMeterView) error {
 	of := url.Values{"meter_id": {string(q.Meter)}, "status": {"all"}}
@@ -98,10 +95,10 @@ func (s *site) addExceptions(r *http.Request, q *staffMeterRequest, view *staffM
 		return nil
 	}
 	of.Set("month", q.Month.String())
-	of.Set("page_size", strconv.Itoa(exceptionsTogether))
+	of.Set("page_size", strconv.Itoa(linesMax))
 	found, err := ask[api.Exceptions](s, r, "/exceptions", of)
 	for _, e := range found.Results {
-		view.Exceptions = append(view.Exceptions, exceptionRowOf(e, staffMeterPath(q.Meter, q.Month)))
+		view.Exceptions = append(view.Exceptions, exceptionRowOf(e, staffMonthPath(q.Meter, q.Month)))
 	}
 	view.MoreExceptions = found.Next != nil
 	return err

@@ -32,7 +32,7 @@ func (s *site) monthOfMeter(reader *query.Reader, id meter.ID, month meter.Month
 	if month == s.thisMonth() {
 		view.Of += " up to now"
 	}
-	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMeterPath(id, around) })
+	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMonthPath(id, around) })
 	days := s.gapsByDay(month, gaps)
 	closing := len(days) - 1
 	view.Weeks = weeks(id, days[:closing])
@@ -58,7 +58,7 @@ func weeks(id meter.ID, days []dayGaps) (all [][]missingCell) {
 		}
 		cell := d.cell()
 		if d.Expected > 0 {
-			cell.Href = staffMeterPath(id, d.Day.CalendarMonth()) + "&day=" + d.Day.String() + "#day"
+			cell.Href = staffMonthPath(id, d.Day.CalendarMonth()) + "&day=" + d.Day.String() + "#day"
 		}
 		week = append(week, cell)
 	}
