@@ -233,8 +233,11 @@ func (s *suite) wantCell(base, route string, e expectation, c credential, about 
 		s.t.Error(err)
 		return
 	}
-	if e.csv != "" {
+	switch {
+	case e.csv != "":
 		r.Header.Set("Content-Type", "text/csv")
+	case strings.HasPrefix(pattern, "/ui/"):
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as a button sends
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
