@@ -53,3 +53,45 @@ func TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind(t *testing.
 		t.Error(err)
 	}
 }
+
+// TestALivePageSaysWhenItIsNot: what an operator watches must not look like the present when it is the
+// past, and what a session showed goes with it.
+func TestALivePageSaysWhenItIsNot(t *testing.T) {
+	tab := browse(t)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "data", "operator.token")
+	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+file)
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(what string, steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		ctx, stop := context.WithTimeout(tab, time.Minute)
+		defer stop()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	const form, notice = "input#token", "main > .notice[role=status]"
+	do("logging in", chromedp.Navigate(s.API.URL+"/ui/operator"), chromedp.SendKeys(form, strings.TrimSpace(string(token))),
+		chromedp.Click("form.login button"), chromedp.WaitNotVisible(notice))
+	if err := s.API.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	do("the api is away", chromedp.WaitVisible(notice))
+	s.restart()
+	do("the api is back", chromedp.WaitNotVisible(notice))
+	const revoke = `(async () => {
+		const { credential_id } = await (await fetch("/whoami")).json();
+		const { token } = await (await fetch("/credentials?role=operator", { method: "POST" })).json(); // nobody revokes their own
+		return (await fetch("/credentials/" + credential_id, { method: "DELETE", headers: { Authorization: "Bearer " + token } })).status;
+	})()`
+	if status, err := chromedp.Run(tab, chromedp.Evaluate[int](revoke, chromedp.EvalAwaitPromise)); status != http.StatusOK || err != nil {
+		t.Fatal(status, err)
+	}
+	do("the session is over", chromedp.WaitVisible(form))
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}

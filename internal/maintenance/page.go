@@ -35,8 +35,9 @@ func (s *Service) root(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) statusPage(w http.ResponseWriter, r *http.Request) {
 	runs, _ := s.history()
-	body := s.stateMarkup(r.Context()) + httpkit.Markup(`<ul class="cards">%s%s</ul>`, s.nextMarkup(), s.lastMarkup(runs))
-	if meter.Operators.Has(httpkit.CallerOf(r.Context()).Role) {
+	state, canRun := s.stateMarkup(r.Context())
+	body := state + httpkit.Markup(`<ul class="cards">%s%s</ul>`, s.nextMarkup(), s.lastMarkup(runs))
+	if canRun && meter.Operators.Has(httpkit.CallerOf(r.Context()).Role) {
 		body += s.askMarkup()
 	}
 	s.write(w, r, s.kind.title, body+outstandingMarkup(s.listOutstanding())+s.runsMarkup(runs))
@@ -47,15 +48,17 @@ func (s *Service) write(w http.ResponseWriter, r *http.Request, title string, bo
 	httpkit.WritePage(w, r, http.StatusOK, httpkit.Frame{Title: title, Note: note}, body)
 }
 
-// stateMarkup says whether anything can be run. The api is asked, so that it is true now.
-func (s *Service) stateMarkup(ctx context.Context) httpkit.HTML {
+// stateMarkup says whether anything can be run. The api is asked, so that it is true now: who presses a
+// button in vain waits for all attempts.
+func (s *Service) stateMarkup(ctx context.Context) (markup httpkit.HTML, canRun bool) {
 	if _, err := s.look(ctx, readyPatience); err != nil {
-		return httpkit.Markup(`<p class="notice bad">Nothing can be run: %s.</p>`, reason(err))
+		return httpkit.Markup(`<p class="notice bad">Nothing can be run, because of the api at <code>%s</code>: %s. <a href="/">Look again</a></p>`,
+			s.settings.APIURL.Redacted(), reason(err)), false
 	}
 	if current := s.currentPeriod(); current != (meter.Period{}) {
-		return httpkit.Markup(`<p class="notice">A run of %s is under way. <a href="/">Look again</a></p>`, current)
+		return httpkit.Markup(`<p class="notice">A run of %s is under way. <a href="/">Look again</a></p>`, current), false
 	}
-	return `<p class="notice good">Ready: the api answers, and nothing is running.</p>`
+	return `<p class="notice good">Ready: the api answers, and nothing is running.</p>`, true
 }
 
 func (s *Service) nextMarkup() httpkit.HTML {

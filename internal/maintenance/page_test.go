@@ -64,7 +64,9 @@ func TestTheStatusPageTellsWhatWasRunAndWhatIsDue(t *testing.T) {
 		b.post("/perform_daily_maintenance")
 		b.wantPage(200, "/", "", `2000-01-01 <span class="badge good">Done`, "576 readings in <code>daily_2000-01-01.csv</code>", "<td>request</td>", "Nothing that this program knows of")
 		b.api.set(func() { b.api.away = true })
-		b.wantPage(200, "/", "", "Nothing can be run: connection refused.")
+		if page := b.wantPage(200, "/", "", "Nothing can be run, because of the api at <code>http", "</code>: connection refused."); strings.Contains(page, "<form") {
+			t.Errorf("a run is offered that nobody can make:\n%s", page)
+		}
 		b.api.set(func() { b.api.away, b.api.zone = false, "Europe/London" })
 		b.wantPage(200, "/", "", "the api keeps the time zone &#34;Europe/London&#34;")
 	})
@@ -76,7 +78,9 @@ func TestTheStatusPageTellsOfARunThatIsUnderWay(t *testing.T) {
 		b.api.onStart(func(*http.Request) (int, string) { <-going; return http.StatusOK, "" })
 		b.keeping.Go(func() { b.post("/perform_monthly_maintenance") })
 		time.Sleep(time.Second)
-		b.wantPage(200, "/", "", "A run of 1999-12 is under way.", "None: the schedule is off")
+		if page := b.wantPage(200, "/", "", "A run of 1999-12 is under way.", "None: the schedule is off"); strings.Contains(page, "<form") {
+			t.Errorf("a second run is offered:\n%s", page)
+		}
 		b.wantPage(503, runPath, "month=1999-11", "one run at a time", "maintenance_running")
 		close(going)
 	})

@@ -111,33 +111,24 @@ func (s *site) shutdownForm(r *http.Request, _ url.Values) (form, error) {
 }
 
 func (s *site) resumeForm(r *http.Request, known url.Values) (form, error) {
-	status, about, err := s.reception(r)
+	reason, about, err := s.reception(r)
 	f := form{About: about, Button: "Resume reception"}
-	if reason := status.Accepting.Reason; reason != nil && *reason == meter.ReasonClockBehind {
+	if reason == meter.ReasonClockBehind {
 		f.Fields = []field{{
 			Name: "clock", Type: "checkbox", Value: "trust", Label: "The clock of this machine is right",
-			Hint: "It shows " + momentOf(status.Timestamp).Text + ", and the ledger has written later than that.",
+			Hint: "It shows " + s.instant(s.Reader.Now()).Text + ", and the ledger has written later than that.",
 		}}
 	}
 	return f, err
 }
 
-// receptionView says whether readings are taken.
-type receptionView struct {
-	IsOn     bool   // nobody shut it down
-	Refusing string // why readings are not taken; empty while they are
-}
-
-// reception returns whether readings are taken now, also as a part of a page.
-func (s *site) reception(r *http.Request) (status api.MaintenanceStatus, about template.HTML, err error) {
-	if status, err = ask[api.MaintenanceStatus](s, r, "/maintenance/status", nil); err != nil {
-		return status, "", err
-	}
-	_, why, err := s.refusing(r)
+// reception returns why readings are not taken now, none while they are, and a part of a page that says so.
+func (s *site) reception(r *http.Request) (reason meter.Reason, about template.HTML, err error) {
+	reason, why, err := s.refusing(r)
 	if err == nil {
-		about, err = part("reception", receptionView{status.IsReceivingData, why})
+		about, err = part("reception", why)
 	}
-	return status, about, err
+	return reason, about, err
 }
 
 // previewArchives shows which archives a run would write.

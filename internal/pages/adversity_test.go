@@ -80,3 +80,16 @@ func TestTheScaleOfAChartHasNoExponent(t *testing.T) {
 	s.record("A", "2026-11-22T00:00", "0", "12345", "12345.0000001")
 	s.open("/ui/meters/A/usage?by=day&at=2026-11-22", "").want(t, ">15000<", ">7500<")
 }
+
+// TestAMeterIsListedThoughItsReadingLiesAhead: the clock of a machine was put back.
+func TestAMeterIsListedThoughItsReadingLiesAhead(t *testing.T) {
+	s := start(t)
+	s.register("A")
+	s.record("A", "2026-11-23T09:30", "1", "2")
+	s.setNow("2026-11-22T10:10:00")
+	for _, path := range []string{"/", "/ui/operator/meters", "/ui/operator/meters?begins_with=A", "/ui/operator/gaps"} {
+		s.open(path, "").want(t, ">A</a>")
+	}
+	s.open("/ui/operator/meters?stale_for=2h", "").want(t, "No meter is like that.")
+	s.open("/ui/operator", "").want(t, `<td class="num">100.0 %</td>`)
+}

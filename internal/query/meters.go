@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math"
 	"time"
 
 	"meterledger/internal/meter"
@@ -32,7 +33,7 @@ type MetersPage struct {
 // Meters returns a page of meters. A meter that has never reported is silent, however
 // new it is.
 func (q *Reader) Meters(ask MetersQuery) (page MetersPage) {
-	by := store.Search{Begins: ask.Begins, Last: q.zone.Floor(q.now().Add(meter.FutureMax))} // no reading is later
+	by := store.Search{Begins: ask.Begins, Last: math.MaxUint32} // while the clock is behind, readings lie ahead
 	if ask.SilentFor > 0 {
 		by.Last = q.zone.Floor(q.now().Add(-ask.SilentFor))
 	}
