@@ -184,7 +184,11 @@ func (v *visitors) look(tab *tab, address, name string, with []bool) (status int
 			}
 		}
 		if scripts {
-			wrong = errors.Join(wrong, tab.walk())
+			cut, err := tab.cut()
+			if err == nil && cut != "" {
+				err = errors.New("printed, it is cut off: " + cut)
+			}
+			wrong = errors.Join(wrong, err, tab.walk())
 		}
 		for _, fault := range tab.takeFaults() {
 			wrong = errors.Join(wrong, fmt.Errorf("scripts %v: %s", scripts, fault))

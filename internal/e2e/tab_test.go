@@ -3,6 +3,7 @@ package e2e
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -123,6 +124,16 @@ func (b *tab) see(width int64, scheme string) error {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	return err
+}
+
+// cut names what paper would lack of a page, because one scrolls to it on a screen, or nothing.
+func (b *tab) cut() (string, error) {
+	if _, err := call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		return "", err
+	}
+	found, err := ask[string](b, `[...document.querySelectorAll("main *")].filter(e => getComputedStyle(e).overflowX !== "visible" && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120)).join(" | ")`)
+	_, back := call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	return found, errors.Join(err, back)
 }
 
 // withScripts sets whether pages may run scripts that they have of themselves.

@@ -107,7 +107,7 @@ func (f Frame) around(a *answer, body HTML) HTML {
 <h1>%s</h1>
 %s
 </main>
-<footer><a href="/docs">API</a> · %s</footer>
+<footer><span class="noprint"><a href="/docs">API</a> · </span>%s</footer>
 </body>
 </html>
 `, f.Title, a.program.title(), look.Path("icon.svg"), links, a.program.title(), f.nav(), a.who(), f.Title, body, note)

@@ -45,7 +45,7 @@ func (l *Ledger) Correct(ctx context.Context, id meter.ID, corrections []Correct
 	}
 	if v.Outcome == store.Accepted {
 		l.log.Info("readings were corrected", "meter_id", id, "readings", len(corrections),
-			"first", l.zone.Stamp(c.Edits[0].Slot), "last", l.zone.Stamp(c.Edits[len(c.Edits)-1].Slot), "by", by, "reason", reason)
+			"first", l.zone.Stamp(c.Edits[0].Slot), "last", l.zone.Stamp(c.Edits[len(c.Edits)-1].Slot), "by", by)
 	}
 	return l.correctionFault(places[place], c.Edits[place], v)
 }

@@ -16,7 +16,7 @@ func (l *Ledger) Resolve(ctx context.Context, r store.Resolution) (store.Resolut
 	}
 	if v.Outcome == store.Accepted {
 		l.log.Info("an exception was resolved", "meter_id", l.store.Account(r.Meter).ID, "rule", r.Rule, "from", l.zone.Stamp(r.From),
-			"verdict", r.Ruling, "by", r.By, "reason", r.Reason)
+			"verdict", r.Ruling, "by", r.By)
 	}
 	newest, _ := l.store.Resolution(r.Meter, r.Rule, r.From)
 	return newest, nil

@@ -43,7 +43,7 @@ var actions = []action{
 	},
 	{
 		name: "resume", title: "Resume reception",
-		says: "Readings and registrations are taken again.",
+		says: "From then on readings and registrations are taken again.",
 		form: (*site).resumeForm, ask: asks("/resume", "clock"),
 	},
 	{

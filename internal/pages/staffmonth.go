@@ -10,6 +10,7 @@ type monthOfMeter struct {
 	Name              string
 	Steps             monthSteps
 	Expected, Missing int             // readings
+	Of                string          // how many are expected, in words
 	Weeks             [][]missingCell // from Monday on; cells without a number lie outside the month
 	Closing           string          // what is said of the reading that closes the month
 	Stretches         []stretch
@@ -27,6 +28,10 @@ func (s *site) monthOfMeter(reader *query.Reader, id meter.ID, month meter.Month
 		return view, err
 	}
 	view = monthOfMeter{Name: monthName(month), Expected: gaps.Expected, Missing: gaps.Expected - gaps.Readings}
+	view.Of = count(gaps.Expected, "reading")
+	if month == s.thisMonth() {
+		view.Of += " up to now"
+	}
 	view.Steps = s.monthsAround(month, func(around meter.Month) string { return staffMonthPath(id, around) })
 	days := s.gapsByDay(month, gaps)
 	closing := len(days) - 1

@@ -245,7 +245,7 @@ func TestAPageSaysInWordsWhatIsNotKnown(t *testing.T) {
 		t.Error("a reading of ten minutes ago is late")
 	}
 	s.setNow("2026-11-25T10:10:00")
-	s.open("/ui/meters/late", "").want(t, "No reading of this time can be shown. The last one is of Mon 23 Nov 2026 01:00.", "No reading has come for 2 days")
+	s.open("/ui/meters/late", "").want(t, "No reading of this time can be shown. The last one is of Mon 23 Nov 2026 01:00.", "No reading has come for 2 days", "Meter <bdi>late</bdi>.")
 }
 
 func TestAPageTellsWhichReadingsAreMissingAndWhatIsEstimated(t *testing.T) {

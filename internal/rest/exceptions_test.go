@@ -136,8 +136,8 @@ POST /meters/A/retake
 => 200
 `)
 	for _, want := range []string{
-		`level=INFO msg="an exception was resolved" meter_id=A rule=DECREASING from=2026-11-22T10:00:00 verdict=corrected by=Ng reason=misread\n`,
-		`level=INFO msg="readings were corrected" meter_id=A readings=2 first=2026-11-22T09:00:00 last=2026-11-22T12:00:00 by=Ng reason="the dial was misread"\n`,
+		`level=INFO msg="an exception was resolved" meter_id=A rule=DECREASING from=2026-11-22T10:00:00 verdict=corrected by=Ng\n`,
+		`level=INFO msg="readings were corrected" meter_id=A readings=2 first=2026-11-22T09:00:00 last=2026-11-22T12:00:00 by=Ng\n`,
 		`level=INFO msg="refused readings were judged again" meter_id=A accepted=2 duplicates=0 refused=1\n`,
 	} {
 		if got := regexp.MustCompile(want).FindAllString(log.String(), -1); len(got) != 1 {

@@ -72,7 +72,7 @@ func (w *waitedLog) await(t *testing.T, text string) string {
 func TestReadyLineNamesThePagesOfAllThree(t *testing.T) {
 	s := startSession(t)
 	line := s.log.await(t, "ready: ")
-	pattern := regexp.MustCompile(`^suite   \| ready: (http://localhost:\d+)/docs  daily: http://localhost:\d+/docs  monthly: http://localhost:\d+/docs `)
+	pattern := regexp.MustCompile(`^suite   \| ready: (http://localhost:\d+)/  daily: http://localhost:\d+/  monthly: http://localhost:\d+/  `)
 	match := pattern.FindStringSubmatch(line)
 	if match == nil {
 		t.Fatalf("the ready line is %q", line)
@@ -130,7 +130,7 @@ func TestSecondInterruptKills(t *testing.T) {
 func TestProgramThatEndsByItselfStopsTheOthersAndIsNamed(t *testing.T) {
 	s := startSession(t)
 	line := s.log.await(t, "ready: ")
-	daily := regexp.MustCompile(`daily: (\S+)/docs`).FindStringSubmatch(line)[1]
+	daily := regexp.MustCompile(`daily: (\S+)/  `).FindStringSubmatch(line)[1]
 	if response, err := http.Post(daily+"/exit", "", nil); err == nil {
 		response.Body.Close()
 	}

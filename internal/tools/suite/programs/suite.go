@@ -124,7 +124,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	say(stdout, "ready: %s/docs  daily: %s/docs  monthly: %s/docs  Ctrl-C stops all three",
+	say(stdout, "ready: %s/  daily: %s/  monthly: %s/  Ctrl-C stops all three",
 		local(suite.API.URL), local(suite.Daily.URL), local(suite.Monthly.URL))
 	err = suite.Wait(ctx)
 	return errors.Join(err, stop(suite, stdout))
