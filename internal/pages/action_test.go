@@ -13,6 +13,7 @@ import (
 
 	"meterledger/api"
 	"meterledger/internal/durable"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
 
@@ -31,7 +32,7 @@ func form(values ...string) url.Values {
 // wantTo wants a page to lead to another.
 func (p *page) wantTo(t testing.TB, to string) {
 	t.Helper()
-	if got := p.header.Get("Location"); p.status != http.StatusSeeOther || got != to {
+	if got := p.header.Get("Location"); p.status != http.StatusSeeOther || got != to || p.header.Get("Cache-Control") != httpkit.KeepNothing {
 		t.Fatalf("%s: %d to %q, want %q\n%s", p.path, p.status, got, to, p.body)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // counted is what was counted between two samples, of which the second is the newest. They are the
 // same until there are two.
-type counted struct{ before, after *figures }
+type counted struct{ before, after *sample }
 
 func (c counted) lasted() time.Duration { return c.after.at.Sub(c.before.at) }
 

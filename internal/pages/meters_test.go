@@ -308,12 +308,3 @@ func TestCorrectionsOfAMeterAreTurnedOver(t *testing.T) {
 		t.Errorf("the second page has %d corrections:\n%s", n, p.body)
 	}
 }
-
-func (s *suite) slot(stamp string) meter.Slot {
-	s.t.Helper()
-	slot, err := s.zone.ParseSlot("timestamp", stamp)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return slot
-}

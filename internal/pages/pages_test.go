@@ -105,11 +105,25 @@ func (s *suite) clock() time.Time { return *s.now.Load() }
 
 func (s *suite) setNow(stamp string) {
 	s.t.Helper()
-	now, err := time.ParseInLocation("2006-01-02T15:04:05", stamp, s.zone.Location())
+	s.now.Store(new(s.at(stamp)))
+}
+
+func (s *suite) at(stamp string) time.Time {
+	s.t.Helper()
+	at, err := time.ParseInLocation(stampLayout, stamp, s.zone.Location())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.now.Store(&now)
+	return at
+}
+
+func (s *suite) slot(stamp string) meter.Slot {
+	s.t.Helper()
+	slot, err := s.zone.ParseSlot("timestamp", stamp)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return slot
 }
 
 // register opens accounts, each of "Owner of ID".
@@ -126,11 +140,7 @@ func (s *suite) register(ids ...meter.ID) {
 // 2026-11-23T00:00. An empty one is missing.
 func (s *suite) record(id meter.ID, from string, registers ...string) {
 	s.t.Helper()
-	slot, err := s.zone.ParseSlot("timestamp", from)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	rows := &strings.Builder{}
+	slot, rows := s.slot(from), &strings.Builder{}
 	rows.WriteString("meter_id,timestamp,reading\n")
 	for i, register := range registers {
 		if register != "" {

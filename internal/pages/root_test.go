@@ -32,14 +32,6 @@ func TestTheRootIsAPageForBrowsersAndJSONForPrograms(t *testing.T) {
 	}
 }
 
-// wantLed wants an answer to lead to another page.
-func (p *page) wantLed(t *testing.T, to string) {
-	t.Helper()
-	if p.status != http.StatusSeeOther || p.header.Get("Location") != to || p.header.Get("Cache-Control") != httpkit.KeepNothing {
-		t.Errorf("%s: %d to %q, want %q: %s", p.path, p.status, p.header.Get("Location"), to, p.body)
-	}
-}
-
 func TestTheRootLeadsEachRoleToItsPages(t *testing.T) {
 	s := startGuarded(t)
 	s.register("A", "B")
@@ -47,8 +39,8 @@ func TestTheRootLeadsEachRoleToItsPages(t *testing.T) {
 		"": "/ui/login", s.operator: "/ui/operator", s.issue(meter.RoleAuditor): "/ui/operator",
 		s.issue(meter.RoleHousehold, "A"): "/ui/meters/A", s.issue(meter.RoleHousehold, "A", "B"): "/ui/meters",
 	} {
-		s.get("/", token).wantLed(t, to)
-		s.get("/ui/", token).wantLed(t, "/")
+		s.get("/", token).wantTo(t, to)
+		s.get("/ui/", token).wantTo(t, "/")
 	}
 	if got := s.get("/", s.issue(meter.RoleMeter, "A")); got.status != http.StatusForbidden || !got.says("The role meter has no pages.") {
 		t.Errorf("a meter: %d %s", got.status, got.body)
@@ -67,9 +59,9 @@ func TestAMeterIsChosenAndAHouseholdChoosesOfItsOwn(t *testing.T) {
 		}
 	}
 	s.open("/ui/meters", s.operator).want(t, `name="meter_id"`, `<a href="/ui/meters/C">C</a>`, `href="/ui/operator/meters"`)
-	s.get("/ui/meters?meter_id=B.C", s.operator).wantLed(t, "/ui/meters/B.C")
-	s.get("/ui/meters?meter_id=%20B.C%20", s.operator).wantLed(t, "/ui/meters/B.C")
-	s.get("/ui/meters?meter_id=C", home).wantLed(t, "/ui/meters/C")
+	s.get("/ui/meters?meter_id=B.C", s.operator).wantTo(t, "/ui/meters/B.C")
+	s.get("/ui/meters?meter_id=%20B.C%20", s.operator).wantTo(t, "/ui/meters/B.C")
+	s.get("/ui/meters?meter_id=C", home).wantTo(t, "/ui/meters/C")
 	for query, says := range map[string]string{"meter_id=": ">meter_id is empty.<", "meter_id=a%20b": ">meter_id must be 1 to 64 of", "nonsense=1": ">Nonsense is not a parameter here;"} {
 		if got := s.get("/ui/meters?"+query, s.operator); got.status != http.StatusBadRequest || !got.says(says) {
 			t.Errorf("%s: %d %s", query, got.status, got.body)

@@ -23,7 +23,7 @@ type sampler struct {
 	log     *slog.Logger
 
 	mu      sync.Mutex // guards all below
-	samples []*figures // of the last minute, in order of time
+	samples []*sample  // of the last minute, in order of time
 	marks   []mark     // of the last hour, likewise
 }
 
@@ -50,7 +50,7 @@ func (s *sampler) run(ctx context.Context) {
 }
 
 func (s *sampler) take(at time.Time) error {
-	f, err := readFigures(s.metrics, at)
+	f, err := readSample(s.metrics, at)
 	if err != nil {
 		return err
 	}

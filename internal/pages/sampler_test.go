@@ -64,7 +64,7 @@ func TestFiguresAreTakenTogetherAsAPersonAsksForThem(t *testing.T) {
 	for kind, bytes := range map[string]float64{"dense": 30, "sparse": 4} {
 		metrics.Gauge("memory_held_bytes", "Memory.", func() float64 { return bytes }, "kind", kind)
 	}
-	f, err := readFigures(metrics, time.Time{})
+	f, err := readSample(metrics, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestRatesAndSizesAreWrittenForPeople(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if got := fmt.Sprint((counted{&figures{at: time.Unix(0, 0)}, &figures{at: time.Unix(35, 0)}}).period()); got != "the last 35 seconds" {
+	if got := fmt.Sprint((counted{&sample{at: time.Unix(0, 0)}, &sample{at: time.Unix(35, 0)}}).period()); got != "the last 35 seconds" {
 		t.Error(got)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"meterledger/api"
 	"meterledger/internal/access"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/issuertest"
@@ -89,15 +88,4 @@ func TestWrongTokensOfOneAddressAreLimitedAtTheLoginTooAndRightOnesAreNot(t *tes
 		t.Errorf("%d %v %s", got.status, got.header, got.body)
 	}
 	s.login(s.operator)
-}
-
-// TestAPageAndWhatItAsksHaveOneID: the audit log has what a button did by the id that the browser was told.
-func TestAPageAndWhatItAsksHaveOneID(t *testing.T) {
-	s := startGuarded(t)
-	got := s.press("/ui/operator/actions/shutdown", s.operator, nil)
-	var log api.Audit
-	s.ask(http.MethodGet, "/audit", "", &log)
-	if id := got.header.Get("X-Request-Id"); len(log.Lines) == 0 || log.Lines[0].RequestID != id {
-		t.Errorf("%d: the page is %s, and the log has %+v", got.status, id, log.Lines)
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"meterledger/api"
 	"meterledger/internal/meter"
 )
 
@@ -50,15 +49,6 @@ func startUsageHome(t *testing.T) *usageHome {
 	}
 	h.record("A", h.first.Format(stampLayout), registers...)
 	return h
-}
-
-func (s *suite) at(stamp string) time.Time {
-	s.t.Helper()
-	at, err := time.ParseInLocation(stampLayout, stamp, s.zone.Location())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return at
 }
 
 // cells returns the text of the cells of each row that begins with a time, the first what programs read.
@@ -101,56 +91,16 @@ func TestThePagesOfAPeriodSayWhatTheApiAnswers(t *testing.T) {
 		window.Set("start", max(c.from+"T00:00:00", h.first.Format(stampLayout)))
 		window.Set("end", min(c.to+"T00:00:00", h.last.Format(stampLayout)))
 		var used struct {
-			Consumption      string `json:"consumption"`
-			Start            string `json:"start_time"`
-			End              string `json:"end_time"`
-			Expected         int    `json:"expected_readings"`
-			Readings         int
-			RegisterChanges  []api.RegisterChange `json:"-"`
-			ExpectedReadings int                  `json:"-"`
+			Consumption string
+			Start       string `json:"start_time"`
+			End         string `json:"end_time"`
 		}
 		h.ask(http.MethodGet, "/get_consumption?period=custom&"+window.Encode(), "", &used)
 		if said := got.data(t, "kwh"); len(said) == 0 || said[0] != used.Consumption {
 			t.Errorf("%s of %s: the page says %v, the api %s", c.by, c.from, said, used.Consumption)
 		}
 		got.want(t, `<time datetime="`+used.Start+`">`, `<time datetime="`+used.End+`">`)
-		var series struct {
-			Results []struct {
-				Start       string `json:"interval_start"`
-				Consumption *string
-				End         *string `json:"end_reading"`
-				Estimated   bool
-				Changes     []any `json:"register_changes"`
-			}
-		}
-		h.ask(http.MethodGet, "/get_readings?interval="+c.interval+"&"+window.Encode(), "", &series)
-		rows := got.cells()
-		for _, want := range series.Results {
-			row := slices.IndexFunc(rows, func(row []string) bool { return strings.HasPrefix(want.Start, row[0]) })
-			if row < 0 {
-				t.Errorf("%s of %s has no row of %s", c.by, c.from, want.Start)
-				continue
-			}
-			cells := rows[row]
-			if rows = slices.Delete(rows, row, row+1); want.Consumption == nil {
-				t.Fatalf("%s: all of it lies between two readings", want.Start)
-			}
-			if notes := got.says(">Note<"); !notes {
-				cells = slices.Insert(cells, 2, "")
-			}
-			if cells[1] != *want.Consumption || cells[3] != *want.End {
-				t.Errorf("%s of %s: row %v, but the api says %s until %s", c.by, c.from, cells, *want.Consumption, *want.End)
-			}
-			if strings.Contains(cells[2], "estimated") != want.Estimated || strings.Contains(cells[2], "meter exchanged") != (len(want.Changes) > 0) {
-				t.Errorf("%s of %s: row %v, but the api says estimated %v, changes %v", c.by, c.from, cells, want.Estimated, want.Changes)
-			}
-			compared++
-		}
-		for _, cells := range rows { // what the api does not tell is before the first reading, or not known yet
-			if cells[1] != "–" || cells[2] != "not known yet" && cells[2] != "before the first reading" {
-				t.Errorf("%s of %s: row %v, of which the api says nothing", c.by, c.from, cells)
-			}
-		}
+		compared += h.wantRows(got, "/get_readings?interval="+c.interval+"&"+window.Encode())
 	}
 	var today struct{ Consumption string }
 	h.ask(http.MethodGet, "/get_consumption?meter_id=A&period=today&numbers=string", "", &today)
@@ -160,6 +110,49 @@ func TestThePagesOfAPeriodSayWhatTheApiAnswers(t *testing.T) {
 	if compared < 200 {
 		t.Errorf("only %d rows were compared", compared)
 	}
+}
+
+// wantRows wants the rows of a page to say what the api answers at a path of half hours, days or months, and
+// returns how many of them it tells of.
+func (h *usageHome) wantRows(got *page, path string) (compared int) {
+	h.t.Helper()
+	var series struct {
+		Results []struct {
+			Start       string `json:"interval_start"`
+			Consumption *string
+			End         *string `json:"end_reading"`
+			Estimated   bool
+			Changes     []any `json:"register_changes"`
+		}
+	}
+	h.ask(http.MethodGet, path, "", &series)
+	rows := got.cells()
+	for _, want := range series.Results {
+		row := slices.IndexFunc(rows, func(row []string) bool { return strings.HasPrefix(want.Start, row[0]) })
+		if row < 0 {
+			h.t.Errorf("%s has no row of %s", got.path, want.Start)
+			continue
+		}
+		cells := rows[row]
+		if rows = slices.Delete(rows, row, row+1); want.Consumption == nil {
+			h.t.Fatalf("%s: all of it lies between two readings", want.Start)
+		}
+		if !got.says(">Note<") {
+			cells = slices.Insert(cells, 2, "")
+		}
+		if cells[1] != *want.Consumption || cells[3] != *want.End {
+			h.t.Errorf("%s: row %v, but the api says %s until %s", got.path, cells, *want.Consumption, *want.End)
+		}
+		if strings.Contains(cells[2], "estimated") != want.Estimated || strings.Contains(cells[2], "meter exchanged") != (len(want.Changes) > 0) {
+			h.t.Errorf("%s: row %v, but the api says estimated %v, changes %v", got.path, cells, want.Estimated, want.Changes)
+		}
+	}
+	for _, cells := range rows { // what the api does not tell is before the first reading, or not known yet
+		if cells[1] != "–" || cells[2] != "not known yet" && cells[2] != "before the first reading" {
+			h.t.Errorf("%s: row %v, of which the api says nothing", got.path, cells)
+		}
+	}
+	return len(series.Results)
 }
 
 func TestTheNumbersOfAChartStandInItsTable(t *testing.T) {

@@ -27,7 +27,12 @@ async function refresh() {
 	}
 }
 
+// One after the other: a program that is slow is not asked again before it has answered.
+function later() {
+	setTimeout(() => refresh().finally(later), every * 1000);
+}
+
 if (parts.length > 0) {
 	parts[0].before(stale);
-	setInterval(refresh, every * 1000);
+	later();
 }

@@ -16,8 +16,8 @@ import (
 	"meterledger/internal/metric"
 )
 
-// figures are what the program counted until a moment, since it started.
-type figures struct {
+// sample is what the program counted until a moment, since it started.
+type sample struct {
 	at       time.Time
 	taken    float64              // readings that are kept: accepted
 	refused  map[string]float64   // readings that were not taken, by code
@@ -27,8 +27,8 @@ type figures struct {
 	gauges   map[string]float64   // by name, the sum of all labels; and by name, a space, and each label's value
 }
 
-// readFigures reads what Prometheus is told.
-func readFigures(m *httpkit.Metrics, at time.Time) (*figures, error) {
+// readSample reads what Prometheus is told.
+func readSample(m *httpkit.Metrics, at time.Time) (*sample, error) {
 	var text bytes.Buffer
 	m.Write(&text)
 	parser := expfmt.NewTextParser(model.LegacyValidation)
@@ -36,7 +36,7 @@ func readFigures(m *httpkit.Metrics, at time.Time) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{
+	f := &sample{
 		at: at, refused: make(map[string]float64), requests: make(map[string]histogram), failed: make(map[string]uint64), gauges: make(map[string]float64),
 	}
 	for labels, of := range each(families, "readings_total") {
@@ -67,7 +67,7 @@ func readFigures(m *httpkit.Metrics, at time.Time) (*figures, error) {
 	return f, nil
 }
 
-func (f *figures) countReading(labels map[string]string, count float64) {
+func (f *sample) countReading(labels map[string]string, count float64) {
 	switch labels["verdict"] {
 	case "accepted":
 		f.taken += count
