@@ -195,6 +195,22 @@ func (l *cutLife) correct(rt *rapid.T, i int) bool {
 	return true
 }
 
+// withdrawOne withdraws a wrong reading that was taken, as an operator does if neither what is right
+// there nor an exchange before it fits without the other.
+func (l *cutLife) withdrawOne(rt *rapid.T) bool {
+	for _, g := range l.wrong {
+		stored := l.readings(rt, cutMeter, meter.Window{From: g.right.Slot, To: g.right.Slot})
+		if len(stored) == 0 || stored[0].Register != g.sent {
+			continue
+		}
+		if err := l.Correct(context.Background(), cutMeter, []ledger.Correction{{Slot: g.right.Slot, Expect: g.sent}}, "a glitch", "Ann"); err != nil {
+			rt.Fatalf("%+v is not withdrawn: %v", g, err)
+		}
+		return true
+	}
+	return false
+}
+
 // send sends some of what is left: the next, or some from anywhere.
 func (l *cutLife) send(rt *rapid.T) {
 	if len(l.unsent) == 0 {
@@ -306,6 +322,7 @@ func (l *cutLife) settle(rt *rapid.T) {
 		for i := len(l.wrong) - 1; i >= 0; i-- {
 			again = l.correct(rt, i) || again
 		}
+		again = again || l.withdrawOne(rt)
 	}
 	if l.forgot {
 		l.post(rt, l.cut.Shown)
