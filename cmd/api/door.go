@@ -22,7 +22,7 @@ func newDoor(settings config.API, log *slog.Logger) *access.Door {
 	if !settings.Auth {
 		return nil
 	}
-	door := &access.Door{Now: time.Now, Address: httpkit.ClientAddr}
+	door := &access.Door{Came: httpkit.Came, Address: httpkit.ClientAddr}
 	if settings.OIDCIssuer != "" {
 		door.Issuer = access.NewIssuer(settings.OIDCIssuer, settings.OIDCAudience, settings.Timezone, time.Now, log)
 	}

@@ -6,7 +6,6 @@
 package access
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -29,7 +28,7 @@ type Keeper interface {
 
 // Door finds out who asks. It is safe for concurrent use, and may be asked before Open.
 type Door struct {
-	Now     func() time.Time
+	Came    func(*http.Request) time.Time  // when a request came: its credential must count then
 	Address func(*http.Request) netip.Addr // of the caller, whose wrong credentials are counted
 	Issuer  *Issuer                        // nil if JWTs are not taken
 
@@ -50,7 +49,7 @@ func (d *Door) Caller(r *http.Request) (meter.Caller, error) {
 		return caller, nil
 	}
 	if err.Kind == meter.KindUnauthorized {
-		if wait := d.failures.add(d.Address(r), d.Now()); wait > 0 {
+		if wait := d.failures.add(d.Address(r), d.Came(r)); wait > 0 {
 			err = meter.Errorf(meter.KindTooMany, meter.CodeRateLimited,
 				"this address sent more than %d wrong credentials in a minute", FailuresMax)
 			err.RetryAfter = wait
@@ -68,9 +67,9 @@ func (d *Door) caller(r *http.Request) (meter.Caller, *meter.Error) {
 		if !ok {
 			return meter.Caller{}, refused("the header Authorization must be Bearer and a token, or Basic with the token as user name and no password")
 		}
-		return d.holder(r.Context(), secret)
+		return d.holder(r, secret)
 	case r.TLS != nil && len(r.TLS.PeerCertificates) > 0:
-		return d.find(sha256.Sum256(r.TLS.PeerCertificates[0].Raw), "certificate")
+		return d.find(r, sha256.Sum256(r.TLS.PeerCertificates[0].Raw), "certificate")
 	}
 	return meter.Caller{}, nil
 }
@@ -86,16 +85,16 @@ func secretOf(r *http.Request, header string) (secret string, ok bool) {
 }
 
 // holder returns who holds a token or a JWT.
-func (d *Door) holder(ctx context.Context, secret string) (meter.Caller, *meter.Error) {
+func (d *Door) holder(r *http.Request, secret string) (meter.Caller, *meter.Error) {
 	if isJWT(secret) {
 		if d.Issuer == nil {
 			return meter.Caller{}, refused("tokens of an OIDC issuer are not taken here")
 		}
-		return d.Issuer.caller(ctx, secret)
+		return d.Issuer.caller(r.Context(), secret)
 	}
 	sum, ok := sumOf(secret)
 	if ok {
-		caller, err := d.find(sum, "token")
+		caller, err := d.find(r, sum, "token")
 		if err == nil || isWhole(secret) { // one that is known is whole
 			return caller, err
 		}
@@ -104,23 +103,23 @@ func (d *Door) holder(ctx context.Context, secret string) (meter.Caller, *meter.
 }
 
 // find returns the caller with a live credential of this hash.
-func (d *Door) find(sum [sha256.Size]byte, what string) (meter.Caller, *meter.Error) {
+func (d *Door) find(r *http.Request, sum [sha256.Size]byte, what string) (meter.Caller, *meter.Error) {
 	keeper := d.keeper.Load()
 	if keeper == nil {
 		return meter.Caller{}, meter.Unavailable(meter.CodeNotReady, time.Second, "the api is starting and does not know its credentials yet").
 			Because(meter.ReasonStarting)
 	}
 	c, found := (*keeper).Credential(sum)
-	now := d.Now()
+	came := d.Came(r)
 	switch {
 	case !found || subtle.ConstantTimeCompare(sum[:], c.SHA256[:]) != 1:
 		return meter.Caller{}, refused("the %s is not known here", what)
 	case !c.RevokedAt.IsZero():
 		return meter.Caller{}, refused("the %s was revoked", what)
-	case !c.IsLive(now) && !mutant.ExpiryIgnored:
+	case !c.IsLive(came) && !mutant.ExpiryIgnored:
 		return meter.Caller{}, refused("the %s has expired", what)
 	}
-	(*keeper).Used(c, now)
+	(*keeper).Used(c, came)
 	return meter.Caller{Role: c.Role, Credential: c.ID, Label: c.Label, Scope: c.Scope}, nil
 }
 

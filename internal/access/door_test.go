@@ -39,7 +39,7 @@ type house struct {
 func newHouse() *house {
 	h := &house{keeper: &keeper{known: map[[sha256.Size]byte]*meter.Credential{}}, now: time.Date(2026, 11, 23, 10, 10, 0, 0, time.UTC)}
 	h.Door = &access.Door{
-		Now:     func() time.Time { return h.now },
+		Came:    func(*http.Request) time.Time { return h.now },
 		Address: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
 	}
 	h.Open(h.keeper)
@@ -181,7 +181,7 @@ func TestClientCertificateCountsIfNoHeaderIsSent(t *testing.T) {
 func TestDoorThatIsNotOpenKnowsNobodyYet(t *testing.T) {
 	h := newHouse()
 	token := h.issue(meter.RoleOperator, nil)
-	closed := &access.Door{Now: h.Now, Address: h.Address}
+	closed := &access.Door{Came: h.Came, Address: h.Address}
 	_, err := closed.Caller(request("Bearer " + token))
 	if fault, ok := err.(*meter.Error); !ok || fault.Kind != meter.KindUnavailable || fault.Code != meter.CodeNotReady || fault.Reason != meter.ReasonStarting {
 		t.Errorf("a right token: %v", err)

@@ -20,7 +20,7 @@ func newIssuedHouse(t testing.TB) (*house, *issuertest.Issuer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Issuer = access.NewIssuer(issuer.URL, issuertest.Audience, zone, h.Now, slog.New(slog.DiscardHandler))
+	h.Issuer = access.NewIssuer(issuer.URL, issuertest.Audience, zone, func() time.Time { return h.now }, slog.New(slog.DiscardHandler))
 	return h, issuer
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
@@ -83,6 +84,15 @@ func Vary(w http.ResponseWriter, fields []string) {
 		fields = []string{strings.Join(append(slices.Clip(varyCaller), fields...), ", ")}
 	}
 	header["Vary"] = fields
+}
+
+// Came returns when a request came. It is asked of the clock once, which costs more than all else that
+// is done to find out who asks.
+func Came(r *http.Request) time.Time {
+	if a, ok := r.Context().Value(answerKey{}).(*answer); ok {
+		return a.came
+	}
+	return time.Now()
 }
 
 // anywhere is the caller of a context that is of no request.

@@ -23,12 +23,11 @@ func observe(p *Program) func(http.Handler) http.Handler {
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}}
+			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}, came: time.Now()}
 			w.Header()[requestIDHeader] = a.id[:]
 			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
-			begun := time.Now()
 			defer func() {
-				took := time.Since(begun)
+				took := time.Since(a.came)
 				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
 				metrics.request(r.Method, routeOf(r), a.status, took)
 				if a.status == http.StatusServiceUnavailable {
@@ -99,6 +98,7 @@ func LoggedPath(r *http.Request) string { return logged(r.URL.Path) }
 // is answered.
 type answer struct {
 	http.ResponseWriter
+	came   time.Time
 	status int   // 0 until the answer has begun
 	cause  error // of WriteError
 	caller meter.Caller

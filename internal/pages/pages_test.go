@@ -79,7 +79,7 @@ func startWith(t testing.TB, zoneName string, door *access.Door, rateLimit int) 
 	}
 	options := rest.Options{Ledger: s.node.Ledger, Reader: s.node.Reader, Runs: s.node.Runs, Audit: s.node.Audit, Log: log, Metrics: metrics}
 	if door != nil {
-		door.Now = s.clock
+		door.Came = func(*http.Request) time.Time { return s.clock() }
 		door.Open(s.node.Ledger)
 		options.Door = door
 		s.operator = s.issue(meter.RoleOperator)

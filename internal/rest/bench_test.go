@@ -77,7 +77,7 @@ func (a *apiBench) options() rest.Options {
 // guard turns access on, and sends a token of a role for all meters from here on.
 func (a *apiBench) guard(b *testing.B, role meter.Role) {
 	b.Helper()
-	door := &access.Door{Now: time.Now, Address: httpkit.ClientAddr}
+	door := &access.Door{Came: httpkit.Came, Address: httpkit.ClientAddr}
 	door.Open(a.node.Ledger)
 	options := a.options()
 	options.Door = door

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"meterledger/internal/access"
 	"meterledger/internal/httpkit"
@@ -56,7 +57,7 @@ func (s *script) guard() {
 }
 
 func (s *script) newDoor() *access.Door {
-	door := &access.Door{Now: s.clock, Address: httpkit.ClientAddr, Issuer: s.issuer}
+	door := &access.Door{Came: func(*http.Request) time.Time { return s.clock() }, Address: httpkit.ClientAddr, Issuer: s.issuer}
 	door.Open(s.node.Ledger)
 	return door
 }
