@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -114,7 +115,9 @@ func (d Day) AddDays(n int) Day { return dayOf(d.utc().AddDate(0, 0, n)) }
 func (d Day) Before(other Day) bool { return d.Compare(other) < 0 }
 
 // Compare orders days by time: negative if d is earlier than other.
-func (d Day) Compare(other Day) int { return d.utc().Compare(other.utc()) }
+func (d Day) Compare(other Day) int {
+	return cmp.Or(d.CalendarMonth().Compare(other.CalendarMonth()), d.Day-other.Day)
+}
 
 // CalendarMonth returns the month that d lies in.
 func (d Day) CalendarMonth() Month { return Month{d.Year, d.Month} }
