@@ -28,7 +28,7 @@ type nation struct {
 var owners = []string{
 	`<script>document.title = "it ran"</script><img src=x onerror="console.error('it ran')">"'&amp;</title></bdi>`,
 	"שָׁלוֹם (3) مرحبا > \u200f Lim",
-	strings.Repeat("😀", 100),
+	strings.Repeat("😀", 200),
 	strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 5),
 }
 
