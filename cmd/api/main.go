@@ -91,7 +91,7 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
 	})
 	pages.Mount(ctx, router, pages.Options{
-		API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: settings.RateLimit,
+		API: router, Reader: n.Reader, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: settings.RateLimit,
 	})
 	gate.Open(router)
 	log.Info("ready", "receiving", n.Receiving())

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,13 +130,7 @@ func TestAPageOfAnotherOriginCannotShutReceptionDown(t *testing.T) {
 // TestTryItOutSendsTheTokenOfAuthorize: a page that does not is of no use with access on.
 func TestTryItOutSendsTheTokenOfAuthorize(t *testing.T) {
 	tab := browse(t)
-	folder := t.TempDir()
-	tokenFile := filepath.Join(folder, "data", "operator.token")
-	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+tokenFile)
-	token, err := os.ReadFile(tokenFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, token := startWithAccess(t)
 	authorize := fmt.Sprintf(`new Promise(done => {
 		const wait = setInterval(() => {
 			if (!window.ui || !document.querySelector('.btn.authorize')) return;
@@ -146,7 +138,7 @@ func TestTryItOutSendsTheTokenOfAuthorize(t *testing.T) {
 			ui.preauthorizeApiKey("bearer", %q);
 			done();
 		}, 50);
-	}).then(() => %s)`, strings.TrimSpace(string(token)), tryAll)
+	}).then(() => %s)`, token, tryAll)
 	for base, least := range map[string]int{s.Daily.URL: 5, s.Monthly.URL: 5} {
 		tried, err := evaluate[[]attempt](tab, base+"/docs", authorize)
 		if err != nil || len(tried) < least {

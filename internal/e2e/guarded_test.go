@@ -180,7 +180,7 @@ func routesOf(t *testing.T, program string) (routes []string) {
 		router := rest.NewHandler(rest.Options{Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Audit: n.Audit, Log: log, Metrics: metrics})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop() // before the node is closed
-		pages.Mount(ctx, router, pages.Options{API: router, Reader: n.Reader, Runs: n.Runs, Metrics: metrics, Log: log})
+		pages.Mount(ctx, router, pages.Options{API: router, Reader: n.Reader, Metrics: metrics, Log: log})
 		handler = router
 	}
 	err := chi.Walk(handler.(chi.Routes), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {

@@ -85,6 +85,15 @@ type privateHome struct {
 	secrets []string
 }
 
+// startWithAccess starts the suite with access on, and returns the first operator's token too.
+func startWithAccess(t *testing.T) (s *suite, token string) {
+	t.Helper()
+	folder := t.TempDir()
+	data := filepath.Join(folder, "data")
+	s = startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+filepath.Join(data, "operator.token"))
+	return s, readToken(t, data)
+}
+
 func readToken(t *testing.T, data string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(data, "operator.token"))

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +17,7 @@ import (
 // cookie: that it is kept, when it is sent, and what going back shows after the end.
 func TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind(t *testing.T) {
 	tab := browse(t)
-	folder := t.TempDir()
-	file := filepath.Join(folder, "data", "operator.token")
-	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+file)
-	token, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, token := startWithAccess(t)
 	nation := s.API.URL + "/ui/operator"
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `<!DOCTYPE html><title>A mail</title><a id="link" href="%s">Look</a>`, nation)
@@ -46,7 +38,7 @@ func TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind(t *testing.
 	if err := chromedp.Do(tab, chromedp.Navigate(nation)); err != nil {
 		t.Fatal(err)
 	}
-	do("logging in", chromedp.SendKeys(isOut, strings.TrimSpace(string(token))), chromedp.Click("form.login button"), chromedp.WaitVisible(isIn))
+	do("logging in", chromedp.SendKeys(isOut, token), chromedp.Click("form.login button"), chromedp.WaitVisible(isIn))
 	do("a link of another site", chromedp.Navigate(strings.Replace(other.URL, "127.0.0.1", "localhost", 1)), chromedp.Click("#link"), chromedp.WaitVisible(isIn))
 	do("logging out", chromedp.Click(isIn+" button"), chromedp.WaitVisible(isOut))
 	do("going back", chromedp.NavigateBack(), chromedp.WaitVisible(isOut))
@@ -59,13 +51,7 @@ func TestASessionIsFoundFromALinkOfAnotherSiteAndLeavesNothingBehind(t *testing.
 // past, and what a session showed goes with it.
 func TestALivePageSaysWhenItIsNot(t *testing.T) {
 	ctx := browse(t)
-	folder := t.TempDir()
-	file := filepath.Join(folder, "data", "operator.token")
-	s := startSuiteIn(t, folder, "AUTH=on", "API_TOKEN_FILE="+file)
-	token, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, token := startWithAccess(t)
 	do := func(what string, steps ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		patient, stop := context.WithTimeout(ctx, time.Minute)
@@ -79,7 +65,7 @@ func TestALivePageSaysWhenItIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	const form, notice = "input#token", "main > .notice[role=status]"
-	do("logging in", chromedp.Navigate(s.API.URL+"/ui/operator"), chromedp.SendKeys(form, strings.TrimSpace(string(token))),
+	do("logging in", chromedp.Navigate(s.API.URL+"/ui/operator"), chromedp.SendKeys(form, token),
 		chromedp.Click("form.login button"), chromedp.WaitNotVisible(notice))
 	if err := s.API.Kill(); err != nil {
 		t.Fatal(err)

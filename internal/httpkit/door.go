@@ -86,8 +86,8 @@ func Vary(w http.ResponseWriter, fields []string) {
 	header["Vary"] = fields
 }
 
-// Came returns when a request came. It is asked of the clock once, which costs more than all else that
-// is done to find out who asks.
+// Came returns when a request came. Whatever is judged of the request by time is judged by it, so the
+// clock is asked once.
 func Came(r *http.Request) time.Time {
 	if a, ok := r.Context().Value(answerKey{}).(*answer); ok {
 		return a.came

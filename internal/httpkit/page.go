@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"meterledger/api"
 	"meterledger/internal/config"
 	"meterledger/internal/meter"
 )
@@ -139,6 +140,19 @@ func (a *answer) who() HTML {
 
 // title is the program's name for people.
 func (p *Program) title() string { return "Meterledger " + string(p.Name) }
+
+// WriteRoot tells a program that asks at the root which program this is, and where it goes on: the paths
+// of the status and of the pages, and those that all programs have.
+func WriteRoot(w http.ResponseWriter, status, pages string) {
+	Vary(w, varyRoot)
+	build := config.ThisBuild()
+	WriteJSON(w, http.StatusOK, api.Root{
+		Name: "meterledger " + string(answerOf(w).program.Name), Version: build.Version, Commit: build.Commit,
+		Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": status, "pages": pages},
+	})
+}
+
+var varyRoot = []string{"Accept"}
 
 // Redirect has a browser go on with another page.
 func Redirect(w http.ResponseWriter, r *http.Request, to string) {

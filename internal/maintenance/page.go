@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"meterledger/api"
-	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -17,20 +16,13 @@ import (
 // runPath is of a run that an operator asks for on the page.
 const runPath = "/ui/run"
 
-var varyRoot = []string{"Accept"}
-
 // root shows a browser how the service is. Programs get a few words about it.
 func (s *Service) root(w http.ResponseWriter, r *http.Request) {
 	if httpkit.WantsPage(r) {
 		httpkit.For(meter.Readers, http.HandlerFunc(s.statusPage)).ServeHTTP(w, r)
 		return
 	}
-	httpkit.Vary(w, varyRoot)
-	build := config.ThisBuild()
-	httpkit.WriteJSON(w, http.StatusOK, api.Root{
-		Name: "meterledger " + s.kind.program, Version: build.Version, Commit: build.Commit,
-		Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/status", "pages": "/"},
-	})
+	httpkit.WriteRoot(w, "/status", "/")
 }
 
 func (s *Service) statusPage(w http.ResponseWriter, r *http.Request) {

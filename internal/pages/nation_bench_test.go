@@ -84,7 +84,7 @@ func nation(b *testing.B, meters int) http.Handler {
 	}
 	reader, metrics := query.New(s, archives, zone, now, func() {}), httpkit.NewMetrics()
 	router := rest.NewHandler(rest.Options{Reader: reader, Runs: runs, Log: log, Metrics: metrics})
-	pages.Mount(ctx, router, pages.Options{API: router, Reader: reader, Runs: runs, Metrics: metrics, Log: log})
+	pages.Mount(ctx, router, pages.Options{API: router, Reader: reader, Metrics: metrics, Log: log})
 	return router
 }
 

@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
@@ -26,7 +25,6 @@ import (
 type Options struct {
 	API     http.Handler // which is asked for all that is no reading
 	Reader  *query.Reader
-	Runs    *closing.Runs
 	Metrics *httpkit.Metrics
 	Log     *slog.Logger
 	Guarded bool // access is on: else whoever asks is an operator, and may look as a household does

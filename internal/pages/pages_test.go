@@ -87,7 +87,7 @@ func startWith(t testing.TB, zoneName string, door *access.Door, rateLimit int) 
 	ctx, stop := context.WithCancel(context.Background())
 	router := rest.NewHandler(options)
 	pages.Mount(ctx, router, pages.Options{
-		API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: rateLimit,
+		API: router, Reader: s.node.Reader, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: rateLimit,
 	})
 	s.handler, s.server = router, httptest.NewServer(router)
 	s.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

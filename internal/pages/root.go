@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"meterledger/api"
-	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 )
@@ -18,12 +16,8 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) error {
 
 // root sends a browser to where its caller belongs. Programs get a few words about the api.
 func (s *site) root(w http.ResponseWriter, r *http.Request) error {
-	httpkit.Vary(w, varyRoot)
 	if !httpkit.WantsPage(r) {
-		build := config.ThisBuild()
-		httpkit.WriteJSON(w, http.StatusOK, api.Root{
-			Name: "meterledger api", Version: build.Version, Commit: build.Commit, Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": "/maintenance/status", "pages": "/ui/"},
-		})
+		httpkit.WriteRoot(w, "/maintenance/status", "/ui/")
 		return nil
 	}
 	caller := httpkit.CallerOf(r.Context())
@@ -43,8 +37,6 @@ func (s *site) root(w http.ResponseWriter, r *http.Request) error {
 	}
 	return nil
 }
-
-var varyRoot = []string{"Accept"}
 
 // meterPath is the path of a household's pages.
 func meterPath(id meter.ID) string { return "/ui/meters/" + url.PathEscape(string(id)) }

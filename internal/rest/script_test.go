@@ -144,7 +144,7 @@ func (s *script) open() {
 	ended, end := context.WithCancel(context.Background())
 	end() // pages that look at the figures now and then would do so by the clock of the script
 	pages.Mount(ended, router, pages.Options{
-		API: router, Reader: s.node.Reader, Runs: s.node.Runs, Metrics: metrics, Log: slog.New(s.log), Guarded: s.isGuarded,
+		API: router, Reader: s.node.Reader, Metrics: metrics, Log: slog.New(s.log), Guarded: s.isGuarded,
 	})
 	s.server = httptest.NewServer(named(router))
 	s.client = &http.Client{

@@ -247,8 +247,12 @@ func (g *generation) compareHome(ctx context.Context, asked *caller.Caller, h *h
 // compareReception makes sure that a shutdown survives an end, and a resumption too.
 func (g *generation) compareReception(ctx context.Context, asked *caller.Caller) error {
 	var status api.MaintenanceStatus
-	if _, err := asked.Fetch(ctx, "/maintenance/status", nil, &status); err != nil {
+	known, err := asked.Fetch(ctx, "/maintenance/status", nil, &status)
+	if err != nil {
 		return err
+	}
+	if !known {
+		return errors.New("/maintenance/status is not there")
 	}
 	if g.reception.sure && status.IsReceivingData != g.reception.on {
 		g.findings.Misbehaved("reception is on: %v, though the operator was told %v", status.IsReceivingData, g.reception.on)

@@ -214,18 +214,22 @@ func TestRefusalsAreCountedByCode(t *testing.T) {
 	}
 }
 
-func TestPaceIsKept(t *testing.T) {
+func TestPaceIsKeptAndProgressTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(t)
-		api.answersAfter = time.Millisecond
+		api.answersAfter = time.Millisecond // no answer and no line of progress fall on the same instant
 		begun := time.Now()
-		if _, err := playHere(t, t.Context(), api, small("-rate", "8")...); err != nil {
+		said, err := playHere(t, t.Context(), api, small("-rate", "8")...)
+		if err != nil {
 			t.Fatal(err)
 		}
 		// Registering takes ten meters over three connections four answers, and checking as long. The last of
 		// 40 readings is due after 39 eighths of a second.
 		if took := time.Since(begun); took != 39*time.Second/8+9*time.Millisecond {
 			t.Errorf("it took %s", took)
+		}
+		if lines := strings.Count(said, " acknowledged  8/s  p99 "); lines != 4 {
+			t.Errorf("%d lines of progress say 8/s, want 4:\n%s", lines, said)
 		}
 	})
 }

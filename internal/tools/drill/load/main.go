@@ -46,7 +46,7 @@ type fleet struct {
 	taken    *latency.Recorder // from when a reading was due to its final answer, by request
 
 	out io.Writer
-	say func(format string, args ...any) // prints a line to out
+	say func(format string, args ...any) // prints a line to out; safe for concurrent use
 }
 
 func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now func() time.Time, out io.Writer) (*fleet, error) {
@@ -72,10 +72,9 @@ func newFleet(s settings, dial func(context.Context) (*caller.Conn, error), now 
 func (f *fleet) run(ctx context.Context) error {
 	f.introduce()
 	if f.settings.register {
-		if err := caller.RegisterAll(ctx, f.callers, f.traffic); err != nil {
+		if err := f.registerAll(ctx); err != nil {
 			return err
 		}
-		f.say("%s meters are registered", caller.Grouped(f.settings.meters))
 	}
 	if err := f.sendAll(ctx); err != nil {
 		return err
@@ -91,4 +90,13 @@ func (f *fleet) introduce() {
 	f.say("%s meters, %s half hours up to %s: %s readings, %s in one request, %s, over %s connections to %s",
 		caller.Grouped(s.meters), caller.Grouped(s.slots), s.zone.Stamp(f.traffic.First+meter.Slot(s.slots)-1),
 		caller.Grouped(f.traffic.Len()), caller.Grouped(max(s.rows, 1)), pace, caller.Grouped(s.connections), s.host)
+}
+
+func (f *fleet) registerAll(ctx context.Context) error {
+	started := time.Now()
+	if err := caller.RegisterAll(ctx, f.callers, f.traffic); err != nil {
+		return err
+	}
+	f.say("%s meters are registered, after %s", caller.Grouped(f.settings.meters), time.Since(started).Round(time.Millisecond))
+	return nil
 }

@@ -5,19 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
+	"meterledger/internal/tools/latency"
 	"meterledger/internal/tools/witness"
 )
 
-// sendAll sends every reading and says what came of them.
+const progressEvery = time.Second
+
+// sendAll sends every reading and says how it goes.
 func (f *fleet) sendAll(ctx context.Context) error {
 	begun := time.Now()
 	together := max(f.settings.rows, 1)
+	quit := make(chan struct{})
+	var progress sync.WaitGroup
+	progress.Go(func() { f.tellProgress(begun, quit) })
 	senders := make([]sender, len(f.callers))
 	bodies := (f.traffic.Len() + together - 1) / together
 	err := caller.Each(ctx, f.callers, bodies, func(ctx context.Context, number int, c *caller.Caller, i int) error {
@@ -37,6 +44,8 @@ func (f *fleet) sendAll(ctx context.Context) error {
 		f.taken.Record(time.Since(due))
 		return nil
 	})
+	close(quit)
+	progress.Wait()
 	f.report(time.Since(begun))
 	return err
 }
@@ -116,6 +125,24 @@ func (s *sender) fate(n int, fate caller.Fate, why api.Problem) {
 		return
 	}
 	s.fleet.refusals.Add(why)
+}
+
+func (f *fleet) tellProgress(begun time.Time, quit <-chan struct{}) {
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for before := int64(0); ; {
+		select {
+		case <-quit:
+			return
+		case <-ticker.C:
+		}
+		refused := f.refusals.Total()
+		done := f.acknowledged.Load() + f.uncertain.Load() + int64(refused)
+		f.say("%5s  %3d %%  %s acknowledged  %s/s  p99 %s  %s refused  %s sent again",
+			time.Since(begun).Round(progressEvery), done*100/int64(f.traffic.Len()), caller.Grouped(f.acknowledged.Load()),
+			caller.Grouped(done-before), latency.Short(f.taken.Summary().P99), caller.Grouped(refused), caller.Grouped(f.again.Load()))
+		before = done
+	}
 }
 
 // report says what came of all readings.
