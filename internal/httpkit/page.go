@@ -141,15 +141,20 @@ func (a *answer) who() HTML {
 // title is the program's name for people.
 func (p *Program) title() string { return "Meterledger " + string(p.Name) }
 
-// WriteRoot tells a program that asks at the root which program this is, and where it goes on: the paths
-// of the status and of the pages, and those that all programs have.
-func WriteRoot(w http.ResponseWriter, status, pages string) {
+// TellProgram tells a program that asks at the root which program this is, and where it goes on: the paths
+// of the status and of the pages, and those that all programs have. A browser is to be shown a page: then
+// it returns false.
+func TellProgram(w http.ResponseWriter, r *http.Request, status, pages string) bool {
 	Vary(w, varyRoot)
+	if WantsPage(r) {
+		return false
+	}
 	build := config.ThisBuild()
 	WriteJSON(w, http.StatusOK, api.Root{
 		Name: "meterledger " + string(answerOf(w).program.Name), Version: build.Version, Commit: build.Commit,
 		Links: map[string]string{"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "status": status, "pages": pages},
 	})
+	return true
 }
 
 var varyRoot = []string{"Accept"}

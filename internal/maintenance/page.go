@@ -18,11 +18,9 @@ const runPath = "/ui/run"
 
 // root shows a browser how the service is. Programs get a few words about it.
 func (s *Service) root(w http.ResponseWriter, r *http.Request) {
-	if httpkit.WantsPage(r) {
+	if !httpkit.TellProgram(w, r, "/status", "/") {
 		httpkit.For(meter.Readers, http.HandlerFunc(s.statusPage)).ServeHTTP(w, r)
-		return
 	}
-	httpkit.WriteRoot(w, "/status", "/")
 }
 
 func (s *Service) statusPage(w http.ResponseWriter, r *http.Request) {

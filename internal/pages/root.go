@@ -16,8 +16,7 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) error {
 
 // root sends a browser to where its caller belongs. Programs get a few words about the api.
 func (s *site) root(w http.ResponseWriter, r *http.Request) error {
-	if !httpkit.WantsPage(r) {
-		httpkit.WriteRoot(w, "/maintenance/status", "/ui/")
+	if httpkit.TellProgram(w, r, "/maintenance/status", "/ui/") {
 		return nil
 	}
 	caller := httpkit.CallerOf(r.Context())
