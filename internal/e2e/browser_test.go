@@ -50,21 +50,31 @@ func browse(t *testing.T) context.Context {
 	if err != nil {
 		t.Skipf("needs Debian's chromium: %v", err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // starts it, so that further tabs can be opened beside this one
-		t.Fatal(err)
+	for tries := 1; ; tries++ {
+		options := append(chromedp.DefaultExecAllocatorOptions[:],
+			chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+			chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+			chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+		allocator, cancel := chromedp.NewExecAllocator(ctx, options...)
+		t.Cleanup(cancel)
+		tab, cancel := chromedp.NewContext(allocator)
+		t.Cleanup(cancel)
+		err := chromedp.Do(tab) // starts it, so that further tabs can be opened beside this one
+		if err == nil {
+			return tab
+		}
+		if tries == browserStarts || !strings.Contains(err.Error(), "failed to start") {
+			t.Fatal(err)
+		}
+		t.Logf("try %d: %v", tries, err)
 	}
-	return ctx
 }
+
+// browserStarts is how often a Chromium is started before a test fails: beside other tests it is seen to
+// end while it begins, which says nothing of what is tested.
+const browserStarts = 3
 
 // evaluate opens a page, runs a script on it, and returns what that promises.
 func evaluate[T any](tab context.Context, page, script string) (promised T, err error) {
