@@ -1,0 +1,130 @@
+// Package cluster is what several nodes agree on: one order of batches, kept by an engine
+// that outlives each of them, and the right of one node at a time to add to it.
+//
+// An engine is dumb: each of its calls is one atomic step, whose answer may be lost. What
+// follows from the answers is decided here and in package ledger, so that it is the same
+// for every engine.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"meterledger/internal/chain"
+)
+
+// Node is a process that takes part.
+type Node struct {
+	Name        string // of the machine; of two processes with one name only one may take part
+	Incarnation uint64 // of the process, drawn at random and never 0
+	Address     string // where its peers reach it
+}
+
+// Leader is the node that may append, and since when.
+type Leader struct {
+	Node
+	Term uint64 // rises from leader to leader of one engine, never 0
+}
+
+// View is what an engine holds at one moment.
+type View struct {
+	Leader Leader         // the zero value if nobody leads
+	Head   chain.Position // the end of the newest batch
+	Halted uint64         // the sequence that a node had copied and the engine had lost; 0 if nothing was lost
+}
+
+// Status is what a node says of itself.
+type Status struct {
+	Node
+	Applied chain.Position // the end of what it has applied
+	Copied  uint64         // sequence of the last batch that is safe on its own disk
+	First   uint64         // sequence of the oldest batch that it can hand out; 0 for none
+	Pinned  uint64         // of a node that fetches a snapshot: batches behind this sequence must not be cut; else 0
+	Level   uint8          // the newest rules that its program knows
+	Witness uint64         // sequence of the last witness that it has applied
+	Digest  uint64         // of its verdicts up to there
+}
+
+// Engine keeps the order. An error of a call that changes something leaves it unknown whether
+// the change was made, unless it wraps ErrRefused: then it was not, and the same call would be
+// refused again. Any number of goroutines may call it.
+type Engine interface {
+	// Found makes the order of a journal begin behind a position, once. It is ErrFounded
+	// if there is one.
+	Found(ctx context.Context, at chain.Position) error
+
+	// View returns what the engine holds at a moment between call and answer. It is
+	// ErrNotFounded before Found.
+	View(ctx context.Context) (View, error)
+
+	// Lead makes a node the leader in a new term, if the term of the present leader is
+	// instead (0: if nobody leads), and nothing is halted. The view is that of the same
+	// step: if it names the node as its leader, no batch of an older term comes behind its head.
+	Lead(ctx context.Context, n Node, instead uint64) (View, error)
+
+	// Append adds the batch that follows a position, if that is the head, the term is
+	// that of the present leader, and nothing is halted. If it did not, the view is that of
+	// the same step.
+	Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (added bool, v View, err error)
+
+	// Renew keeps a term from ending for LeaseTime. It is ErrOver once the term has ended.
+	Renew(ctx context.Context, term uint64) error
+
+	// Resign ends a term, if it has not ended yet.
+	Resign(ctx context.Context, term uint64) error
+
+	// Halt says that a node has copied a batch that the engine does not have: from then on
+	// nobody leads and nothing is added, until Heal.
+	Halt(ctx context.Context, copied uint64) error
+
+	// Watch calls watch with the leader when it may have changed, until ctx is done or the
+	// connection is lost, and returns the error.
+	Watch(ctx context.Context, watch func(Leader)) error
+
+	// Tail hands out the batches behind a sequence, those that are there and those that
+	// come, one after the other, until take or the connection fails, and returns the error.
+	// Which batch comes next is for take to check. It is a *CutError if the next one was cut.
+	// The bytes of a batch must not be changed.
+	Tail(ctx context.Context, after uint64, take func(batch []byte) error) error
+
+	// Cut drops the batches up to a sequence, if the term is that of the present leader and
+	// each of the nodes has said something since the view of them that was read, and has
+	// not gone since. It is ErrOver otherwise.
+	Cut(ctx context.Context, term, upTo uint64, counted []Seen) error
+
+	// Say makes known what a node says of itself, until SayTime has passed. It is ErrNameTaken
+	// while another incarnation of the same name says something.
+	Say(ctx context.Context, s Status) error
+
+	// Nodes returns those that have said something within SayTime.
+	Nodes(ctx context.Context) ([]Seen, error)
+}
+
+// Seen is what a node said, and when its key was made.
+type Seen struct {
+	Status
+	Since uint64 // names the time since when the node has been there without a gap
+}
+
+var (
+	// ErrNotFounded: the engine holds no order yet.
+	ErrNotFounded = errors.New("no order was founded in this engine")
+	// ErrFounded: the engine holds an order already.
+	ErrFounded = errors.New("an order was founded in this engine before")
+	// ErrOver: the term has ended.
+	ErrOver = errors.New("the term is over")
+	// ErrNameTaken: another process takes part under the same name.
+	ErrNameTaken = errors.New("another process takes part under the same name")
+	// ErrRefused: nothing was changed, and nothing would be if the same were asked again.
+	ErrRefused = errors.New("the engine refuses")
+)
+
+// CutError says that a batch is not in the engine any more.
+type CutError struct {
+	First uint64 // sequence of the oldest batch that is there
+}
+
+func (e *CutError) Error() string {
+	return fmt.Sprintf("the engine begins with batch %d: what stands before it was cut", e.First)
+}
