@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -54,6 +55,8 @@ func (a *alone) next() (b ordered, ok bool) {
 }
 
 func (a *alone) stop() { close(a.written) }
+
+func (a *alone) kept(context.Context, uint64) error { return nil } // before it was handed out
 
 func (a *alone) failed() <-chan struct{} { return a.journal.Failed() }
 
