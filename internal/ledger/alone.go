@@ -54,6 +54,10 @@ func (a *alone) next() (b ordered, ok bool) {
 	return b, ok
 }
 
+func (a *alone) confirm(context.Context) (changed bool, err error) { return false, nil }
+
+func (a *alone) waitMax() time.Duration { return 0 }
+
 func (a *alone) stop() { close(a.written) }
 
 func (a *alone) kept(context.Context, uint64) error { return nil } // before it was handed out
