@@ -25,22 +25,20 @@ type question struct {
 	err      error
 }
 
-// confirm returns once everything is applied that was acknowledged before the call, and whether
-// something had been missing.
-func (b *barrier) confirm(ctx context.Context) (changed bool, err error) {
+// confirm returns once everything is applied that was acknowledged before the call.
+func (b *barrier) confirm(ctx context.Context) error {
 	ctx, done := context.WithTimeout(ctx, confirmMax)
 	defer done()
-	applied := b.applied.load()
 	q := b.join()
 	select {
 	case <-q.answered:
 	case <-ctx.Done():
-		return false, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if q.err != nil {
-		return false, q.err
+		return q.err
 	}
-	return q.head > applied, b.applied.wait(ctx, q.head)
+	return b.applied.wait(ctx, q.head)
 }
 
 // join waits with others for the next question.
