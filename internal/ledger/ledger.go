@@ -145,6 +145,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
+	if o.Shared != nil {
+		if err := l.join(ctx, o.Shared); err != nil {
+			return errors.Join(err, l.journal.Close())
+		}
+	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
 	if signed.Version == unsigned && l.journal.Last() > 0 {
 		err = fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)

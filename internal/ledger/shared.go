@@ -48,6 +48,7 @@ type shared struct {
 	engine  cluster.Engine
 	self    cluster.Node
 	journal *journal.Journal
+	id      chain.ID // of it
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -81,7 +82,7 @@ var (
 
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
 	sh := &shared{
-		engine: o.Engine, self: o.Self, journal: j, log: log, now: now,
+		engine: o.Engine, self: o.Self, journal: j, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
@@ -208,8 +209,11 @@ func (s *shared) end() {
 }
 
 func (s *shared) confirm(ctx context.Context) (changed bool, err error) {
-	return s.barrier.confirm(ctx)
+	return true, s.barrier.confirm(ctx)
 }
+
+// waitMax leaves time for the death of a leader and of the engine's.
+func (s *shared) waitMax() time.Duration { return 10 * time.Second }
 
 func (s *shared) kept(ctx context.Context, sequence uint64) error {
 	return s.tail.copied.wait(ctx, sequence)
@@ -259,12 +263,12 @@ func (s *shared) watch() {
 // look asks the engine what it holds. An engine that has lost what this node has copied is
 // halted: whoever led from there would make another order of it.
 func (s *shared) look(ctx context.Context) (cluster.View, error) {
-	copied, id := s.tail.copied.load(), s.journal.End().Journal
+	copied := s.tail.copied.load()
 	v, err := s.engine.View(ctx)
 	if err != nil {
 		return v, err
 	}
-	if v.Head.Journal != id {
+	if v.Head.Journal != s.id {
 		s.failWith(fmt.Errorf("%w: %x", errStranger, v.Head.Journal[:4]))
 		return v, errStranger
 	}

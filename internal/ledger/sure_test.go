@@ -122,7 +122,7 @@ func shutDown(l *Ledger) error { return l.Shutdown(context.Background()) }
 func resume(l *Ledger) error   { return l.Resume(context.Background()) }
 
 // heldHalfHour holds back the present half hour.
-var heldHalfHour = store.HoldID{Term: store.Term, Incarnation: 1, Number: 1}
+var heldHalfHour = store.HoldID{Term: store.Alone.Number, Incarnation: 1, Number: 1}
 
 func hold(l *Ledger) error {
 	slot := l.zone.Floor(l.now())
