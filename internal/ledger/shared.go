@@ -386,6 +386,9 @@ func (s *shared) cutAll() {
 	}
 }
 
+// Order returns the id of the journal of all nodes of an order. A node alone has none.
+func (l *Ledger) Order() chain.ID { return l.shared.id }
+
 // Lead returns the term in which this node may run maintenance, which ends when over is
 // closed; leads is false while another node leads.
 func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {

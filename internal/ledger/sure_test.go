@@ -38,7 +38,8 @@ func openFar(t *testing.T) (*Ledger, *farOrder) {
 	l := openLedger(t)
 	l.committer.stop()
 	o := &farOrder{order: newAlone(l.journal, l.metrics)}
-	l.committer = newCommitter(o, l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer.order = o
 	l.committer.start()
 	return l, o
 }
