@@ -101,6 +101,10 @@ type Engine interface {
 	Nodes(ctx context.Context) ([]Seen, error)
 }
 
+// AppendBytesMax is the size of the largest batch that every engine takes: one commit of 1 MiB, with what
+// stands around it.
+const AppendBytesMax = 1<<20 + 64<<10
+
 // Seen is what a node said, and when its key was made.
 type Seen struct {
 	Status
@@ -116,6 +120,8 @@ var (
 	ErrOver = errors.New("the term is over")
 	// ErrNameTaken: another process takes part under the same name.
 	ErrNameTaken = errors.New("another process takes part under the same name")
+	// ErrGone: a node that was counted was not there without a gap.
+	ErrGone = errors.New("a node that was counted has gone")
 	// ErrRefused: nothing was changed, and nothing would be if the same were asked again.
 	ErrRefused = errors.New("the engine refuses")
 )
