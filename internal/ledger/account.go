@@ -16,10 +16,7 @@ var errNotReceiving = meter.Unavailable(meter.CodeNotReceiving, time.Minute,
 // Register makes a meter known. When it returns nil the account is on disk.
 func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address string) error {
 	account := meter.Account{ID: id, OwnerName: ownerName, Address: address, RegisteredAt: l.now()}
-	if _, known := l.store.Lookup(id); known {
-		return meterExists(id)
-	}
-	if err := l.refusal(); err != nil {
+	if err := l.sure(ctx, func() error { return l.isNew(id) }); err != nil {
 		return err
 	}
 	if err := l.meterRoom.begin(1); err != nil {
@@ -40,6 +37,14 @@ func (l *Ledger) Register(ctx context.Context, id meter.ID, ownerName, address s
 	return nil
 }
 
+// isNew returns why a meter cannot be registered now, or nil.
+func (l *Ledger) isNew(id meter.ID) error {
+	if _, known := l.store.Lookup(id); known {
+		return meterExists(id)
+	}
+	return l.refusal()
+}
+
 func meterExists(id meter.ID) error {
 	return &meter.Error{
 		Kind: meter.KindInvalid, Code: meter.CodeMeterExists, Field: "meter_id",
@@ -51,7 +56,7 @@ func meterExists(id meter.ID) error {
 // two stays as it is. Who was there before keeps what was true then. It is taken also while
 // reception is shut down. The log tells by whom, and names nobody else.
 func (l *Ledger) SetOwner(ctx context.Context, id meter.ID, owner, address, by string) error {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err == nil {
 		err = l.shutForPeople()
 	}

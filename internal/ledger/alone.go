@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -52,6 +53,10 @@ func (a *alone) next() (b ordered, ok bool) {
 	a.current = b.gathered
 	return b, ok
 }
+
+func (a *alone) confirm(context.Context) (changed bool, err error) { return false, nil }
+
+func (a *alone) waitMax() time.Duration { return 0 }
 
 func (a *alone) stop() { close(a.written) }
 

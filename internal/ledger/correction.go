@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,7 @@ type Correction struct {
 // down and in closed months. A list that is recorded already changes nothing. When it returns
 // nil, they are on disk. An error names a field of a correction by its place in the list.
 func (l *Ledger) Correct(ctx context.Context, id meter.ID, corrections []Correction, reason, by string) error {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -91,14 +92,16 @@ const recallsMax = 16
 // returns the verdict, and of which edit it is.
 func (l *Ledger) correct(ctx context.Context, m store.Meter, c *store.Correction, restored bool) (place int, v store.Verdict, err error) {
 	for range changesMax {
-		recalls, rows, err := l.recallsFor(m, l.store.ToRecall(c, restored))
+		var recalls [][]byte
+		err := l.sure(ctx, func() (err error) {
+			recalls, place, v, err = l.judgeCorrection(m, c, restored)
+			return err
+		})
+		if errors.Is(err, errRefused) || err == nil && v.Outcome == store.Duplicate {
+			return place, v, nil
+		}
 		if err != nil {
 			return 0, v, err
-		}
-		if place, v = l.store.JudgeCorrection(c, rows, restored); v.Outcome == store.Held {
-			return 0, v, l.monthBusy(v.Other.Slot)
-		} else if v.Outcome != store.Accepted {
-			return place, v, nil
 		}
 		for len(recalls) > recallsMax {
 			if _, err := l.askGrowing(ctx, slices.Concat(recalls[:recallsMax]...), recallsMax, 0); err != nil {
@@ -119,6 +122,26 @@ func (l *Ledger) correct(ctx context.Context, m store.Meter, c *store.Correction
 		}
 	}
 	return 0, v, l.monthBusy(c.Edits[0].Slot)
+}
+
+// errRefused stands for a verdict that the caller puts into words.
+var errRefused = meter.Errorf(meter.KindInvalid, meter.CodeReadingConflict, "the state refuses it")
+
+// judgeCorrection says what Apply would decide about a correction, and returns the recalls that have to stand before
+// it. The error is errRefused for a verdict that refuses it for good.
+func (l *Ledger) judgeCorrection(m store.Meter, c *store.Correction, restored bool) (recalls [][]byte, place int, v store.Verdict, err error) {
+	recalls, rows, err := l.recallsFor(m, l.store.ToRecall(c, restored))
+	if err != nil {
+		return nil, 0, v, err
+	}
+	switch place, v = l.store.JudgeCorrection(c, rows, restored); v.Outcome {
+	case store.Accepted, store.Duplicate:
+	case store.Held:
+		err = l.monthBusy(v.Other.Slot)
+	default:
+		err = errRefused
+	}
+	return recalls, place, v, err
 }
 
 // recallsFor reads a meter's archived rows, and returns them and an entry for each month.

@@ -20,7 +20,11 @@ func (l *Ledger) Issue(ctx context.Context, c meter.Credential) error {
 }
 
 func (l *Ledger) issue(ctx context.Context, c meter.Credential) error {
-	meters, err := l.metersOf(&c.Scope)
+	var meters []store.Index
+	err := l.sure(ctx, func() (err error) {
+		meters, err = l.metersOf(&c.Scope)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -47,7 +51,7 @@ func (l *Ledger) metersOf(s *meter.Scope) ([]store.Index, error) {
 	}
 	indices := make([]store.Index, 0, len(s.Meters))
 	for _, id := range s.Meters {
-		m, err := l.find(id)
+		m, err := l.lookup(id)
 		if err != nil {
 			return nil, err
 		}

@@ -16,7 +16,7 @@ const exchangesMax = 300
 // was recorded before. It may come late, also for closed months. With replace it takes the place
 // of another of that instant. When it returns nil, it is on disk.
 func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change, replace bool) (repeated bool, err error) {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err != nil {
 		return false, err
 	}
@@ -26,7 +26,7 @@ func (l *Ledger) Exchange(ctx context.Context, id meter.ID, c meter.Change, repl
 	if c.At < l.readingsFrom.Instant() {
 		return false, meter.Invalid(meter.CodeInvalidTimestamp, "at", "lies before %s, from which on readings are taken", l.zone.Stamp(l.readingsFrom))
 	}
-	if err := l.takesAnother(m, c.At); err != nil {
+	if err := l.sure(ctx, func() error { return l.takesAnother(m, c.At) }); err != nil {
 		return false, err
 	}
 	c.EnteredAt = l.now()
@@ -93,7 +93,7 @@ func notBelow(c meter.Change, modulus meter.Register) error {
 
 // TakeBack records that there was no such exchange. The log tells by whom.
 func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by string) error {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by
 
 // SetLimits records a meter's limits. The log tells by whom.
 func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits, by string) error {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package ledger
 
-import "meterledger/internal/chain"
+import (
+	"context"
+	"time"
+
+	"meterledger/internal/chain"
+)
 
 // order decides what comes first. Commits go in by send as they were gathered, and come
 // back by next in the order in which they are applied; only what next hands out is
@@ -28,6 +33,16 @@ type order interface {
 	// failure, once at most. It reports false when everything that became durable before
 	// stop was handed out.
 	next() (ordered, bool)
+
+	// confirm waits until everything that was answered anywhere before the call is applied
+	// here. It reports false if nothing can come from elsewhere, so that the state never
+	// was behind: what it said before the call, it says still. An error says that it is not
+	// known how far the others are. Any number of goroutines may call it.
+	confirm(ctx context.Context) (changed bool, err error)
+
+	// waitMax is how long a caller waits for a commit, and for confirm, at most; 0 is as long as
+	// it takes.
+	waitMax() time.Duration
 
 	// stop says that nothing will be sent any more. It does not wait.
 	stop()

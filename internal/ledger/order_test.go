@@ -39,6 +39,7 @@ func testOrder(t *testing.T, open func(t *testing.T) orderHarness) {
 		"a failure is final":                                                                failsForGood,
 		"what was sent before a stop is handed out":                                         drainsWhenStopped,
 		"the largest commit is taken":                                                       takesTheLargestCommit,
+		"once it is confirmed, what was handed out is what there is":                        confirmsWhatWasHandedOut,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -212,6 +213,18 @@ func takesTheLargestCommit(t *testing.T, o orderHarness) {
 	o.stop()
 	if b, ok := o.next(); !ok || !slices.Equal(b.commits, []*commit{k}) || !slices.Equal(b.payload, k.payload) {
 		t.Error("it does not come back as it was sent")
+	}
+}
+
+// confirmsWhatWasHandedOut asks while nothing is under way.
+func confirmsWhatWasHandedOut(t *testing.T, o orderHarness) {
+	if _, err := o.sendAll(1); err != nil {
+		t.Fatal(err)
+	}
+	for _, ok := o.next(); ok; _, ok = o.next() {
+	}
+	if changed, err := o.confirm(t.Context()); err != nil || changed && o.waitMax() == 0 {
+		t.Errorf("the state changed: %v, %v", changed, err)
 	}
 }
 

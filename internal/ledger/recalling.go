@@ -14,11 +14,11 @@ const changesMax = 8
 // change writes an entry that changes what a meter's past means, and the recalls of the
 // archived months that it needs. It returns the verdict on the entry.
 func (l *Ledger) change(ctx context.Context, m store.Meter, entry []byte) (store.Verdict, error) {
-	var recalls []byte
+	var recall []byte
 	entries := 1
 	var v store.Verdict
 	for range changesMax {
-		verdicts, err := l.askAll(ctx, append(recalls, entry...), entries)
+		verdicts, err := l.askAll(ctx, append(recall, entry...), entries)
 		if err != nil {
 			return store.Verdict{}, err
 		}
@@ -30,18 +30,30 @@ func (l *Ledger) change(ctx context.Context, m store.Meter, entry []byte) (store
 		default:
 			return v, nil
 		}
-		month, archived := l.store.SummaryAt(m.Index, v.Other.Slot)
-		if !archived {
-			recalls, entries = recalls[:0], 1
-			continue
-		}
-		points, err := l.lateRows(l.store, m, month)
+		err = l.sure(ctx, func() (err error) {
+			recall, err = l.recallAt(m, v.Other.Slot)
+			return err
+		})
 		if err != nil {
 			return v, err
 		}
-		recalls, entries = store.AppendRecall(recalls[:0], month.Month, month.Revision, m.Index, points), 2
+		entries = 1 + min(len(recall), 1)
 	}
 	return v, l.monthBusy(v.Other.Slot)
+}
+
+// recallAt returns the entry that recalls a meter's archived rows of a slot's month: none if they
+// are not archived any more.
+func (l *Ledger) recallAt(m store.Meter, slot meter.Slot) (recall []byte, err error) {
+	month, archived := l.store.SummaryAt(m.Index, slot)
+	if !archived {
+		return nil, nil
+	}
+	points, err := l.lateRows(l.store, m, month)
+	if err != nil {
+		return nil, err
+	}
+	return store.AppendRecall(nil, month.Month, month.Revision, m.Index, points), nil
 }
 
 // askAll writes entries as one commit and returns all verdicts.
@@ -54,7 +66,16 @@ func (l *Ledger) askAll(ctx context.Context, payload []byte, entries int) ([]sto
 }
 
 // find returns a registered meter.
-func (l *Ledger) find(id meter.ID) (store.Meter, error) {
+func (l *Ledger) find(ctx context.Context, id meter.ID) (m store.Meter, err error) {
+	err = l.sure(ctx, func() (err error) {
+		m, err = l.lookup(id)
+		return err
+	})
+	return m, err
+}
+
+// lookup is find by what is known here now.
+func (l *Ledger) lookup(id meter.ID) (store.Meter, error) {
 	m, known := l.store.Lookup(id)
 	if !known {
 		return m, meter.UnknownMeter(id)

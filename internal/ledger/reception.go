@@ -24,8 +24,14 @@ func (l *Ledger) Resume(ctx context.Context) error {
 }
 
 func (l *Ledger) switchReception(ctx context.Context, on bool, already error) error {
-	if l.store.Receiving() == on {
-		return already
+	err := l.sure(ctx, func() error {
+		if l.store.Receiving() == on {
+			return already
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	verdict, err := l.put(ctx, &commit{payload: store.AppendReception(nil, on), entries: 1, deferred: true}, steady)
 	if err == nil && verdict.Outcome == store.Duplicate { // somebody else was faster

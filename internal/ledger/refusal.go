@@ -68,11 +68,11 @@ func (k *keeper) trim(ctx context.Context) error {
 // refused again stays kept. An unknown meter is an error, and so is what would end a Bulk before its
 // first row.
 func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
-	m, err := l.find(id)
+	m, err := l.find(ctx, id)
 	if err != nil {
 		return meter.Tally{}, err
 	}
-	if err := l.barred(); err != nil {
+	if err := l.sure(ctx, l.barred); err != nil {
 		return meter.Tally{}, err
 	}
 	// What was refused before this call is kept once this is answered.

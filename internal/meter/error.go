@@ -92,6 +92,7 @@ const (
 	ReasonDiskSlow    Reason = "disk_slow"
 	ReasonMemoryFull  Reason = "memory_full"
 	ReasonClockBehind Reason = "clock_behind"
+	ReasonNoQuorum    Reason = "no_quorum" // of several nodes, too few answer
 
 	ReasonAPIAway   Reason = "api_away"   // daily and monthly run nothing
 	ReasonOtherZone Reason = "other_zone" // the api's days and months are not theirs

@@ -24,6 +24,7 @@ type state struct {
 	days     []DayArchive                // archived, in order of time
 	edits    column[*pastEdits]          // by Index: what was corrected; nil for nearly all
 	intents  map[meter.Period][][32]byte // hashes of the files that were about to be put in place since the period was last archived
+	shared   shared                      // with other nodes
 	hold     Hold                        // of the run of maintenance that is under way
 	lives    column[*life]               // by Index: dials and limits; nil for most
 	arrivals arrivals                    // of readings, since LevelHolds
@@ -36,7 +37,7 @@ type state struct {
 }
 
 func newState() state {
-	return state{level: LevelBegun, intents: make(map[meter.Period][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold}
+	return state{level: LevelBegun, intents: make(map[meter.Period][][32]byte), pending: make(map[meter.Month]*newMonth), hold: noHold, shared: shared{term: Alone}}
 }
 
 // share returns the present state, which holds as long as nothing is applied or
@@ -66,11 +67,11 @@ func (s *state) share() state {
 // records below occur. Whoever adds one raises it, so that an older program refuses the folder
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
-// restored; 4 nothing of a meter's life; 5 no credentials, and no changes of owners.
-const Format = 6
-
-// kind is the first byte of an entry. 11 and 13 to 15 are kept free for an order that
+// restored; 4 nothing of a meter's life; 5 no credentials, and no changes of owners; 6 nothing of an order that
 // several nodes share.
+const Format = 7
+
+// kind is the first byte of an entry. 13 is not used.
 type kind uint8
 
 const (
@@ -84,7 +85,10 @@ const (
 	kindIntent    kind = 8
 	kindPack      kind = 9
 	kindAdopt     kind = 10
+	kindTerm      kind = 11
 	kindHold      kind = 12
+	kindContents  kind = 14
+	kindWitness   kind = 15
 	kindLevel     kind = 16
 	kindFree      kind = 17
 	kindUnder     kind = 18
@@ -132,7 +136,10 @@ var entryKinds = map[kind]entryKind{
 	kindArchivedDay: {factOf((*decoder).archivedDay), true},
 	kindIntent:      {factOf((*decoder).intent), true},
 	kindAdopt:       {factOf((*decoder).adoption), true},
+	kindTerm:        {factOf((*decoder).termFact), false},
 	kindHold:        {factOf((*decoder).hold), false},
+	kindContents:    {factOf((*decoder).contents), false},
+	kindWitness:     {factOf((*decoder).witness), false},
 	kindLevel:       {factOf((*decoder).level), false},
 	kindFree:        {factOf((*decoder).release), false},
 	kindBills:       {factOf((*decoder).bills), true},
@@ -168,6 +175,7 @@ type record struct {
 var records = []record{
 	{1, 2, encodeBegin, decodeBegin},
 	{17, 1, encodeWriting, decodeWriting},
+	{27, 1, encodeShared, decodeShared},
 	{2, 1, encodeAccounts, decodeAccounts},
 	{3, 1, encodeLatest, decodeLatest},
 	{21, 1, encodeLives, decodeLives},
@@ -221,6 +229,8 @@ const (
 	CredentialExists // its id or its hash is that of a credential that was issued before
 	NoCredential     // there is no credential of that id
 	LastOperator     // it would leave no credential of an operator that counts
+
+	Diverged // its writer had come to other verdicts than this store
 )
 
 // Verdict is an outcome and, if it turned on another reading, that reading.

@@ -70,7 +70,7 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	defer s.mu.Unlock()
 	defer s.noteArrivals()
 	r := &s.reader
-	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
+	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, rolled: len(verdicts), yieldAt: len(verdicts) + lockVerdicts}
 	defer s.noteHeld()
 	for len(r.rest) > 0 {
 		if r.entry(); r.err != nil {
@@ -78,6 +78,7 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 		}
 		r.yield()
 	}
+	r.roll()
 	return r.verdicts, nil
 }
 
@@ -86,6 +87,7 @@ type batchReader struct {
 	decoder
 
 	verdicts []Verdict
+	rolled   int // verdicts: those in the digest
 	yieldAt  int // verdicts
 }
 
@@ -114,6 +116,8 @@ func (r *batchReader) entry() {
 	case kindRestored:
 		r.restored()
 		return
+	case kindTerm, kindWitness, kindLevel: // they look at the digest, or begin it
+		r.roll()
 	}
 	held, under := r.s.level < LevelHolds, k == kindUnder
 	if under {
