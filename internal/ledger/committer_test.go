@@ -34,7 +34,8 @@ func narrowCommitter(t *testing.T, bytesMax int, queued ...*commit) *narrowOrder
 	s := store.New()
 	space := &space{fs: vfs.NewMem(), log: slog.New(slog.DiscardHandler)}
 	clock := &clock{now: func() time.Time { return time.Time{} }} // which stamps nothing
-	c := newCommitter(o, s, bench.start, space, &stall{}, clock, &memory{}, &growth{})
+	c := newCommitter(s, bench.start, space, &stall{}, clock, &memory{}, &growth{})
+	c.order = o
 	for _, k := range queued {
 		if err := c.enqueue(t.Context(), k, steady); err != nil {
 			t.Fatal(err)
