@@ -97,7 +97,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
 		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics, Shared: o.Shared,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
-			return query.Archived(s, folder, m, month)
+			return query.Archived(s, folder, nil, m, month)
 		},
 	})
 	if err != nil {
