@@ -8,7 +8,6 @@ import (
 	"iter"
 	"slices"
 
-	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 )
 
@@ -96,7 +95,7 @@ func (c Content) writeTo(file io.Writer) (written Written, err error) {
 // WriteBeside makes a file beside the archives hold a text, whole or not at all. Of steps it
 // takes Reserve and Intend.
 func (f *Folder) WriteBeside(name string, content Content, steps Writing) (written Written, err error) {
-	err = durable.ReplaceFile(f.fs, f.BesidePath(name), func(file io.Writer) (err error) {
+	err = f.replace(f.BesidePath(name), func(file io.Writer) (err error) {
 		written, err = content.writeTo(&reservingWriter{file, steps.Reserve})
 		return err
 	}, func(string) error { return steps.Intend(written) })

@@ -51,16 +51,21 @@ type Folder struct {
 	fs   vfs.FS
 	path string
 	zone *meter.Zone
+	term term // in which files are written; the zero one in a folder of one program
 
 	// Compress has files written as zstd from now on. All are read as they are.
 	Compress bool
 }
 
 // OpenFolder returns the folder of archives at path, and creates it if it is
-// missing. What a crash left of an archive that was being written is removed.
+// missing. What a crash left of an archive that was being written is removed. It refuses a
+// folder that several nodes share.
 func OpenFolder(fs vfs.FS, path string, zone *meter.Zone) (*Folder, error) {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return nil, fmt.Errorf("opening the archive: %w", err)
+	}
+	if err := checkAlone(fs, path); err != nil {
+		return nil, err
 	}
 	return &Folder{fs: fs, path: path, zone: zone}, errors.Join(
 		durable.RemoveTemporary(fs, path, suffix), durable.RemoveTemporary(fs, path, suffix+compressedSuffix),
@@ -103,8 +108,11 @@ func (f *Folder) list() ([]string, error) {
 	return names, nil
 }
 
-// CopyTo puts all files of the folder into a new one. No file may be replaced meanwhile.
-func (f *Folder) CopyTo(path string) error { return durable.CopyFolder(f.fs, f.path, path) }
+// CopyTo puts all files of the folder into a new one, which is shared with nobody. No file may be
+// replaced meanwhile.
+func (f *Folder) CopyTo(path string) error {
+	return durable.CopyFolder(f.fs, f.path, path, clusterName)
+}
 
 // Free returns how many bytes are free on the folder's disk, if the file system can tell.
 func (f *Folder) Free() (bytes uint64, known bool) {

@@ -60,14 +60,14 @@ func (m Manifest) Describes(rows uint64, sum [32]byte) bool {
 
 // WriteManifest puts a manifest beside its file.
 func (f *Folder) WriteManifest(m Manifest) error {
-	return durable.WriteFile(f.fs, f.manifestPath(m.File), func(w io.Writer) error {
+	return f.replace(f.manifestPath(m.File), func(w io.Writer) error {
 		b, err := json.MarshalIndent(m, "", "  ")
 		if err != nil {
 			return err
 		}
 		_, err = w.Write(append(b, '\n'))
 		return err
-	})
+	}, func(string) error { return nil })
 }
 
 // RemoveManifest takes away the manifest of a file, if there is one.

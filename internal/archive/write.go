@@ -8,7 +8,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 )
 
@@ -57,7 +56,7 @@ type Writing struct {
 // other form is replaced by it.
 func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
-	err := durable.ReplaceFile(f.fs, f.Path(name), func(file io.Writer) (err error) {
+	err := f.replace(f.Path(name), func(file io.Writer) (err error) {
 		written, err = f.write(&reservingWriter{file, steps.Reserve}, source, steps.Each)
 		return err
 	}, func(temporary string) error {

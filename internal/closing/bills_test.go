@@ -67,7 +67,7 @@ func (b *books) closeFacts(t *rapid.T, month meter.Month, w meter.Window, summar
 	for _, s := range summaries {
 		keeping.issue(s.Meter, s.Summary)
 	}
-	h := store.Hold{ID: store.HoldID{Term: store.Term, Number: b.closings}, Window: w.Rows()}
+	h := store.Hold{ID: store.HoldID{Term: store.Alone.Number, Number: b.closings}, Window: w.Rows()}
 	batch := store.AppendSummaries(store.AppendUnder(store.AppendHold(nil, h), h.ID), month, summaries)
 	for part := range slices.Chunk(keeping.bills, 2) {
 		batch = store.AppendBills(store.AppendUnder(batch, h.ID), month, at, part)

@@ -26,7 +26,7 @@ func (t task) take(w meter.Window) (*hold, error) {
 	}
 	t.mu.Lock()
 	t.holds++
-	h := &hold{task: t, id: store.HoldID{Term: store.Term, Incarnation: t.incarnation, Number: t.holds}}
+	h := &hold{task: t, id: store.HoldID{Term: store.Alone.Number, Incarnation: t.incarnation, Number: t.holds}}
 	t.mu.Unlock()
 	verdict, err := t.writer.Ask(t.ctx, store.AppendHold(nil, store.Hold{ID: h.id, Window: w}), 1)
 	if err == nil && verdict.Outcome != store.Accepted {

@@ -40,14 +40,14 @@ const temporarySuffix = ".tmp"
 // When it returns an error the old file may already have been replaced, but
 // only by a whole new one. A new file has the mode 0600; one that was there keeps its mode.
 func WriteFile(fs vfs.FS, path string, write func(io.Writer) error) error {
-	return ReplaceFile(fs, path, write, func(string) error { return nil })
+	return ReplaceFile(fs, path, Mark{}, write, func(string) error { return nil })
 }
 
 // ReplaceFile is WriteFile with a step between 2 and 3: intend is called with the
 // path of the new content, which is safe beside the old. If it returns an error
-// the old file stays.
-func ReplaceFile(fs vfs.FS, path string, write func(io.Writer) error, intend func(temporary string) error) error {
-	temporary := path + temporarySuffix
+// the old file stays. The mark stands in the temporary name.
+func ReplaceFile(fs vfs.FS, path string, mark Mark, write func(io.Writer) error, intend func(temporary string) error) error {
+	temporary := path + mark.suffix()
 	err := writeSynced(fs, temporary, write)
 	if err == nil {
 		err = keepMode(fs, temporary, path)

@@ -1,5 +1,7 @@
 // Package journal is the durable log of what the system has accepted: batches
-// in the order they were committed, each of them on disk before Append returns.
+// in the order they were committed, each of them on disk before Append returns. On a node of
+// several it is the copy of an order that all of them share: Put takes batches as others made
+// them, and Batches hands them on.
 //
 // Pebble keeps the log: the key is a batch's sequence, the value the batch. Pebble
 // frames, checksums, mends the torn tail that a power cut leaves and drops old files;
@@ -28,20 +30,23 @@ import (
 // synced makes a write return once it is on the disk.
 var synced = &pebble.WriteOptions{Sync: !mutant.AnsweredBeforeFsync}
 
-// Journal is an open log. One goroutine at a time may use it, except that Truncate
-// and Shrink may run beside Append.
+// Journal is an open log. One goroutine at a time may use it, with these exceptions. Beside the
+// one that writes (Append, Put, PutAll), another may cut it (Truncate, Shrink), and any number may
+// look at it: Batches, First, Last, DiskBytes, Failed and Failure. Those may also run beside
+// BeginWriting and Close.
 type Journal struct {
 	fs     vfs.FS
 	folder string
-	id     chain.ID
 	db     *pebble.DB
+	begin  chain.Position // that the first batch follows: the beginning, or that of a snapshot
 	end    chain.Position // of the newest batch
 	last   atomic.Uint64  // end.Sequence, for Truncate
 	buffer []byte         // holds a batch while it is written
 	fault  *fault
 
-	readOnly bool       // BeginWriting was not called yet
-	opening  sync.Mutex // held while BeginWriting changes db, and by DiskBytes
+	readOnly bool         // BeginWriting was not called yet
+	opening  sync.RWMutex // guards db and closed against those who look at the journal
+	closed   bool
 }
 
 // Open opens the journal in folder, or begins one. A torn last batch, which was
@@ -65,11 +70,11 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 	if err != nil {
 		return nil, fmt.Errorf("looking for journal %s: %w", folder, err)
 	}
-	id, last, err := identify(fs, folder, found.Exists)
+	begin, last, err := identify(fs, folder, found.Exists)
 	if err != nil {
 		return nil, err
 	}
-	j := newJournal(fs, folder, id, log)
+	j := newJournal(fs, folder, begin, log)
 	if found.Exists {
 		err = j.openWhole(last)
 	}
@@ -81,16 +86,16 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 
 // OpenToRead opens a journal that is only read, and changes nothing.
 func OpenToRead(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
-	id, last, err := identify(fs, folder, true)
+	begin, last, err := identify(fs, folder, true)
 	if err != nil {
 		return nil, err
 	}
-	j := newJournal(durable.ReadOnly(fs), folder, id, log)
+	j := newJournal(durable.ReadOnly(fs), folder, begin, log)
 	return j, j.openWhole(last)
 }
 
-func newJournal(fs vfs.FS, folder string, id chain.ID, log *slog.Logger) *Journal {
-	return &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
+func newJournal(fs vfs.FS, folder string, begin chain.Position, log *slog.Logger) *Journal {
+	return &Journal{fs: fs, folder: fs.PathJoin(folder), begin: begin, fault: newFault(log), readOnly: true}
 }
 
 // openWhole opens the journal to be read, and makes sure that nothing was lost; last is a
@@ -169,10 +174,11 @@ func (j *Journal) open(readOnly bool) error {
 	return nil
 }
 
-// Last returns the sequence of the newest batch, 0 if there is none.
+// Last returns the sequence of the newest batch, or of the one that the journal begins behind;
+// 0 is the beginning.
 func (j *Journal) Last() uint64 { return j.last.Load() }
 
-// End returns the position after the newest batch.
+// End returns the position that the next batch follows.
 func (j *Journal) End() chain.Position { return j.end }
 
 func (j *Journal) setEnd(p chain.Position) {
@@ -192,13 +198,21 @@ func (j *Journal) Append(payload []byte) (end chain.Position, err error) {
 	}
 	j.buffer = chain.Encode(j.buffer, j.end, payload)
 	sequence := j.end.Sequence + 1
-	err = j.fault.guard(func() error { return j.db.Set(key(sequence), j.buffer, synced) })
-	if err != nil {
-		j.fault.tell(err)
-		return j.end, fmt.Errorf("writing batch %d of journal %s: %w", sequence, j.folder, err)
+	if err := j.write(func() error { return j.db.Set(key(sequence), j.buffer, synced) }); err != nil {
+		return j.end, err
 	}
 	j.setEnd(j.end.After(j.buffer))
 	return j.end, nil
+}
+
+// write calls what puts the next batches on the disk. An error is final.
+func (j *Journal) write(set func() error) error {
+	err := j.fault.guard(set)
+	if err != nil {
+		j.fault.tell(err)
+		return fmt.Errorf("writing batch %d of journal %s: %w", j.end.Sequence+1, j.folder, err)
+	}
+	return nil
 }
 
 // Truncate drops the batches before the given sequence, but never the newest
@@ -231,8 +245,8 @@ func (j *Journal) Shrink(ctx context.Context, before uint64) error {
 
 // DiskBytes returns how much of the disk the journal takes.
 func (j *Journal) DiskBytes() uint64 {
-	j.opening.Lock()
-	defer j.opening.Unlock()
+	j.opening.RLock()
+	defer j.opening.RUnlock()
 	return j.db.Metrics().DiskSpaceUsage()
 }
 
@@ -248,6 +262,9 @@ func (j *Journal) Close() error {
 	if err := j.Failure(); err != nil {
 		return err // nothing may be asked of Pebble any more
 	}
+	j.opening.Lock()
+	defer j.opening.Unlock()
+	j.closed = true
 	if j.readOnly {
 		return j.closeLog()
 	}

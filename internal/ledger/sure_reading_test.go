@@ -15,7 +15,7 @@ var october = meter.Month{Year: 2026, Month: 10}
 
 // closeOctober closes it, or closes it again, so that the file has one reading of A more than readings.
 func closeOctober(l *Ledger, readings int) error {
-	id := store.HoldID{Term: store.Term, Incarnation: 1, Number: uint64(10 + readings)}
+	id := store.HoldID{Term: store.Alone.Number, Incarnation: 1, Number: uint64(10 + readings)}
 	window := l.zone.MonthWindow(october)
 	rows := octoberRows(l, readings)
 	summary := store.SummaryOf{Summary: store.Summary{Count: uint16(len(rows)), First: rows[0], Last: rows[len(rows)-1]}}

@@ -138,6 +138,28 @@ func TestCredentialsAndOwnersOfFormat6Stay(t *testing.T) {
 	}
 }
 
+// TestWhatNodesSharedOfFormat7Stays reads the digest of an order that nodes shared, and the last
+// witness of it, from the newest snapshot, and from the journal after the one before.
+func TestWhatNodesSharedOfFormat7Stays(t *testing.T) {
+	for _, from := range []string{"the newest snapshot", "the one before"} {
+		t.Run(from, func(t *testing.T) {
+			b := oldFolder(t, "testdata/format7")
+			if from == "the one before" {
+				if err := b.fs.Remove("data/snapshots/00000000000000000025.snapshot"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.open()
+			s := b.Store()
+			number, witness := s.Witness()
+			if number != 2 || witness != 14932671900834689682 || s.Digest() != 15533036114235469334 || s.Term() != store.Alone {
+				t.Errorf("at witness %d the digest was %d, now it is %d in the term %v", number, witness, s.Digest(), s.Term())
+			}
+			b.close()
+		})
+	}
+}
+
 // wantFacts compares all credentials, whose hashes are those of a word.
 func (b *bench) wantFacts(want ...string) {
 	b.t.Helper()

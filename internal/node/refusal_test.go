@@ -287,7 +287,7 @@ func TestAHeldReadingIsRetakenLater(t *testing.T) {
 	b.register("A")
 	b.record("A", "2026-11-20T00:00", "10")
 	b.keep(b.reading("A", "2026-11-20T00:30", "11"))
-	h := store.Hold{ID: store.HoldID{Term: store.Term, Incarnation: 99, Number: 1}, Window: b.zone.MonthWindow(monthOf(11)).Rows()}
+	h := store.Hold{ID: store.HoldID{Term: store.Alone.Number, Incarnation: 99, Number: 1}, Window: b.zone.MonthWindow(monthOf(11)).Rows()}
 	if _, err := b.Ask(t.Context(), store.AppendHold(nil, h), 1); err != nil {
 		t.Fatal(err)
 	}

@@ -166,7 +166,7 @@ func TestARunThatTheDiskCutOffIsLiftedWhenThereIsRoom(t *testing.T) {
 	b := &bench{t: t, fs: disk, zone: loadZone(t, "Asia/Singapore"), now: now, diskFreeMin: 1000}
 	b.open()
 	b.register("A")
-	hold := store.Hold{ID: store.HoldID{Term: store.Term, Incarnation: 1, Number: 1}, Window: b.zone.MonthWindow(october.Month)}
+	hold := store.Hold{ID: store.HoldID{Term: store.Alone.Number, Incarnation: 1, Number: 1}, Window: b.zone.MonthWindow(october.Month)}
 	if _, err := b.Ask(t.Context(), store.AppendHold(nil, hold), 1); err != nil {
 		t.Fatal(err)
 	}

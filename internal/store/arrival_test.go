@@ -13,7 +13,7 @@ func TestADayLacksWhatCameSinceItWasArchived(t *testing.T) {
 	day, w := meter.Day{Year: 2024, Month: 9, Day: 1}, meter.Window{From: closedFrom, To: closedFrom + 47}
 	lacks := func(s *Store) bool { return s.CameSince(w, s.Days()[0].Arrivals) }
 	archive := func(number uint64, between ...Reading) {
-		h := Hold{HoldID{Term, 7, number}, NoWindow}
+		h := Hold{HoldID{Alone.Number, 7, number}, NoWindow}
 		archive := DayArchive{day, Archive{Rows: number}, s.Arrivals()}
 		b := AppendReadings(AppendHold(nil, h), between, false)
 		b = AppendFree(AppendDay(AppendUnder(b, h.ID), archive), h.ID)
@@ -51,7 +51,7 @@ func TestDaysOfAStateFromBeforeArrivalsLackWhatIsInMemory(t *testing.T) {
 	mustApply(t, s, AppendAccount(AppendLevel(nil, LevelHolds), account))
 	mustApply(t, s, AppendReading(nil, reading(closedFrom+5, 1000)))
 	for day := range 2 {
-		h := Hold{HoldID{Term, 7, uint64(day + 1)}, NoWindow}
+		h := Hold{HoldID{Alone.Number, 7, uint64(day + 1)}, NoWindow}
 		b := AppendDay(AppendUnder(AppendHold(nil, h), h.ID), DayArchive{Day: meter.Day{Year: 2024, Month: 9, Day: day + 1}})
 		mustApply(t, s, AppendFree(b, h.ID))
 	}

@@ -40,7 +40,7 @@ func closable(b *testing.B, meters int, window meter.Window) *Store {
 }
 
 func benchHold(window meter.Window) Hold {
-	return Hold{HoldID{Term, 7, uint64(window.From)}, window.Rows()}
+	return Hold{HoldID{Alone.Number, 7, uint64(window.From)}, window.Rows()}
 }
 
 // BenchmarkClose measures how long the store is held for a month to be closed: of
@@ -147,7 +147,7 @@ func BenchmarkCloseAgain(b *testing.B) {
 		after := meter.Window{From: window.To, To: window.To + 31*48}
 		register, _ := meter.RegisterFromParts(1000, 3)
 		closing := func(number uint64, m MonthArchive, bills bool) []byte {
-			hold := Hold{HoldID{Term, 7, number}, m.Window.Rows()}
+			hold := Hold{HoldID{Alone.Number, 7, number}, m.Window.Rows()}
 			mustApply(b, s, AppendHold(nil, hold))
 			figures := Figures{Readings: 62, Start: meter.Point{Slot: m.Window.From, Register: register}, End: meter.Point{Slot: m.Window.To - meter.Slot(number), Register: register}}
 			for first := 0; first < meters; first += 4000 {

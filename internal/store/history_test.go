@@ -75,6 +75,7 @@ func drawStore(t *rapid.T) *Store {
 
 // add applies an entry and returns its verdicts.
 func (h *historian) add(t fataler, e entry) []Verdict {
+	h.wantChecked(t, e.bytes)
 	before := h.s.Months()
 	verdicts := mustApply(t, h.s, e.bytes)
 	for _, v := range verdicts {
@@ -132,8 +133,8 @@ func (h *historian) look(before []MonthArchive) {
 }
 
 func (h *historian) next() entry {
-	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction", "credential", "credential", "owner"}
-	for len(kinds) < 37 {
+	kinds := []string{"account", "reading", "reading", "reading", "reading", "reading", "reading", "run", "run", "reception", "lift", "recall", "level", "writing", "life", "life", "refusals", "retaken", "resolution", "correction", "correction", "credential", "credential", "owner", "shared"}
+	for len(kinds) < 38 {
 		kinds = append(kinds, "maintenance")
 	}
 	switch kind := pick(h, kinds...); kind {
@@ -170,6 +171,8 @@ func (h *historian) next() entry {
 		return h.credential()
 	case "owner":
 		return h.owner()
+	case "shared":
+		return h.share()
 	case "lift":
 		return h.lift()
 	default:
@@ -336,7 +339,7 @@ func (h *historian) lift() entry {
 // wantMet makes sure that histories have in them what they are there to try.
 func wantMet(t *testing.T, met map[string]int, what ...string) {
 	t.Helper()
-	for o := Accepted; o <= LastOperator; o++ {
+	for o := Accepted; o <= Diverged; o++ {
 		what = append(what, fmt.Sprint("outcome ", o))
 	}
 	what = append(what, "corrected", "corrected in a closed month")

@@ -23,13 +23,10 @@ import (
 
 // HoldID names a hold.
 type HoldID struct {
-	Term        uint64 // see Term
-	Incarnation uint64 // drawn by the process
+	Term        uint64 // the number of the term in which the run began
+	Incarnation uint64 // of the process
 	Number      uint64 // of the process's holds, from 1
 }
-
-// Term is the term of the node that runs maintenance. It is 1 as long as there is one node.
-const Term = 1
 
 // Hold is the right of one run to archive, and the window whose readings it holds back.
 type Hold struct {
@@ -44,7 +41,7 @@ var NoWindow = meter.Window{From: 1, To: 0}
 var noHold = Hold{Window: NoWindow}
 
 // AppendHold adds the beginning of a hold to a batch. Its verdict is Over if another
-// hold stands, or if its term is over.
+// hold stands, or if it is not of the store's term.
 func AppendHold(b []byte, h Hold) []byte {
 	return appendWindow(appendHoldID(append(b, byte(kindHold)), h.ID), h.Window)
 }
@@ -66,7 +63,7 @@ func (d *decoder) holdID() HoldID { return HoldID{d.uint64(), d.uint64(), d.uint
 func (d *decoder) hold() Hold { return Hold{d.holdID(), d.window()} }
 
 func (h Hold) effect(s *Store) Verdict {
-	if h.ID.Term != Term || s.hold != noHold && s.hold != h {
+	if !s.shared.term.grants(h.ID) || s.hold != noHold && s.hold != h {
 		return Verdict{Outcome: Over}
 	}
 	if s.hold == noHold {
@@ -86,10 +83,15 @@ func (r release) effect(s *Store) Verdict {
 	if !s.stands(r.id) {
 		return Verdict{Outcome: Over}
 	}
+	s.drop()
+	return Verdict{Outcome: Accepted}
+}
+
+// drop ends the hold that stands, and forgets what was pending for it.
+func (s *Store) drop() {
 	s.hold = noHold
 	clear(s.pending)
 	s.countRecords()
-	return Verdict{Outcome: Accepted}
 }
 
 // stands reports whether the hold of an id stands. None has the id of noHold.

@@ -9,7 +9,7 @@ import (
 
 // holdOf is a hold over September, each run having its own number.
 func holdOf(number uint64) Hold {
-	return Hold{HoldID{Term, 7, number}, windowOf(september).Rows()}
+	return Hold{HoldID{Alone.Number, 7, number}, windowOf(september).Rows()}
 }
 
 // heldStore has two meters with a reading each in September, and intents and half of the
@@ -145,7 +145,7 @@ func TestWhatNamesAnOldHoldHasNoEffectAmidAnotherRun(t *testing.T) {
 
 func TestAnOldHoldIsNotFreedInPlaceOfTheOneThatStands(t *testing.T) {
 	s, _ := heldStore(t)
-	for _, id := range []HoldID{{}, holdOf(1).ID, {2, 7, 2}, {Term, 8, 2}} {
+	for _, id := range []HoldID{{}, holdOf(1).ID, {2, 7, 2}, {Alone.Number, 8, 2}} {
 		wantUnchanged(t, s, AppendFree(nil, id), Over)
 	}
 	wantUnchanged(t, s, AppendReading(nil, reading(closedFrom+20, 2000)), Held)

@@ -40,7 +40,7 @@ func (b *biller) close(t fataler, month meter.Month, w meter.Window, summary Sum
 	if m := b.closedMonth(month); m != nil {
 		closing.Revision = m.Revision + 1
 	}
-	h := Hold{HoldID{Term, 7, uint64(b.hour)}, w.Rows()}
+	h := Hold{HoldID{Alone.Number, 7, uint64(b.hour)}, w.Rows()}
 	under := func(batch []byte) []byte { return batch }
 	var batch []byte
 	if b.Level() >= LevelHolds {
@@ -250,7 +250,7 @@ func TestALaterMonthsRevisedBillWaitsForItsClosingInASnapshotToo(t *testing.T) {
 	b.close(t, july, ofJuly, Summary{2, thousandths(150, 5_000), thousandths(160, 6_000)})
 	b.close(t, sept, ofSept, Summary{1, thousandths(350, 9_000), thousandths(350, 9_000)})
 	before, _, _ := b.Bill(0, sept)
-	h := Hold{HoldID{Term, 7, 3}, ofJuly.Rows()}
+	h := Hold{HoldID{Alone.Number, 7, 3}, ofJuly.Rows()}
 	summary := Summary{3, thousandths(150, 5_000), thousandths(170, 8_000)}
 	at := time.Unix(10_800, 0)
 	batch := AppendSummaries(AppendUnder(AppendHold(nil, h), h.ID), july, []SummaryOf{{0, summary}})
@@ -279,7 +279,7 @@ func TestABillThatIsNotIssuedAnewStaysAsItWas(t *testing.T) {
 	summary := Summary{1, thousandths(250, 9_000), thousandths(250, 9_000)}
 	b.close(t, august, ofAugust, summary)
 	before, _, _ := b.Bill(0, august)
-	h := Hold{HoldID{Term, 7, 3}, ofAugust.Rows()}
+	h := Hold{HoldID{Alone.Number, 7, 3}, ofAugust.Rows()}
 	batch := AppendSummaries(AppendUnder(AppendHold(nil, h), h.ID), august, []SummaryOf{{0, summary}})
 	batch = AppendClose(AppendUnder(batch, h.ID), MonthArchive{Month: august, Window: ofAugust, Revision: 2})
 	want(t, b.Store, batch, Accepted, Accepted, Accepted)

@@ -45,6 +45,9 @@ func (l Level) effect(s *Store) Verdict {
 	if s.level < LevelHolds && l >= LevelHolds {
 		s.deriveArrivals()
 	}
+	if s.level < l && s.shared.term != Alone {
+		s.shared.digest = digestBasis
+	}
 	s.level = max(s.level, l)
 	return Verdict{Outcome: Accepted}
 }

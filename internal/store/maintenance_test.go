@@ -51,13 +51,13 @@ func (h *historian) maintain() entry {
 func (h *historian) run() *maintenance {
 	h.numbers++
 	r := &maintenance{month: h.month(), kind: pick(h, "close", "close", "close", "adopt", "adopt", "day")}
-	r.hold = Hold{HoldID{Term, 7, h.numbers}, windowOf(r.month).Rows()}
+	r.hold = Hold{h.holdID(), windowOf(r.month).Rows()}
 	if r.kind == "day" {
 		r.hold.Window = NoWindow
 	}
 	switch h.between(0, 19) {
 	case 0:
-		r.hold.ID.Term = pick[uint64](h, 0, 2)
+		r.hold.ID.Term = pick(h, 0, r.hold.ID.Term+1)
 	case 1:
 		r.hold.Window.To-- // does not cover its month
 	case 2:
@@ -82,7 +82,8 @@ func (h *historian) under(r *maintenance) entry {
 	if guise == 0 {
 		return entry{step.bytes, func(*model) []Verdict { return one(Verdict{Outcome: Over}) }}
 	}
-	wrong := []HoldID{{}, {Term, 7, r.hold.ID.Number - 1}, {2, 7, r.hold.ID.Number}}[guise-1]
+	id := r.hold.ID
+	wrong := []HoldID{{}, {id.Term, id.Incarnation, id.Number - 1}, {id.Term + 1, id.Incarnation, id.Number}}[guise-1]
 	if h.s.hold != noHold && h.s.hold.ID == wrong {
 		wrong.Incarnation++
 	}

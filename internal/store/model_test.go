@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hash/fnv"
 	"maps"
 	"slices"
 	"testing"
@@ -18,6 +19,7 @@ type model struct {
 	at     time.Time // of the newest writing
 	ids    map[meter.ID]bool
 	hold   *Hold
+	shared modelShared
 	count  uint64                                  // of accepted readings
 	came   map[meter.Slot]uint64                   // which of them was the last of a half hour
 	known  map[Index]map[meter.Slot]meter.Register // accepted, or in a file that was adopted
@@ -42,7 +44,8 @@ type modelMonth struct {
 
 func newModel() *model {
 	return &model{
-		lives: make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
+		shared: modelShared{term: Alone, digest: fnv.New64a()},
+		lives:  make(map[Index]life), ids: make(map[meter.ID]bool), months: make(map[meter.Month]*modelMonth), resolved: make(map[[3]uint32]Resolution), came: make(map[meter.Slot]uint64),
 		known: make(map[Index]map[meter.Slot]meter.Register), memory: make(map[Index]map[meter.Slot]meter.Register),
 		edits: make(map[Index]map[meter.Slot][]Past), accounts: make(map[Index][]change),
 	}
@@ -208,7 +211,7 @@ func (m *model) recall(name meter.Month, revision uint32, i Index) Verdict {
 }
 
 func (m *model) begin(h Hold) Verdict {
-	if h.ID.Term != Term || m.hold != nil && *m.hold != h {
+	if !m.grants(h.ID) || m.hold != nil && *m.hold != h {
 		return Verdict{Outcome: Over}
 	}
 	m.hold = &h
@@ -342,6 +345,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		m, closed := newModel(), met["months"]
 		add := func(e entry) {
 			want := e.effect(m)
+			m.roll(want)
 			if got := h.add(t, e); !slices.Equal(got, want) {
 				t.Fatalf("entry % x: %v, want %v", e.bytes, got, want)
 			}
@@ -361,6 +365,7 @@ func TestNothingThatWasAcceptedIsLost(t *testing.T) {
 		for range rapid.SampledFrom(lengths).Draw(t, "entries") {
 			add(h.next())
 		}
+		m.wantSameShared(t, h.s)
 		m.wantNothingLost(t, h.s)
 		m.wantSameMemory(t, h.s)
 		m.wantSameArrivals(t, h.s)

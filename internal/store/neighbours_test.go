@@ -13,7 +13,7 @@ func twoMonthsClosed(t *testing.T) (s *Store, october meter.Window) {
 	s = septemberClosed(t)
 	month := meter.Month{Year: september.Year, Month: september.Month + 1}
 	october = windowOf(month)
-	hold := Hold{HoldID{Term, 7, 2}, october.Rows()}
+	hold := Hold{HoldID{Alone.Number, 7, 2}, october.Rows()}
 	last := meter.Point{Slot: october.To, Register: reading(0, 3000).Register}
 	b := AppendReading(nil, Reading{Slot: last.Slot, Register: last.Register})
 	b = AppendHold(b, hold)

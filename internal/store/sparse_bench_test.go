@@ -145,7 +145,7 @@ func (m *sparseBench) closed(meters [][]int) *store.Store {
 	}
 	for n, late := range meters {
 		name, window := lateMonth(n)
-		h := store.Hold{ID: store.HoldID{Term: store.Term, Incarnation: 1, Number: uint64(n + 1)}, Window: window}
+		h := store.Hold{ID: store.HoldID{Term: store.Alone.Number, Incarnation: 1, Number: uint64(n + 1)}, Window: window}
 		var part []store.SummaryOf
 		for _, i := range late {
 			rows := lateRows(n)

@@ -70,7 +70,7 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 	defer s.mu.Unlock()
 	defer s.noteArrivals()
 	r := &s.reader
-	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, yieldAt: len(verdicts) + lockVerdicts}
+	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, rolled: len(verdicts), yieldAt: len(verdicts) + lockVerdicts}
 	defer s.noteHeld()
 	for len(r.rest) > 0 {
 		if r.entry(); r.err != nil {
@@ -78,6 +78,7 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 		}
 		r.yield()
 	}
+	r.roll()
 	return r.verdicts, nil
 }
 
@@ -86,6 +87,7 @@ type batchReader struct {
 	decoder
 
 	verdicts []Verdict
+	rolled   int // verdicts: those in the digest
 	yieldAt  int // verdicts
 }
 
@@ -114,27 +116,34 @@ func (r *batchReader) entry() {
 	case kindRestored:
 		r.restored()
 		return
+	case kindTerm, kindWitness, kindLevel: // they look at the digest, or begin it
+		r.roll()
 	}
 	held, under := r.s.level < LevelHolds, k == kindUnder
 	if under {
 		held = r.s.stands(r.holdID())
 		k = kind(r.uint8())
 	}
-	entry, known := entryKinds[k]
-	switch {
-	case !known:
-		r.fail(fmt.Errorf("kind %d is not known to this version: %w", k, ErrNewer))
-		return
-	case under && !entry.needsHold:
-		r.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
-		return
-	}
-	f := entry.decode(&r.decoder)
+	f, needsHold := r.fact(k, under)
 	switch {
 	case r.err != nil:
-	case entry.needsHold && !held:
+	case needsHold && !held:
 		r.verdicts = append(r.verdicts, Verdict{Outcome: Over})
 	default:
 		r.verdicts = append(r.verdicts, f.effect(r.s))
 	}
+}
+
+// fact decodes an entry of the table, of which some may stand under a hold.
+func (d *decoder) fact(k kind, under bool) (f fact, needsHold bool) {
+	entry, known := entryKinds[k]
+	switch {
+	case !known:
+		d.fail(fmt.Errorf("kind %d is not known to this version: %w", k, ErrNewer))
+		return nil, false
+	case under && !entry.needsHold:
+		d.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
+		return nil, false
+	}
+	return entry.decode(d), entry.needsHold
 }
