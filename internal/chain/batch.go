@@ -82,6 +82,14 @@ func Decode(b []byte, journal ID, sequence uint64) (previous Hash, payload []byt
 	return Hash(b[previousAt:payloadAt]), b[payloadAt:], nil
 }
 
+// SequenceOf returns the sequence that a batch says it has. Nothing else of it is checked.
+func SequenceOf(b []byte) (uint64, error) {
+	if len(b) < HeaderBytes || string(b[:journalAt]) != magic {
+		return 0, fmt.Errorf("%d bytes are no batch", len(b))
+	}
+	return binary.BigEndian.Uint64(b[sequenceAt:]), nil
+}
+
 // HighestIn returns the highest sequence of any batch of a journal whose header is whole
 // in b, however damaged the bytes around it are; 0 if there is none.
 func HighestIn(b []byte, journal ID) (sequence uint64) {

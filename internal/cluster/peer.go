@@ -17,12 +17,12 @@ const (
 	BatchBytesMax = 256 << 10
 )
 
-// Proposal is what a node wants to have in the order. Of one process they are numbered without a gap,
-// each stands in the order at most once, and in that order.
+// Proposal is what a node wants to have in the order. Those of one process to the leader of one term are numbered
+// without a gap; each stands in the order at most once, and in that order.
 type Proposal struct {
 	To          Leader // who must lead, in which term
 	Incarnation uint64 // of the proposing process
-	Number      uint64 // of the proposal, from 1
+	Number      uint64 // of the proposal, from 1 in each term
 	Applied     uint64 // sequence up to which the proposing node had applied the order
 	Entries     int    // in Payload
 	Payload     []byte

@@ -43,6 +43,9 @@ func (j *Journal) Batches(after uint64, take func(batch []byte) error) error {
 
 // batch returns one batch.
 func (j *Journal) batch(sequence uint64) ([]byte, error) {
+	if sequence <= j.begin.Sequence {
+		return nil, j.missing(sequence)
+	}
 	var found []byte
 	err := j.look(func() error {
 		value, closer, err := j.db.Get(key(sequence))

@@ -16,7 +16,7 @@ func (j *Journal) CopyTo(folder string) error {
 	if err := j.fault.guard(func() error { return j.checkpoint(folder) }); err != nil {
 		return fmt.Errorf("copying journal %s: %w", j.folder, err)
 	}
-	return writeIdentity(j.fs, folder, j.id, last)
+	return writeIdentity(j.fs, folder, j.begin, last)
 }
 
 // checkpoint makes an error of Pebble's panic over an fsync that fails in the copy. Pebble

@@ -23,7 +23,8 @@ const (
 	traceBytes      = 1 << 20 // read at once
 )
 
-// identity is the content of the JOURNAL file: {"id":"hexadecimal","last":7}.
+// identity is the content of the JOURNAL file: {"id":"hexadecimal","last":7}, and of a journal
+// that begins behind a snapshot {"id":"hexadecimal","last":107,"begin":100,"hash":"hexadecimal"}.
 //
 // last is the newest batch when the journal was last opened or closed. Pebble takes
 // damage in the last block of its log for the torn end that a power cut leaves, and
@@ -32,6 +33,9 @@ const (
 type identity struct {
 	ID   string `json:"id"`
 	Last uint64 `json:"last"`
+
+	Begin uint64 `json:"begin,omitzero"` // sequence of the batch that the journal begins behind
+	Hash  string `json:"hash,omitzero"`  // of that batch
 }
 
 // Exists reports whether a folder holds a journal, or what is left of one.
@@ -40,40 +44,55 @@ func Exists(fs vfs.FS, folder string) bool {
 	return err == nil
 }
 
-// identify reads a journal's id and newest batch, or gives a new journal an id.
-func identify(fs vfs.FS, folder string, exists bool) (id chain.ID, last uint64, err error) {
+// identify reads where a journal begins and its newest batch, or gives a new journal an id.
+func identify(fs vfs.FS, folder string, exists bool) (begin chain.Position, last uint64, err error) {
 	b, err := durable.ReadFile(fs, identityPath(fs, folder), identitySizeMax)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !exists:
-		_, _ = rand.Read(id[:]) // never fails
-		return id, 0, writeIdentity(fs, folder, id, 0)
+		_, _ = rand.Read(begin.Journal[:]) // never fails
+		return begin, 0, writeIdentity(fs, folder, begin, 0)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return id, 0, err
+		return begin, 0, err
 	}
 	var found identity
-	if json.Unmarshal(b, &found) != nil || len(found.ID) != hex.EncodedLen(len(id)) {
-		return id, 0, errIdentity(folder)
+	err = json.Unmarshal(b, &found)
+	if err == nil {
+		err = unhex(begin.Journal[:], found.ID)
 	}
-	if _, err := hex.Decode(id[:], []byte(found.ID)); err != nil {
-		return id, 0, errIdentity(folder)
+	if begin.Sequence = found.Begin; err == nil && begin.Sequence > 0 {
+		err = unhex(begin.Hash[:], found.Hash)
 	}
-	return id, found.Last, nil
+	if err != nil {
+		return begin, 0, errIdentity(folder)
+	}
+	return begin, found.Last, nil
+}
+
+// unhex fills b with what a text says in hexadecimal digits.
+func unhex(b []byte, text string) error {
+	if len(text) != hex.EncodedLen(len(b)) {
+		return hex.ErrLength
+	}
+	_, err := hex.Decode(b, []byte(text))
+	return err
 }
 
 func errIdentity(folder string) error {
 	return &chain.CorruptionError{Place: folder, Err: fmt.Errorf("its file %s is missing or cannot be read", identityName)}
 }
 
-func writeIdentity(fs vfs.FS, folder string, id chain.ID, last uint64) error {
-	return durable.WriteFile(fs, identityPath(fs, folder), func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(identity{hex.EncodeToString(id[:]), last})
-	})
+func writeIdentity(fs vfs.FS, folder string, begin chain.Position, last uint64) error {
+	i := identity{ID: hex.EncodeToString(begin.Journal[:]), Last: last, Begin: begin.Sequence}
+	if i.Begin > 0 {
+		i.Hash = hex.EncodeToString(begin.Hash[:])
+	}
+	return durable.WriteFile(fs, identityPath(fs, folder), func(w io.Writer) error { return json.NewEncoder(w).Encode(i) })
 }
 
 func identityPath(fs vfs.FS, folder string) string { return fs.PathJoin(folder, identityName) }
 
 // noteLast writes down which batch is the newest.
-func (j *Journal) noteLast() error { return writeIdentity(j.fs, j.folder, j.id, j.Last()) }
+func (j *Journal) noteLast() error { return writeIdentity(j.fs, j.folder, j.begin, j.Last()) }
 
 // checkWhole makes sure that the journal does not end before a batch that is known to
 // have been on disk; last is one.
@@ -125,7 +144,7 @@ func (j *Journal) tracesIn(r io.Reader) (highest uint64, err error) {
 	for {
 		n, err := io.ReadFull(r, buffer[len(buffer):len(buffer)+traceBytes])
 		buffer = buffer[:len(buffer)+n]
-		highest = max(highest, chain.HighestIn(buffer, j.id))
+		highest = max(highest, chain.HighestIn(buffer, j.begin.Journal))
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return highest, nil
 		}

@@ -37,8 +37,8 @@ var synced = &pebble.WriteOptions{Sync: !mutant.AnsweredBeforeFsync}
 type Journal struct {
 	fs     vfs.FS
 	folder string
-	id     chain.ID
 	db     *pebble.DB
+	begin  chain.Position // that the first batch follows: the beginning, or that of a snapshot
 	end    chain.Position // of the newest batch
 	last   atomic.Uint64  // end.Sequence, for Truncate
 	buffer []byte         // holds a batch while it is written
@@ -70,11 +70,11 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 	if err != nil {
 		return nil, fmt.Errorf("looking for journal %s: %w", folder, err)
 	}
-	id, last, err := identify(fs, folder, found.Exists)
+	begin, last, err := identify(fs, folder, found.Exists)
 	if err != nil {
 		return nil, err
 	}
-	j := newJournal(fs, folder, id, log)
+	j := newJournal(fs, folder, begin, log)
 	if found.Exists {
 		err = j.openWhole(last)
 	}
@@ -86,16 +86,16 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 
 // OpenToRead opens a journal that is only read, and changes nothing.
 func OpenToRead(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) {
-	id, last, err := identify(fs, folder, true)
+	begin, last, err := identify(fs, folder, true)
 	if err != nil {
 		return nil, err
 	}
-	j := newJournal(durable.ReadOnly(fs), folder, id, log)
+	j := newJournal(durable.ReadOnly(fs), folder, begin, log)
 	return j, j.openWhole(last)
 }
 
-func newJournal(fs vfs.FS, folder string, id chain.ID, log *slog.Logger) *Journal {
-	return &Journal{fs: fs, folder: fs.PathJoin(folder), id: id, fault: newFault(log), readOnly: true}
+func newJournal(fs vfs.FS, folder string, begin chain.Position, log *slog.Logger) *Journal {
+	return &Journal{fs: fs, folder: fs.PathJoin(folder), begin: begin, fault: newFault(log), readOnly: true}
 }
 
 // openWhole opens the journal to be read, and makes sure that nothing was lost; last is a
@@ -174,10 +174,11 @@ func (j *Journal) open(readOnly bool) error {
 	return nil
 }
 
-// Last returns the sequence of the newest batch, 0 if there is none.
+// Last returns the sequence of the newest batch, or of the one that the journal begins behind;
+// 0 is the beginning.
 func (j *Journal) Last() uint64 { return j.last.Load() }
 
-// End returns the position after the newest batch.
+// End returns the position that the next batch follows.
 func (j *Journal) End() chain.Position { return j.end }
 
 func (j *Journal) setEnd(p chain.Position) {

@@ -206,6 +206,20 @@ func TestAJournalIsWhatAListWouldBe(t *testing.T) {
 				appendAll(t, j, payload)
 				model = append(model, payload)
 			},
+			"put": func(t *rapid.T) {
+				payloads := rapid.SliceOfN(rapid.StringN(1, 20, 50), 1, 4).Draw(t, "payloads")
+				putAll(t, j, len(payloads), batchesFrom(j.End(), payloads...))
+				model = append(model, payloads...)
+			},
+			"begin": func(t *rapid.T) {
+				gap := rapid.IntRange(1, 10).Draw(t, "gap")
+				at := chain.Position{Journal: j.End().Journal, Sequence: j.Last() + uint64(gap), Hash: chain.Hash{7}}
+				if err := j.BeginAt(at); err != nil || j.End() != at {
+					t.Fatal(j.End(), err)
+				}
+				model = append(model, make([]string, gap)...)
+				first = len(model) + 1
+			},
 			"cut": func(t *rapid.T) {
 				before := rapid.IntRange(0, len(model)+2).Draw(t, "before")
 				if err := j.Truncate(uint64(before)); err != nil {

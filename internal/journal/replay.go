@@ -49,7 +49,7 @@ type links struct {
 }
 
 func (j *Journal) linksFrom(first uint64) links {
-	return links{at: chain.Position{Journal: j.id, Sequence: first - 1}}
+	return links{at: chain.Position{Journal: j.begin.Journal, Sequence: first - 1}}
 }
 
 // next checks the next batch, and returns its payload.
@@ -89,8 +89,10 @@ func (j *Journal) batches(from uint64, take func(sequence uint64, batch []byte) 
 	return j.damaged(next, it.Error())
 }
 
+// iterate looks at the batches from a sequence on. What the log still has of those before the
+// journal's beginning is none of them.
 func (j *Journal) iterate(from uint64) (*pebble.Iterator, error) {
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(from)})
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: key(max(from, j.begin.Sequence+1))})
 	if err != nil {
 		return nil, fmt.Errorf("reading journal %s: %w", j.folder, err)
 	}
@@ -122,7 +124,7 @@ func (j *Journal) edge(from uint64, move func(*pebble.Iterator) bool) (sequence 
 }
 
 func (j *Journal) findEnd() error {
-	end := chain.Position{Journal: j.id}
+	end := j.begin
 	sequence, batch, err := j.edge(0, (*pebble.Iterator).Last)
 	if err == nil && sequence > 0 {
 		end.Sequence, end.Hash = sequence, chain.HashOf(batch)
@@ -131,7 +133,8 @@ func (j *Journal) findEnd() error {
 	return err
 }
 
-// First returns the sequence of the oldest batch that is kept, 0 if there is none.
+// First returns the sequence of the oldest batch that is kept. If there is none it is 0, or that of the
+// batch that must come first in a journal that begins behind a snapshot.
 func (j *Journal) First() (sequence uint64, err error) {
 	found := uint64(0)
 	err = j.look(func() (err error) {
@@ -141,20 +144,23 @@ func (j *Journal) First() (sequence uint64, err error) {
 	if err != nil {
 		return 0, err // a look that has not returned may still write into found
 	}
+	if found == 0 && j.begin.Sequence > 0 {
+		found = j.begin.Sequence + 1
+	}
 	return found, nil
 }
 
 // GoesOnFrom returns nil if a position lies in this journal's history and every
 // batch after it is there, or else a *chain.CorruptionError.
 func (j *Journal) GoesOnFrom(p chain.Position) error {
-	if p.Journal != j.id {
+	if p.Journal != j.begin.Journal {
 		return j.damaged(p.Sequence, fmt.Errorf("it is not the journal of batch %x", p.Hash[:4]))
 	}
 	if p.Sequence > j.Last() {
 		return j.damaged(p.Sequence, fmt.Errorf("it ends with batch %d, but batch %d was on disk before", j.Last(), p.Sequence))
 	}
 	sequence, batch, err := j.edge(p.Sequence, (*pebble.Iterator).First)
-	if err != nil || sequence == 0 {
+	if err != nil || p == j.begin && sequence == 0 {
 		return err
 	}
 	return j.damaged(p.Sequence, passes(p, sequence, batch))

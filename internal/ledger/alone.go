@@ -60,6 +60,8 @@ func (a *alone) waitMax() time.Duration { return 0 }
 
 func (a *alone) stop() { close(a.written) }
 
+func (a *alone) kept(context.Context, uint64) error { return nil } // before it was handed out
+
 func (a *alone) failed() <-chan struct{} { return a.journal.Failed() }
 
 func (a *alone) failure() error {

@@ -41,11 +41,11 @@ func (a *applier) apply(b ordered) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	verdicts, err := a.store.Apply(b.payload, a.verdicts[:0])
-	if err != nil || len(verdicts) != b.entries {
+	if err != nil || len(verdicts) != b.entries && b.entries != entriesUnknown {
 		panic(fmt.Sprintf("BUG: %d entries came back with %d verdicts: %v", b.entries, len(verdicts), err))
 	}
 	a.verdicts, a.end = verdicts, b.end
-	a.entries.Add(uint64(b.entries))
+	a.entries.Add(uint64(len(verdicts)))
 	a.growth.add(len(b.payload))
 	a.memory.look()
 }

@@ -18,6 +18,7 @@ const commitBytesMax = 1 << 20
 type commit struct {
 	payload  []byte
 	entries  int
+	isRun    bool            // of a run of maintenance: it has no effect in a later term
 	deferred bool            // may be refused while the disk is nearly full
 	at       int             // the place of its first entry in the batch, once handed out
 	verdicts []store.Verdict // one an entry, once done
@@ -48,10 +49,11 @@ type committer struct {
 	applier
 }
 
-// newCommitter makes a committer that goes on from the store's position.
-func newCommitter(o order, s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, memory *memory, growth *growth) *committer {
+// newCommitter makes a committer that goes on from the store's position. Its order is set before it
+// starts.
+func newCommitter(s *store.Store, at chain.Position, space *space, stall *stall, clock *clock, memory *memory, growth *growth) *committer {
 	c := &committer{
-		order: o, space: space, stall: stall, clock: clock, memory: memory,
+		space: space, stall: stall, clock: clock, memory: memory,
 		queue: make(chan *commit, queueLength),
 		quit:  make(chan struct{}),
 	}

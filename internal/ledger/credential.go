@@ -74,7 +74,7 @@ func (l *Ledger) Revoke(ctx context.Context, id, by string) error {
 	if !meter.IsCredentialID(id) {
 		return unknownCredential(id)
 	}
-	v, err := l.Ask(ctx, store.AppendRevoked(nil, id, l.now()), 1)
+	v, err := l.ask(ctx, store.AppendRevoked(nil, id, l.now()), 1)
 	if err != nil {
 		return err
 	}

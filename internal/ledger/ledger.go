@@ -61,6 +61,8 @@ type Options struct {
 	ReadingsFrom meter.Day
 	// RefusalsMax is how many refused readings are kept, to be judged again; 0 is none.
 	RefusalsMax uint32
+	// Shared says how the ledger takes part in an order of several nodes; nil for a node alone.
+	Shared *Shared
 	// MetersMax is how many meters can be registered; 0 is any number.
 	MetersMax uint32
 }
@@ -77,6 +79,7 @@ type Ledger struct {
 	lateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	committer *committer
+	shared    *shared // the order of several nodes; nil for a node alone
 	metrics   *metrics
 	refused   *metric.Minute // of the readings that were refused as isKept says
 	silences  silences
@@ -142,6 +145,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
+	if o.Shared != nil {
+		if err := l.join(ctx, o.Shared); err != nil {
+			return errors.Join(err, l.journal.Close())
+		}
+	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
 	if signed.Version == unsigned && l.journal.Last() > 0 {
 		err = fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
@@ -174,13 +182,19 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if r.from > 0 {
 		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
 	}
-	l.committer = newCommitter(newAlone(l.journal, l.metrics), l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer.order = newAlone(l.journal, l.metrics)
+	if o.Shared != nil {
+		l.shared = newShared(o.Shared, l.journal, l.store, l.now, l.log, l.committer.answer)
+		l.committer.order = l.shared
+	}
 	if l.seal.closed.Load() {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
 	}
 	l.committer.start()
-	err = l.raiseLevel(ctx)
-	if err == nil {
+	if l.shared != nil {
+		l.shared.start()
+	} else if err = l.raiseLevel(ctx); err == nil {
 		err = l.keeper.trim(ctx)
 	}
 	if err != nil {
@@ -197,7 +211,7 @@ func (l *Ledger) raiseLevel(ctx context.Context) error {
 	if l.store.Level() == store.LevelNewest || l.seal.closed.Load() {
 		return nil
 	}
-	_, err := l.Ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
+	_, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
 	return err
 }
 
@@ -253,9 +267,14 @@ func (l *Ledger) Store() *store.Store { return l.store }
 // Asked counts a question, to which a Bulk gives way.
 func (l *Ledger) Asked() { l.asked.Add(1) }
 
-// Ask writes one or more entries that are no readings as one commit, waits for space in
-// the queue if need be, and returns the verdict on the first.
+// Ask writes one or more entries of a run of maintenance as one commit, waits for space in the
+// queue if need be, and returns the verdict on the first.
 func (l *Ledger) Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
+	return l.put(ctx, &commit{payload: payload, entries: entries, isRun: l.shared != nil}, steady)
+}
+
+// ask is Ask for what is of no run.
+func (l *Ledger) ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
 	return l.put(ctx, &commit{payload: payload, entries: entries}, steady)
 }
 

@@ -47,6 +47,10 @@ type order interface {
 	// stop says that nothing will be sent any more. It does not wait.
 	stop()
 
+	// kept returns nil once the batch of a sequence, which was handed out, is safe on this
+	// disk: a snapshot of it counts only then.
+	kept(ctx context.Context, sequence uint64) error
+
 	// failed is closed when nothing more can become durable, which also happens between
 	// two calls of send; failure then says why.
 	failed() <-chan struct{}
@@ -60,9 +64,10 @@ type gathered struct {
 	commits []*commit
 }
 
-// add adds a commit, unless several would become larger than bytesMax.
+// add adds a commit, unless several would become larger than bytesMax. Those of runs of
+// maintenance stand by themselves.
 func (g *gathered) add(k *commit, bytesMax int) bool {
-	if len(g.commits) > 0 && len(g.payload)+len(k.payload) > bytesMax {
+	if len(g.commits) > 0 && (len(g.payload)+len(k.payload) > bytesMax || k.isRun != g.commits[0].isRun) {
 		return false
 	}
 	k.at = g.entries
@@ -75,7 +80,7 @@ func (g *gathered) add(k *commit, bytesMax int) bool {
 func (g *gathered) reset() { g.payload, g.entries, g.commits = g.payload[:0], 0, g.commits[:0] }
 
 // ordered is a batch in its place in history. Payload and entries are the whole batch;
-// the commits are those of it that this order was sent.
+// the commits are those of it that this order was sent. Entries may be entriesUnknown.
 type ordered struct {
 	*gathered
 	end chain.Position

@@ -57,7 +57,7 @@ func (k *keeper) trim(ctx context.Context) error {
 	if k.l.store.Refusals().Kept <= int(k.max) || k.l.seal.closed.Load() {
 		return nil
 	}
-	_, err := k.l.Ask(ctx, store.AppendRefusals(nil, k.max, nil), 1)
+	_, err := k.l.ask(ctx, store.AppendRefusals(nil, k.max, nil), 1)
 	if meter.Passes(err) {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (l *Ledger) Retake(ctx context.Context, id meter.ID) (meter.Tally, error) {
 		return meter.Tally{}, err
 	}
 	// What was refused before this call is kept once this is answered.
-	if _, err := l.Ask(ctx, store.AppendRefusals(nil, l.keeper.max, nil), 1); err != nil {
+	if _, err := l.ask(ctx, store.AppendRefusals(nil, l.keeper.max, nil), 1); err != nil {
 		return meter.Tally{}, err
 	}
 	b := l.Bulk(ctx)

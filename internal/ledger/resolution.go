@@ -10,7 +10,7 @@ import (
 // the newest one: that of before if it says the same.
 func (l *Ledger) Resolve(ctx context.Context, r store.Resolution) (store.Resolution, error) {
 	r.At = l.now()
-	v, err := l.Ask(ctx, store.AppendResolution(nil, r), 1)
+	v, err := l.ask(ctx, store.AppendResolution(nil, r), 1)
 	if err != nil {
 		return r, err
 	}

@@ -152,6 +152,9 @@ func (s *snapshotter) take(ctx context.Context) error {
 
 func (s *snapshotter) write(ctx context.Context, frozen *store.FrozenState, at chain.Position) (size int64, err error) {
 	defer frozen.Thaw()
+	if err := s.l.committer.order.kept(ctx, at.Sequence); err != nil {
+		return 0, err
+	}
 	return s.folder.Write(at, func(emit func([]byte) error) error {
 		return frozen.Encode(func(record []byte) error {
 			if err := meter.Stopped(ctx); err != nil {

@@ -38,7 +38,8 @@ func openFar(t *testing.T) (*Ledger, *farOrder) {
 	l := openLedger(t)
 	l.committer.stop()
 	o := &farOrder{order: newAlone(l.journal, l.metrics)}
-	l.committer = newCommitter(o, l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
+	l.committer.order = o
 	l.committer.start()
 	return l, o
 }
@@ -122,7 +123,7 @@ func shutDown(l *Ledger) error { return l.Shutdown(context.Background()) }
 func resume(l *Ledger) error   { return l.Resume(context.Background()) }
 
 // heldHalfHour holds back the present half hour.
-var heldHalfHour = store.HoldID{Term: store.Term, Incarnation: 1, Number: 1}
+var heldHalfHour = store.HoldID{Term: store.Alone.Number, Incarnation: 1, Number: 1}
 
 func hold(l *Ledger) error {
 	slot := l.zone.Floor(l.now())

@@ -48,6 +48,9 @@ type Options struct {
 	ReadingsFrom meter.Day     // see ledger.Options
 	RefusalsMax  uint32        // see ledger.Options
 	MetersMax    uint32        // see ledger.Options
+	// Shared says how the node takes part in an order of several; nil for a node alone. The archive
+	// folder is then that of all of them.
+	Shared *ledger.Shared
 	// ArchiveCompress makes runs write archives as zstd. They are read in either form.
 	ArchiveCompress bool
 	// Metrics is where the node adds what it counts and measures; nil for nobody.
@@ -92,15 +95,15 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
 		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
-		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics,
+		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics, Shared: o.Shared,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
-			return query.Archived(s, folder, m, month)
+			return query.Archived(s, folder, nil, m, month)
 		},
 	})
 	if err != nil {
 		return err
 	}
-	if folder, err = archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone()); err != nil {
+	if folder, err = n.openArchive(o); err != nil {
 		return errors.Join(err, n.Ledger.Close())
 	}
 	folder.Compress = o.ArchiveCompress
@@ -120,6 +123,13 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
+func (n *Node) openArchive(o Options) (*archive.Folder, error) {
+	if o.Shared == nil {
+		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
+	}
+	return archive.OpenShared(o.FS, o.ArchiveDir, n.KeptZone(), n.Order())
+}
+
 // restore returns the bulk that takes rows which a run puts back.
 func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bool)) closing.Rows {
 	bulk := n.Restore(ctx)
@@ -136,9 +146,13 @@ func (n *Node) Close() error {
 
 // lockFolders takes the data folder and the archive for this node alone.
 func (n *Node) lockFolders(o Options) error {
-	for _, folder := range []struct{ path, setting string }{
+	folders := []struct{ path, setting string }{
 		{o.DataDir, "-data-dir or DATA_DIR"}, {o.ArchiveDir, "-archive-dir or ARCHIVE_DIR"},
-	} {
+	}
+	if o.Shared != nil {
+		folders = folders[:1] // the other one is that of all nodes
+	}
+	for _, folder := range folders {
 		if err := durable.MakeFolder(o.FS, folder.path); err != nil {
 			return err
 		}

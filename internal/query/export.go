@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"meterledger/internal/archive"
 	"meterledger/internal/meter"
@@ -16,7 +17,21 @@ import (
 // them or not; those that were there before it are, whatever is archived meanwhile. It
 // stops at the first error of each.
 func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {
-	err := q.export(ctx, w, each)
+	before := q.sums(w)
+	err := q.worded(q.export(ctx, w, each))
+	if q.Confirm == nil || meter.CodeOf(err) != meter.CodeArchiveConflict {
+		return err
+	}
+	if unsure := q.Confirm.within(ctx); unsure != nil {
+		return unsure
+	}
+	if !slices.Equal(before, q.sums(w)) {
+		return errLearned(archive.Name(q.zone.MonthOf(w.From).Period()))
+	}
+	return err
+}
+
+func (q *Reader) worded(err error) error {
 	var row *archive.RowError
 	var conflict *archive.ConflictError
 	switch {
@@ -27,6 +42,16 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 			conflict.Meter, conflict.B, conflict.A, q.zone.Stamp(conflict.Slot))
 	}
 	return err
+}
+
+// sums returns the hashes of the files that the journal knows of the month of a window.
+func (q *Reader) sums(w meter.Window) [][32]byte {
+	month := q.zone.MonthOf(w.From).Period()
+	sums := q.store.Intents(month)
+	if last, archived := q.store.Archived(month); archived {
+		sums = append(sums, last.SHA256)
+	}
+	return sums
 }
 
 func (q *Reader) export(ctx context.Context, w meter.Window, each func(meter.ID, []meter.Point) error) error {

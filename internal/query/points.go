@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"slices"
@@ -91,7 +92,7 @@ func (q *Reader) complete(m store.Meter, w meter.Window, look func() store.Meter
 	for {
 		held := look()
 		points, err := q.withArchived(m, w, held)
-		if err == nil || !slices.ContainsFunc(held.Archives, q.isRewritten) {
+		if err == nil || !slices.ContainsFunc(held.Archives, func(month store.MonthSummary) bool { return !stands(q.store, m, month) }) {
 			return points, err
 		}
 	}
@@ -103,7 +104,7 @@ func (q *Reader) withArchived(m store.Meter, w meter.Window, held store.MeterRow
 	}
 	points := held.Points
 	for _, month := range held.Archives {
-		rows, err := Archived(q.store, q.archive, m, month)
+		rows, err := Archived(q.store, q.archive, q.Confirm, m, month)
 		if err != nil {
 			return nil, err
 		}
@@ -135,8 +136,8 @@ func (q *Reader) steadily(m store.Meter, read func() error) (meter.Dials, error)
 
 // Archived returns a meter's rows in the archive of a closed month, and makes sure that
 // they are those that were written: an archive that was edited, cut or taken away must
-// not pass for the truth.
-func Archived(s *store.Store, folder *archive.Folder, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
+// not pass for the truth. A node of several may not have learned yet what the file holds.
+func Archived(s *store.Store, folder *archive.Folder, confirm Confirm, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
 	name := archive.Name(month.Month.Period())
 	rows, err := folder.FindMeter(name, m.ID, month.Window.Rows(), nil)
 	switch {
@@ -149,16 +150,36 @@ func Archived(s *store.Store, folder *archive.Folder, m store.Meter, month store
 	}
 	// A run may just have put a file in place that holds what is in memory too, and not
 	// have closed the month again yet.
-	inMemory := s.Read(m.Index, month.Window.Rows(), nil).Points
-	written := slices.DeleteFunc(rows, func(p meter.Point) bool { return slices.Contains(inMemory, p) })
-	if !month.Fits(written) {
+	if written := less(rows, s.Read(m.Index, month.Window.Rows(), nil)); month.Fits(written) {
+		return written, nil
+	}
+	if confirm == nil {
 		return nil, archive.Changed(name)
 	}
-	return written, nil
+	if err := confirm.within(context.Background()); err != nil {
+		return nil, err
+	}
+	known := s.Read(m.Index, month.Window.Rows(), nil)
+	if written := less(rows, known); month.Fits(written) {
+		return written, nil
+	}
+	if !isAmong(known.Archives, month) {
+		return nil, errLearned(name)
+	}
+	return nil, archive.Changed(name)
 }
 
-// isRewritten reports whether a month was archived again since its summary was read.
-func (q *Reader) isRewritten(month store.MonthSummary) bool {
-	now, closed := q.store.Month(month.Window.From)
-	return closed && now.Revision != month.Revision
+// less returns the rows of a file that are not in memory.
+func less(rows []meter.Point, known store.MeterRows) []meter.Point {
+	return slices.DeleteFunc(slices.Clone(rows), func(p meter.Point) bool { return slices.Contains(known.Points, p) })
+}
+
+// stands reports whether a meter's rows of a month are in the archive that the month's summary
+// was read of: it was not archived again since, and the rows were not recalled.
+func stands(s *store.Store, m store.Meter, month store.MonthSummary) bool {
+	return isAmong(s.Read(m.Index, month.Window.Rows(), nil).Archives, month)
+}
+
+func isAmong(archives []store.MonthSummary, month store.MonthSummary) bool {
+	return slices.ContainsFunc(archives, func(now store.MonthSummary) bool { return now.Month == month.Month && now.Revision == month.Revision })
 }

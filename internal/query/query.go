@@ -23,6 +23,10 @@ type Reader struct {
 	now     func() time.Time
 	asked   func() // called at each question about a meter
 
+	// Confirm is asked before an archive is called changed, which may be one that the store does not
+	// know of yet. It must be set before the first question.
+	Confirm Confirm
+
 	scope  *meter.Scope // of the caller; nil for all meters
 	within meter.Window // the scope's time
 }

@@ -48,11 +48,14 @@ func (a *accountFact) effect(s *Store) Verdict {
 	if s.refuses() {
 		return Verdict{Outcome: NotReceiving}
 	}
-	return a.take(s)
+	return restoredAccount{a}.effect(s)
 }
 
-func (a *accountFact) take(s *Store) Verdict {
-	if !s.register(meter.Account(*a)) {
+// restoredAccount is one that an operator puts back.
+type restoredAccount struct{ *accountFact }
+
+func (a restoredAccount) effect(s *Store) Verdict {
+	if !s.register(meter.Account(*a.accountFact)) {
 		return Verdict{Outcome: MeterExists}
 	}
 	return Verdict{Outcome: Accepted}

@@ -16,7 +16,7 @@ import (
 const fuzzBytesMax = 64 << 10
 
 // FuzzApply applies any bytes to a state that has something of everything. They must not
-// panic, come to the same in another store, leave a state that was frozen before as it
+// panic, come to the same in another store, be applied if they passed the check, leave a state that was frozen before as it
 // was, and leave one that can be written down and read back.
 func FuzzApply(f *testing.F) {
 	before := fullBatch(3)
@@ -36,10 +36,14 @@ func FuzzApply(f *testing.F) {
 			mustApply(t, one, prefix)
 			mustApply(t, other, prefix)
 			hash, frozen := one.Hash(), one.Freeze()
+			entries, refused := one.Check(batch, true)
 			verdicts, err := one.Apply(batch, nil)
 			again, errAgain := other.Apply(batch, nil)
 			if fmt.Sprint(err) != fmt.Sprint(errAgain) || !slices.Equal(verdicts, again) || one.Hash() != other.Hash() {
 				t.Fatalf("applied twice: %v, %v and %v, %v", verdicts, err, again, errAgain)
+			}
+			if refused == nil && (err != nil || entries != len(verdicts)) {
+				t.Fatalf("%d entries passed the check, and %d were applied: %v", entries, len(verdicts), err)
 			}
 			wantReadBack(t, frozen, hash)
 			frozen.Thaw()

@@ -75,6 +75,7 @@ func drawStore(t *rapid.T) *Store {
 
 // add applies an entry and returns its verdicts.
 func (h *historian) add(t fataler, e entry) []Verdict {
+	h.wantChecked(t, e.bytes)
 	before := h.s.Months()
 	verdicts := mustApply(t, h.s, e.bytes)
 	for _, v := range verdicts {

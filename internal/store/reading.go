@@ -56,34 +56,31 @@ func (r *batchReader) restored() {
 		r.reading(true)
 	case kindPack:
 		r.pack(true)
-	case kindAccount:
-		if a := r.account(); r.err == nil {
-			r.verdicts = append(r.verdicts, a.take(r.s))
-		}
-	case kindExchange, kindLimits, kindRollover, kindCorrection:
-		r.lived(k)
 	default:
-		r.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
+		if f := r.restoredFact(k); r.err == nil {
+			r.verdicts = append(r.verdicts, f.effect(r.s))
+		}
 	}
 }
 
-// lived applies what an operator puts back of a meter's life.
-func (r *batchReader) lived(k kind) {
-	var f fact
+// restoredFact decodes what an operator puts back and is no reading.
+func (d *decoder) restoredFact(k kind) fact {
 	switch k {
+	case kindAccount:
+		return restoredAccount{d.account()}
 	case kindExchange:
-		x := r.exchange()
+		x := d.exchange()
 		x.restored = true
-		f = x
+		return x
 	case kindLimits:
-		f = r.limitsFact()
+		return d.limitsFact()
 	case kindCorrection:
-		f = restoredCorrection{r.correction()}
+		return restoredCorrection{d.correction()}
+	case kindRollover:
+		return d.rollover()
 	default:
-		f = r.rollover()
-	}
-	if r.err == nil {
-		r.verdicts = append(r.verdicts, f.effect(r.s))
+		d.fail(fmt.Errorf("an entry of kind %d cannot be restored by this version: %w", k, ErrNewer))
+		return nil
 	}
 }
 

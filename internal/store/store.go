@@ -124,21 +124,26 @@ func (r *batchReader) entry() {
 		held = r.s.stands(r.holdID())
 		k = kind(r.uint8())
 	}
-	entry, known := entryKinds[k]
-	switch {
-	case !known:
-		r.fail(fmt.Errorf("kind %d is not known to this version: %w", k, ErrNewer))
-		return
-	case under && !entry.needsHold:
-		r.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
-		return
-	}
-	f := entry.decode(&r.decoder)
+	f, needsHold := r.fact(k, under)
 	switch {
 	case r.err != nil:
-	case entry.needsHold && !held:
+	case needsHold && !held:
 		r.verdicts = append(r.verdicts, Verdict{Outcome: Over})
 	default:
 		r.verdicts = append(r.verdicts, f.effect(r.s))
 	}
+}
+
+// fact decodes an entry of the table, of which some may stand under a hold.
+func (d *decoder) fact(k kind, under bool) (f fact, needsHold bool) {
+	entry, known := entryKinds[k]
+	switch {
+	case !known:
+		d.fail(fmt.Errorf("kind %d is not known to this version: %w", k, ErrNewer))
+		return nil, false
+	case under && !entry.needsHold:
+		d.fail(fmt.Errorf("an entry of kind %d does not belong under a hold", k))
+		return nil, false
+	}
+	return entry.decode(d), entry.needsHold
 }

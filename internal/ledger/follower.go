@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+	"meterledger/internal/journal"
+)
+
+const (
+	// arrivedMax is how many batches wait to be applied. Who brings more waits.
+	arrivedMax = 16
+	// copiesMax is how many applied batches wait to be copied into the journal.
+	copiesMax = 64
+	// tailAgain is how long a node waits before it asks again for what comes next.
+	tailAgain = 50 * time.Millisecond
+)
+
+// arrival is a batch in its place in the order.
+type arrival struct {
+	batch   []byte
+	payload []byte // of it
+	end     chain.Position
+}
+
+// follower receives the order batch by batch, hands it out to be applied, and copies what was
+// applied into the journal of this node.
+type follower struct {
+	engine  cluster.Engine
+	peers   cluster.Peers
+	self    cluster.Node
+	journal *journal.Journal
+	log     *slog.Logger
+	fail    func(error) // the node cannot go on
+
+	receiving chan struct{}  // holds a token while nobody receives
+	received  chain.Position // the end of what has arrived; touched with the token
+	known     mark           // of received
+	arrived   chan arrival
+
+	applied mark
+	copies  chan []byte
+	copied  mark
+}
+
+func (f *follower) begin(at chain.Position) {
+	f.received = at
+	f.receiving = make(chan struct{}, 1)
+	f.receiving <- struct{}{}
+	f.arrived, f.copies = make(chan arrival, arrivedMax), make(chan []byte, copiesMax)
+	f.known.raise(at.Sequence)
+	f.applied.raise(at.Sequence)
+	f.copied.raise(at.Sequence)
+}
+
+var errGap = errors.New("a batch is missing before the one that came")
+
+// forkError says that the order has another batch where this node has one of its own.
+type forkError struct {
+	sequence uint64
+	err      error
+}
+
+func (e *forkError) Error() string {
+	return fmt.Sprintf("batch %d of the order does not follow what this node has: %v; one of the two was brought back from an older copy", e.sequence, e.err)
+}
+
+// receive takes the batch that comes next; one that has arrived before is passed over. It
+// waits while too many wait to be applied. An error other than errGap and that of ctx is final.
+func (f *follower) receive(ctx context.Context, batch []byte) error {
+	select {
+	case <-f.receiving:
+		defer func() { f.receiving <- struct{}{} }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	sequence, err := chain.SequenceOf(batch)
+	switch {
+	case err != nil:
+		return err
+	case sequence <= f.received.Sequence:
+		return nil
+	case sequence > f.received.Sequence+1:
+		return errGap
+	}
+	payload, err := f.received.Follow(batch)
+	if err != nil {
+		return &forkError{sequence, err}
+	}
+	next := arrival{batch, payload, f.received.After(batch)}
+	select {
+	case f.arrived <- next:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	f.received = next.end
+	f.known.raise(next.end.Sequence)
+	return nil
+}
+
+// tailAll follows the engine until ctx is done. A tail that brings nothing though there is more
+// is ended through again.
+func (f *follower) tailAll(ctx context.Context, again <-chan struct{}) {
+	for ctx.Err() == nil {
+		once, end := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-again:
+				end()
+			case <-once.Done():
+			}
+		}()
+		err := f.engine.Tail(once, f.known.load(), func(batch []byte) error { return f.receive(once, batch) })
+		end()
+		var fork *forkError
+		if errors.As(err, &fork) {
+			f.fail(err)
+			return
+		}
+		var cut *cluster.CutError
+		if errors.As(err, &cut) {
+			f.catchUp(ctx)
+		}
+		pause(ctx, tailAgain)
+	}
+}
+
+// catchUp asks the other nodes for batches that the engine does not have any more.
+func (f *follower) catchUp(ctx context.Context) {
+	nodes, err := f.engine.Nodes(ctx)
+	if err != nil {
+		return
+	}
+	for _, n := range nodes {
+		if n.Name == f.self.Name || n.First > f.known.load()+1 || n.Copied <= f.known.load() {
+			continue
+		}
+		err := f.peers.Batches(ctx, n.Node, f.known.load(), func(batch []byte) error { return f.receive(ctx, batch) })
+		if err == nil {
+			return
+		}
+		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "error", err)
+	}
+	f.log.Warn("this node lies behind what was cut, and no node that answers has it", "behind", f.known.load())
+}
+
+// copyAll copies what was applied into the journal, as much as waits with one fsync.
+func (f *follower) copyAll() {
+	for batch := range f.copies {
+		batches := [][]byte{batch}
+		for more := true; more && len(batches) < copiesMax; {
+			select {
+			case next, ok := <-f.copies:
+				if more = ok; ok {
+					batches = append(batches, next)
+				}
+			default:
+				more = false
+			}
+		}
+		if f.journal.PutAll(batches) != nil {
+			return // and it has failed for good
+		}
+		f.copied.raise(f.journal.Last())
+	}
+}
+
+// pause waits, unless ctx is done before.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

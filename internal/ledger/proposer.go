@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/store"
+)
+
+const (
+	// underWayMax is how many proposals of this node are under way at once: while some are,
+	// others gather.
+	underWayMax = 4
+	// proposeAgain is how long a node waits before it proposes the same again.
+	proposeAgain = 20 * time.Millisecond
+	// proposeMax is how long a leader may take to queue a proposal.
+	proposeMax = time.Second
+)
+
+// proposal is what was gathered once, until it is met in the order.
+type proposal struct {
+	cluster.Proposal
+	commits []*commit
+	isRun   bool // of a run of maintenance, which is over with its term
+}
+
+// proposer brings what this node's callers want written into the order. What becomes of it is seen in
+// the order alone: a proposal that was not met there before the entry of the next term never
+// will be, and is proposed again under the same number.
+type proposer struct {
+	self    cluster.Node
+	peers   cluster.Peers
+	local   *leader // of this node
+	applied *mark
+	answer  func(*commit)
+	fail    func(error)
+
+	mu      sync.Mutex // guards all below
+	number  uint64     // of the last proposal
+	pending []*proposal
+	term    store.Term     // whose entry was met last
+	queued  uint64         // number of the last proposal that the leader of term has queued
+	leads   cluster.Leader // as the engine said last
+	changed chan struct{}  // closed when something above changes
+}
+
+// add takes over what was gathered, and waits while enough is under way. Runs of maintenance go
+// on only where their term is led, so that no other leader is ever asked to take what they write.
+func (p *proposer) add(ctx context.Context, g *gathered) error {
+	p.mu.Lock()
+	isRun := g.commits[0].isRun
+	if isRun && p.term.Incarnation != p.self.Incarnation {
+		p.mu.Unlock()
+		p.refuse(g.commits)
+		g.reset()
+		return nil
+	}
+	p.number++
+	made := &proposal{
+		Proposal: cluster.Proposal{Incarnation: p.self.Incarnation, Number: p.number, Entries: g.entries, Payload: slices.Clone(g.payload)},
+		commits:  slices.Clone(g.commits),
+		isRun:    isRun,
+	}
+	p.pending = append(p.pending, made)
+	p.tellLocked()
+	p.mu.Unlock()
+	g.reset()
+	return p.until(ctx, func() bool { return len(p.pending) < underWayMax })
+}
+
+// tellLocked wakes those who wait for a change.
+func (p *proposer) tellLocked() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// until waits until something is so; is is called with the lock.
+func (p *proposer) until(ctx context.Context, is func() bool) error {
+	for {
+		p.mu.Lock()
+		done, changed := is(), p.changed
+		p.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// drained waits until everything was met.
+func (p *proposer) drained(ctx context.Context) error {
+	return p.until(ctx, func() bool { return len(p.pending) == 0 })
+}
+
+// saw notes who leads.
+func (p *proposer) saw(l cluster.Leader) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l != p.leads {
+		p.leads = l
+		p.tellLocked()
+	}
+}
+
+// proposeAll proposes what is pending, in its order, each until it is queued.
+func (p *proposer) proposeAll(ctx context.Context) {
+	for ctx.Err() == nil {
+		var next cluster.Proposal
+		err := p.until(ctx, func() (ready bool) {
+			next, ready = p.nextLocked()
+			return ready
+		})
+		if err != nil {
+			return
+		}
+		switch err := p.propose(ctx, next); {
+		case err == nil:
+			p.wasQueued(next)
+		case errors.Is(err, cluster.ErrRefused):
+			p.fail(fmt.Errorf("what this node proposes is refused as none that was ever written: %w", err))
+			return
+		default:
+			pause(ctx, proposeAgain)
+		}
+	}
+}
+
+// nextLocked returns the next proposal for the leader of the term whose entry was met last.
+func (p *proposer) nextLocked() (next cluster.Proposal, ready bool) {
+	if p.leads.Term == 0 || p.leads.Term != p.term.Number || p.leads.Incarnation != p.term.Incarnation {
+		return next, false
+	}
+	for _, made := range p.pending {
+		if made.Number > p.queued {
+			next = made.Proposal
+			next.To, next.Applied = p.leads, p.applied.load()
+			return next, true
+		}
+	}
+	return next, false
+}
+
+func (p *proposer) propose(ctx context.Context, next cluster.Proposal) error {
+	if next.To.Incarnation == p.self.Incarnation {
+		return p.local.propose(next)
+	}
+	ctx, done := context.WithTimeout(ctx, proposeMax)
+	defer done()
+	return p.peers.Propose(ctx, next)
+}
+
+func (p *proposer) wasQueued(q cluster.Proposal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.term.Number == q.To.Term && p.term.Incarnation == q.To.Incarnation {
+		p.queued = max(p.queued, q.Number)
+	}
+}
+
+// began is called when the entry of a term is met: what is pending goes to its leader, but runs
+// of maintenance are over.
+func (p *proposer) began(t store.Term) {
+	p.mu.Lock()
+	var over []*commit
+	p.pending = slices.DeleteFunc(p.pending, func(made *proposal) bool {
+		if made.isRun {
+			over = append(over, made.commits...)
+		}
+		return made.isRun
+	})
+	p.term, p.queued, p.number = t, 0, 0
+	for _, made := range p.pending {
+		p.number++
+		made.Number = p.number
+	}
+	p.tellLocked()
+	p.mu.Unlock()
+	p.refuse(over)
+}
+
+// refuse answers commits of runs whose term is over, or has not begun.
+func (p *proposer) refuse(commits []*commit) {
+	for _, k := range commits {
+		k.err = errTermOver
+		p.answer(k)
+	}
+}
+
+// met returns the commits of the proposals that a batch contains, each at its place there.
+func (p *proposer) met(origins []store.Origin) (own []*commit, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := 1 // behind the entry of origins itself
+	for _, o := range origins {
+		if o.Incarnation == p.self.Incarnation {
+			if len(p.pending) == 0 || p.pending[0].Number != o.Number || p.pending[0].Entries != int(o.Entries) {
+				return nil, fmt.Errorf("BUG: proposal %d of this node comes with %d entries where it was not expected", o.Number, o.Entries)
+			}
+			for _, k := range p.pending[0].commits {
+				k.at += at
+				own = append(own, k)
+			}
+			p.pending = p.pending[1:]
+		}
+		at += int(o.Entries)
+	}
+	if len(own) > 0 {
+		p.tellLocked()
+	}
+	return own, nil
+}

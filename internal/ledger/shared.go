@@ -1,0 +1,430 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+	"meterledger/internal/journal"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+const (
+	// lookEvery is how often a node asks the engine for the end of the order and who leads.
+	lookEvery = 500 * time.Millisecond
+	// sayEvery is how often a node says how far it has come, and cutEvery how often a leader cuts
+	// what enough nodes have.
+	sayEvery = time.Second
+	cutEvery = 10 * time.Second
+	// stopMax is how long a node that stops waits for what is under way.
+	stopMax = 5 * time.Second
+	// confirmMax is how long a barrier may take.
+	confirmMax = 2 * time.Second
+)
+
+// Shared says how a ledger takes part in the order of several nodes.
+type Shared struct {
+	Engine cluster.Engine
+	Peers  cluster.Peers
+	Self   cluster.Node
+	// Found makes the order of the engine go on from this node's journal, unless one was
+	// founded.
+	Found bool
+	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
+	Copies int
+}
+
+// shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
+// the journal of each is its copy.
+type shared struct {
+	engine  cluster.Engine
+	self    cluster.Node
+	journal *journal.Journal
+	id      chain.ID // of it
+	log     *slog.Logger
+	now     func() time.Time
+
+	tail    follower // what comes
+	mine    proposer // what this node wants to have in the order
+	term    leader   // while this node leads
+	barrier barrier
+
+	copies int
+
+	ctx      context.Context // until the node stops
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	again    chan struct{} // gets a message when the tail has to begin anew
+	nudged   chan struct{} // gets a message when who leads may have changed
+	views    chan cluster.View
+	stopping chan struct{} // closed when nothing is sent any more
+	stopped  chan struct{} // closed when nothing is handed out any more
+
+	current arrival       // that next has handed out
+	begun   atomic.Int64  // when it was, in ns; 0 while none is
+	lost    chan struct{} // closed once err is set
+	once    sync.Once
+	ended   sync.Once
+	err     error
+}
+
+var (
+	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errStranger = errors.New("the data folder is of another order than that of the engine")
+)
+
+func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
+	sh := &shared{
+		engine: o.Engine, self: o.Self, journal: j, id: j.End().Journal, log: log, now: now,
+		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
+	}
+	sh.ctx, sh.cancel = context.WithCancel(context.Background())
+	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith}
+	sh.tail.begin(j.End())
+	sh.mine = proposer{
+		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
+		changed: make(chan struct{}), term: s.Term(),
+	}
+	sh.term = leader{
+		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
+		busy: sh.isStuck, filled: make(chan struct{}, 1),
+	}
+	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
+	return sh
+}
+
+func (s *shared) start() {
+	s.group.Go(func() { s.tail.tailAll(s.ctx, s.again) })
+	s.group.Go(func() { s.mine.proposeAll(s.ctx) })
+	s.group.Go(s.watch)
+	s.group.Go(s.drain)
+	s.group.Go(s.lookAll)
+	s.group.Go(s.leadAll)
+	s.group.Go(s.sayAll)
+	s.group.Go(s.cutAll)
+	s.group.Go(s.tail.copyAll)
+	s.group.Go(func() {
+		select {
+		case <-s.journal.Failed():
+			s.failWith(s.journal.Failure())
+		case <-s.ctx.Done():
+		}
+	})
+}
+
+func (s *shared) batchBytesMax() int { return cluster.BatchBytesMax }
+
+func (s *shared) send(g *gathered) error {
+	select {
+	case <-s.failed():
+		return s.failure()
+	default:
+		return s.mine.add(s.ctx, g)
+	}
+}
+
+func (s *shared) next() (ordered, bool) {
+	s.settle()
+	select {
+	case a := <-s.tail.arrived:
+		b, err := s.place(a)
+		if err != nil {
+			s.failWith(err)
+			s.end()
+			return ordered{}, false
+		}
+		s.begun.Store(time.Now().UnixNano())
+		return b, true
+	case <-s.stopped:
+	case <-s.failed():
+	}
+	s.end()
+	return ordered{}, false
+}
+
+// settle gives the batch that was applied to be copied.
+func (s *shared) settle() {
+	s.begun.Store(0)
+	if s.current.batch == nil {
+		return
+	}
+	s.tail.applied.raise(s.current.end.Sequence)
+	select {
+	case s.tail.copies <- s.current.batch:
+	case <-s.failed():
+	}
+	s.current = arrival{}
+}
+
+// entriesUnknown stands for the entries of a batch that says nothing of them.
+const entriesUnknown = -1
+
+// place finds what this node has sent in a batch, and what the batch means for who leads.
+func (s *shared) place(a arrival) (ordered, error) {
+	s.current = a
+	g := &gathered{payload: a.payload, entries: entriesUnknown}
+	if term, isTerm := store.ReadTerm(a.payload); isTerm {
+		s.mine.began(term)
+		s.nudge()
+		return ordered{g, a.end}, nil
+	}
+	if origins, _, ok := store.ReadContents(a.payload); ok {
+		own, err := s.mine.met(origins)
+		if err != nil {
+			return ordered{}, err
+		}
+		g.commits, g.entries = own, 1
+		for _, o := range origins {
+			g.entries += int(o.Entries)
+		}
+	}
+	return ordered{g, a.end}, nil
+}
+
+func (s *shared) stop() { close(s.stopping) }
+
+// drain lets what was sent before a stop become part of the order, as far as that goes in a
+// moment. Nothing is handed out after that.
+func (s *shared) drain() {
+	select {
+	case <-s.stopping:
+	case <-s.ctx.Done():
+		return
+	}
+	ctx, done := context.WithTimeout(s.ctx, stopMax)
+	defer done()
+	_ = s.mine.drained(ctx)
+	close(s.stopped)
+}
+
+// end ends all that goes on.
+func (s *shared) end() {
+	s.ended.Do(func() {
+		s.cancel()
+		close(s.tail.copies)
+		s.group.Wait()
+	})
+}
+
+func (s *shared) confirm(ctx context.Context) (changed bool, err error) {
+	return true, s.barrier.confirm(ctx)
+}
+
+// waitMax leaves time for the death of a leader and of the engine's.
+func (s *shared) waitMax() time.Duration { return 10 * time.Second }
+
+func (s *shared) kept(ctx context.Context, sequence uint64) error {
+	return s.tail.copied.wait(ctx, sequence)
+}
+
+func (s *shared) failed() <-chan struct{} { return s.lost }
+
+func (s *shared) failure() error {
+	select {
+	case <-s.lost:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+func (s *shared) failWith(err error) {
+	s.once.Do(func() {
+		s.err = err
+		s.log.Error("this node cannot go on", "error", err)
+		close(s.lost)
+	})
+}
+
+// isStuck reports whether a batch is being applied for long.
+func (s *shared) isStuck() bool {
+	begun := s.begun.Load()
+	return begun > 0 && time.Since(time.Unix(0, begun)) > stuckMax
+}
+
+// nudge makes this node look at once.
+func (s *shared) nudge() {
+	select {
+	case s.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// watch looks when the engine says that who leads has changed.
+func (s *shared) watch() {
+	for s.ctx.Err() == nil {
+		_ = s.engine.Watch(s.ctx, func(cluster.Leader) { s.nudge() })
+		pause(s.ctx, tailAgain)
+	}
+}
+
+// look asks the engine what it holds. An engine that has lost what this node has copied is
+// halted: whoever led from there would make another order of it.
+func (s *shared) look(ctx context.Context) (cluster.View, error) {
+	copied := s.tail.copied.load()
+	v, err := s.engine.View(ctx)
+	if err != nil {
+		return v, err
+	}
+	if v.Head.Journal != s.id {
+		s.failWith(fmt.Errorf("%w: %x", errStranger, v.Head.Journal[:4]))
+		return v, errStranger
+	}
+	if v.Head.Sequence < copied {
+		if again, err := s.engine.View(ctx); err == nil && again.Head.Sequence < copied && again.Halted < copied {
+			s.log.Error("the engine has lost batches that this node has copied: it was brought back from an older copy, and nothing is taken until it is healed",
+				"copied", copied, "engine", again.Head.Sequence)
+			_ = s.engine.Halt(ctx, copied) // else the next look does
+		}
+	}
+	s.mine.saw(v.Leader)
+	return v, nil
+}
+
+// lookAll looks now and then, and tells the tail to begin anew if it has brought nothing though there was more.
+func (s *shared) lookAll() {
+	var behind uint64 // where the tail stood when there was more
+	for s.ctx.Err() == nil {
+		known := s.tail.known.load()
+		v, err := s.look(s.ctx)
+		if err == nil {
+			s.offer(v)
+			if v.Head.Sequence > known && known == behind {
+				select {
+				case s.again <- struct{}{}:
+				default:
+				}
+			}
+			behind = known
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-s.nudged:
+		case <-s.ctx.Done():
+		}
+	}
+}
+
+// offer leaves the newest view to leadAll.
+func (s *shared) offer(v cluster.View) {
+	select {
+	case <-s.views:
+	default:
+	}
+	s.views <- v
+}
+
+// leadAll leads whenever nobody else does.
+func (s *shared) leadAll() {
+	for {
+		select {
+		case v := <-s.views:
+			s.mayLead(v)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *shared) mayLead(v cluster.View) {
+	if v.Leader.Term == 0 && v.Halted == 0 && s.tail.known.load() == v.Head.Sequence {
+		got, err := s.engine.Lead(s.ctx, s.self, 0)
+		if err != nil {
+			got, err = s.engine.View(s.ctx) // it may have come through
+		}
+		if err != nil {
+			return
+		}
+		v = got
+	}
+	if v.Leader.Incarnation == s.self.Incarnation {
+		s.mine.saw(v.Leader)
+		s.term.lead(s.ctx, v, s.now())
+	}
+}
+
+// sayAll tells the others how far this node has come.
+func (s *shared) sayAll() {
+	for s.ctx.Err() == nil {
+		if err := s.engine.Say(s.ctx, s.status()); errors.Is(err, cluster.ErrNameTaken) {
+			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
+		}
+		pause(s.ctx, sayEvery)
+	}
+}
+
+func (s *shared) status() cluster.Status {
+	first, _ := s.journal.First()
+	return cluster.Status{
+		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
+		Level: uint8(store.LevelNewest),
+	}
+}
+
+// cutAll drops from the engine what enough nodes have on their disks, while this node leads.
+func (s *shared) cutAll() {
+	for s.ctx.Err() == nil {
+		pause(s.ctx, cutEvery)
+		term, _, leads := s.term.leads()
+		if !leads {
+			continue
+		}
+		nodes, err := s.engine.Nodes(s.ctx)
+		if err != nil || len(nodes) < s.copies {
+			continue
+		}
+		upTo := nodes[0].Copied
+		for _, n := range nodes {
+			upTo = min(upTo, n.Copied)
+			if n.Pinned > 0 {
+				upTo = min(upTo, n.Pinned)
+			}
+		}
+		_ = s.engine.Cut(s.ctx, term.Term, upTo, nodes) // else the next time
+	}
+}
+
+// Order returns the id of the journal of all nodes of an order. A node alone has none.
+func (l *Ledger) Order() chain.ID { return l.shared.id }
+
+// Lead returns the term in which this node may run maintenance, which ends when over is
+// closed; leads is false while another node leads.
+func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {
+	if l.shared == nil {
+		return store.Alone, nil, true
+	}
+	term, over, leads := l.shared.term.leads()
+	return store.Term{Number: term.Term, Incarnation: term.Incarnation, Node: term.Name}, over, leads
+}
+
+// Propose queues a proposal of another node, if this one leads; see cluster.Peers.
+func (l *Ledger) Propose(p cluster.Proposal) error {
+	if l.shared == nil {
+		return cluster.ErrMoved
+	}
+	return l.shared.term.propose(p)
+}
+
+// Batches hands out the batches that this node has copied behind a sequence; see cluster.Peers.
+func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
+	err := l.journal.Batches(after, take)
+	var cut *journal.CutError
+	if errors.As(err, &cut) {
+		return &cluster.CutError{First: cut.First}
+	}
+	return err
+}
+
+// SnapshotTo writes the bytes of the newest snapshot.
+func (l *Ledger) SnapshotTo(to io.Writer) error {
+	return errors.New("there is no snapshot")
+}

@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/clustertest"
+	"meterledger/internal/meter"
+)
+
+// member is a node of an order in a test.
+type member struct {
+	*Ledger
+	engine *clustertest.Client
+}
+
+// server answers the peers of a member.
+func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
+
+// openMember starts a node.
+func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string) member {
+	t.Helper()
+	zone, err := meter.LoadZone("Asia/Singapore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := engine.Client(name)
+	l, err := Open(t.Context(), Options{
+		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Shared: &Shared{
+			Engine: client, Peers: network.Peers(name), Found: name == "a",
+			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := member{l, client}
+	network.Serve(name, m)
+	return m
+}
+
+func TestAMeterThatIsRegisteredAtOneNodeIsKnownAtAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		var members []member
+		for _, name := range []string{"a", "b", "c"} {
+			members = append(members, openMember(t, vfs.NewMem(), engine, network, name))
+		}
+		ctx := context.Background()
+		for i := range 30 {
+			id := meter.ID(fmt.Sprintf("M%d", i))
+			if err := members[i%3].Register(ctx, id, "Tan", "Road"); err != nil {
+				t.Fatal(err)
+			}
+			if err := members[(i+1)%3].Register(ctx, id, "Tan", "Road"); meter.CodeOf(err) != meter.CodeMeterExists {
+				t.Errorf("registered again: %v", err)
+			}
+		}
+		for _, m := range members {
+			if err := m.shared.barrier.confirm(ctx); err != nil {
+				t.Error(err)
+			}
+			if m.store.Hash() != members[0].store.Hash() {
+				t.Error("another state")
+			}
+		}
+		for _, m := range members {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
