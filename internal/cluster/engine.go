@@ -46,69 +46,74 @@ type Status struct {
 	Digest  uint64         // of its verdicts up to there
 }
 
-// Engine keeps the order. An error of a call that changes something leaves it unknown whether
-// the change was made, unless it wraps ErrRefused: then it was not, and the same call would be
-// refused again. Any number of goroutines may call it.
+// Engine keeps the order. An error of a call that changes something leaves it unknown whether the change
+// was made, or still will be, unless it wraps ErrRefused: then it was not, and the same call would be
+// refused again. A call may arrive twice. Any number of goroutines may call it.
 type Engine interface {
 	// Found makes the order of a journal begin behind a position, once. It is ErrFounded
-	// if there is one.
+	// if there is one. Before, View, Lead, Append, Halt and Tail are ErrNotFounded.
 	Found(ctx context.Context, at chain.Position) error
 
-	// View returns what the engine holds at a moment between call and answer. It is
-	// ErrNotFounded before Found.
+	// View returns what the engine holds at a moment between call and answer.
 	View(ctx context.Context) (View, error)
 
 	// Lead makes a node the leader in a new term, if the term of the present leader is
 	// instead (0: if nobody leads), and nothing is halted. The view is that of the same
-	// step: if it names the node as its leader, no batch of an older term comes behind its head.
+	// step: if it names the node as its leader, be it by an earlier call, no batch of an
+	// older term comes behind its head. A term ends by itself LeaseTime after the call, or soon after that.
 	Lead(ctx context.Context, n Node, instead uint64) (View, error)
 
 	// Append adds the batch that follows a position, if that is the head, the term is
 	// that of the present leader, and nothing is halted. If it did not, the view is that of
-	// the same step.
+	// the same step. That the batch does follow is for the caller to see to. One of more than
+	// AppendBytesMax is ErrRefused. Once it has returned, the bytes of the batch may be changed.
 	Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (added bool, v View, err error)
 
-	// Renew keeps a term from ending for LeaseTime. It is ErrOver once the term has ended.
+	// Renew keeps a term from ending by itself for LeaseTime after the call. It is ErrOver once the
+	// term has ended. The connection that asks need not be the one that led.
 	Renew(ctx context.Context, term uint64) error
 
-	// Resign ends a term, if it has not ended yet.
+	// Resign ends a term, if it has not ended yet. It is no error if it has.
 	Resign(ctx context.Context, term uint64) error
 
-	// Halt says that a node has copied a batch that the engine does not have: from then on
-	// nobody leads and nothing is added, until Heal.
+	// Halt says that a node has copied a batch, by its sequence, that the engine does not have: from
+	// then on nobody leads and nothing is added, until an operator heals the engine. Of several the
+	// highest counts.
 	Halt(ctx context.Context, copied uint64) error
 
-	// Watch calls watch with the leader when it may have changed, until ctx is done or the
-	// connection is lost, and returns the error.
+	// Watch calls watch with the leader, at once and when it may have changed, until ctx is done
+	// or the connection is lost, and returns the error. Whom it names may not lead any more. Who is named
+	// last leads, or another call follows.
 	Watch(ctx context.Context, watch func(Leader)) error
 
 	// Tail hands out the batches behind a sequence, those that are there and those that
-	// come, one after the other, until take or the connection fails, and returns the error.
-	// Which batch comes next is for take to check. It is a *CutError if the next one was cut.
-	// The bytes of a batch must not be changed.
+	// come, one after the other, until take fails, ctx is done or the connection is lost, and returns
+	// the error. It may leave one out, hand one out again, or be silent without an error: which batch
+	// comes next is for take to check, and whether there is one, View tells. It is a *CutError if the
+	// next one was cut. The bytes of a batch may be kept and must not be changed.
 	Tail(ctx context.Context, after uint64, take func(batch []byte) error) error
 
-	// Cut drops the batches up to a sequence, if the term is that of the present leader and
-	// each of the nodes has said something since the view of them that was read, and has
-	// not gone since. It is ErrOver otherwise.
+	// Cut drops the batches up to a sequence, if the term is that of the present leader, else it is ErrOver,
+	// and each node that was counted has been there without a gap since it was seen, else it is ErrGone.
+	// The head stays where it is.
 	Cut(ctx context.Context, term, upTo uint64, counted []Seen) error
 
-	// Say makes known what a node says of itself, until SayTime has passed. It is ErrNameTaken
-	// while another incarnation of the same name says something.
+	// Say makes known what a node says of itself, until SayTime after the call or soon after that. It is
+	// ErrNameTaken while another incarnation of the same name is known.
 	Say(ctx context.Context, s Status) error
 
-	// Nodes returns those that have said something within SayTime.
+	// Nodes returns the last that each node has said that is known, in the order of their names.
 	Nodes(ctx context.Context) ([]Seen, error)
 }
 
-// AppendBytesMax is the size of the largest batch that every engine takes: one commit of 1 MiB, with what
+// AppendBytesMax is the size of the largest batch that every engine takes: a commit of 1 MiB, with what
 // stands around it.
 const AppendBytesMax = 1<<20 + 64<<10
 
-// Seen is what a node said, and when its key was made.
+// Seen is what a node said last.
 type Seen struct {
 	Status
-	Since uint64 // names the time since when the node has been there without a gap
+	Since uint64 // stays as long as the node is known without a gap, and never comes again
 }
 
 var (
@@ -128,7 +133,7 @@ var (
 
 // CutError says that a batch is not in the engine any more.
 type CutError struct {
-	First uint64 // sequence of the oldest batch that is there
+	First uint64 // sequence of the oldest batch that is there, or of the next one
 }
 
 func (e *CutError) Error() string {

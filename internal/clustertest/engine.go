@@ -141,7 +141,7 @@ func (e *Engine) add(term uint64, after chain.Position, batch []byte) (bool, clu
 	if err := e.begun(); err != nil {
 		return false, cluster.View{}, err
 	}
-	if e.leads(term) != nil || e.head != after || e.halted != 0 {
+	if e.leads(term) != nil || e.head != after { // while it is halted nobody leads
 		return false, e.view(), nil
 	}
 	e.revision++

@@ -9,7 +9,7 @@ import (
 	"meterledger/internal/store"
 )
 
-// accountsTogether is how many accounts are written as one commit: at most 0.9 MB.
+// accountsTogether is how many accounts are written as one commit: 0.86 MB at the most.
 const accountsTogether = 512
 
 // Accounts registers the meters of a list, in its order, hundreds with one fsync. It needs the

@@ -207,7 +207,9 @@ func (b *Bulk) send() error {
 	}
 	b.pacer.step()
 	s := b.next()
-	b.locate(s)
+	if err := b.locate(s); err != nil {
+		return err
+	}
 	if err := b.queue(s); err != nil {
 		return err
 	}
@@ -220,7 +222,7 @@ func (b *Bulk) send() error {
 func (b *Bulk) queue(s *submission) error {
 	s.until = b.number
 	if !b.begun && !b.restore {
-		if err := b.l.barred(); err != nil {
+		if err := b.l.sure(b.ctx, b.l.barred); err != nil {
 			return err
 		}
 	}
@@ -241,8 +243,14 @@ func (l *Ledger) barred() error {
 }
 
 // locate moves the rows into a submission.
-func (b *Bulk) locate(s *submission) {
+func (b *Bulk) locate(s *submission) error {
 	s.readings, b.unknown = b.l.store.Locate(b.rows, b.last, s.readings, b.unknown[:0])
+	if len(b.unknown) > 0 && !s.sure {
+		if err := s.confirm(b.ctx); err != nil {
+			return err
+		}
+		s.readings, b.unknown = b.l.store.Locate(b.rows, b.last, s.readings[:0], b.unknown[:0])
+	}
 	if n := len(s.readings); n > 0 {
 		b.last = s.readings[n-1].Meter
 	}
@@ -256,6 +264,7 @@ func (b *Bulk) locate(s *submission) {
 		s.rows = append(s.rows, number)
 	}
 	b.rows, b.numbers, b.ids = b.rows[:0], b.numbers[:0], b.ids[:0]
+	return nil
 }
 
 func (b *Bulk) settleOldest() error {

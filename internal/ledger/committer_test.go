@@ -3,11 +3,13 @@ package ledger
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
@@ -81,9 +83,19 @@ func TestACommitThatNoOrderTakesIsABug(t *testing.T) {
 	narrowCommitter(t, 1000, &commit{payload: make([]byte, commitBytesMax+1)})
 }
 
+// TestTheLargestCommitsFit makes those that gather. The largest of other entries are known to the store.
 func TestTheLargestCommitsFit(t *testing.T) {
 	const pointsMax = 31*48 + 2 // of a month, with the hour of daylight saving that comes twice
-	if bytes := archivesMax*store.RecallBytes(pointsMax) + submissionRows*store.ReadingBytesMax; bytes > commitBytesMax {
-		t.Errorf("the readings of a commit can take %d bytes", bytes)
+	text := strings.Repeat("😀", meter.TextLengthMax)
+	account := meter.Account{ID: meter.ID(strings.Repeat("m", meter.IDLengthMax)), OwnerName: text, Address: text}
+	correction := &store.Correction{Note: store.Note{By: text, Reason: text}, Edits: make([]store.Edit, CorrectionsMax)}
+	for what, bytes := range map[string]int{
+		"readings":     archivesMax*store.RecallBytes(pointsMax) + submissionRows*store.ReadingBytesMax,
+		"accounts":     accountsTogether * len(store.AppendRestoredAccount(nil, account)),
+		"a correction": recallsMax*store.RecallBytes(pointsMax) + len(store.AppendRestoredCorrection(nil, correction)),
+	} {
+		if bytes > commitBytesMax {
+			t.Errorf("%s of a commit can take %d bytes", what, bytes)
+		}
 	}
 }

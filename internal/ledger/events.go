@@ -117,6 +117,10 @@ func (s *Events) encode() error {
 		case meter.EventRollover:
 			entry.bytes = store.AppendRestoredRollover(nil, m.Index, e.Change())
 		default:
+			if err := s.l.takesAnother(m, e.Change().At); err != nil {
+				_ = s.Refuse(e.number, err) // which only counts
+				continue
+			}
 			entry.bytes = store.AppendRestoredExchange(nil, m.Index, e.Change())
 		}
 		if err := s.put(entry); err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 
 	"meterledger/internal/meter"
@@ -20,6 +21,7 @@ type archivedMonth struct {
 
 // archivedRows are a meter's rows of a closed month.
 type archivedRows struct {
+	archivedMonth
 	points   []meter.Point
 	err      error // why they cannot be read
 	recalled bool  // by this commit
@@ -48,36 +50,50 @@ func (s *submission) readArchives() (recalled int) {
 			s.archived = make(map[archivedMonth]*archivedRows)
 		}
 		points, err := s.l.lateRows(s.l.store, store.Meter{Index: at.Meter, ID: s.l.store.Account(at.Meter).ID}, month)
-		s.archived[key] = &archivedRows{points: points, err: err}
+		s.archived[key] = &archivedRows{archivedMonth: key, points: points, err: err}
 		recalled += store.RecallBytes(len(points))
 	}
 	s.to = len(s.readings)
 	return recalled
 }
 
-// late decides about a reading of a closed month. The meter's archived rows have to be
-// in memory before Apply can judge another beside them.
-func (s *submission) late(place int, at store.Reading) {
+// rowsOf returns the archived rows beside which a reading has to be judged, or nil if they were not read.
+func (s *submission) rowsOf(at store.Reading) *archivedRows {
 	month, _ := s.l.store.Month(at.Slot)
-	rows, have := s.archived[archivedMonth{at.Meter, month.Month, month.Revision}]
-	if !have {
-		s.decide(place, Result{Err: s.l.monthBusy(at.Slot)})
-		return
+	return s.archived[archivedMonth{at.Meter, month.Month, month.Revision}]
+}
+
+// judgeLate judges a reading of a closed month by the meter's archived rows. The verdict is Archived if they have to be
+// in memory before Apply can judge it.
+func (s *submission) judgeLate(at store.Reading, rows *archivedRows) (store.Verdict, error) {
+	if rows == nil {
+		return store.Verdict{}, s.l.monthBusy(at.Slot)
 	}
 	if rows.err != nil {
-		s.decide(place, Result{Err: rows.err})
-		return
+		return store.Verdict{}, rows.err
 	}
 	i, found := slices.BinarySearchFunc(rows.points, at.Slot, meter.BySlot)
 	isSame := found && rows.points[i].Register == at.Register
 	// Apply alone knows what contradicts a reading of a meter that has been through much, and
 	// forgets what was refused.
-	if isSame && !s.retake && !s.l.store.Affirms(at) || found && !isSame && !s.l.store.IsMarked(at.Meter) {
-		verdict := store.Verdict{Outcome: store.Duplicate}
-		if !isSame {
-			verdict = store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}
-		}
-		s.rule(place, verdict)
+	switch {
+	case isSame && !s.retake && !s.l.store.Affirms(at):
+		return store.Verdict{Outcome: store.Duplicate}, nil
+	case found && !isSame && !s.l.store.IsMarked(at.Meter):
+		return store.Verdict{Outcome: store.Conflict, Other: rows.points[i]}, nil
+	}
+	return store.Verdict{Outcome: store.Archived}, nil
+}
+
+// late decides about a reading of a closed month.
+func (s *submission) late(place int, at store.Reading) {
+	rows := s.rowsOf(at)
+	switch v, err := s.judgeLate(at, rows); {
+	case err != nil:
+		s.decide(place, Result{Err: cmp.Or(s.doubt, err)})
+		return
+	case v.Outcome != store.Archived:
+		s.ruleBefore(place, v)
 		return
 	}
 	if err := s.keptOut(at.Slot); err != nil {
@@ -91,7 +107,7 @@ func (s *submission) late(place int, at store.Reading) {
 	if !rows.recalled {
 		rows.recalled = true
 		s.recalls++
-		s.commit.payload = store.AppendRecall(s.commit.payload, month.Month, month.Revision, at.Meter, rows.points)
+		s.commit.payload = store.AppendRecall(s.commit.payload, rows.month, rows.revision, at.Meter, rows.points)
 	}
 	s.take(place, at)
 }

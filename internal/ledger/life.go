@@ -9,7 +9,8 @@ import (
 )
 
 // exchangesMax is how many exchanges and resets a meter may have: all of them may stand in one
-// bill, which has to fit into a commit.
+// bill, which has to fit into a commit. So has one with eventsTogether more, which are put back before
+// the first of them counts.
 const exchangesMax = 300
 
 // Exchange records that a meter has another dial from an instant on, and reports whether that

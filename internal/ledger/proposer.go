@@ -113,7 +113,7 @@ func (p *proposer) saw(l cluster.Leader) {
 
 // proposeAll proposes what is pending, in its order, each until it is queued.
 func (p *proposer) proposeAll(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		var next cluster.Proposal
 		err := p.until(ctx, func() (ready bool) {
 			next, ready = p.nextLocked()

@@ -222,6 +222,7 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	b.reset(l, bulky)
 	b.add(1, store.Reading{Slot: zone.Floor(time.Now()) - 10})
 	b.readArchives()
+	b.look()
 	b.judge()
 	if err := l.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

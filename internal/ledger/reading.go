@@ -17,29 +17,23 @@ type Result struct {
 
 // Record takes one reading. A nil error means that it is on disk.
 func (l *Ledger) Record(ctx context.Context, r meter.Reading) (Result, error) {
-	m, known := l.store.Lookup(r.Meter)
-	return l.record(ctx, r, m, known)
+	return l.record(ctx, r, true)
 }
 
 // RecordWithin is Record for a sender with a scope: a meter outside is none that is registered, and
 // is not even looked up.
 func (l *Ledger) RecordWithin(ctx context.Context, scope *meter.Scope, r meter.Reading) (Result, error) {
-	if !scope.Has(r.Meter) {
-		return l.record(ctx, r, store.Meter{}, false)
-	}
-	return l.Record(ctx, r)
+	return l.record(ctx, r, scope.Has(r.Meter))
 }
 
-func (l *Ledger) record(ctx context.Context, r meter.Reading, m store.Meter, known bool) (Result, error) {
+func (l *Ledger) record(ctx context.Context, r meter.Reading, isWithin bool) (Result, error) {
 	l.asked.Add(1)
 	s := l.singles.Get().(*submission)
 	s.reset(l, impatient)
-	if known {
-		s.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
-	} else {
-		s.refuse(1, meter.UnknownMeter(r.Meter))
+	err := s.locate(ctx, r, isWithin)
+	if err == nil {
+		err = s.send(ctx)
 	}
-	err := s.send(ctx)
 	if err == nil {
 		err = s.settle()
 	}
@@ -54,6 +48,30 @@ func (l *Ledger) record(ctx context.Context, r meter.Reading, m store.Meter, kno
 	}
 	l.singles.Put(s)
 	return result, result.Err
+}
+
+// locate adds one reading, unless its meter is unknown or outside the scope of its sender.
+func (s *submission) locate(ctx context.Context, r meter.Reading, isWithin bool) error {
+	var m store.Meter
+	known := false
+	if isWithin {
+		m, known = s.l.store.Lookup(r.Meter)
+	}
+	if isWithin && !known && !s.sure {
+		if err := s.confirm(ctx); err != nil {
+			return err
+		}
+		m, known = s.l.store.Lookup(r.Meter)
+	}
+	switch {
+	case known:
+		s.add(1, store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register})
+	case s.doubt != nil:
+		s.putOff(1, s.doubt)
+	default:
+		s.refuse(1, meter.UnknownMeter(r.Meter))
+	}
+	return nil
 }
 
 // monthBusy is the answer to a reading whose month is being closed right now.

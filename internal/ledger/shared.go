@@ -59,13 +59,14 @@ type shared struct {
 
 	copies int
 
-	ctx     context.Context // until the node stops
-	cancel  context.CancelFunc
-	group   sync.WaitGroup
-	again   chan struct{} // gets a message when the tail has to begin anew
-	nudged  chan struct{} // gets a message when who leads may have changed
-	views   chan cluster.View
-	stopped chan struct{} // closed when nothing is handed out any more
+	ctx      context.Context // until the node stops
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	again    chan struct{} // gets a message when the tail has to begin anew
+	nudged   chan struct{} // gets a message when who leads may have changed
+	views    chan cluster.View
+	stopping chan struct{} // closed when nothing is sent any more
+	stopped  chan struct{} // closed when nothing is handed out any more
 
 	current arrival       // that next has handed out
 	begun   atomic.Int64  // when it was, in ns; 0 while none is
@@ -84,7 +85,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
-		stopped: make(chan struct{}), lost: make(chan struct{}),
+		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith}
@@ -105,6 +106,7 @@ func (s *shared) start() {
 	s.group.Go(func() { s.tail.tailAll(s.ctx, s.again) })
 	s.group.Go(func() { s.mine.proposeAll(s.ctx) })
 	s.group.Go(s.watch)
+	s.group.Go(s.drain)
 	s.group.Go(s.lookAll)
 	s.group.Go(s.leadAll)
 	s.group.Go(s.sayAll)
@@ -188,15 +190,20 @@ func (s *shared) place(a arrival) (ordered, error) {
 	return ordered{g, a.end}, nil
 }
 
-// stop lets what was sent become part of the order, as far as that goes in a moment, and hands
-// out no more after that.
-func (s *shared) stop() {
-	s.group.Go(func() {
-		ctx, done := context.WithTimeout(s.ctx, stopMax)
-		defer done()
-		_ = s.mine.drained(ctx)
-		close(s.stopped)
-	})
+func (s *shared) stop() { close(s.stopping) }
+
+// drain lets what was sent before a stop become part of the order, as far as that goes in a
+// moment. Nothing is handed out after that.
+func (s *shared) drain() {
+	select {
+	case <-s.stopping:
+	case <-s.ctx.Done():
+		return
+	}
+	ctx, done := context.WithTimeout(s.ctx, stopMax)
+	defer done()
+	_ = s.mine.drained(ctx)
+	close(s.stopped)
 }
 
 // end ends all that goes on.

@@ -29,6 +29,8 @@ type submission struct {
 	latest   meter.Slot // no new one may be later
 	refusal  error      // of all new ones, or nil
 	full     bool       // those that need memory are refused
+	sure     bool       // what the state says needs no barrier, or had it
+	doubt    error      // instead of a refusal by the state that could not be confirmed, or nil
 	commit   commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
@@ -54,7 +56,7 @@ func newSubmission() any { return new(submission) }
 func (s *submission) reset(l *Ledger, p patience) {
 	clear(s.refusals)
 	*s = submission{
-		l: l, patience: p, firstGood: math.MaxInt,
+		l: l, patience: p, firstGood: math.MaxInt, sure: l.isAlone(),
 		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0], kept: s.kept[:0],
 		commit: commit{payload: s.commit.payload[:0], verdicts: s.commit.verdicts[:0], done: s.commit.done, deferred: true},
 	}
@@ -106,12 +108,15 @@ func (s *submission) good(row int) {
 
 // refuseUnknown makes no error if nobody would read it.
 func (s *submission) refuseUnknown(row int, id []byte) {
-	if s.unlisted {
+	switch {
+	case s.doubt != nil:
+		s.putOff(row, s.doubt)
+	case s.unlisted:
 		s.refused++
 		s.l.metrics.refuse(s.way(), meter.CodeMeterNotFound)
-		return
+	default:
+		s.refuse(row, meter.UnknownMeter(meter.ID(id)))
 	}
-	s.refuse(row, meter.UnknownMeter(meter.ID(id)))
 }
 
 // send queues the readings. Nearly always they are one commit; if they need more
@@ -133,24 +138,30 @@ func (s *submission) send(ctx context.Context) error {
 
 // enqueue judges the readings and queues those that are not certainly refused.
 func (s *submission) enqueue(ctx context.Context, recalled int) error {
-	if !s.restore {
-		s.refusal = s.l.refusal()
-	}
-	if s.full = s.refusal == error(errMemoryFull); s.full {
-		s.refusal = nil
+	s.askGates()
+	if s.refusal == error(errNotReceiving) && !s.sure {
+		return s.askAgain(ctx)
 	}
 	if s.refusal != nil && len(s.readings) == 0 && s.patience != bulky {
 		return s.refusal
 	}
-	if s.refusal != nil {
-		s.judge() // what is recorded is a duplicate all the same
-		return nil
+	if s.refusal == nil {
+		bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
+		if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
+			return err
+		}
 	}
-	bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
-	if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
-		return err
+	s.look()
+	if !s.sure && s.isUnsure() {
+		if s.refusal == nil {
+			s.l.committer.release(&s.commit)
+		}
+		return s.askAgain(ctx)
 	}
 	s.judge()
+	if s.refusal != nil { // what is recorded was a duplicate all the same
+		return nil
+	}
 	s.commit.payload = store.AppendReadings(s.commit.payload, s.taken, s.restore)
 	s.commit.entries = s.recalls + len(s.taken)
 	s.commit.growth = s.l.store.Growth(s.taken, s.l.memory.near()) + int64(recalled)
@@ -162,13 +173,30 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	return nil
 }
 
+// askGates sets why no new reading is taken now.
+func (s *submission) askGates() {
+	if s.restore {
+		return
+	}
+	s.refusal = s.l.refusal()
+	if s.full = s.refusal == error(errMemoryFull); s.full {
+		s.refusal = nil
+	}
+	if s.doubt != nil && s.refusal == error(errNotReceiving) {
+		s.refusal = s.doubt
+	}
+}
+
+// look asks the state and the clock about the readings.
+func (s *submission) look() {
+	s.latest = s.l.zone.Floor(s.l.now().Add(meter.FutureMax))
+	s.judged = s.l.store.JudgeMany(s.readings[s.from:s.to], s.restore, s.judged[:0])
+}
+
 // judge refuses readings that need no journal for that, and takes the others.
 func (s *submission) judge() {
-	readings := s.readings[s.from:s.to]
-	s.latest = s.l.zone.Floor(s.l.now().Add(meter.FutureMax))
-	s.judged = s.l.store.JudgeMany(readings, s.restore, s.judged[:0])
 	judged := s.judged
-	for i, at := range readings {
+	for i, at := range s.readings[s.from:s.to] {
 		place := s.from + i
 		verdict := store.Verdict{Outcome: store.Accepted}
 		if len(judged) > 0 && judged[0].Place == i {
@@ -200,7 +228,7 @@ func (s *submission) judgeNew(place int, at store.Reading, v store.Verdict) {
 		return
 	}
 	if v.Outcome != store.Accepted {
-		s.rule(place, v)
+		s.ruleBefore(place, v)
 		return
 	}
 	s.take(place, at)

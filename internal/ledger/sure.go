@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // errNoQuorum is the answer instead of a refusal that could not be confirmed.
@@ -41,11 +42,10 @@ func (l *Ledger) sure(ctx context.Context, op func() error) error {
 // confirm waits until everything that was answered before the call is applied here, and
 // reports whether the state may have been behind. The error is errNoQuorum, unless ctx ended.
 func (l *Ledger) confirm(ctx context.Context) (changed bool, err error) {
-	most := l.committer.order.waitMax()
-	if most == 0 {
+	if l.isAlone() {
 		return false, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, most)
+	bounded, cancel := context.WithTimeout(ctx, l.committer.order.waitMax())
 	defer cancel()
 	changed, err = l.committer.order.confirm(bounded)
 	switch {
@@ -64,6 +64,9 @@ func (l *Ledger) Confirm(ctx context.Context) error {
 	return err
 }
 
+// isAlone reports whether no other node adds to the order.
+func (l *Ledger) isAlone() bool { return l.committer.order.waitMax() == 0 }
+
 // isOfState reports whether an error refuses something by what the state says.
 func isOfState(err error) bool {
 	refusal, ok := errors.AsType[*meter.Error](err)
@@ -78,4 +81,51 @@ func isOfProcess(c meter.Code) bool {
 		return true
 	}
 	return false
+}
+
+// confirm puts a barrier before the questions to the state that follow, one for all of a submission.
+// If too few nodes answer, nothing is refused by what the state says, and a restore ends.
+func (s *submission) confirm(ctx context.Context) error {
+	s.sure = true
+	_, err := s.l.confirm(ctx)
+	if errors.Is(err, errNoQuorum) && !s.restore {
+		s.doubt, err = err, nil
+	}
+	return err
+}
+
+// askAgain is enqueue behind a barrier.
+func (s *submission) askAgain(ctx context.Context) error {
+	if err := s.confirm(ctx); err != nil {
+		return err
+	}
+	s.archived = nil
+	return s.enqueue(ctx, s.readArchives())
+}
+
+// isUnsure reports whether the state alone refuses one of the readings that were judged.
+func (s *submission) isUnsure() bool {
+	for _, j := range s.judged {
+		switch at := s.readings[s.from+j.Place]; j.Outcome {
+		case store.Duplicate:
+		case store.Archived:
+			if v, err := s.judgeLate(at, s.rowsOf(at)); err != nil || v.Outcome == store.Conflict {
+				return true
+			}
+		default:
+			if s.keptOut(at.Slot) == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ruleBefore is rule for a verdict that does not come from Apply.
+func (s *submission) ruleBefore(place int, v store.Verdict) {
+	if s.doubt != nil && v.Outcome != store.Duplicate {
+		s.decide(place, Result{Err: s.doubt})
+		return
+	}
+	s.rule(place, v)
 }

@@ -51,6 +51,16 @@ func TestAMeterHasOnlySoManyExchanges(t *testing.T) {
 	if repeated, err := exchange(150); !repeated || err != nil {
 		t.Errorf("one that is recorded: %v, %v", repeated, err)
 	}
+	events := b.RestoreEvents(context.Background())
+	for n := range 3 { // the last is one too many
+		at := first + meter.Instant(7*(298+n))
+		if err := events.Add(n, meter.Event{Meter: "A", Kind: meter.EventExchange, At: at, Old: kwh(t, "5"), New: kwh(t, "5")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tally, err := events.Flush(); err != nil || tally.Duplicates != 2 || len(tally.Refusals) != 1 || tally.Refusals[0].Row != 2 || meter.CodeOf(tally.Refusals[0].Err) != meter.CodeInvalidParameter {
+		t.Errorf("put back from a list: %+v, %v", tally, err)
+	}
 	if err := b.TakeBack(context.Background(), "A", first, ""); err != nil {
 		t.Fatal(err)
 	}

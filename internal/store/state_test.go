@@ -61,6 +61,8 @@ func TestHashTellsStatesApart(t *testing.T) {
 		{"a second", AppendReading(nil, reading(960_011, 1000))},
 		{"shut down", AppendReception(nil, false)},
 		{"a time of writing", AppendWriting(nil, account.RegisteredAt, false)},
+		{"a term", AppendTerm(nil, otherTerm, account.RegisteredAt)},
+		{"a witness", AppendWitness(nil, 0, 0)},
 		{"an intent", AppendIntent(nil, september.Period(), [32]byte{1})},
 		{"a day", AppendDay(nil, DayArchive{meter.Day{Year: 2024, Month: 9, Day: 1}, Archive{WrittenAt: account.RegisteredAt}, 0})},
 		{"summaries", AppendSummaries(nil, meter.Month{Year: 2024, Month: 9}, []SummaryOf{{0, Summary{Count: 1}}})},
