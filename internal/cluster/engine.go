@@ -127,7 +127,8 @@ var (
 	ErrNameTaken = errors.New("another process takes part under the same name")
 	// ErrGone: a node that was counted was not there without a gap.
 	ErrGone = errors.New("a node that was counted has gone")
-	// ErrRefused: nothing was changed, and nothing would be if the same were asked again.
+	// ErrRefused: nothing was changed, and nothing would be if the same were asked again, before an operator
+	// has mended something.
 	ErrRefused = errors.New("the engine refuses")
 )
 
