@@ -91,6 +91,7 @@ func TestAProposalThatIsLateMeetsWhoServesThen(t *testing.T) {
 		next := new(node)
 		n.Serve("b", next)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(b.numbers) != 0 || !slices.Equal(next.numbers, []uint64{7}) {
 			t.Errorf("it met the one before with %v, the one after with %v", b.numbers, next.numbers)
 		}
@@ -108,6 +109,7 @@ func TestAProposalMayArriveTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if !slices.Equal(b.numbers, []uint64{7, 8, 7}) {
 			t.Errorf("what arrives is %v", b.numbers)
 		}
