@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,12 +17,15 @@ import (
 
 // node is a server that remembers what it is asked.
 type node struct {
+	mu       sync.Mutex // guards what follows
 	numbers  []uint64
 	payloads [][]byte
 	answer   error
 }
 
 func (n *node) Propose(p cluster.Proposal) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.numbers = append(n.numbers, p.Number)
 	n.payloads = append(n.payloads, p.Payload)
 	return n.answer
