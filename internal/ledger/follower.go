@@ -20,6 +20,8 @@ const (
 	copiesMax = 64
 	// tailAgain is how long a node waits before it asks again for what comes next.
 	tailAgain = 50 * time.Millisecond
+	// roomAgain is how often a node without room on its disk looks for some.
+	roomAgain = time.Second
 )
 
 // arrival is a batch in its place in the order.
@@ -37,7 +39,8 @@ type follower struct {
 	self    cluster.Node
 	journal *journal.Journal
 	log     *slog.Logger
-	fail    func(error) // the node cannot go on
+	fail    func(error)       // the node cannot go on
+	hasRoom func(uint64) bool // on the disk of the journal, for so many bytes
 
 	receiving chan struct{}  // holds a token while nobody receives
 	received  chain.Position // the end of what has arrived; touched with the token
@@ -156,7 +159,7 @@ func (f *follower) catchUp(ctx context.Context) {
 }
 
 // copyAll copies what was applied into the journal, as much as waits with one fsync.
-func (f *follower) copyAll() {
+func (f *follower) copyAll(ctx context.Context) {
 	for batch := range f.copies {
 		batches := [][]byte{batch}
 		for more := true; more && len(batches) < copiesMax; {
@@ -169,11 +172,34 @@ func (f *follower) copyAll() {
 				more = false
 			}
 		}
+		f.awaitRoom(ctx, batches)
 		if err := f.journal.PutAll(batches); err != nil {
 			f.fail(err)
 			return
 		}
 		f.copied.raise(f.journal.Last())
+	}
+}
+
+// awaitRoom waits for room on the disk: a node without it stands still, and Pebble would end it.
+func (f *follower) awaitRoom(ctx context.Context, batches [][]byte) {
+	bytes := 0
+	for _, batch := range batches {
+		bytes += len(batch)
+	}
+	for !f.hasRoom(uint64(bytes)) && ctx.Err() == nil {
+		pause(ctx, roomAgain)
+	}
+}
+
+// position returns the end of what has arrived.
+func (f *follower) position(ctx context.Context) (chain.Position, error) {
+	select {
+	case <-f.receiving:
+		defer func() { f.receiving <- struct{}{} }()
+		return f.received, nil
+	case <-ctx.Done():
+		return chain.Position{}, context.Cause(ctx)
 	}
 }
 
