@@ -6,6 +6,7 @@
 package access
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -20,8 +21,9 @@ import (
 
 // Keeper keeps the credentials.
 type Keeper interface {
-	// Credential returns the credential of a token or a certificate, live or not.
-	Credential(sha256 [sha256.Size]byte) (*meter.Credential, bool)
+	// Credential returns the credential of a token or a certificate, live or not, and nil if there is none. It reports
+	// whether that is known.
+	Credential(ctx context.Context, sha256 [sha256.Size]byte) (c *meter.Credential, isKnown bool)
 	// Used takes down that a credential counted at a time. It never waits.
 	Used(*meter.Credential, time.Time)
 }
@@ -109,10 +111,13 @@ func (d *Door) find(r *http.Request, sum [sha256.Size]byte, what string) (meter.
 		return meter.Caller{}, meter.Unavailable(meter.CodeNotReady, time.Second, "the api is starting and does not know its credentials yet").
 			Because(meter.ReasonStarting)
 	}
-	c, found := (*keeper).Credential(sum)
+	c, isKnown := (*keeper).Credential(r.Context(), sum)
 	came := d.Came(r)
 	switch {
-	case !found || subtle.ConstantTimeCompare(sum[:], c.SHA256[:]) != 1:
+	case !isKnown:
+		return meter.Caller{}, meter.Unavailable(meter.CodeNotReady, 2*time.Second, "too few of the nodes answer to tell whether the %s is known", what).
+			Because(meter.ReasonNoQuorum)
+	case c == nil || subtle.ConstantTimeCompare(sum[:], c.SHA256[:]) != 1:
 		return meter.Caller{}, refused("the %s is not known here", what)
 	case !c.RevokedAt.IsZero():
 		return meter.Caller{}, refused("the %s was revoked", what)

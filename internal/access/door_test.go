@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,13 +19,14 @@ import (
 
 // keeper is a Keeper in memory.
 type keeper struct {
-	known map[[sha256.Size]byte]*meter.Credential
-	used  []string
+	known    map[[sha256.Size]byte]*meter.Credential
+	used     []string
+	isCutOff bool // it knows no more than those
 }
 
-func (k *keeper) Credential(sum [sha256.Size]byte) (*meter.Credential, bool) {
+func (k *keeper) Credential(_ context.Context, sum [sha256.Size]byte) (*meter.Credential, bool) {
 	c, ok := k.known[sum]
-	return c, ok
+	return c, ok || !k.isCutOff
 }
 
 func (k *keeper) Used(c *meter.Credential, _ time.Time) { k.used = append(k.used, c.ID) }
@@ -277,5 +279,22 @@ func BenchmarkDoor(b *testing.B) {
 		if caller, err := h.Caller(r); err != nil || caller.Role != meter.RoleMeter {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestWhatCannotBeLookedUpIsNotWrong: it does not count as a wrong credential either.
+func TestWhatCannotBeLookedUpIsNotWrong(t *testing.T) {
+	h := newHouse()
+	known := h.issue(meter.RoleOperator, nil)
+	unknown, _ := access.NewToken(meter.RoleOperator)
+	h.keeper.isCutOff = true
+	for range 2 * access.FailuresMax {
+		_, err := h.Caller(request("Bearer " + unknown))
+		if meter.CodeOf(err) != meter.CodeNotReady || meter.ReasonOf(err) != meter.ReasonNoQuorum {
+			t.Fatalf("it was answered %v", err)
+		}
+	}
+	if _, err := h.Caller(request("Bearer " + known)); err != nil {
+		t.Error(err)
 	}
 }

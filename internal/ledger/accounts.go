@@ -19,11 +19,17 @@ type Accounts struct {
 	ctx     context.Context
 	restore bool // an operator puts accounts back: also while reception is shut down
 
-	accounts []meter.Account // that wait to be written
-	numbers  []int           // of them
+	accounts []meter.Account  // that wait to be written
+	numbers  []int            // of them
+	aside    []refusedAccount // that the state refused, to be asked about again
 	commit   commit
 	tally    meter.Tally
 	retry    []meter.Refusal // the first that are worth sending again; the others are in tally
+}
+
+type refusedAccount struct {
+	meter.Account
+	number int // the caller's
 }
 
 // ImportAccounts begins to register accounts. A meter that is registered already is a duplicate
@@ -31,8 +37,14 @@ type Accounts struct {
 // goroutine, and Flush last. It is an error while reception is shut down; each account that comes
 // while another gate is shut is refused.
 func (l *Ledger) ImportAccounts(ctx context.Context) (*Accounts, error) {
-	if !l.store.Receiving() {
-		return nil, errNotReceiving
+	err := l.sure(ctx, func() error {
+		if !l.store.Receiving() {
+			return errNotReceiving
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &Accounts{l: l, ctx: ctx}, nil
 }
@@ -46,17 +58,60 @@ func (l *Ledger) RestoreAccounts(ctx context.Context) *Accounts {
 // Add takes an account, whose number is the caller's. An error ends the list: it says nothing of
 // the account, and accounts before it may or may not have been registered.
 func (a *Accounts) Add(number int, account meter.Account) error {
+	isNew, refusal := a.judge(account)
+	switch {
+	case isNew:
+		return a.take(number, account)
+	case isOfState(refusal) && !a.l.isAlone():
+		a.aside = append(a.aside, refusedAccount{account, number})
+		if len(a.aside) < accountsTogether {
+			return nil
+		}
+		return a.askAgain()
+	}
+	a.count(number, refusal)
+	return nil
+}
+
+// judge says whether an account is new. One that is neither new nor refused is a duplicate.
+func (a *Accounts) judge(account meter.Account) (isNew bool, refusal error) {
 	if m, known := a.l.store.Lookup(account.ID); known {
-		a.exists(number, m.Index, account)
+		return false, a.exists(m.Index, account)
+	}
+	if refusal = a.refusal(); refusal == nil {
+		refusal = a.l.meterRoom.fits(len(a.accounts) + 1)
+	}
+	return refusal == nil, refusal
+}
+
+// askAgain judges the accounts that the state refused behind one barrier.
+func (a *Accounts) askAgain() error {
+	if len(a.aside) == 0 {
 		return nil
 	}
-	err := a.refusal()
-	if err == nil {
-		err = a.l.meterRoom.fits(len(a.accounts) + 1)
+	_, unsure := a.l.confirm(a.ctx)
+	if unsure != nil && !meter.Passes(unsure) {
+		return unsure
 	}
-	if err != nil {
-		return a.Refuse(number, err)
+	for _, account := range a.aside {
+		isNew, refusal := a.judge(account.Account)
+		if isNew {
+			if err := a.take(account.number, account.Account); err != nil {
+				return err
+			}
+			continue
+		}
+		if isOfState(refusal) {
+			refusal = cmp.Or(unsure, refusal)
+		}
+		a.count(account.number, refusal)
 	}
+	a.aside = a.aside[:0]
+	return nil
+}
+
+// take has a new account written.
+func (a *Accounts) take(number int, account meter.Account) error {
 	account.RegisteredAt = a.l.now()
 	if a.restore {
 		a.commit.payload = store.AppendRestoredAccount(a.commit.payload, account)
@@ -93,19 +148,30 @@ func (a *Accounts) Refuse(number int, err error) error {
 	return nil
 }
 
-// exists counts an account of a meter that is registered.
-func (a *Accounts) exists(number int, i store.Index, account meter.Account) {
+// exists returns why an account of a meter that is registered is not a duplicate, or nil.
+func (a *Accounts) exists(i store.Index, account meter.Account) error {
 	known := a.l.store.Account(i)
 	if a.restore || known.OwnerName == account.OwnerName && known.Address == account.Address {
+		return nil
+	}
+	return meterExists(account.ID)
+}
+
+// count counts an account that is a duplicate unless it is refused.
+func (a *Accounts) count(number int, refusal error) {
+	if refusal == nil {
 		a.tally.Duplicates++
 		return
 	}
-	_ = a.Refuse(number, meterExists(account.ID)) // which only counts
+	_ = a.Refuse(number, refusal) // which only counts
 }
 
 // Flush waits until all accounts that were taken have got their verdicts.
 func (a *Accounts) Flush() (meter.Tally, error) {
-	err := a.send()
+	err := a.askAgain()
+	if err == nil {
+		err = a.send()
+	}
 	byRow := func(a, b meter.Refusal) int { return cmp.Compare(a.Row, b.Row) }
 	slices.SortFunc(a.tally.Refusals, byRow)
 	slices.SortFunc(a.retry, byRow)
@@ -132,7 +198,7 @@ func (a *Accounts) send() error {
 			_ = a.Refuse(a.numbers[i], errNotReceiving)
 		case verdicts[i].Outcome == store.MeterExists: // it is in the list twice, or somebody was faster
 			m, _ := a.l.store.Lookup(account.ID)
-			a.exists(a.numbers[i], m.Index, account)
+			a.count(a.numbers[i], a.exists(m.Index, account))
 		default:
 			a.tally.Accepted++
 		}

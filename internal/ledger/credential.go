@@ -62,9 +62,18 @@ func (l *Ledger) metersOf(s *meter.Scope) ([]store.Index, error) {
 }
 
 // Credential finds a credential, also one that does not count any more, by the hash of its token or
-// its certificate. The caller must not change it.
-func (l *Ledger) Credential(sha256 [32]byte) (*meter.Credential, bool) {
-	return l.store.Credential(sha256)
+// its certificate: nil if there is none. The caller must not change it. It reports whether that is known: it is not
+// while too few of several nodes answer.
+func (l *Ledger) Credential(ctx context.Context, sha256 [32]byte) (c *meter.Credential, isKnown bool) {
+	c, found := l.store.Credential(sha256)
+	if found {
+		return c, true
+	}
+	changed, err := l.confirm(ctx)
+	if changed {
+		c, _ = l.store.Credential(sha256)
+	}
+	return c, err == nil
 }
 
 // Revoke ends a credential, also while reception is shut down, and at once. One that was revoked

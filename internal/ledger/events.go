@@ -23,6 +23,7 @@ type Events struct {
 	waiting []numberedEvent
 	entries []eventEntry // that wait to be written
 	commit  commit
+	sure    bool // there was a barrier: what came after it is no concern of this list
 	tally   meter.Tally
 }
 
@@ -91,12 +92,16 @@ func (s *Events) Flush() (meter.Tally, error) {
 func (s *Events) encode() error {
 	events := s.waiting
 	s.waiting = nil
-	m, known := s.l.store.Lookup(s.meter)
-	if !known {
-		for _, e := range events {
-			_ = s.Refuse(e.number, meter.UnknownMeter(s.meter)) // which only counts
-		}
+	if len(events) == 0 {
 		return nil
+	}
+	var m store.Meter
+	err := s.ask(func() (err error) {
+		m, err = s.l.lookup(s.meter)
+		return err
+	})
+	if err != nil {
+		return s.refuseAll(events, err)
 	}
 	slices.SortStableFunc(events, func(a, b numberedEvent) int {
 		order := cmp.Compare(a.turn(), b.turn())
@@ -110,7 +115,10 @@ func (s *Events) encode() error {
 		entry := eventEntry{meter: m, events: []numberedEvent{e}}
 		switch e.Kind {
 		case meter.EventLimits:
-			if s.hasOtherLimits(m, e) {
+			if err := s.ask(func() error { return s.otherLimits(m, e) }); err != nil {
+				if err = s.refuseAll([]numberedEvent{e}, err); err != nil {
+					return err
+				}
 				continue
 			}
 			entry.bytes = store.AppendRestoredLimits(nil, m.Index, e.Limits())
@@ -173,14 +181,34 @@ func (e numberedEvent) turn() int {
 	}
 }
 
-// hasOtherLimits refuses limits of a meter that has others.
-func (s *Events) hasOtherLimits(m store.Meter, e numberedEvent) bool {
+// ask is Ledger.sure with one barrier for all of the list: what was answered since it began is no concern of it.
+func (s *Events) ask(op func() error) error {
+	err := op()
+	if s.sure || !isOfState(err) {
+		return err
+	}
+	s.sure = true
+	return s.l.sure(s.ctx, op)
+}
+
+// refuseAll counts events that the state refuses. Any other error ends the list.
+func (s *Events) refuseAll(events []numberedEvent, err error) error {
+	if !isOfState(err) {
+		return err
+	}
+	for _, e := range events {
+		_ = s.Refuse(e.number, err) // which only counts
+	}
+	return nil
+}
+
+// otherLimits returns why a meter cannot have limits that it had: it has others now.
+func (s *Events) otherLimits(m store.Meter, e numberedEvent) error {
 	_, limits := s.l.store.Life(m.Index)
 	if limits == (meter.Limits{}) || limits == e.Limits() {
-		return false
+		return nil
 	}
-	_ = s.Refuse(e.number, meter.Invalid(meter.CodeExchangeConflict, "rolls_over_at", "and max_kw of meter %s are recorded with other values", m.ID)) // which only counts
-	return true
+	return meter.Invalid(meter.CodeExchangeConflict, "rolls_over_at", "and max_kw of meter %s are recorded with other values", m.ID)
 }
 
 func (s *Events) put(e eventEntry) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"meterledger/internal/chain"
@@ -130,23 +131,28 @@ func (f *follower) tailAll(ctx context.Context, again <-chan struct{}) {
 	}
 }
 
+// errFarBehind ends a node that nobody can bring on batch by batch. Its next start fetches a snapshot.
+var errFarBehind = errors.New("this node lies behind what was cut from the engine, and no other node has that any more: start it again, and it fetches a snapshot")
+
 // catchUp asks the other nodes for batches that the engine does not have any more.
 func (f *follower) catchUp(ctx context.Context) {
 	nodes, err := f.engine.Nodes(ctx)
 	if err != nil {
 		return
 	}
-	for _, n := range nodes {
-		if n.Name == f.self.Name || n.First > f.known.load()+1 || n.Copied <= f.known.load() {
-			continue
-		}
-		err := f.peers.Batches(ctx, n.Node, f.known.load(), func(batch []byte) error { return f.receive(ctx, batch) })
+	known := f.known.load()
+	ahead := slices.DeleteFunc(nodes, func(n cluster.Seen) bool { return n.Name == f.self.Name || n.Copied <= known })
+	able := slices.DeleteFunc(slices.Clone(ahead), func(n cluster.Seen) bool { return n.First == 0 || n.First > known+1 })
+	if len(ahead) > 0 && len(able) == 0 {
+		f.fail(errFarBehind)
+	}
+	for _, n := range able {
+		err := f.peers.Batches(ctx, n.Node, known, func(batch []byte) error { return f.receive(ctx, batch) })
 		if err == nil {
 			return
 		}
-		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "error", err)
+		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "behind", known, "error", err)
 	}
-	f.log.Warn("this node lies behind what was cut, and no node that answers has it", "behind", f.known.load())
 }
 
 // copyAll copies what was applied into the journal, as much as waits with one fsync.
@@ -163,8 +169,9 @@ func (f *follower) copyAll() {
 				more = false
 			}
 		}
-		if f.journal.PutAll(batches) != nil {
-			return // and it has failed for good
+		if err := f.journal.PutAll(batches); err != nil {
+			f.fail(err)
+			return
 		}
 		f.copied.raise(f.journal.Last())
 	}

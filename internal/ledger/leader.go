@@ -26,6 +26,8 @@ const (
 	// appendAgainMax how long at the most.
 	appendAgain    = 50 * time.Millisecond
 	appendAgainMax = 500 * time.Millisecond
+	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
+	witnessEvery = time.Second
 )
 
 // leader joins the proposals of all nodes into batches while this node leads.
@@ -38,8 +40,9 @@ type leader struct {
 	receive func(context.Context, []byte) error
 	fail    func(error)
 
-	since atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
-	busy  func() bool  // the node has not moved on for stuckMax
+	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
+	attested time.Time    // when a witness was written last; touched while leading alone
+	hangs    func() bool  // this node must not go on leading
 
 	mu     sync.Mutex     // guards all below
 	term   cluster.Leader // in which proposals are taken; the zero value while none are
@@ -174,6 +177,11 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) erro
 		if err != nil {
 			return err
 		}
+		if witness := l.attest(); witness != nil {
+			if end, err = l.append(ctx, v.Leader.Term, end, witness); err != nil {
+				return err
+			}
+		}
 		if end, err = l.append(ctx, v.Leader.Term, end, payload); err != nil {
 			return err
 		}
@@ -193,6 +201,17 @@ func (l *leader) raise(ctx context.Context) []byte {
 		return nil
 	}
 	return store.AppendLevel(nil, store.LevelNewest)
+}
+
+// attest returns a witness now and then, and else nil.
+func (l *leader) attest() []byte {
+	now := time.Now()
+	if now.Sub(l.attested) < witnessEvery {
+		return nil
+	}
+	l.attested = now
+	number, digest := l.store.Witness()
+	return store.AppendWitness(nil, number, digest)
 }
 
 // nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it.
@@ -242,8 +261,8 @@ func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCaus
 		if ctx.Err() != nil {
 			return
 		}
-		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.busy() {
-			l.log.Warn("this node hangs, and does not renew its lease", "term", term)
+		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
+			l.log.Warn("this node does not renew its lease: it hangs, or other nodes have come to other verdicts", "term", term)
 			continue
 		}
 		once, done := context.WithTimeout(ctx, renewEvery)

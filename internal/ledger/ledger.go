@@ -146,7 +146,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Shared != nil {
-		if err := l.join(ctx, o.Shared); err != nil {
+		joining := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+		if err := joining.run(ctx); err != nil {
+			return errors.Join(err, l.journal.Close())
+		}
+		if signed, err = checkFormat(o.FS, o.DataDir, o.Zone); err != nil {
 			return errors.Join(err, l.journal.Close())
 		}
 	}

@@ -37,6 +37,9 @@ func (l *Ledger) FirstOperator(ctx context.Context, tokens Tokens) (file string,
 	if l.store.HasOperator(l.now()) {
 		return "", nil
 	}
+	if changed, err := l.confirm(ctx); err != nil || changed && l.store.HasOperator(l.now()) {
+		return "", err
+	}
 	file = l.fs.PathJoin(l.folder, OperatorTokenName)
 	sum, waits, err := l.waitingToken(file, tokens)
 	if err != nil {

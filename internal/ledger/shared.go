@@ -48,6 +48,7 @@ type shared struct {
 	engine  cluster.Engine
 	self    cluster.Node
 	journal *journal.Journal
+	store   *store.Store
 	id      chain.ID // of it
 	log     *slog.Logger
 	now     func() time.Time
@@ -68,12 +69,13 @@ type shared struct {
 	stopping chan struct{} // closed when nothing is sent any more
 	stopped  chan struct{} // closed when nothing is handed out any more
 
-	current arrival       // that next has handed out
-	begun   atomic.Int64  // when it was, in ns; 0 while none is
-	lost    chan struct{} // closed once err is set
-	once    sync.Once
-	ended   sync.Once
-	err     error
+	current  arrival       // that next has handed out
+	begun    atomic.Int64  // when it was, in ns; 0 while none is
+	disputed atomic.Bool   // as many nodes diverge as agree
+	lost     chan struct{} // closed once err is set
+	once     sync.Once
+	ended    sync.Once
+	err      error
 }
 
 var (
@@ -83,7 +85,7 @@ var (
 
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
 	sh := &shared{
-		engine: o.Engine, self: o.Self, journal: j, id: j.End().Journal, log: log, now: now,
+		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
@@ -96,7 +98,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
-		busy: sh.isStuck, filled: make(chan struct{}, 1),
+		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
 	}
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh
@@ -336,7 +338,7 @@ func (s *shared) leadAll() {
 }
 
 func (s *shared) mayLead(v cluster.View) {
-	if v.Leader.Term == 0 && v.Halted == 0 && s.tail.known.load() == v.Head.Sequence {
+	if v.Leader.Term == 0 && v.Halted == 0 && !s.disputed.Load() && s.tail.known.load() == v.Head.Sequence {
 		got, err := s.engine.Lead(s.ctx, s.self, 0)
 		if err != nil {
 			got, err = s.engine.View(s.ctx) // it may have come through
@@ -349,47 +351,6 @@ func (s *shared) mayLead(v cluster.View) {
 	if v.Leader.Incarnation == s.self.Incarnation {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
-	}
-}
-
-// sayAll tells the others how far this node has come.
-func (s *shared) sayAll() {
-	for s.ctx.Err() == nil {
-		if err := s.engine.Say(s.ctx, s.status()); errors.Is(err, cluster.ErrNameTaken) {
-			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
-		}
-		pause(s.ctx, sayEvery)
-	}
-}
-
-func (s *shared) status() cluster.Status {
-	first, _ := s.journal.First()
-	return cluster.Status{
-		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
-		Level: uint8(store.LevelNewest),
-	}
-}
-
-// cutAll drops from the engine what enough nodes have on their disks, while this node leads.
-func (s *shared) cutAll() {
-	for s.ctx.Err() == nil {
-		pause(s.ctx, cutEvery)
-		term, _, leads := s.term.leads()
-		if !leads {
-			continue
-		}
-		nodes, err := s.engine.Nodes(s.ctx)
-		if err != nil || len(nodes) < s.copies {
-			continue
-		}
-		upTo := nodes[0].Copied
-		for _, n := range nodes {
-			upTo = min(upTo, n.Copied)
-			if n.Pinned > 0 {
-				upTo = min(upTo, n.Pinned)
-			}
-		}
-		_ = s.engine.Cut(s.ctx, term.Term, upTo, nodes) // else the next time
 	}
 }
 
@@ -424,7 +385,13 @@ func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
 	return err
 }
 
-// SnapshotTo writes the bytes of the newest snapshot.
+// SnapshotTo writes the bytes of the newest snapshot; see cluster.Peers. It is os.ErrNotExist if
+// there is none.
 func (l *Ledger) SnapshotTo(to io.Writer) error {
-	return errors.New("there is no snapshot")
+	file, _, _, err := l.snapshots.folder.OpenNewest()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, file)
+	return errors.Join(err, file.Close())
 }

@@ -83,7 +83,7 @@ func (f *Folder) WrittenAt(sequence uint64) int64 {
 // its name. If it returns an error there is no new snapshot, or only the last fsync failed: then there
 // may be one, which is whole.
 func (f *Folder) Write(p chain.Position, encode func(emit func(record []byte) error) error) (size int64, err error) {
-	err = durable.ReplaceFile(f.fs, f.Path(p.Sequence), func(file io.Writer) error {
+	err = durable.ReplaceFile(f.fs, f.Path(p.Sequence), durable.Mark{}, func(file io.Writer) error {
 		buffered := bufio.NewWriterSize(file, bufferBytes)
 		w := &writer{w: buffered}
 		if err := w.all(p, encode); err != nil {
