@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -39,6 +40,7 @@ type proposer struct {
 	applied *mark
 	answer  func(*commit)
 	fail    func(error)
+	nudge   func() // has this node look who leads
 
 	mu      sync.Mutex // guards all below
 	number  uint64     // of the last proposal
@@ -46,6 +48,7 @@ type proposer struct {
 	term    store.Term     // whose entry was met last
 	queued  uint64         // number of the last proposal that the leader of term has queued
 	leads   cluster.Leader // as the engine said last
+	gone    cluster.Leader // where nobody serves
 	changed chan struct{}  // closed when something above changes
 }
 
@@ -129,6 +132,7 @@ func (p *proposer) proposeAll(ctx context.Context) {
 			p.fail(fmt.Errorf("what this node proposes is refused as none that was ever written: %w", err))
 			return
 		default:
+			p.heard(next.To, err)
 			pause(ctx, proposeAgain)
 		}
 	}
@@ -156,6 +160,24 @@ func (p *proposer) propose(ctx context.Context, next cluster.Proposal) error {
 	ctx, done := context.WithTimeout(ctx, proposeMax)
 	defer done()
 	return p.peers.Propose(ctx, next)
+}
+
+// heard notes that nobody serves where a leader was: its process has ended. One that does not answer
+// may be slow, and the lease tells.
+func (p *proposer) heard(from cluster.Leader, err error) {
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = from
+	p.nudge()
+}
+
+func (p *proposer) isGone(l cluster.Leader) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return l == p.gone
 }
 
 func (p *proposer) wasQueued(q cluster.Proposal) {

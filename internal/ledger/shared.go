@@ -71,6 +71,7 @@ type shared struct {
 
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
+	takeover takeover      // touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
 	lost     chan struct{} // closed once err is set
 	once     sync.Once
@@ -94,7 +95,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh.tail.begin(j.End())
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
-		changed: make(chan struct{}), term: s.Term(),
+		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
@@ -337,9 +338,11 @@ func (s *shared) leadAll() {
 	}
 }
 
+// mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
+// there is.
 func (s *shared) mayLead(v cluster.View) {
-	if v.Leader.Term == 0 && v.Halted == 0 && !s.disputed.Load() && s.tail.known.load() == v.Head.Sequence {
-		got, err := s.engine.Lead(s.ctx, s.self, 0)
+	if s.isVacant(v) && s.hasAll(v.Head.Sequence) {
+		got, err := s.engine.Lead(s.ctx, s.self, v.Leader.Term)
 		if err != nil {
 			got, err = s.engine.View(s.ctx) // it may have come through
 		}
@@ -352,6 +355,20 @@ func (s *shared) mayLead(v cluster.View) {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
 	}
+}
+
+func (s *shared) isVacant(v cluster.View) bool {
+	if v.Halted > 0 || s.disputed.Load() {
+		return false
+	}
+	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
+}
+
+// hasAll waits a moment for what another leader has added last.
+func (s *shared) hasAll(head uint64) bool {
+	ctx, done := context.WithTimeout(s.ctx, lookEvery)
+	defer done()
+	return s.tail.known.wait(ctx, head) == nil
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.

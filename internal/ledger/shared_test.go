@@ -119,3 +119,21 @@ func TestANewNodeBeginsWithTheSnapshotOfAnother(t *testing.T) {
 		}
 	})
 }
+
+func TestTakeoversOfALeaderThatAnswersOthersComeFewer(t *testing.T) {
+	var tk takeover
+	now := time.Now()
+	taken := 0
+	for range 60 * 10 {
+		if tk.may(now) {
+			taken++
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	if taken < 5 || taken > 10 { // at 0, 1, 3, 7, 15, 25, … seconds
+		t.Errorf("%d times in a minute", taken)
+	}
+	if now = now.Add(2 * takeoverCalm); !tk.may(now) {
+		t.Error("not even after a calm time")
+	}
+}
