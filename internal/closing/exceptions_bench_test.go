@@ -87,7 +87,7 @@ func nationOn(b testing.TB, meters int, day meter.Day) task {
 	}
 	run := &Run{}
 	run.progress.now, run.progress.log, run.progress.told = now, rs.log, now()
-	return task{rs, b.Context(), run}
+	return task{Runs: rs, ctx: b.Context(), run: run, archive: rs.archive}
 }
 
 func population(b testing.TB, zone *meter.Zone, meters int) *households.Population {

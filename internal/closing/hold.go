@@ -2,6 +2,7 @@ package closing
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"meterledger/internal/meter"
@@ -24,15 +25,26 @@ func (t task) take(w meter.Window) (*hold, error) {
 			return nil, err
 		}
 	}
-	t.mu.Lock()
-	t.holds++
-	h := &hold{task: t, id: store.HoldID{Term: store.Alone.Number, Incarnation: t.incarnation, Number: t.holds}}
-	t.mu.Unlock()
+	h := &hold{task: t, id: t.nextHold()}
 	verdict, err := t.writer.Ask(t.ctx, store.AppendHold(nil, store.Hold{ID: h.id, Window: w}), 1)
 	if err == nil && verdict.Outcome != store.Accepted {
 		err = errOver
 	}
+	if err != nil && !t.isAlone() {
+		h.free() // an entry without an answer may stand in the order all the same
+	}
 	return h, err
+}
+
+func (t task) nextHold() store.HoldID {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds++
+	id := store.HoldID{Term: t.lead.term.Number, Incarnation: t.lead.term.Incarnation, Number: t.holds}
+	if t.isAlone() {
+		id.Incarnation = t.incarnation
+	}
+	return id
 }
 
 // begin begins an entry under the hold, for write or end.
@@ -40,39 +52,41 @@ func (h *hold) begin() []byte { return store.AppendUnder(nil, h.id) }
 
 // write writes an entry, which is only refused if the hold is gone.
 func (h *hold) write(entry []byte) error {
-	_, err := h.ask(entry, 1)
+	verdict, err := h.writer.Ask(h.ctx, entry, 1)
+	if err == nil && verdict.Outcome != store.Accepted {
+		err = errOver
+	}
 	return err
 }
 
-// end writes the last entry under the hold, and lifts it in the same commit.
-func (h *hold) end(entry []byte) (store.Verdict, error) {
-	verdict, err := h.ask(store.AppendFree(entry, h.id), 2)
-	h.ended = err == nil
-	return verdict, err
-}
-
-func (h *hold) ask(payload []byte, entries int) (store.Verdict, error) {
-	verdict, err := h.writer.Ask(h.ctx, payload, entries)
-	if err == nil && verdict.Outcome == store.Over {
+// end writes the last entry under the hold, and lifts it in the same commit. It reports whether the
+// entry has its effect: only an adoption may have none while the hold stands.
+func (h *hold) end(entry []byte) (isDone bool, err error) {
+	verdict, err := h.writer.Ask(h.ctx, store.AppendFree(entry, h.id), 2)
+	if err == nil && verdict.Outcome != store.Accepted && verdict.Outcome != store.NotAdopted {
 		err = errOver
 	}
-	return verdict, err
+	h.ended = err == nil
+	return err == nil && verdict.Outcome == store.Accepted, err
 }
 
 // lift lifts the hold of a run that has written all that it had to.
 func (h *hold) lift() error {
-	_, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1)
+	verdict, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1)
 	h.ended = err == nil
+	if err == nil && verdict.Outcome != store.Accepted {
+		err = errOver
+	}
 	return err
 }
 
 // free lifts the hold of a run that was given up. The next start lifts what could not
-// be lifted.
+// be lifted; of several nodes the next term drops it.
 func (h *hold) free() {
-	if h.ended {
+	if h.ended || h.lead.isOver() {
 		return
 	}
-	if err := h.lift(); err != nil {
+	if err := h.lift(); err != nil && !errors.Is(err, errOver) {
 		h.log.Error("the hold of a run could not be lifted; the next start lifts it", "error", err)
 	}
 }

@@ -165,11 +165,10 @@ func (f *monthFile) commit(h *hold) (adopted bool, err error) {
 	} else if err := f.writeManifest(name, at); err != nil {
 		return false, err
 	}
-	verdict, err := h.end(store.AppendAdopt(h.begin(), store.MonthArchive{
+	return h.end(store.AppendAdopt(h.begin(), store.MonthArchive{
 		Month: f.month, Window: f.window, Revision: 1,
 		Archive: store.Archive{Rows: f.written.Rows, SHA256: f.written.SHA256, WrittenAt: at},
 	}))
-	return verdict.Outcome == store.Accepted && err == nil, err
 }
 
 func (f *monthFile) writeManifest(name string, at time.Time) error {

@@ -151,7 +151,7 @@ func (rs *Runs) Start(q Request) (*Run, error) {
 func (t task) step(kind Kind, p meter.Period, work func() error) error {
 	part := &Run{Kind: kind, Subject: p.String(), StartedAt: t.now()}
 	before := len(t.run.Archives)
-	part.Err = fullDisk(work())
+	part.Err = t.worded(work())
 	t.countRun(kind, part.Err)
 	part.FinishedAt, part.Archives = t.now(), t.run.Archives[before:]
 	t.mu.Lock()

@@ -23,6 +23,9 @@ import (
 
 // Writer is what a run needs of the room that writes the journal.
 type Writer interface {
+	// Lead returns the term in which this node may run maintenance, and what is closed when the term ends.
+	// It may not while another node leads. A node that is alone always may, in the term store.Alone.
+	Lead() (t store.Term, over <-chan struct{}, leads bool)
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
@@ -66,6 +69,9 @@ type Options struct {
 	CopyBeside func(dataFolder string) error
 	// Closed is called when a month was closed and memory is free again; nil for nobody.
 	Closed func()
+	// Confirm brings the store up to all that any node has acknowledged before the call; nil for a node
+	// that is alone.
+	Confirm func(context.Context) error
 }
 
 // Runs is the maintenance of a ledger: one run at a time.
@@ -86,12 +92,14 @@ type Runs struct {
 	diskFreeMin     uint64
 	copyBeside      func(string) error
 	closed          func()
-	incarnation     uint64 // of the holds of this process, drawn
+	confirm         func(context.Context) error
+	incarnation     uint64 // of the holds of a process that is alone, drawn
 
 	counts map[Kind]*counts // of each kind but Both; the map is never changed
 	group  sync.WaitGroup   // of the current run
 
 	accounts writtenAccounts // touched by the current run alone
+	tidied   store.Term      // for which the archive folder was tidied last; likewise
 
 	exceptions, totals keptDays // of days that were archived
 	notExamined        *metric.Counter
@@ -106,20 +114,21 @@ type Runs struct {
 	newest  newestExceptions
 }
 
-// Open returns the maintenance of a ledger, with no run under way. It lifts the hold of a run that was cut off with the
-// process before, and tells the operator of archives that the ledger does not know.
+// Open returns the maintenance of a ledger, with no run under way. It tells the operator of archives that the ledger does
+// not know. If the node is alone, it lifts the hold of a run that was cut off with the process before; of several nodes the
+// next term drops it.
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
 		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
-		copyBeside: o.CopyBeside, closed: o.Closed, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
+		copyBeside: o.CopyBeside, closed: o.Closed, confirm: o.Confirm, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
 		lists:      make(chan struct{}, listsMax),
 		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},
 	}
 	rs.measure(o.Metrics)
 	rs.rememberExceptions()
-	if hold, stands := rs.store.Hold(); stands {
+	if hold, stands := rs.store.Hold(); stands && rs.isAlone() {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		// Without room on the disk it stands until there is room, as nothing is taken in until then.
 		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
@@ -130,7 +139,9 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 		rs.steady = rs.now
 	}
 	rs.remember()
-	rs.hintAtArchives()
+	if rs.isAlone() { // what others have archived since may not have come here yet
+		rs.hintAtArchives()
+	}
 	rs.tellMissing()
 	return rs, nil
 }
@@ -164,12 +175,17 @@ func (rs *Runs) remember() {
 	}
 }
 
+// isAlone reports whether no other node shares the order and the archive folder.
+func (rs *Runs) isAlone() bool { return rs.confirm == nil }
+
 // task is what a run works with.
 type task struct {
 	*Runs
 
-	ctx context.Context // done when the run must end
-	run *Run
+	ctx     context.Context // done when the run must end
+	run     *Run
+	lead    lead
+	archive *archive.Folder // in which the run writes
 }
 
 func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
@@ -187,6 +203,10 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
+	lead, err := rs.takeLead()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	run.StartedAt, run.done, run.revisedBefore = rs.now(), make(chan struct{}), rs.store.BillsRevised()
 	run.progress.now, run.progress.told = rs.now, time.Now()
@@ -194,10 +214,13 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := fullDisk(work(task{rs, ctx, run}))
+		err := rs.leading(task{rs, ctx, run, lead, rs.archive}, work)
 		cancel()
 		rs.finish(run, err)
 	})
+	if lead.over != nil {
+		rs.group.Go(func() { lead.watch(ctx, cancel) })
+	}
 	rs.log.Info("maintenance started", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun)
 	return run, nil
 }

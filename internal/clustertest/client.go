@@ -2,15 +2,18 @@ package clustertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 )
 
-// Client is the connection of one process to an engine.
+// Client is the connection of one process to an engine. Whatever the engine keeps for a time, it keeps for
+// that time after the call, not after its arrival.
 type Client struct {
 	engine *Engine
 	conn   *conn
@@ -18,92 +21,160 @@ type Client struct {
 
 var _ cluster.Engine = (*Client)(nil)
 
-// Client connects a process, without faults. Two clients of one name have the same luck.
-func (e *Engine) Client(node string) *Client {
-	return &Client{engine: e, conn: newConn(e.seed, node)}
+// Client connects a process, without faults at first. Two clients of one name have the same luck.
+func (e *Engine) Client(name string) *Client {
+	return &Client{engine: e, conn: newConn(e.seed, name)}
 }
 
-// Set changes what the connection does wrong, also for calls under way.
+// Set changes what the connection does wrong, also to calls under way.
 func (c *Client) Set(f Faults) { c.conn.set(func() { c.conn.faults = f }) }
 
 // Close ends the process as far as the engine can tell: its calls and streams fail from now on. What it had
 // sent may still arrive.
 func (c *Client) Close() { c.conn.set(func() { c.conn.closed = true }) }
 
-// step makes a step of the engine over the connection. Whatever lasts for a while begins with the call.
-func step[T any](ctx context.Context, c *Client, kind string, f func(e *Engine, called time.Time) (T, error)) (T, error) {
-	called := time.Now()
+// ask makes a step of the engine over the connection.
+func ask[T any](ctx context.Context, c *Client, kind string, step func(*Engine) (T, error)) (T, error) {
 	return call(ctx, c.conn, kind, func() (answer T, err error) {
-		c.engine.do(func() { answer, err = f(c.engine, called) })
+		c.engine.do(func() { answer, err = step(c.engine) })
 		return answer, err
 	})
 }
 
-type none = struct{}
+// change is an ask that is answered with no more than an error.
+func (c *Client) change(ctx context.Context, kind string, step func(*Engine) error) error {
+	_, err := ask(ctx, c, kind, func(e *Engine) (struct{}, error) { return struct{}{}, step(e) })
+	return err
+}
 
 func (c *Client) Found(ctx context.Context, at chain.Position) error {
-	_, err := step(ctx, c, "found", func(e *Engine, _ time.Time) (none, error) { return none{}, e.found(at) })
-	return err
+	return c.change(ctx, "found", func(e *Engine) error {
+		if e.founded {
+			return cluster.ErrFounded
+		}
+		e.founded, e.begin, e.head, e.first = true, at, at, at.Sequence+1
+		e.change()
+		return nil
+	})
 }
 
 func (c *Client) View(ctx context.Context) (cluster.View, error) {
-	return step(ctx, c, "view", func(e *Engine, _ time.Time) (cluster.View, error) { return e.view(), e.begun() })
+	return ask(ctx, c, "view", func(e *Engine) (cluster.View, error) { return e.view(), e.mustBeFounded() })
 }
 
 func (c *Client) Lead(ctx context.Context, n cluster.Node, instead uint64) (cluster.View, error) {
-	return step(ctx, c, "lead", func(e *Engine, called time.Time) (cluster.View, error) {
-		return e.takeTerm(n, instead, called.Add(cluster.LeaseTime))
+	until := time.Now().Add(cluster.LeaseTime)
+	return ask(ctx, c, "lead", func(e *Engine) (cluster.View, error) {
+		if err := e.mustBeFounded(); err != nil {
+			return cluster.View{}, err
+		}
+		if e.leader.Term == instead && e.halted == 0 {
+			e.setLeader(cluster.Leader{Node: n, Term: e.change()}, until)
+		}
+		return e.view(), nil
 	})
 }
 
-func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (bool, cluster.View, error) {
+func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (added bool, v cluster.View, err error) {
 	if len(batch) > cluster.AppendBytesMax {
-		return false, cluster.View{}, fmt.Errorf("%w: a batch of %d bytes, at most %d can be appended", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
+		return false, v, fmt.Errorf("%w: a batch of %d bytes, at most %d can be appended", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
 	}
 	batch = bytes.Clone(batch)
-	type answer struct {
-		added bool
-		view  cluster.View
-	}
-	a, err := step(ctx, c, "append", func(e *Engine, _ time.Time) (a answer, err error) {
-		a.added, a.view, err = e.add(term, after, batch)
-		return a, err
+	refused, err := ask(ctx, c, "append", func(e *Engine) (*cluster.View, error) {
+		if err := e.mustBeFounded(); err != nil {
+			return nil, err
+		}
+		if e.mustLead(term) != nil || e.head != after { // while it is halted nobody leads
+			v := e.view()
+			return &v, nil
+		}
+		if e.full {
+			return nil, fmt.Errorf("%w: it has no room", cluster.ErrRefused)
+		}
+		e.add(batch)
+		return nil, nil
 	})
-	return a.added, a.view, err
+	if refused != nil {
+		v = *refused
+	}
+	return err == nil && refused == nil, v, err
 }
 
 func (c *Client) Renew(ctx context.Context, term uint64) error {
-	_, err := step(ctx, c, "renew", func(e *Engine, called time.Time) (none, error) {
-		return none{}, e.renew(term, called.Add(cluster.LeaseTime))
+	until := time.Now().Add(cluster.LeaseTime)
+	return c.change(ctx, "renew", func(e *Engine) error {
+		if err := e.mustLead(term); err != nil {
+			return err
+		}
+		e.until = later(e.until, until)
+		return nil
 	})
-	return err
 }
 
 func (c *Client) Resign(ctx context.Context, term uint64) error {
-	_, err := step(ctx, c, "resign", func(e *Engine, _ time.Time) (none, error) {
-		e.resign(term)
-		return none{}, nil
+	return c.change(ctx, "resign", func(e *Engine) error {
+		if e.mustLead(term) == nil {
+			e.setLeader(cluster.Leader{}, time.Time{})
+		}
+		return nil
 	})
-	return err
 }
 
 func (c *Client) Halt(ctx context.Context, copied uint64) error {
-	_, err := step(ctx, c, "halt", func(e *Engine, _ time.Time) (none, error) { return none{}, e.halt(copied) })
-	return err
+	return c.change(ctx, "halt", func(e *Engine) error {
+		if err := e.mustBeFounded(); err != nil {
+			return err
+		}
+		e.halted = max(e.halted, copied)
+		e.setLeader(cluster.Leader{}, time.Time{})
+		return nil
+	})
 }
 
 func (c *Client) Cut(ctx context.Context, term, upTo uint64, counted []cluster.Seen) error {
-	_, err := step(ctx, c, "cut", func(e *Engine, _ time.Time) (none, error) { return none{}, e.cut(term, upTo, counted) })
-	return err
+	return c.change(ctx, "cut", func(e *Engine) error {
+		if err := e.mustLead(term); err != nil {
+			return err
+		}
+		for _, n := range counted {
+			if l, known := e.nodes[n.Name]; !known || l.Since != n.Since {
+				return cluster.ErrGone
+			}
+		}
+		e.first = max(e.first, min(upTo, e.head.Sequence)+1)
+		return nil
+	})
 }
 
 func (c *Client) Say(ctx context.Context, s cluster.Status) error {
-	_, err := step(ctx, c, "say", func(e *Engine, called time.Time) (none, error) {
-		return none{}, e.say(s, called.Add(cluster.SayTime))
+	until := time.Now().Add(cluster.SayTime)
+	return c.change(ctx, "say", func(e *Engine) error {
+		l, known := e.nodes[s.Name]
+		switch {
+		case !known:
+			l.Since = e.change()
+		case l.Incarnation != s.Incarnation:
+			return cluster.ErrNameTaken
+		}
+		l.Status, l.until = s, later(l.until, until)
+		e.nodes[s.Name] = l
+		return nil
 	})
-	return err
 }
 
 func (c *Client) Nodes(ctx context.Context) ([]cluster.Seen, error) {
-	return step(ctx, c, "nodes", func(e *Engine, _ time.Time) ([]cluster.Seen, error) { return e.live(), nil })
+	return ask(ctx, c, "nodes", func(e *Engine) (seen []cluster.Seen, err error) {
+		for _, l := range e.nodes {
+			seen = append(seen, l.Seen)
+		}
+		slices.SortFunc(seen, func(a, b cluster.Seen) int { return cmp.Compare(a.Name, b.Name) })
+		return seen, nil
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -1,14 +1,11 @@
-// Package clustertest is what stands in for the network, the engine and the peers of several nodes in
-// tests: an engine and a network in memory, which do all that real ones may do wrong, by a seed, and
-// the suite that every engine passes.
+// Package clustertest is what stands in for the engine and the network of several nodes in tests: both
+// in memory, doing by a seed what real ones may do wrong; and it is the suite that every engine passes.
 //
 // All of it goes by the time of package time, so that in a bubble of testing/synctest an hour takes no time.
 package clustertest
 
 import (
-	"bytes"
-	"cmp"
-	"slices"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,25 +13,27 @@ import (
 	"meterledger/internal/cluster"
 )
 
-// Engine keeps the order of one cluster in memory. Nodes reach it through a Client.
+// Engine keeps the order of one cluster in memory. Processes reach it through a Client each; what
+// else can be done to an engine are its methods.
 type Engine struct {
 	seed uint64
 
 	mu       sync.Mutex    // guards what follows
-	changed  chan struct{} // closed when anything did
+	changed  chan struct{} // closed when anything has
 	restored int           // how often the engine was rolled back
-	revision uint64        // rises with what terms and lives are named by
-	order    []record      // every batch since the founding, also those cut
+	full     bool          // takes no batch
+	revision uint64        // rises with every change; terms and lives are named by it
 	begin    chain.Position
+	order    []record // every batch since the founding, also those that were cut
 	state
 	nodes map[string]life
 }
 
-// state is what a backup of the engine holds, besides batches.
+// state is what a backup of the engine holds besides batches.
 type state struct {
 	founded bool
 	leader  cluster.Leader
-	until   time.Time // when the leader's term ends, if it is not renewed
+	until   time.Time // when the leader's term ends by itself
 	head    chain.Position
 	first   uint64 // sequence of the oldest batch that was not cut, or of the next one
 	halted  uint64
@@ -42,9 +41,10 @@ type state struct {
 
 type record struct {
 	batch []byte
-	state // behind it
+	state // with the batch as its head
 }
 
+// life is a node that is known, as long as it says something in time.
 type life struct {
 	cluster.Seen
 	until time.Time
@@ -55,13 +55,74 @@ func NewEngine(seed uint64) *Engine {
 	return &Engine{seed: seed, changed: make(chan struct{}), nodes: map[string]life{}}
 }
 
-// do makes one step: nothing else happens meanwhile, and what has run out has ended before.
+// Order returns where the order begins, and every batch since, also those that were cut.
+func (e *Engine) Order() (begin chain.Position, batches [][]byte) {
+	e.do(func() {
+		begin = e.begin
+		for _, r := range e.order {
+			batches = append(batches, r.batch)
+		}
+	})
+	return begin, batches
+}
+
+// Expire ends the present term at once, as an engine may that is in trouble itself.
+func (e *Engine) Expire() {
+	e.do(func() { e.setLeader(cluster.Leader{}, time.Time{}) })
+}
+
+// Fill makes Append ErrRefused from now on, or no longer: the engine has no room, which an operator mends.
+func (e *Engine) Fill(full bool) {
+	e.do(func() { e.full = full })
+}
+
+// RollBack makes the engine what a backup of it holds that was made when a batch was its head: who led
+// then leads, what was added since is lost, every stream breaks, and no node is known. Terms
+// do not come again. A sequence of which there is no backup, before the founding or
+// behind the head, is an error.
+func (e *Engine) RollBack(sequence uint64) (err error) {
+	e.do(func() {
+		switch begin := e.begin.Sequence; {
+		case !e.founded || sequence < begin || sequence > e.head.Sequence:
+			err = fmt.Errorf("there is no backup at batch %d", sequence)
+			return
+		case sequence == begin:
+			e.order, e.state = nil, state{founded: true, head: e.begin, first: begin + 1}
+		default:
+			e.order = e.order[:sequence-begin]
+			e.state = e.order[len(e.order)-1].state
+		}
+		clear(e.nodes)
+		e.restored++
+		e.setLeader(e.leader, time.Now().Add(cluster.LeaseTime))
+	})
+	return err
+}
+
+// Heal puts batches back that the engine has lost, and lifts the halt once the last of them is there.
+// It is an error if one does not follow.
+func (e *Engine) Heal(missing ...[]byte) (err error) {
+	e.do(func() {
+		for _, batch := range missing {
+			if _, err = e.head.Follow(batch); err != nil {
+				return
+			}
+			e.add(batch)
+		}
+		if e.head.Sequence >= e.halted {
+			e.halted = 0
+		}
+	})
+	return err
+}
+
+// do makes one step: nothing else happens meanwhile, and what ends by itself has ended before.
 func (e *Engine) do(step func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
 	if e.leader.Term != 0 && !now.Before(e.until) {
-		e.lead(cluster.Leader{}, time.Time{})
+		e.setLeader(cluster.Leader{}, time.Time{})
 	}
 	for name, l := range e.nodes {
 		if !now.Before(l.until) {
@@ -71,156 +132,39 @@ func (e *Engine) do(step func()) {
 	step()
 }
 
-// backups returns how often the engine was rolled back.
-func (e *Engine) backups() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.restored
-}
-
-// untilNobodyLeads is 0 if nobody leads now.
-func (e *Engine) untilNobodyLeads() time.Duration {
-	if e.leader.Term == 0 {
-		return 0
-	}
-	return time.Until(e.until)
-}
-
-// tell wakes whoever waits for a change.
-func (e *Engine) tell() {
+// change names the next change, and wakes whoever waits for one.
+func (e *Engine) change() uint64 {
 	close(e.changed)
 	e.changed = make(chan struct{})
+	e.revision++
+	return e.revision
 }
 
-func (e *Engine) lead(l cluster.Leader, until time.Time) {
+func (e *Engine) setLeader(l cluster.Leader, until time.Time) {
 	e.leader, e.until = l, until
-	e.tell()
+	e.change()
+}
+
+func (e *Engine) add(batch []byte) {
+	e.head = e.head.After(batch)
+	e.order = append(e.order, record{batch: batch, state: e.state})
+	e.change()
 }
 
 func (e *Engine) view() cluster.View {
 	return cluster.View{Leader: e.leader, Head: e.head, Halted: e.halted}
 }
 
-// begun is ErrNotFounded before Found.
-func (e *Engine) begun() error {
+func (e *Engine) mustBeFounded() error {
 	if !e.founded {
 		return cluster.ErrNotFounded
 	}
 	return nil
 }
 
-// leads is ErrOver if a term is not that of the present leader.
-func (e *Engine) leads(term uint64) error {
-	if term == 0 || e.leader.Term != term {
+func (e *Engine) mustLead(term uint64) error {
+	if term == 0 || term != e.leader.Term {
 		return cluster.ErrOver
 	}
 	return nil
-}
-
-func (e *Engine) found(at chain.Position) error {
-	if e.founded {
-		return cluster.ErrFounded
-	}
-	e.founded, e.begin, e.head, e.first = true, at, at, at.Sequence+1
-	e.tell()
-	return nil
-}
-
-func (e *Engine) takeTerm(n cluster.Node, instead uint64, until time.Time) (cluster.View, error) {
-	if err := e.begun(); err != nil {
-		return cluster.View{}, err
-	}
-	if e.leader.Term == instead && e.halted == 0 {
-		e.revision++
-		e.lead(cluster.Leader{Node: n, Term: e.revision}, until)
-	}
-	return e.view(), nil
-}
-
-func (e *Engine) add(term uint64, after chain.Position, batch []byte) (bool, cluster.View, error) {
-	if err := e.begun(); err != nil {
-		return false, cluster.View{}, err
-	}
-	if e.leads(term) != nil || e.head != after { // while it is halted nobody leads
-		return false, e.view(), nil
-	}
-	e.revision++
-	e.head = after.After(batch)
-	e.order = append(e.order, record{batch: batch, state: e.state})
-	e.tell()
-	return true, cluster.View{}, nil
-}
-
-func (e *Engine) renew(term uint64, until time.Time) error {
-	if err := e.leads(term); err != nil {
-		return err
-	}
-	if until.After(e.until) {
-		e.until = until
-	}
-	return nil
-}
-
-func (e *Engine) resign(term uint64) {
-	if e.leads(term) == nil {
-		e.lead(cluster.Leader{}, time.Time{})
-	}
-}
-
-func (e *Engine) halt(copied uint64) error {
-	if err := e.begun(); err != nil {
-		return err
-	}
-	e.halted = max(e.halted, copied)
-	e.lead(cluster.Leader{}, time.Time{})
-	return nil
-}
-
-func (e *Engine) cut(term, upTo uint64, counted []cluster.Seen) error {
-	if err := e.leads(term); err != nil {
-		return err
-	}
-	for _, c := range counted {
-		if l, there := e.nodes[c.Name]; !there || l.Since != c.Since {
-			return cluster.ErrGone
-		}
-	}
-	e.first = max(e.first, min(upTo, e.head.Sequence)+1)
-	return nil
-}
-
-func (e *Engine) say(s cluster.Status, until time.Time) error {
-	l, there := e.nodes[s.Name]
-	switch {
-	case there && l.Incarnation != s.Incarnation:
-		return cluster.ErrNameTaken
-	case !there:
-		e.revision++
-		l.Since = e.revision
-	case l.until.After(until):
-		until = l.until
-	}
-	e.nodes[s.Name] = life{Seen: cluster.Seen{Status: s, Since: l.Since}, until: until}
-	return nil
-}
-
-func (e *Engine) live() (seen []cluster.Seen) {
-	for _, l := range e.nodes {
-		seen = append(seen, l.Seen)
-	}
-	slices.SortFunc(seen, func(a, b cluster.Seen) int { return cmp.Compare(a.Name, b.Name) })
-	return seen
-}
-
-// next returns the batch behind a sequence, nil if it has not come yet.
-func (e *Engine) next(after uint64) ([]byte, error) {
-	switch {
-	case !e.founded:
-		return nil, cluster.ErrNotFounded
-	case after+1 < e.first:
-		return nil, &cluster.CutError{First: e.first}
-	case after >= e.head.Sequence:
-		return nil, nil
-	}
-	return bytes.Clone(e.order[after-e.begin.Sequence].batch), nil
 }

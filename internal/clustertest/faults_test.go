@@ -66,6 +66,33 @@ func TestACallMayFailBeforeItsStepAfterItOrLongBefore(t *testing.T) {
 	}
 }
 
+func TestACallMayBeDoneAfterItsCallerHasGone(t *testing.T) {
+	faulty(t, 0, func(t *testing.T, _ *Engine, c, good *Client, l cluster.Leader, at chain.Position) {
+		c.Set(Faults{DelayMax: time.Second})
+		done, undone := 0, 0
+		for n := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			_, _, err := c.Append(ctx, l.Term, at, batch(at, n))
+			cancel()
+			v, viewErr := good.View(t.Context())
+			if errors.Join(viewErr, good.Renew(t.Context(), l.Term)) != nil {
+				t.Fatal("the term is over")
+			}
+			switch {
+			case !errors.Is(err, context.DeadlineExceeded):
+			case v.Head == at:
+				undone++
+			default:
+				done++
+			}
+			at = v.Head
+		}
+		if done == 0 || undone == 0 {
+			t.Errorf("of those that gave up %d were done, %d were not", done, undone)
+		}
+	})
+}
+
 func TestACallThatArrivesTwiceIsDoneTwice(t *testing.T) {
 	faulty(t, 0, func(t *testing.T, _ *Engine, c, good *Client, l cluster.Leader, _ chain.Position) {
 		if err := c.Resign(t.Context(), l.Term); err != nil {

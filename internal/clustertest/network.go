@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -77,49 +76,53 @@ type peers struct {
 }
 
 func (p peers) Propose(ctx context.Context, proposal cluster.Proposal) error {
-	proposal.Payload = slices.Clone(proposal.Payload)
-	_, err := call(ctx, p.network.path(path{p.address, proposal.To.Address}), "propose", func() (none, error) {
-		s, err := p.network.server(proposal.To.Address)
-		if err != nil {
-			return none{}, err
+	proposal.Payload = bytes.Clone(proposal.Payload)
+	address := proposal.To.Address
+	_, err := call(ctx, p.to(address), "propose", func() (Server, error) {
+		s, err := p.network.server(address)
+		if err == nil {
+			err = s.Propose(proposal)
 		}
-		return none{}, s.Propose(proposal)
+		return s, err
 	})
 	return err
 }
 
 func (p peers) Batches(ctx context.Context, from cluster.Node, after uint64, take func(batch []byte) error) error {
-	c := p.network.path(path{p.address, from.Address})
-	s, err := p.open(ctx, c, "batches", from)
+	s, bring, err := p.open(ctx, "batches", from.Address)
 	if err != nil {
 		return err
 	}
 	return s.Batches(after, func(batch []byte) error {
-		if _, err := c.arrives(ctx, "batch"); err != nil {
-			return err
-		}
-		return take(bytes.Clone(batch))
+		return bring(func() error { return take(bytes.Clone(batch)) })
 	})
 }
 
 func (p peers) Snapshot(ctx context.Context, from cluster.Node, to io.Writer) error {
-	c := p.network.path(path{p.address, from.Address})
-	s, err := p.open(ctx, c, "snapshot", from)
+	s, bring, err := p.open(ctx, "snapshot", from.Address)
 	if err != nil {
 		return err
 	}
-	return s.Snapshot(writerFunc(func(b []byte) (int, error) {
-		if _, err := c.arrives(ctx, "piece"); err != nil {
-			return 0, err
-		}
-		return to.Write(b)
+	return s.Snapshot(writer(func(b []byte) (written int, err error) {
+		err = bring(func() error {
+			written, err = to.Write(b)
+			return err
+		})
+		return written, err
 	}))
 }
 
-func (p peers) open(ctx context.Context, c *conn, kind string, from cluster.Node) (Server, error) {
-	return call(ctx, c, kind, func() (Server, error) { return p.network.server(from.Address) })
+// open begins a stream from whoever serves at an address. Bring brings the next of it.
+func (p peers) open(ctx context.Context, kind, address string) (s Server, bring func(hand func() error) error, err error) {
+	c := p.to(address)
+	s, err = call(ctx, c, "open "+kind, func() (Server, error) { return p.network.server(address) })
+	return s, func(hand func() error) error {
+		return c.brings(ctx, kind, func(luck) error { return hand() })
+	}, err
 }
 
-type writerFunc func(b []byte) (int, error)
+func (p peers) to(address string) *conn { return p.network.path(path{p.address, address}) }
 
-func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+type writer func(b []byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }

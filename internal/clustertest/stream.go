@@ -7,54 +7,17 @@ import (
 	"meterledger/internal/cluster"
 )
 
-// stream hands over what comes, one after the other, until that or the connection fails. Next returns what hands
-// over the next that is there, or nil.
-func (c *Client) stream(ctx context.Context, kind string, next func(e *Engine) (hand func(luck) error, err error)) error {
-	begun := c.engine.backups()
-	for {
-		_, _, faults := c.conn.now()
-		if _, err := c.conn.pass(ctx, streamsStop); err != nil {
-			return err
-		}
-		var hand func(luck) error
-		var err error
-		var changed <-chan struct{}
-		var ends time.Duration
-		c.engine.do(func() {
-			hand, err = next(c.engine)
-			if c.engine.restored != begun {
-				err = c.conn.lost()
-			}
-			changed, ends = c.engine.changed, c.engine.untilNobodyLeads()
-		})
-		if err != nil {
-			return err
-		}
-		if hand == nil {
-			_ = wait(ctx, ends, changed, faults)
-			continue
-		}
-		l, err := c.conn.arrives(ctx, kind)
-		if err != nil {
-			return err
-		}
-		if err := hand(l); err != nil {
-			return err
-		}
-	}
-}
-
 func (c *Client) Watch(ctx context.Context, watch func(cluster.Leader)) error {
 	told := false
 	var last cluster.Leader
 	return c.stream(ctx, "watch", func(e *Engine) (func(luck) error, error) {
-		leader, stale := e.leader, last
+		leader := e.leader
 		if told && leader == last {
 			return nil, nil
 		}
 		return func(l luck) error {
-			if l.repeats && told {
-				watch(stale)
+			if told && l.repeats {
+				watch(last)
 			}
 			told, last = true, leader
 			watch(leader)
@@ -67,23 +30,71 @@ func (c *Client) Tail(ctx context.Context, after uint64, take func(batch []byte)
 	var last []byte
 	return c.stream(ctx, "tail", func(e *Engine) (func(luck) error, error) {
 		batch, err := e.next(after)
-		if err != nil || batch == nil {
+		if batch == nil {
 			return nil, err
 		}
-		skipped, _ := e.next(after + 1)
+		second, _ := e.next(after + 1)
 		return func(l luck) error {
-			if l.repeats && last != nil {
+			if last != nil && l.repeats {
 				if err := take(last); err != nil {
 					return err
 				}
 			}
-			if l.skips && skipped != nil {
-				batch = skipped
-				after++
+			if second != nil && l.skips {
+				batch, after = second, after+1
 			}
-			after++
-			last = batch
+			last, after = batch, after+1
 			return take(batch)
 		}, nil
 	})
+}
+
+// next returns the batch behind a sequence, nil if it has not come yet.
+func (e *Engine) next(after uint64) ([]byte, error) {
+	switch {
+	case !e.founded:
+		return nil, cluster.ErrNotFounded
+	case after+1 < e.first:
+		return nil, &cluster.CutError{First: e.first}
+	case after >= e.head.Sequence:
+		return nil, nil
+	}
+	return e.order[after-e.begin.Sequence].batch, nil
+}
+
+// stream hands over what comes, one after the other, until that or the connection fails. Next returns what hands
+// over the next that is there, or nil.
+func (c *Client) stream(ctx context.Context, kind string, next func(*Engine) (hand func(luck) error, err error)) error {
+	e := c.engine
+	var begun int
+	e.do(func() { begun = e.restored })
+	for {
+		faults := c.conn.turns()
+		if _, err := c.conn.pass(ctx, streamsStop); err != nil {
+			return err
+		}
+		var hand func(luck) error
+		var err error
+		var changed <-chan struct{}
+		var ends time.Duration
+		e.do(func() {
+			if hand, err = next(e); e.restored != begun {
+				err = c.conn.lost()
+			}
+			changed = e.changed
+			if e.leader.Term != 0 {
+				ends = time.Until(e.until)
+			}
+		})
+		if err == nil && hand == nil {
+			_ = wait(ctx, ends, changed, faults)
+			continue
+		}
+		if err == nil {
+			err = c.conn.brings(ctx, kind, hand)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -129,8 +129,22 @@ func (x *trial) view(e cluster.Engine) cluster.View {
 	return v
 }
 
-// leads makes a node the leader, which must succeed.
+// leads makes a node the leader, which must succeed, and renews the term until something else ends it.
 func (x *trial) leads(e cluster.Engine, n cluster.Node, instead uint64) cluster.Leader {
+	x.Helper()
+	leader := x.leadsOnce(e, n, instead)
+	x.streams.Go(func() {
+		for e.Renew(x.ctx, leader.Term) == nil {
+			select {
+			case <-x.ctx.Done():
+			case <-time.After(cluster.LeaseTime / 6):
+			}
+		}
+	})
+	return leader
+}
+
+func (x *trial) leadsOnce(e cluster.Engine, n cluster.Node, instead uint64) cluster.Leader {
 	x.Helper()
 	v, err := e.Lead(x.ctx, n, instead)
 	if err != nil || v.Leader.Node != n || v.Leader.Term == 0 {
@@ -213,7 +227,8 @@ func (x *trial) eventually(what string, so func() bool) {
 	}
 }
 
-// during keeps something up for a time. It is false if the test was too slow for it: if more than most passed from one time to the next.
+// during keeps something up for a time. It is false if the test was too slow: if more than most passed from one
+// time to the next.
 func (x *trial) during(all, most time.Duration, keep func()) bool {
 	for begun, last := time.Now(), time.Now(); time.Since(begun) < all; {
 		keep()

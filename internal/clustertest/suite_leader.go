@@ -76,7 +76,7 @@ var ofLeader = []sentence{
 	}},
 	{"A term ends by itself LeaseTime after the call, or soon after that", func(x *trial) {
 		at := x.found()
-		term := x.leads(x.A, nodeA, 0).Term
+		term := x.leadsOnce(x.A, nodeA, 0).Term
 		x.eventually("nobody leads", func() bool { return x.view(x.B).Leader == cluster.Leader{} })
 		x.addsNot(x.A, term, at)
 		x.leads(x.B, nodeB, 0)
@@ -88,7 +88,7 @@ var ofLeader = []sentence{
 			if leader := x.view(x.A).Leader.Term; leader != 0 {
 				x.must(x.A.Resign(x.ctx, leader))
 			}
-			term = x.leads(x.A, nodeA, 0).Term
+			term = x.leadsOnce(x.A, nodeA, 0).Term
 			return x.during(3*cluster.LeaseTime, cluster.LeaseTime*9/10, func() { _ = x.B.Renew(x.ctx, term) })
 		})
 		x.must(x.A.Renew(x.ctx, term))
@@ -106,7 +106,7 @@ var ofLeader = []sentence{
 		x.is(x.A.Renew(x.ctx, resigned), cluster.ErrOver)
 		x.is(x.A.Renew(x.ctx, 0), cluster.ErrOver)
 		takenOver := x.leads(x.A, nodeA, 0).Term
-		runsOut := x.leads(x.B, nodeB, takenOver).Term
+		runsOut := x.leadsOnce(x.B, nodeB, takenOver).Term
 		x.is(x.A.Renew(x.ctx, takenOver), cluster.ErrOver)
 		x.must(x.B.Renew(x.ctx, runsOut))
 		x.eventually("nobody leads", func() bool { return x.view(x.B).Leader == cluster.Leader{} })
@@ -159,8 +159,8 @@ var ofLeader = []sentence{
 		names(leader)
 		x.must(x.B.Resign(x.ctx, leader.Term))
 		names(cluster.Leader{})
-		names(x.leads(x.A, nodeA, 0))
-		names(cluster.Leader{}) // the term runs out
+		names(x.leadsOnce(x.A, nodeA, 0))
+		names(cluster.Leader{}) // the term has ended by itself
 		names(x.leads(x.A, nodeA, 0))
 		x.must(x.B.Halt(x.ctx, 20))
 		names(cluster.Leader{})

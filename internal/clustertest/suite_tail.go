@@ -101,8 +101,12 @@ var ofTail = []sentence{
 		term := x.leads(x.A, nodeA, 0).Term
 		head := x.adds(x.A, term, at, 5)
 		for _, c := range []struct{ upTo, first uint64 }{
-			{at.Sequence, at.Sequence + 1}, {0, at.Sequence + 1}, {at.Sequence + 2, at.Sequence + 3}, {at.Sequence + 1, at.Sequence + 3},
-			{head.Sequence, head.Sequence + 1}, {head.Sequence + 100, head.Sequence + 1},
+			{at.Sequence, at.Sequence + 1},
+			{0, at.Sequence + 1},
+			{at.Sequence + 2, at.Sequence + 3},
+			{at.Sequence + 1, at.Sequence + 3},
+			{head.Sequence, head.Sequence + 1},
+			{head.Sequence + 100, head.Sequence + 1},
 		} {
 			x.must(x.A.Cut(x.ctx, term, c.upTo, nil))
 			if first := x.cutAt(at.Sequence - 1); first != c.first || x.view(x.B).Head != head {
@@ -127,7 +131,8 @@ var ofTail = []sentence{
 	}},
 	{"Cut: if each node that was counted has been there without a gap since it was seen, else it is ErrGone", func(x *trial) {
 		at := x.found()
-		x.adds(x.A, x.leads(x.A, nodeA, 0).Term, at, 3)
+		term := x.leads(x.A, nodeA, 0).Term
+		x.adds(x.A, term, at, 3)
 		says := func() []cluster.Seen {
 			x.must(x.A.Say(x.ctx, cluster.Status{Node: nodeA, Copied: at.Sequence + 1}))
 			x.must(x.B.Say(x.ctx, cluster.Status{Node: nodeB, Copied: at.Sequence + 1}))
@@ -135,7 +140,6 @@ var ofTail = []sentence{
 		}
 		before := says()
 		x.eventually("both have gone", func() bool { return len(x.nodes()) == 0 })
-		term := x.leads(x.A, nodeA, 0).Term
 		x.is(x.A.Cut(x.ctx, term, at.Sequence+1, before), cluster.ErrGone)
 		after := says()
 		x.is(x.A.Cut(x.ctx, term, at.Sequence+1, before[:1]), cluster.ErrGone)

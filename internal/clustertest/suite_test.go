@@ -3,12 +3,23 @@ package clustertest
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-func TestTheEngineInMemoryKeepsEverySentence(t *testing.T) {
-	TestEngine(t, synctest.Test, func(*testing.T) Subject {
+func inMemory(f Faults) func(*testing.T) Subject {
+	return func(*testing.T) Subject {
 		e := NewEngine(1)
-		a := e.Client("a")
-		return Subject{A: a, B: e.Client("b"), Lose: func() { a.Set(Faults{Link: Refuses}) }}
-	})
+		a, b := e.Client("a"), e.Client("b")
+		a.Set(f)
+		b.Set(f)
+		return Subject{A: a, B: b, Lose: func() { a.Set(Faults{Link: Refuses}) }}
+	}
+}
+
+func TestTheEngineInMemoryKeepsEverySentence(t *testing.T) {
+	TestEngine(t, synctest.Test, inMemory(Faults{}))
+}
+
+func TestTheEngineInMemoryKeepsEverySentenceWhenItIsSlow(t *testing.T) {
+	TestEngine(t, synctest.Test, inMemory(Faults{DelayMax: 100 * time.Millisecond}))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"meterledger/internal/chain"
@@ -19,6 +20,8 @@ const (
 	copiesMax = 64
 	// tailAgain is how long a node waits before it asks again for what comes next.
 	tailAgain = 50 * time.Millisecond
+	// roomAgain is how often a node without room on its disk looks for some.
+	roomAgain = time.Second
 )
 
 // arrival is a batch in its place in the order.
@@ -36,7 +39,8 @@ type follower struct {
 	self    cluster.Node
 	journal *journal.Journal
 	log     *slog.Logger
-	fail    func(error) // the node cannot go on
+	fail    func(error)       // the node cannot go on
+	hasRoom func(uint64) bool // on the disk of the journal, for so many bytes
 
 	receiving chan struct{}  // holds a token while nobody receives
 	received  chain.Position // the end of what has arrived; touched with the token
@@ -130,27 +134,32 @@ func (f *follower) tailAll(ctx context.Context, again <-chan struct{}) {
 	}
 }
 
+// errFarBehind ends a node that nobody can bring on batch by batch. Its next start fetches a snapshot.
+var errFarBehind = errors.New("this node lies behind what was cut from the engine, and no other node has that any more: start it again, and it fetches a snapshot")
+
 // catchUp asks the other nodes for batches that the engine does not have any more.
 func (f *follower) catchUp(ctx context.Context) {
 	nodes, err := f.engine.Nodes(ctx)
 	if err != nil {
 		return
 	}
-	for _, n := range nodes {
-		if n.Name == f.self.Name || n.First > f.known.load()+1 || n.Copied <= f.known.load() {
-			continue
-		}
-		err := f.peers.Batches(ctx, n.Node, f.known.load(), func(batch []byte) error { return f.receive(ctx, batch) })
+	known := f.known.load()
+	ahead := slices.DeleteFunc(nodes, func(n cluster.Seen) bool { return n.Name == f.self.Name || n.Copied <= known })
+	able := slices.DeleteFunc(slices.Clone(ahead), func(n cluster.Seen) bool { return n.First == 0 || n.First > known+1 })
+	if len(ahead) > 0 && len(able) == 0 {
+		f.fail(errFarBehind)
+	}
+	for _, n := range able {
+		err := f.peers.Batches(ctx, n.Node, known, func(batch []byte) error { return f.receive(ctx, batch) })
 		if err == nil {
 			return
 		}
-		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "error", err)
+		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "behind", known, "error", err)
 	}
-	f.log.Warn("this node lies behind what was cut, and no node that answers has it", "behind", f.known.load())
 }
 
 // copyAll copies what was applied into the journal, as much as waits with one fsync.
-func (f *follower) copyAll() {
+func (f *follower) copyAll(ctx context.Context) {
 	for batch := range f.copies {
 		batches := [][]byte{batch}
 		for more := true; more && len(batches) < copiesMax; {
@@ -163,10 +172,34 @@ func (f *follower) copyAll() {
 				more = false
 			}
 		}
-		if f.journal.PutAll(batches) != nil {
-			return // and it has failed for good
+		f.awaitRoom(ctx, batches)
+		if err := f.journal.PutAll(batches); err != nil {
+			f.fail(err)
+			return
 		}
 		f.copied.raise(f.journal.Last())
+	}
+}
+
+// awaitRoom waits for room on the disk: a node without it stands still, and Pebble would end it.
+func (f *follower) awaitRoom(ctx context.Context, batches [][]byte) {
+	bytes := 0
+	for _, batch := range batches {
+		bytes += len(batch)
+	}
+	for !f.hasRoom(uint64(bytes)) && ctx.Err() == nil {
+		pause(ctx, roomAgain)
+	}
+}
+
+// position returns the end of what has arrived.
+func (f *follower) position(ctx context.Context) (chain.Position, error) {
+	select {
+	case <-f.receiving:
+		defer func() { f.receiving <- struct{}{} }()
+		return f.received, nil
+	case <-ctx.Done():
+		return chain.Position{}, context.Cause(ctx)
 	}
 }
 

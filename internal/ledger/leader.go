@@ -26,6 +26,8 @@ const (
 	// appendAgainMax how long at the most.
 	appendAgain    = 50 * time.Millisecond
 	appendAgainMax = 500 * time.Millisecond
+	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
+	witnessEvery = time.Second
 )
 
 // leader joins the proposals of all nodes into batches while this node leads.
@@ -38,8 +40,9 @@ type leader struct {
 	receive func(context.Context, []byte) error
 	fail    func(error)
 
-	since atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
-	busy  func() bool  // the node has not moved on for stuckMax
+	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
+	attested time.Time    // when a witness was written last; touched while leading alone
+	hangs    func() bool  // this node must not go on leading
 
 	mu     sync.Mutex     // guards all below
 	term   cluster.Leader // in which proposals are taken; the zero value while none are
@@ -152,7 +155,7 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) erro
 	if err := l.applied.wait(ctx, v.Head.Sequence); err != nil {
 		return err
 	}
-	if err := l.nobodyIsAhead(ctx, v.Head.Sequence); err != nil {
+	if err := l.nobodyIsAhead(ctx, v); err != nil {
 		return err
 	}
 	payload := store.AppendTerm(nil, store.Term{Number: v.Leader.Term, Incarnation: l.self.Incarnation, Node: l.self.Name}, now)
@@ -173,6 +176,11 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) erro
 		payload, err := l.take(ctx)
 		if err != nil {
 			return err
+		}
+		if witness := l.attest(); witness != nil {
+			if end, err = l.append(ctx, v.Leader.Term, end, witness); err != nil {
+				return err
+			}
 		}
 		if end, err = l.append(ctx, v.Leader.Term, end, payload); err != nil {
 			return err
@@ -195,17 +203,37 @@ func (l *leader) raise(ctx context.Context) []byte {
 	return store.AppendLevel(nil, store.LevelNewest)
 }
 
-// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it.
-func (l *leader) nobodyIsAhead(ctx context.Context, head uint64) error {
+// attest returns a witness now and then, and else nil.
+func (l *leader) attest() []byte {
+	now := time.Now()
+	if now.Sub(l.attested) < witnessEvery {
+		return nil
+	}
+	l.attested = now
+	number, digest := l.store.Witness()
+	return store.AppendWitness(nil, number, digest)
+}
+
+// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it. The
+// head is asked for after the nodes, since the view may be an old one, of a term that is over and behind which
+// others have gone on.
+func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
+	v, err := l.engine.View(ctx)
+	if err != nil {
+		return err
+	}
 	for _, n := range nodes {
-		if n.Copied > head {
+		if n.Copied > v.Head.Sequence {
 			_ = l.engine.Halt(ctx, n.Copied)
-			return fmt.Errorf("node %s has batch %d, and the engine ends with batch %d", n.Name, n.Copied, head)
+			return fmt.Errorf("node %s has batch %d, and the engine ends with batch %d", n.Name, n.Copied, v.Head.Sequence)
 		}
+	}
+	if v.Leader != began.Leader || v.Head != began.Head {
+		return cluster.ErrOver
 	}
 	return nil
 }
@@ -242,8 +270,8 @@ func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCaus
 		if ctx.Err() != nil {
 			return
 		}
-		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.busy() {
-			l.log.Warn("this node hangs, and does not renew its lease", "term", term)
+		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
+			l.log.Warn("this node does not renew its lease: it hangs, or other nodes have come to other verdicts", "term", term)
 			continue
 		}
 		once, done := context.WithTimeout(ctx, renewEvery)

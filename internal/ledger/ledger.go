@@ -146,7 +146,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Shared != nil {
-		if err := l.join(ctx, o.Shared); err != nil {
+		joining := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+		if err := joining.run(ctx); err != nil {
+			return errors.Join(err, l.journal.Close())
+		}
+		if signed, err = checkFormat(o.FS, o.DataDir, o.Zone); err != nil {
 			return errors.Join(err, l.journal.Close())
 		}
 	}
@@ -185,8 +189,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
 	l.committer.order = newAlone(l.journal, l.metrics)
 	if o.Shared != nil {
-		l.shared = newShared(o.Shared, l.journal, l.store, l.now, l.log, l.committer.answer)
-		l.committer.order = l.shared
+		l.share(o.Shared)
 	}
 	if l.seal.closed.Load() {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }

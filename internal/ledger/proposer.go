@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -26,7 +28,8 @@ const (
 type proposal struct {
 	cluster.Proposal
 	commits []*commit
-	isRun   bool // of a run of maintenance, which is over with its term
+	isRun   bool  // of a run of maintenance, which is over with its term
+	since   int64 // when it was made, in ns
 }
 
 // proposer brings what this node's callers want written into the order. What becomes of it is seen in
@@ -39,6 +42,9 @@ type proposer struct {
 	applied *mark
 	answer  func(*commit)
 	fail    func(error)
+	nudge   func() // has this node look who leads
+
+	oldest atomic.Int64 // when what is pending longest was made, in ns; 0 if nothing is
 
 	mu      sync.Mutex // guards all below
 	number  uint64     // of the last proposal
@@ -46,6 +52,7 @@ type proposer struct {
 	term    store.Term     // whose entry was met last
 	queued  uint64         // number of the last proposal that the leader of term has queued
 	leads   cluster.Leader // as the engine said last
+	gone    cluster.Leader // where nobody serves
 	changed chan struct{}  // closed when something above changes
 }
 
@@ -65,6 +72,7 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 		Proposal: cluster.Proposal{Incarnation: p.self.Incarnation, Number: p.number, Entries: g.entries, Payload: slices.Clone(g.payload)},
 		commits:  slices.Clone(g.commits),
 		isRun:    isRun,
+		since:    time.Now().UnixNano(),
 	}
 	p.pending = append(p.pending, made)
 	p.tellLocked()
@@ -75,6 +83,11 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 
 // tellLocked wakes those who wait for a change.
 func (p *proposer) tellLocked() {
+	if len(p.pending) == 0 {
+		p.oldest.Store(0)
+	} else {
+		p.oldest.Store(p.pending[0].since)
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -129,6 +142,7 @@ func (p *proposer) proposeAll(ctx context.Context) {
 			p.fail(fmt.Errorf("what this node proposes is refused as none that was ever written: %w", err))
 			return
 		default:
+			p.heard(next.To, err)
 			pause(ctx, proposeAgain)
 		}
 	}
@@ -156,6 +170,24 @@ func (p *proposer) propose(ctx context.Context, next cluster.Proposal) error {
 	ctx, done := context.WithTimeout(ctx, proposeMax)
 	defer done()
 	return p.peers.Propose(ctx, next)
+}
+
+// heard notes that nobody serves where a leader was: its process has ended. One that does not answer
+// may be slow, and the lease tells.
+func (p *proposer) heard(from cluster.Leader, err error) {
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = from
+	p.nudge()
+}
+
+func (p *proposer) isGone(l cluster.Leader) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return l == p.gone
 }
 
 func (p *proposer) wasQueued(q cluster.Proposal) {

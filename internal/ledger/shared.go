@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ const (
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
 	stopMax = 5 * time.Second
+	// lateMax is how long what this node proposes may be under way before nothing more is taken.
+	lateMax = 2 * time.Second
 	// confirmMax is how long a barrier may take.
 	confirmMax = 2 * time.Second
 )
@@ -48,6 +51,7 @@ type shared struct {
 	engine  cluster.Engine
 	self    cluster.Node
 	journal *journal.Journal
+	store   *store.Store
 	id      chain.ID // of it
 	log     *slog.Logger
 	now     func() time.Time
@@ -68,35 +72,38 @@ type shared struct {
 	stopping chan struct{} // closed when nothing is sent any more
 	stopped  chan struct{} // closed when nothing is handed out any more
 
-	current arrival       // that next has handed out
-	begun   atomic.Int64  // when it was, in ns; 0 while none is
-	lost    chan struct{} // closed once err is set
-	once    sync.Once
-	ended   sync.Once
-	err     error
+	current  arrival       // that next has handed out
+	begun    atomic.Int64  // when it was, in ns; 0 while none is
+	takeover takeover      // touched by leadAll alone
+	disputed atomic.Bool   // as many nodes diverge as agree
+	lost     chan struct{} // closed once err is set
+	once     sync.Once
+	ended    sync.Once
+	err      error
 }
 
 var (
 	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errLate     = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
 	errStranger = errors.New("the data folder is of another order than that of the engine")
 )
 
-func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
+func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
-		engine: o.Engine, self: o.Self, journal: j, id: j.End().Journal, log: log, now: now,
+		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
-	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith}
+	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
-		changed: make(chan struct{}), term: s.Term(),
+		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
-		busy: sh.isStuck, filled: make(chan struct{}, 1),
+		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
 	}
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh
@@ -111,7 +118,7 @@ func (s *shared) start() {
 	s.group.Go(s.leadAll)
 	s.group.Go(s.sayAll)
 	s.group.Go(s.cutAll)
-	s.group.Go(s.tail.copyAll)
+	s.group.Go(func() { s.tail.copyAll(s.ctx) })
 	s.group.Go(func() {
 		select {
 		case <-s.journal.Failed():
@@ -245,6 +252,12 @@ func (s *shared) failWith(err error) {
 	})
 }
 
+// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+func (s *shared) isLate() bool {
+	since := s.mine.oldest.Load()
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+}
+
 // isStuck reports whether a batch is being applied for long.
 func (s *shared) isStuck() bool {
 	begun := s.begun.Load()
@@ -335,9 +348,11 @@ func (s *shared) leadAll() {
 	}
 }
 
+// mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
+// there is.
 func (s *shared) mayLead(v cluster.View) {
-	if v.Leader.Term == 0 && v.Halted == 0 && s.tail.known.load() == v.Head.Sequence {
-		got, err := s.engine.Lead(s.ctx, s.self, 0)
+	if s.isVacant(v) && s.hasAll(v.Head) {
+		got, err := s.engine.Lead(s.ctx, s.self, v.Leader.Term)
 		if err != nil {
 			got, err = s.engine.View(s.ctx) // it may have come through
 		}
@@ -352,45 +367,38 @@ func (s *shared) mayLead(v cluster.View) {
 	}
 }
 
-// sayAll tells the others how far this node has come.
-func (s *shared) sayAll() {
-	for s.ctx.Err() == nil {
-		if err := s.engine.Say(s.ctx, s.status()); errors.Is(err, cluster.ErrNameTaken) {
-			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
-		}
-		pause(s.ctx, sayEvery)
+func (s *shared) isVacant(v cluster.View) bool {
+	if v.Halted > 0 || s.disputed.Load() {
+		return false
 	}
+	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
 }
 
-func (s *shared) status() cluster.Status {
-	first, _ := s.journal.First()
-	return cluster.Status{
-		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
-		Level: uint8(store.LevelNewest),
+// hasAll waits a moment for what another leader has added last, and reports whether this node has all
+// of it.
+func (s *shared) hasAll(head chain.Position) bool {
+	ctx, done := context.WithTimeout(s.ctx, lookEvery)
+	defer done()
+	if s.tail.known.wait(ctx, head.Sequence) != nil {
+		return false
 	}
+	at, err := s.tail.position(ctx)
+	if err == nil && at.Sequence == head.Sequence && at.Hash != head.Hash {
+		s.failWith(&forkError{head.Sequence, errors.New("its hash is another one")})
+	}
+	return err == nil && at == head
 }
 
-// cutAll drops from the engine what enough nodes have on their disks, while this node leads.
-func (s *shared) cutAll() {
-	for s.ctx.Err() == nil {
-		pause(s.ctx, cutEvery)
-		term, _, leads := s.term.leads()
-		if !leads {
-			continue
-		}
-		nodes, err := s.engine.Nodes(s.ctx)
-		if err != nil || len(nodes) < s.copies {
-			continue
-		}
-		upTo := nodes[0].Copied
-		for _, n := range nodes {
-			upTo = min(upTo, n.Copied)
-			if n.Pinned > 0 {
-				upTo = min(upTo, n.Pinned)
-			}
-		}
-		_ = s.engine.Cut(s.ctx, term.Term, upTo, nodes) // else the next time
+// share makes the ledger part of an order of several nodes.
+func (l *Ledger) share(o *Shared) {
+	hasRoom := func(more uint64) bool {
+		_, everything := l.space.refuses(more)
+		return !everything
 	}
+	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
+	l.committer.order = l.shared
+	l.stall.max = 0 // the order has a gate of its own
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.
@@ -424,7 +432,13 @@ func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
 	return err
 }
 
-// SnapshotTo writes the bytes of the newest snapshot.
+// SnapshotTo writes the bytes of the newest snapshot; see cluster.Peers. It is os.ErrNotExist if
+// there is none.
 func (l *Ledger) SnapshotTo(to io.Writer) error {
-	return errors.New("there is no snapshot")
+	file, _, _, err := l.snapshots.folder.OpenNewest()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, file)
+	return errors.Join(err, file.Close())
 }

@@ -81,3 +81,59 @@ func TestAMeterThatIsRegisteredAtOneNodeIsKnownAtAll(t *testing.T) {
 		}
 	})
 }
+
+func TestANewNodeBeginsWithTheSnapshotOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		ctx := context.Background()
+		a := openMember(t, vfs.NewMem(), engine, network, "a")
+		for i := range 3 {
+			if err := a.Register(ctx, meter.ID(fmt.Sprintf("M%d", i)), "Tan", "Road"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.Ledger.Snapshot(ctx); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * sayEvery)
+		disk := vfs.NewCrashableMem()
+		b := openMember(t, disk, engine, network, "b")
+		if first, err := b.journal.First(); err != nil || first == 1 {
+			t.Errorf("its journal begins with batch %d, %v", first, err)
+		}
+		if err := b.Register(ctx, "M3", "Tan", "Road"); err != nil {
+			t.Error(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * cluster.SayTime)
+		b = openMember(t, disk, engine, network, "b")
+		if _, known := b.store.Lookup("M3"); !known || b.store.Hash() != a.store.Hash() {
+			t.Error("it has another state after a restart")
+		}
+		for _, m := range []member{a, b} {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestTakeoversOfALeaderThatAnswersOthersComeFewer(t *testing.T) {
+	var tk takeover
+	now := time.Now()
+	taken := 0
+	for range 60 * 10 {
+		if tk.may(now) {
+			taken++
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	if taken < 5 || taken > 10 { // at 0, 1, 3, 7, 15, 25, … seconds
+		t.Errorf("%d times in a minute", taken)
+	}
+	if now = now.Add(2 * takeoverCalm); !tk.may(now) {
+		t.Error("not even after a calm time")
+	}
+}

@@ -110,8 +110,8 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 // take writes a snapshot while reception goes on:
 //
 //  1. the committer freezes the state between two batches, which takes milliseconds
-//  2. the snapshot is written under a temporary name, fsynced and renamed
-//  3. it is read back; if it is not what was written it is removed
+//  2. the snapshot is written under a temporary name and fsynced
+//  3. it is read back, and gets its name if it is what was written
 //  4. all but the newest two snapshots are removed
 //  5. the batches up to the older of the two are dropped from the journal
 //

@@ -62,6 +62,13 @@ func (l *Ledger) confirm(ctx context.Context) (changed bool, err error) {
 	return false, errNoQuorum
 }
 
+// Confirm returns once everything that any node has answered before the call is applied here. A node
+// alone has nothing to wait for.
+func (l *Ledger) Confirm(ctx context.Context) error {
+	_, err := l.confirm(ctx)
+	return err
+}
+
 // isAlone reports whether no other node adds to the order.
 func (l *Ledger) isAlone() bool { return l.committer.order.waitMax() == 0 }
 

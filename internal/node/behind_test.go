@@ -2,12 +2,12 @@ package node_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -183,7 +183,7 @@ func TestWithoutTheOrderAnArchiveThatDoesNotFitIsNotCalledChanged(t *testing.T) 
 	unsure := 0
 	for n := first; n < len(batches); n++ {
 		f := b.follow(t, batches, n, n)
-		f.Confirm = func(context.Context) error { return errors.New("no quorum") }
+		f.Confirm = func(context.Context) error { return meter.Unavailable(meter.CodeNotReady, time.Second, "no quorum") }
 		for _, id := range []meter.ID{"A", "B", "C", "D"} {
 			_, err := f.october(b, id)
 			if got := code(t, err); got != "" && got != meter.CodeNotReady || got != "" && n >= intended {

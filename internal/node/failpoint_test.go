@@ -262,11 +262,7 @@ func (b *bench) wantTidy() {
 	if !slices.Contains(names, "monthly_2026-10.csv") && !slices.Contains(names, "monthly_2026-10.csv.zst") {
 		return
 	}
-	folder, err := archive.OpenFolder(b.fs, "Archive", b.zone)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	reader, err := folder.Read("monthly_2026-10.csv")
+	reader, err := archive.OpenFolderToRead(b.fs, "Archive", b.zone).Read("monthly_2026-10.csv")
 	for err == nil {
 		_, err = reader.Next()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/closing"
+	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
 	"meterledger/internal/node"
@@ -45,6 +46,7 @@ type bench struct {
 	refusalsMax   uint32
 	metersMax     uint32
 	metrics       *metric.Set
+	shared        *ledger.Shared
 }
 
 func newBench(t testing.TB, zone string) *bench {
@@ -59,7 +61,7 @@ func (b *bench) options() node.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
-		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, MetersMax: b.metersMax, Metrics: b.metrics,
+		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, MetersMax: b.metersMax, Metrics: b.metrics, Shared: b.shared,
 	}
 }
 

@@ -97,7 +97,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
 		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics, Shared: o.Shared,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {
-			return query.Archived(s, folder, nil, m, month)
+			return query.Archived(s, folder, n.confirm(o), m, month)
 		},
 	})
 	if err != nil {
@@ -108,11 +108,13 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	}
 	folder.Compress = o.ArchiveCompress
 	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
+	n.Reader.Confirm = n.confirm(o)
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
 		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir,
 		Restore:         n.restore,
 		Closed:          o.Closed,
+		Confirm:         n.confirm(o),
 		CopyBeside:      n.Audit.CopyTo,
 		RestoreAccounts: func(ctx context.Context) closing.Accounts { return n.RestoreAccounts(ctx) },
 		RestoreEvents:   func(ctx context.Context) closing.Events { return n.RestoreEvents(ctx) },
@@ -121,6 +123,14 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, n.Ledger.Close())
 	}
 	return nil
+}
+
+// confirm returns what brings the state up to what other nodes have acknowledged; nil if there are none.
+func (n *Node) confirm(o Options) func(context.Context) error {
+	if o.Shared == nil {
+		return nil
+	}
+	return n.Ledger.Confirm
 }
 
 func (n *Node) openArchive(o Options) (*archive.Folder, error) {

@@ -22,7 +22,7 @@ func (q *Reader) Export(ctx context.Context, w meter.Window, each func(meter.ID,
 	if q.Confirm == nil || meter.CodeOf(err) != meter.CodeArchiveConflict {
 		return err
 	}
-	if unsure := q.Confirm.within(ctx); unsure != nil {
+	if unsure := q.Confirm(ctx); unsure != nil {
 		return unsure
 	}
 	if !slices.Equal(before, q.sums(w)) {

@@ -156,7 +156,7 @@ func Archived(s *store.Store, folder *archive.Folder, confirm Confirm, m store.M
 	if confirm == nil {
 		return nil, archive.Changed(name)
 	}
-	if err := confirm.within(context.Background()); err != nil {
+	if err := confirm(context.Background()); err != nil {
 		return nil, err
 	}
 	known := s.Read(m.Index, month.Window.Rows(), nil)

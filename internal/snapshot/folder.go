@@ -3,7 +3,7 @@
 //
 // The package sees a snapshot as records of bytes. It refuses a snapshot that is not
 // whole and unaltered: every record carries its number and a checksum, the file ends
-// with a mark, and a snapshot counts only once it was read back.
+// with a mark, and a snapshot gets its name only once it was read back.
 package snapshot
 
 import (
@@ -28,7 +28,8 @@ const (
 )
 
 // Folder is where snapshots are kept, one file each: 00000000000000000123.snapshot
-// holds the state after batch 123. One goroutine at a time may use it.
+// holds the state after batch 123. One goroutine at a time may use it, and beside it any number
+// may call OpenNewest.
 type Folder struct {
 	fs   vfs.FS
 	path string
@@ -78,11 +79,11 @@ func (f *Folder) WrittenAt(sequence uint64) int64 {
 	return info.ModTime().UnixNano()
 }
 
-// Write makes a snapshot of the records that encode hands out, and reads it back.
-// If it returns an error there is no new snapshot.
+// Write makes a snapshot of the records that encode hands out, and reads it back before it gets
+// its name. If it returns an error there is no new snapshot, or only the last fsync failed: then there
+// may be one, which is whole.
 func (f *Folder) Write(p chain.Position, encode func(emit func(record []byte) error) error) (size int64, err error) {
-	path := f.Path(p.Sequence)
-	err = durable.WriteFile(f.fs, path, func(file io.Writer) error {
+	err = durable.ReplaceFile(f.fs, f.Path(p.Sequence), durable.Mark{}, func(file io.Writer) error {
 		buffered := bufio.NewWriterSize(file, bufferBytes)
 		w := &writer{w: buffered}
 		if err := w.all(p, encode); err != nil {
@@ -90,64 +91,103 @@ func (f *Folder) Write(p chain.Position, encode func(emit func(record []byte) er
 		}
 		size = w.bytes
 		return buffered.Flush()
+	}, func(temporary string) error {
+		if mutant.SnapshotNotReadBack {
+			return nil
+		}
+		return f.verify(temporary, p, size)
 	})
 	if err != nil {
 		return 0, err
 	}
-	if err := f.verify(p, size); err != nil && !mutant.SnapshotNotReadBack {
-		return 0, errors.Join(err, f.remove(p.Sequence))
-	}
 	return size, nil
 }
 
-func (f *Folder) verify(p chain.Position, size int64) error {
-	read := int64(0)
-	found, err := f.Read(p.Sequence, func(_ []byte, done, _ int64) error {
-		read = done
-		return nil
-	})
-	if err == nil && (found != p || read+frameBytes != size) {
-		err = &CorruptionError{File: f.Path(p.Sequence), Err: errors.New("it is not what was written")}
+// verify reads a file back that was written.
+func (f *Folder) verify(path string, p chain.Position, size int64) error {
+	file, err := f.open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	found, err := file.read(nothing)
+	if err == nil && (found != p || file.size != size) {
+		err = &CorruptionError{File: path, Err: errors.New("it is not what was written")}
 	}
 	return err
 }
 
+// nothing is what is done with the records of a snapshot that is only checked.
+func nothing([]byte, int64, int64) error { return nil }
+
 // Read hands out a snapshot's records, with how many bytes of the file were read
 // and how many it has. A record is only valid during the call.
 func (f *Folder) Read(sequence uint64, take func(record []byte, done, total int64) error) (chain.Position, error) {
-	path := f.Path(sequence)
-	file, err := f.fs.Open(path, vfs.SequentialReadsOption)
+	file, err := f.open(f.Path(sequence))
 	if err != nil {
-		return chain.Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
+		return chain.Position{}, err
 	}
 	defer file.Close()
+	return file.readAs(sequence, take)
+}
+
+// opened is the file of a snapshot.
+type opened struct {
+	vfs.File
+	path string
+	size int64 // in bytes
+}
+
+func (f *Folder) open(path string) (*opened, error) {
+	file, err := f.fs.Open(path, vfs.SequentialReadsOption)
+	if err != nil {
+		return nil, fmt.Errorf("opening snapshot %s: %w", path, err)
+	}
 	stat, err := file.Stat()
 	if err != nil {
-		return chain.Position{}, fmt.Errorf("opening snapshot %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("opening snapshot %s: %w", path, err), file.Close())
 	}
-	r := &reader{r: bufio.NewReaderSize(file, bufferBytes)}
-	position, err := r.all(func(record []byte) error { return take(record, r.offset, stat.Size()) })
+	return &opened{file, path, stat.Size()}, nil
+}
+
+// whole returns all bytes of the file.
+func (o *opened) whole() io.Reader { return io.NewSectionReader(o, 0, o.size) }
+
+// readAs is read of the snapshot of a batch.
+func (o *opened) readAs(sequence uint64, take func(record []byte, done, total int64) error) (chain.Position, error) {
+	position, err := o.read(take)
 	if err == nil && position.Sequence != sequence {
-		err = fmt.Errorf("it says that it is of batch %d", position.Sequence)
+		err = &CorruptionError{o.path, o.size, fmt.Errorf("it says that it is of batch %d", position.Sequence)}
 	}
+	return position, err
+}
+
+func (o *opened) read(take func(record []byte, done, total int64) error) (chain.Position, error) {
+	r := &reader{r: bufio.NewReaderSize(o.whole(), bufferBytes)}
+	position, err := r.all(func(record []byte) error { return take(record, r.offset, o.size) })
 	if err != nil {
-		return chain.Position{}, &CorruptionError{path, r.offset, err}
+		return chain.Position{}, &CorruptionError{o.path, r.offset, err}
 	}
 	return position, nil
 }
 
 func (r *reader) all(take func([]byte) error) (chain.Position, error) {
 	position, err := r.header()
-	if err != nil {
-		return chain.Position{}, err
+	if err == nil {
+		err = r.rest(take)
 	}
+	return position, err
+}
+
+// rest hands out the records.
+func (r *reader) rest(take func(record []byte) error) error {
 	for {
 		record, err := r.record()
 		if err != nil || record == nil {
-			return position, err
+			return err
 		}
 		if err := take(record); err != nil {
-			return chain.Position{}, err
+			return err
 		}
 	}
 }

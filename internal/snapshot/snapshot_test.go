@@ -157,7 +157,7 @@ func TestAFailedWriteLeavesTheSnapshotOfBefore(t *testing.T) {
 func TestASnapshotThatIsReadBackAlteredIsRemoved(t *testing.T) {
 	disk := vfs.NewMem()
 	altering := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind == errorfs.OpOpen && strings.HasSuffix(op.Path, ".snapshot") {
+		if op.Kind == errorfs.OpOpen && strings.HasSuffix(op.Path, ".tmp") {
 			b := content(t, disk, op.Path)
 			b[len(b)-20] ^= 1 // as a disk would that does not keep what it was given
 			put(t, disk, op.Path, b)

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"errors"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+	"meterledger/internal/store"
+)
+
+// sayAll tells the others how far this node has come, and compares what they say with its own.
+func (s *shared) sayAll() {
+	for s.ctx.Err() == nil {
+		err := s.engine.Say(s.ctx, s.status())
+		if errors.Is(err, cluster.ErrNameTaken) {
+			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
+		}
+		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
+			s.compare(nodes)
+		}
+		pause(s.ctx, sayEvery)
+	}
+}
+
+func (s *shared) status() cluster.Status {
+	first, err := s.journal.First()
+	if err != nil {
+		first = 0
+	}
+	number, digest := s.store.Witness()
+	return cluster.Status{
+		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
+		Level: uint8(store.LevelNewest), Witness: number, Digest: digest,
+	}
+}
+
+// errDiverged ends a node that has come to other verdicts than most.
+var errDiverged = errors.New("this node has come to other verdicts than most of the others: its memory, its disk or its program is at fault; " +
+	"move its data folder away, and it begins anew from another node")
+
+// compare holds the verdicts of this node against those of the others that have come as far. It
+// ends if more of them agree on something else; if as many do, nobody leads until that is mended.
+func (s *shared) compare(nodes []cluster.Seen) {
+	number, digest := s.store.Witness()
+	same, other := 1, make(map[uint64]int)
+	for _, n := range nodes {
+		switch {
+		case n.Name == s.self.Name || n.Witness != number || number == 0:
+		case n.Digest == digest:
+			same++
+		default:
+			other[n.Digest]++
+		}
+	}
+	most := 0
+	for _, n := range other {
+		most = max(most, n)
+	}
+	if most > same {
+		s.failWith(errDiverged)
+	}
+	if disputed := most > 0 && most == same; s.disputed.Swap(disputed) != disputed {
+		s.log.Error("as many nodes have come to other verdicts as to those of this one: nothing is taken until one of them is stopped", "disputed", disputed)
+	}
+}
+
+// cutAll drops from the engine what enough nodes have on their disks, while this node leads.
+func (s *shared) cutAll() {
+	for s.ctx.Err() == nil {
+		pause(s.ctx, cutEvery)
+		term, _, leads := s.term.leads()
+		nodes, err := s.engine.Nodes(s.ctx)
+		if !leads || err != nil || len(nodes) < s.copies {
+			continue
+		}
+		upTo := nodes[0].Copied
+		for _, n := range nodes {
+			upTo = min(upTo, n.Copied)
+			if n.Pinned > 0 {
+				upTo = min(upTo, n.Pinned)
+			}
+		}
+		_ = s.engine.Cut(s.ctx, term.Term, upTo, nodes) // else the next time
+	}
+}
