@@ -109,7 +109,7 @@ func (c *committer) push(k *commit) {
 	c.queue <- k
 }
 
-// wait returns the verdicts of a commit that was queued. The error is errLate if they do not come in time.
+// wait returns the verdicts of a commit that was queued. The error is errUnanswered if they do not come in time.
 func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 	select {
 	case <-k.done:
@@ -123,7 +123,7 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 		return k.verdicts, k.err
 	default:
 		k.isLeft = true
-		return nil, errLate
+		return nil, errUnanswered
 	}
 }
 

@@ -52,10 +52,10 @@ func testHeld(t *testing.T, most time.Duration, test func(t *testing.T, l *Ledge
 	})
 }
 
-// isLate reports whether a caller was told that nothing is known.
-func isLate(err error) bool {
+// isUnanswered reports whether a caller was told that nothing is known.
+func isUnanswered(err error) bool {
 	refusal, ok := errors.AsType[*meter.Error](err)
-	return ok && refusal == errLate && refusal.Code == meter.CodeNotReady && refusal.Reason == meter.ReasonNoQuorum && refusal.RetryAfter == 2*time.Second
+	return ok && refusal == errUnanswered && refusal.Code == meter.CodeNotReady && refusal.Reason == meter.ReasonNoQuorum && refusal.RetryAfter == 2*time.Second
 }
 
 func wantRecorded(t *testing.T, l *Ledger, back meter.Slot, want int64) {
@@ -77,7 +77,7 @@ func TestACallerIsToldIn10SecondsThatNothingIsKnown(t *testing.T) {
 			for n := range together {
 				group.Go(func() {
 					back := meter.Slot(round*together + n)
-					if err := sendA(l, back, int64(100-back)); !isLate(err) || time.Since(began) != 10*time.Second {
+					if err := sendA(l, back, int64(100-back)); !isUnanswered(err) || time.Since(began) != 10*time.Second {
 						t.Errorf("after %v it was answered %v", time.Since(began), err)
 					}
 				})
@@ -114,8 +114,8 @@ func TestRowsOfABulkAreToldThatNothingIsKnown(t *testing.T) {
 		}
 		l.held.Store(heldMax) // so that each submission is settled before the next one, which it becomes
 		o.hold()
-		if tally := bulk(); tally.Retry != rows || !isLate(tally.Refusals[0].Err) {
-			t.Errorf("the sender was told %+v", tally)
+		if tally := bulk(); tally.Retry != rows || !isUnanswered(tally.Refusals[0].Err) {
+			t.Errorf("of the sender's rows %d are worth sending again", tally.Retry)
 		}
 		o.release()
 		synctest.Wait()
@@ -123,7 +123,7 @@ func TestRowsOfABulkAreToldThatNothingIsKnown(t *testing.T) {
 			wantRecorded(t, l, meter.Slot(rows-row), row)
 		}
 		if tally := bulk(); tally.Duplicates != rows {
-			t.Errorf("sent again, they are %+v", tally)
+			t.Errorf("sent again, %d are duplicates", tally.Duplicates)
 		}
 	})
 }
@@ -148,13 +148,13 @@ func TestAccountsOfAListAreToldThatNothingIsKnown(t *testing.T) {
 			return tally
 		}
 		o.hold()
-		if tally := list(); tally.Retry != 3*accountsTogether || !isLate(tally.Refusals[0].Err) {
-			t.Errorf("the sender was told %+v", tally)
+		if tally := list(); tally.Retry != 3*accountsTogether || !isUnanswered(tally.Refusals[0].Err) {
+			t.Errorf("of the sender's rows %d are worth sending again", tally.Retry)
 		}
 		o.release()
 		synctest.Wait()
 		if tally := list(); tally.Duplicates != 3*accountsTogether {
-			t.Errorf("sent again, they are %+v", tally)
+			t.Errorf("sent again, %d are duplicates", tally.Duplicates)
 		}
 	})
 }
@@ -162,7 +162,7 @@ func TestAccountsOfAListAreToldThatNothingIsKnown(t *testing.T) {
 func TestAChangeIsToldThatNothingIsKnown(t *testing.T) {
 	testHeld(t, 10*time.Second, func(t *testing.T, l *Ledger, o *heldOrder) {
 		o.hold()
-		if err := l.SetOwner(t.Context(), "A", "Lim", "", ""); !isLate(err) {
+		if err := l.SetOwner(t.Context(), "A", "Lim", "", ""); !isUnanswered(err) {
 			t.Errorf("it was answered %v", err)
 		}
 		if err := l.committer.quota.take(t.Context(), queueBytesMax, impatient, nil); err == nil {
@@ -205,7 +205,7 @@ func TestASenderThatComesLateIsToldTheVerdict(t *testing.T) {
 		o.release()
 		time.Sleep(time.Minute)
 		if tally, err := b.Flush(); err != nil || tally.Accepted != rows {
-			t.Errorf("it was told %+v, %v", tally, err)
+			t.Errorf("it was told that %d rows were accepted, %v", tally.Accepted, err)
 		}
 	})
 }

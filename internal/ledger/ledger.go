@@ -99,6 +99,7 @@ type Ledger struct {
 	gates     []gate
 
 	meterRoom    meterRoom
+	setting      sync.Mutex // held while a meter's limits are read and set
 	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
 

@@ -10,11 +10,11 @@ import (
 )
 
 // errNoQuorum is the answer while too few of several nodes answer: what was sent was not judged, and nothing of it
-// was recorded. errLate is the answer to what was given to the order and did not come back in time.
+// was recorded. errUnanswered is the answer to what was given to the order and did not come back in time.
 var (
 	errNoQuorum = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
 		"too few of the nodes answer: nothing was recorded; try again shortly").Because(meter.ReasonNoQuorum)
-	errLate = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
+	errUnanswered = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
 		"too few of the nodes have answered in time: this was recorded, or will be, or will not; send it again to know").Because(meter.ReasonNoQuorum)
 )
 
