@@ -26,7 +26,7 @@ var (
 // Without a barrier stand:
 //   - what the request alone tells, such as its syntax, beside the clock and the settings;
 //   - what was recorded before: that stays so;
-//   - the verdict of Apply on an entry of this caller, behind which nothing was answered before it asked;
+//   - the verdict of Apply on an entry of this caller: whatever was answered before the call stands before it;
 //   - what only this process is short of, see isOfProcess;
 //   - faults, which are no refusals.
 func (l *Ledger) sure(ctx context.Context, op func() error) error {
