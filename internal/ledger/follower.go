@@ -20,6 +20,8 @@ const (
 	copiesMax = 64
 	// tailAgain is how long a node waits before it asks again for what comes next.
 	tailAgain = 50 * time.Millisecond
+	// silenceMax is how long a peer may bring nothing.
+	silenceMax = 5 * time.Second
 	// roomAgain is how often a node without room on its disk looks for some.
 	roomAgain = time.Second
 )
@@ -150,12 +152,29 @@ func (f *follower) catchUp(ctx context.Context) {
 		f.fail(errFarBehind)
 	}
 	for _, n := range able {
-		err := f.peers.Batches(ctx, n.Node, known, func(batch []byte) error { return f.receive(ctx, batch) })
+		err := f.ask(ctx, n.Node, known)
 		if err == nil {
 			return
 		}
 		f.log.Info("another node could not hand out what is missing here", "node", n.Name, "behind", known, "error", err)
 	}
+}
+
+// errSilent ends a question to a peer that brings nothing more.
+var errSilent = errors.New("the other node brings nothing")
+
+// ask has another node hand out batches, as long as it brings some.
+func (f *follower) ask(ctx context.Context, from cluster.Node, after uint64) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	silence := time.AfterFunc(silenceMax, func() { end(errSilent) })
+	defer silence.Stop()
+	return f.peers.Batches(ctx, from, after, func(batch []byte) error {
+		silence.Stop()
+		err := f.receive(ctx, batch)
+		silence.Reset(silenceMax)
+		return err
+	})
 }
 
 // copyAll copies what was applied into the journal, as much as waits with one fsync.

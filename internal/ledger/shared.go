@@ -69,6 +69,7 @@ type shared struct {
 	again    chan struct{} // gets a message when the tail has to begin anew
 	nudged   chan struct{} // gets a message when who leads may have changed
 	views    chan cluster.View
+	settled  func()        // called when a batch was applied
 	stopping chan struct{} // closed when nothing is sent any more
 	stopped  chan struct{} // closed when nothing is handed out any more
 
@@ -164,6 +165,7 @@ func (s *shared) settle() {
 	if s.current.batch == nil {
 		return
 	}
+	s.settled()
 	s.tail.applied.raise(s.current.end.Sequence)
 	select {
 	case s.tail.copies <- s.current.batch:
@@ -396,6 +398,7 @@ func (l *Ledger) share(o *Shared) {
 		return !everything
 	}
 	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
+	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
 	l.stall.max = 0 // the order has a gate of its own
 	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
