@@ -307,19 +307,24 @@ func (s *shared) look(ctx context.Context) (cluster.View, error) {
 
 // lookAll looks now and then, and tells the tail to begin anew if it has brought nothing though there was more.
 func (s *shared) lookAll() {
-	var behind uint64 // where the tail stood when there was more
+	var behind uint64   // where the tail stood when there was more
+	var since time.Time // it stands there
 	for s.ctx.Err() == nil {
 		known := s.tail.known.load()
 		v, err := s.look(s.ctx)
 		if err == nil {
 			s.offer(v)
-			if v.Head.Sequence > known && known == behind {
-				select {
-				case s.again <- struct{}{}:
-				default:
-				}
+		}
+		switch now := time.Now(); {
+		case err != nil:
+		case v.Head.Sequence <= known || known != behind:
+			behind, since = known, now
+		case now.Sub(since) >= lookEvery: // looks may follow each other faster than a tail brings something
+			since = now
+			select {
+			case s.again <- struct{}{}:
+			default:
 			}
-			behind = known
 		}
 		select {
 		case <-time.After(lookEvery):

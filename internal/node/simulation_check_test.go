@@ -20,6 +20,7 @@ func (s *simulation) checkAll() {
 	for _, m := range s.machines {
 		s.takesAgain(m)
 	}
+	s.archivesAgain()
 	begin, batches := s.engine.Order()
 	origins := &originCheck{simulation: s, written: make(map[string]uint64)}
 	truth := store.New()
@@ -50,6 +51,7 @@ func (s *simulation) checkAll() {
 	}
 	for _, m := range s.machines {
 		s.checkNode(m, truth, begin.Sequence, batches)
+		s.checkRows(m)
 	}
 }
 
@@ -62,6 +64,10 @@ func (s *simulation) takesAgain(m *host) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
+		s.revive()
+		if m.process == nil {
+			return // which revive has said
+		}
 	}
 	s.isFault("%s takes nothing %v after all faults were mended", m.name, healthyAfter)
 }

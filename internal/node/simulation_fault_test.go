@@ -48,8 +48,9 @@ func faultsText(f clustertest.Faults) string {
 
 // doAll does one thing after the other to the nodes.
 func (s *simulation) doAll() {
-	for range 10 + s.luck.IntN(20) {
+	for range 10 + s.luck.IntN(30) {
 		time.Sleep(time.Duration(s.luck.IntN(1000)) * time.Millisecond)
+		s.revive()
 		s.do()
 	}
 }
@@ -63,9 +64,14 @@ func (s *simulation) do() {
 		s.setEngine(m, calm)
 		s.stop(m)
 	case m.process == nil:
+		if m == s.wiped && n < 50 {
+			s.wipe(m)
+		}
 		m.faults = noise(s.luck)
 		s.start(m)
-	case n < 35:
+	case n < 30:
+		s.maintain()
+	case n < 40:
 		s.engine.Expire()
 		s.did("the term expired")
 	case n < 50:
@@ -107,12 +113,15 @@ func (s *simulation) calmAll() {
 func (s *simulation) mend() {
 	s.did("all faults are mended")
 	s.calmAll()
+	s.revive()
 	for _, m := range s.machines {
 		if m.process == nil {
 			s.start(m)
 		}
 		if m.process == nil {
 			s.isFault("%s does not start after all faults were mended", m.name)
+			continue
 		}
+		m.slow.Store(0)
 	}
 }

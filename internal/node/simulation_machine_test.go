@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +56,10 @@ type process struct {
 	client *clustertest.Client
 	killed atomic.Bool
 	calls  sync.WaitGroup // under way
+	slow   atomic.Int64   // in ns: what a change in the archive folder takes at most
+
+	mu   sync.Mutex // guards luck
+	luck *rand.Rand
 }
 
 var errKilled = errors.New("the process was killed")
@@ -61,11 +67,14 @@ var errKilled = errors.New("the process was killed")
 // start starts a node on a machine.
 func (s *simulation) start(m *host) {
 	m.lives++
-	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives))}
+	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
+	p.slow.Store([]int64{0, 0, 1e8, 2e9}[p.luck.IntN(4)])
 	p.client.Set(m.faults)
-	n, err := node.Open(context.Background(), node.Options{
-		FS: mountedFS{m.disk, alive(s.archive, &p.killed)}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
-		Zone: s.zone, Now: time.Now, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000,
+	ctx, done := context.WithTimeout(context.Background(), healthyAfter)
+	defer done()
+	n, err := node.Open(ctx, node.Options{
+		FS: mountedFS{m.disk, faulttest.Watch(s.archive, p.reachesArchive)}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
+		Zone: s.zone, Now: s.now, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
 			Engine: mortalEngine{p.client, &p.killed}, Peers: mortalPeers{s.network.Peers(m.name), &p.killed}, Found: m.name == "a",
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
@@ -83,7 +92,10 @@ func (s *simulation) start(m *host) {
 
 // kill ends a node as a power cut does, which keeps some of what was not synced.
 func (s *simulation) kill(m *host, percent int) {
-	p := m.set(nil)
+	s.cutOff(m, m.set(nil), percent)
+}
+
+func (s *simulation) cutOff(m *host, p *process, percent int) {
 	p.killed.Store(true)
 	p.client.Close()
 	s.network.Serve(m.name, nil)
@@ -95,10 +107,32 @@ func (s *simulation) kill(m *host, percent int) {
 	})
 }
 
-// stop ends a node as an operator does: callers get their answers before.
+// revive starts nodes again that have ended by themselves, as one may that lies too far behind.
+func (s *simulation) revive() {
+	for _, m := range s.machines {
+		if m.process == nil || m.Failure() == nil {
+			continue
+		}
+		if err := m.Failure(); !strings.Contains(err.Error(), "lies behind what was cut") {
+			s.isFault("%s has ended: %v", m.name, err)
+		}
+		s.did("%s has ended: %v", m.name, m.Failure())
+		s.kill(m, 100)
+		s.start(m)
+	}
+}
+
+// wipe takes the disk of a machine on which nothing runs away, and gives it an empty one.
+func (s *simulation) wipe(m *host) {
+	m.disk = vfs.NewCrashableMem()
+	s.did("%s has an empty disk", m.name)
+}
+
+// stop ends a node as an operator does: callers get their answers before, if they come in time.
 func (s *simulation) stop(m *host) {
 	p := m.set(nil)
-	if !s.answered(&p.calls) {
+	if !answered(&p.calls) {
+		s.cutOff(m, p, 100)
 		return
 	}
 	s.network.Serve(m.name, nil)
@@ -138,12 +172,16 @@ func (p mortalPeers) Propose(ctx context.Context, q cluster.Proposal) error {
 	return p.Peers.Propose(ctx, q)
 }
 
-// alive is a disk that fails once the process is killed.
-func alive(disk vfs.FS, killed *atomic.Bool) vfs.FS {
-	return faulttest.Watch(disk, func(errorfs.Op) error {
-		if killed.Load() {
-			return errKilled
-		}
-		return nil
-	})
+// reachesArchive takes its time, and fails once the process is killed.
+func (p *process) reachesArchive(op errorfs.Op) error {
+	if slow := p.slow.Load(); faulttest.Changes(op) && slow > 0 {
+		p.mu.Lock()
+		pause := time.Duration(p.luck.Int64N(slow))
+		p.mu.Unlock()
+		time.Sleep(pause)
+	}
+	if p.killed.Load() {
+		return errKilled
+	}
+	return nil
 }

@@ -73,6 +73,9 @@ type simulation struct {
 	network *clustertest.Network
 	archive *vfs.MemFS // that all nodes share
 
+	snapshotBytes int64
+	wiped         *host // whose disk may be lost, as no other may at the same time
+
 	machines []*host
 	calls    sync.WaitGroup
 
@@ -93,6 +96,8 @@ func simulate(t *testing.T, seed uint64, alone bool) {
 	for _, name := range []string{"a", "b", "c"} {
 		s.machines = append(s.machines, &host{name: name, disk: vfs.NewCrashableMem()})
 	}
+	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
+	s.wiped = s.machines[s.luck.IntN(3)]
 	s.shareArchive()
 	for _, m := range s.machines {
 		m.faults = calm
@@ -102,7 +107,10 @@ func simulate(t *testing.T, seed uint64, alone bool) {
 	s.doAll()
 	close(callers)
 	s.mend()
-	if s.answered(&s.calls) && len(s.faults) == 0 {
+	switch {
+	case !answered(&s.calls):
+		s.isFault("callers wait for answers %v after all faults were mended", healthyAfter)
+	case len(s.faults) == 0:
 		s.checkAll()
 	}
 	for _, m := range s.machines {
@@ -120,7 +128,7 @@ func simulate(t *testing.T, seed uint64, alone bool) {
 }
 
 // answered waits until callers have their answers, and reports whether they come.
-func (s *simulation) answered(calls *sync.WaitGroup) bool {
+func answered(calls *sync.WaitGroup) bool {
 	done := make(chan struct{})
 	go func() {
 		calls.Wait()
@@ -130,7 +138,6 @@ func (s *simulation) answered(calls *sync.WaitGroup) bool {
 	case <-done:
 		return true
 	case <-time.After(healthyAfter):
-		s.isFault("callers wait for answers for more than %v", healthyAfter)
 		return false
 	}
 }
@@ -149,6 +156,9 @@ func (s *simulation) shareArchive() {
 		s.t.Fatal(err)
 	}
 }
+
+// now is the time at which nodes are.
+func (s *simulation) now() time.Time { return now.Add(time.Since(s.began)) }
 
 // did notes what was done.
 func (s *simulation) did(format string, args ...any) {
