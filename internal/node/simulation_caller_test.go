@@ -80,8 +80,9 @@ func (c *caller) askOne() {
 	c.ask(m.name, p, c.last)
 }
 
-// patience is how long a caller waits for an answer.
-const patience = 12 * time.Second
+// patience is how long a caller waits for an answer: longer than a node takes for a question to the engine,
+// one to the order, and one more of each.
+const patience = 25 * time.Second
 
 var errNoAnswer = errors.New("no answer came")
 
@@ -99,8 +100,11 @@ func (s *simulation) ask(name string, p *process, r request) error {
 		q.err = errNoAnswer
 	}
 	q.answered = s.end()
-	if p.killed.Load() {
+	switch {
+	case p.killed.Load():
 		q.err = errKilled
+	case q.err == errNoAnswer:
+		s.isFault("%s gives no answer to %q for %v", name, r, patience)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

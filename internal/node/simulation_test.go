@@ -122,9 +122,11 @@ func simulate(t *testing.T, seed uint64, alone bool) {
 			s.stop(m)
 		}
 	}
-	s.calls.Wait()
-	time.Sleep(time.Minute) // until nothing is late any more
+	if !answered(&s.calls) {
+		s.isFault("a process that was killed does not end")
+	}
 	s.report()
+	time.Sleep(time.Minute) // until nothing is late any more
 }
 
 // answered waits until callers have their answers, and reports whether they come.
