@@ -192,10 +192,12 @@ var ofPeers = []struct {
 	}},
 	{"Batches: if there is no error, all of them", func(x *asking) {
 		batches := [][]byte{pattern(10, 1), pattern(70_000, 2), pattern(20, 3)}
-		for handed := range len(batches) + 1 {
-			x.hands(errAny, batches[:handed]...)
-			if got, err := x.batchesBehind(9); err == nil || len(got) > handed || !same(got, batches[:len(got)]) {
-				x.Errorf("broken off behind %d batches, %d come, %v", handed, len(got), err)
+		for _, broken := range []error{errAny, &cluster.CutError{First: 20}} {
+			for handed := range len(batches) + 1 {
+				x.hands(broken, batches[:handed]...)
+				if got, err := x.batchesBehind(9); err == nil || len(got) > handed || !same(got, batches[:len(got)]) {
+					x.Errorf("broken off behind %d batches by %v, %d come, %v", handed, broken, len(got), err)
+				}
 			}
 		}
 	}},

@@ -74,7 +74,9 @@ func TestFilesThatOtherNodesWouldRefuseAreRefusedAtTheStart(t *testing.T) {
 		"no file":              {with(func(f *httpkit.MutualFiles) { f.CA = "" }), "-cluster-ca: …: no such file or directory"},
 		"no key":               {with(func(f *httpkit.MutualFiles) { f.Key = f.CA }), "-cluster-cert: …: tls: found a certificate rather than a key"},
 		"that of callers":      {with(func(f *httpkit.MutualFiles) { f.CallersCA = f.CA }), "-cluster-ca: …: it believes an authority of -tls-client-ca"},
-		"callers' below":       {with(func(f *httpkit.MutualFiles) { f.CallersCA = putFile(t, append(pemOf(other.certificate), pemOf(below)...)) }), "-cluster-ca: …: it believes an authority of -tls-client-ca"},
+		"callers' below": {with(func(f *httpkit.MutualFiles) {
+			f.CallersCA = putFile(t, append(pemOf(other.certificate), pemOf(below)...))
+		}), "-cluster-ca: …: it believes an authority of -tls-client-ca"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := httpkit.LoadMutual(tt.files, slog.New(slog.DiscardHandler))
