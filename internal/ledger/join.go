@@ -117,8 +117,8 @@ func (j joining) fetch(ctx context.Context, at chain.Position) error {
 		if n.Name == j.Self.Name {
 			continue
 		}
-		p, err := j.fetchFrom(ctx, n.Node)
-		if err == nil && p.Journal == at.Journal && p.Sequence > at.Sequence {
+		p, err := j.fetchFrom(ctx, n.Node, at)
+		if err == nil {
 			j.l.log.Info("a snapshot came from another node", "node", n.Name, "batch", p.Sequence)
 			return j.l.journal.BeginAt(p)
 		}
@@ -127,11 +127,16 @@ func (j joining) fetch(ctx context.Context, at chain.Position) error {
 	return j.l.journal.BeginAt(at)
 }
 
-func (j joining) fetchFrom(ctx context.Context, from cluster.Node) (chain.Position, error) {
+func (j joining) fetchFrom(ctx context.Context, from cluster.Node, behind chain.Position) (chain.Position, error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	reader, writer := io.Pipe()
 	defer reader.Close()
 	go func() { _ = writer.CloseWithError(j.Peers.Snapshot(ctx, from, writer)) }()
-	return j.snapshots.Receive(reader)
+	return j.snapshots.Receive(reader, func(p chain.Position) error {
+		if p.Journal != behind.Journal || p.Sequence <= behind.Sequence {
+			return fmt.Errorf("it is of batch %d of journal %x, and this node is at batch %d of %x", p.Sequence, p.Journal[:4], behind.Sequence, behind.Journal[:4])
+		}
+		return nil
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ const (
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
 	stopMax = 5 * time.Second
+	// lateMax is how long what this node proposes may be under way before nothing more is taken.
+	lateMax = 2 * time.Second
 	// confirmMax is how long a barrier may take.
 	confirmMax = 2 * time.Second
 )
@@ -66,6 +69,7 @@ type shared struct {
 	again    chan struct{} // gets a message when the tail has to begin anew
 	nudged   chan struct{} // gets a message when who leads may have changed
 	views    chan cluster.View
+	settled  func()        // called when a batch was applied
 	stopping chan struct{} // closed when nothing is sent any more
 	stopped  chan struct{} // closed when nothing is handed out any more
 
@@ -81,17 +85,18 @@ type shared struct {
 
 var (
 	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errLate     = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
 	errStranger = errors.New("the data folder is of another order than that of the engine")
 )
 
-func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
+func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
-	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith}
+	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
@@ -114,7 +119,7 @@ func (s *shared) start() {
 	s.group.Go(s.leadAll)
 	s.group.Go(s.sayAll)
 	s.group.Go(s.cutAll)
-	s.group.Go(s.tail.copyAll)
+	s.group.Go(func() { s.tail.copyAll(s.ctx) })
 	s.group.Go(func() {
 		select {
 		case <-s.journal.Failed():
@@ -160,6 +165,7 @@ func (s *shared) settle() {
 	if s.current.batch == nil {
 		return
 	}
+	s.settled()
 	s.tail.applied.raise(s.current.end.Sequence)
 	select {
 	case s.tail.copies <- s.current.batch:
@@ -248,6 +254,12 @@ func (s *shared) failWith(err error) {
 	})
 }
 
+// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+func (s *shared) isLate() bool {
+	since := s.mine.oldest.Load()
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+}
+
 // isStuck reports whether a batch is being applied for long.
 func (s *shared) isStuck() bool {
 	begun := s.begun.Load()
@@ -295,19 +307,24 @@ func (s *shared) look(ctx context.Context) (cluster.View, error) {
 
 // lookAll looks now and then, and tells the tail to begin anew if it has brought nothing though there was more.
 func (s *shared) lookAll() {
-	var behind uint64 // where the tail stood when there was more
+	var behind uint64   // where the tail stood when there was more
+	var since time.Time // it stands there
 	for s.ctx.Err() == nil {
 		known := s.tail.known.load()
 		v, err := s.look(s.ctx)
 		if err == nil {
 			s.offer(v)
-			if v.Head.Sequence > known && known == behind {
-				select {
-				case s.again <- struct{}{}:
-				default:
-				}
+		}
+		switch now := time.Now(); {
+		case err != nil:
+		case v.Head.Sequence <= known || known != behind:
+			behind, since = known, now
+		case now.Sub(since) >= lookEvery: // looks may follow each other faster than a tail brings something
+			since = now
+			select {
+			case s.again <- struct{}{}:
+			default:
 			}
-			behind = known
 		}
 		select {
 		case <-time.After(lookEvery):
@@ -341,7 +358,7 @@ func (s *shared) leadAll() {
 // mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
 // there is.
 func (s *shared) mayLead(v cluster.View) {
-	if s.isVacant(v) && s.hasAll(v.Head.Sequence) {
+	if s.isVacant(v) && s.hasAll(v.Head) {
 		got, err := s.engine.Lead(s.ctx, s.self, v.Leader.Term)
 		if err != nil {
 			got, err = s.engine.View(s.ctx) // it may have come through
@@ -364,11 +381,32 @@ func (s *shared) isVacant(v cluster.View) bool {
 	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
 }
 
-// hasAll waits a moment for what another leader has added last.
-func (s *shared) hasAll(head uint64) bool {
+// hasAll waits a moment for what another leader has added last, and reports whether this node has all
+// of it.
+func (s *shared) hasAll(head chain.Position) bool {
 	ctx, done := context.WithTimeout(s.ctx, lookEvery)
 	defer done()
-	return s.tail.known.wait(ctx, head) == nil
+	if s.tail.known.wait(ctx, head.Sequence) != nil {
+		return false
+	}
+	at, err := s.tail.position(ctx)
+	if err == nil && at.Sequence == head.Sequence && at.Hash != head.Hash {
+		s.failWith(&forkError{head.Sequence, errors.New("its hash is another one")})
+	}
+	return err == nil && at == head
+}
+
+// share makes the ledger part of an order of several nodes.
+func (l *Ledger) share(o *Shared) {
+	hasRoom := func(more uint64) bool {
+		_, everything := l.space.refuses(more)
+		return !everything
+	}
+	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
+	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
+	l.committer.order = l.shared
+	l.stall.max = 0 // the order has a gate of its own
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.
