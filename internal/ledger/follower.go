@@ -165,16 +165,23 @@ var errSilent = errors.New("the other node brings nothing")
 
 // ask has another node hand out batches, as long as it brings some.
 func (f *follower) ask(ctx context.Context, from cluster.Node, after uint64) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	silence := time.AfterFunc(silenceMax, func() { end(errSilent) })
-	defer silence.Stop()
+	ctx, heard, end := listen(ctx)
+	defer end()
 	return f.peers.Batches(ctx, from, after, func(batch []byte) error {
-		silence.Stop()
 		err := f.receive(ctx, batch)
-		silence.Reset(silenceMax)
+		heard()
 		return err
 	})
+}
+
+// listen returns a context that ends with errSilent once nothing was heard for silenceMax.
+func listen(ctx context.Context) (listening context.Context, heard, end func()) {
+	listening, cancel := context.WithCancelCause(ctx)
+	silence := time.AfterFunc(silenceMax, func() { cancel(errSilent) })
+	return listening, func() { silence.Reset(silenceMax) }, func() {
+		silence.Stop()
+		cancel(nil)
+	}
 }
 
 // copyAll copies what was applied into the journal, as much as waits with one fsync.

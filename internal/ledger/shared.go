@@ -358,17 +358,18 @@ func (s *shared) leadAll() {
 // mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
 // there is.
 func (s *shared) mayLead(v cluster.View) {
-	if s.isVacant(v) && s.hasAll(v.Head) {
-		got, err := s.engine.Lead(s.ctx, s.self, v.Leader.Term)
-		if err != nil {
-			got, err = s.engine.View(s.ctx) // it may have come through
-		}
-		if err != nil {
-			return
-		}
-		v = got
+	leads := v.Leader.Incarnation == s.self.Incarnation // or led: the view may be of a term that is over
+	if !leads && !(s.isVacant(v) && s.hasAll(v.Head)) {
+		return
 	}
-	if v.Leader.Incarnation == s.self.Incarnation {
+	var err error
+	if !leads {
+		v, err = s.engine.Lead(s.ctx, s.self, v.Leader.Term)
+	}
+	if leads || err != nil { // it may have come through
+		v, err = s.engine.View(s.ctx)
+	}
+	if err == nil && v.Leader.Incarnation == s.self.Incarnation {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
 	}
