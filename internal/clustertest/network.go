@@ -76,6 +76,9 @@ type peers struct {
 }
 
 func (p peers) Propose(ctx context.Context, proposal cluster.Proposal) error {
+	if len(proposal.Payload) > cluster.ProposalBytesMax {
+		return fmt.Errorf("%w: a proposal of %d bytes", cluster.ErrRefused, len(proposal.Payload))
+	}
 	proposal.Payload = bytes.Clone(proposal.Payload)
 	address := proposal.To.Address
 	_, err := call(ctx, p.to(address), "propose", func() (Server, error) {

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"meterledger/internal/cluster"
 )
 
 func inMemory(f Faults) func(*testing.T) Subject {
@@ -22,4 +24,12 @@ func TestTheEngineInMemoryKeepsEverySentence(t *testing.T) {
 
 func TestTheEngineInMemoryKeepsEverySentenceWhenItIsSlow(t *testing.T) {
 	TestEngine(t, synctest.Test, inMemory(Faults{DelayMax: 100 * time.Millisecond}))
+}
+
+func TestTheNetworkInMemoryKeepsEverySentence(t *testing.T) {
+	TestPeers(t, synctest.Test, func(_ *testing.T, s Server) Wire {
+		n := NewNetwork(1)
+		n.Serve("b", s)
+		return Wire{Peers: n.Peers("a"), To: cluster.Node{Name: "b", Address: "b"}, Nowhere: cluster.Node{Name: "c", Address: "c"}}
+	})
 }

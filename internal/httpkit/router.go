@@ -66,21 +66,27 @@ type Program struct {
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
 }
 
-// NewRouter returns a router with what all programs answer: /healthz, /metrics and the
-// docs pages. It counts and logs every request, refuses those of foreign web pages, finds out who
-// asks, limits how slowly a body may come, and answers a panic with 500, an unknown path with a
-// problem, and HEAD as GET.
+// NewRouter returns a NewBareRouter with what all programs answer: /healthz, /metrics and the
+// docs pages.
 func NewRouter(p Program) chi.Router {
-	r := chi.NewRouter()
-	r.Use(resetIfCut, limitStreams, observe(&p), limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)
-	r.NotFound(notFound)
-	r.MethodNotAllowed(methodNotAllowed)
+	r := NewBareRouter(&p)
 	r.Get("/healthz", healthy)
 	r.Method(http.MethodGet, "/metrics", here(p.Metrics, For(meter.Readers, p.Metrics)))
 	MountDocs(r, p.Name, p.SwaggerUI)
 	look.Mount(r)
 	r.Method(http.MethodGet, "/favicon.ico", For(meter.Anyone, withDocsPolicy(setHeader("Cache-Control", keepADay)(compressedFile("icon.svg", look.packed["icon.svg"])))))
 	mountLogin(r, &p)
+	return r
+}
+
+// NewBareRouter returns a router that counts and logs every request, refuses those of foreign web
+// pages, finds out who asks, limits how slowly a body may come, and answers a panic with 500, an
+// unknown path with a problem, and HEAD as GET.
+func NewBareRouter(p *Program) chi.Router {
+	r := chi.NewRouter()
+	r.Use(resetIfCut, limitStreams, observe(p), limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)
+	r.NotFound(notFound)
+	r.MethodNotAllowed(methodNotAllowed)
 	return r
 }
 

@@ -22,20 +22,24 @@ func loadTLS(n config.Network, log *slog.Logger) (*tls.Config, error) {
 	if n.TLSCert == "" {
 		return nil, nil
 	}
-	files := readTLS(n)
-	first, err := files.config()
-	if err != nil {
+	c := &certificate{
+		read: func() tlsFiles { return readTLS(n) }, config: tlsFiles.config, log: log,
+		endsSoon: "the certificate of -tls-cert expires soon",
+		hasEnded: "the certificate of -tls-cert has expired, so callers refuse it: put a new one there",
+	}
+	if err := c.load(); err != nil {
 		return nil, err
 	}
-	c := &certificate{network: n, log: log, seen: files.sum(), current: first}
-	c.sayEnd(time.Now())
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: c.newest}, nil
 }
 
 // certificate is the newest that was right.
 type certificate struct {
-	network config.Network
-	log     *slog.Logger
+	read   func() tlsFiles
+	config func(tlsFiles) (*tls.Config, error) // makes use of them
+	log    *slog.Logger
+
+	endsSoon, hasEnded string // what the log says then
 
 	mu      sync.Mutex // guards all below
 	seen    [sha256.Size]byte
@@ -43,19 +47,28 @@ type certificate struct {
 	silence time.Time // until when nothing is said of its end
 }
 
+func (c *certificate) load() (err error) {
+	files := c.read()
+	c.seen = files.sum()
+	if c.current, err = c.config(files); err == nil {
+		c.sayEnd(files[0].name, time.Now())
+	}
+	return err
+}
+
 // newest reads the files, which costs a small part of a handshake, and takes what is in them,
 // unless it has seen that before. One that cannot be used is logged once.
 func (c *certificate) newest(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer func() { c.sayEnd(time.Now()) }()
-	files := readTLS(c.network)
+	files := c.read()
+	defer func() { c.sayEnd(files[0].name, time.Now()) }()
 	sum := files.sum()
 	if sum == c.seen {
 		return c.current, nil
 	}
 	c.seen = sum
-	config, err := files.config()
+	config, err := c.config(files)
 	if err != nil {
 		c.log.Error("the files of TLS have changed and cannot be used; what they were before is served on", "error", err)
 		return c.current, nil
@@ -72,7 +85,7 @@ const endsSoon = 14 * 24 * time.Hour
 
 // sayEnd logs once a day that the certificate expires soon, or has expired. Nothing else in the
 // log does: what callers say when they refuse it is logged at debug level.
-func (c *certificate) sayEnd(now time.Time) {
+func (c *certificate) sayEnd(file string, now time.Time) {
 	leaf := c.current.Certificates[0].Leaf
 	soon := leaf.NotAfter.Add(-min(endsSoon, leaf.NotAfter.Sub(leaf.NotBefore)/5))
 	if now.Before(soon) || now.Before(c.silence) {
@@ -80,13 +93,13 @@ func (c *certificate) sayEnd(now time.Time) {
 	}
 	c.silence = now.Add(24 * time.Hour)
 	if now.After(leaf.NotAfter) {
-		c.log.Error("the certificate of -tls-cert has expired, so callers refuse it: put a new one there", "file", c.network.TLSCert, "not_after", leaf.NotAfter)
+		c.log.Error(c.hasEnded, "file", file, "not_after", leaf.NotAfter)
 		return
 	}
 	if leaf.NotAfter.Before(c.silence) {
 		c.silence = leaf.NotAfter
 	}
-	c.log.Warn("the certificate of -tls-cert expires soon", "file", c.network.TLSCert, "not_after", leaf.NotAfter)
+	c.log.Warn(c.endsSoon, "file", file, "not_after", leaf.NotAfter)
 }
 
 // tlsFile is what a file of TLS has.
@@ -117,6 +130,10 @@ func readTLS(n config.Network) tlsFiles {
 	if n.TLSClientCA != "" {
 		files = append(files, tlsFile{flag: "-tls-client-ca", name: n.TLSClientCA})
 	}
+	return files.read()
+}
+
+func (files tlsFiles) read() tlsFiles {
 	for i := range files {
 		files[i].content, files[i].err = os.ReadFile(files[i].name)
 	}
@@ -139,27 +156,43 @@ func (files tlsFiles) sum() (sum [sha256.Size]byte) {
 
 // config returns how the files have the program served. The error is a *config.SettingError.
 func (files tlsFiles) config() (*tls.Config, error) {
+	pair, err := files.pair()
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
+	if len(files) > 2 {
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+		c.ClientCAs, err = files[2].pool()
+	}
+	return c, err
+}
+
+// pair checks that all files are whole, and returns the certificate with its key.
+func (files tlsFiles) pair() (tls.Certificate, error) {
 	for _, f := range files {
 		var path *fs.PathError
 		switch {
 		case errors.As(f.err, &path):
-			return nil, f.wrong(path.Err.Error())
+			return tls.Certificate{}, f.wrong(path.Err.Error())
 		case f.err != nil:
-			return nil, f.wrong(f.err.Error())
+			return tls.Certificate{}, f.wrong(f.err.Error())
 		case f.isTorn():
-			return nil, f.wrong("it ends in the middle")
+			return tls.Certificate{}, f.wrong("it ends in the middle")
 		}
 	}
 	pair, err := tls.X509KeyPair(files[0].content, files[1].content)
 	if err != nil {
-		return nil, files[0].wrong(err.Error())
+		return pair, files[0].wrong(err.Error())
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
-	if len(files) > 2 {
-		c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
-		if !c.ClientCAs.AppendCertsFromPEM(files[2].content) {
-			return nil, files[2].wrong("it has no certificate in PEM")
-		}
+	return pair, nil
+}
+
+// pool returns the authorities in a file.
+func (f *tlsFile) pool() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(f.content) {
+		return nil, f.wrong("it has no certificate in PEM")
 	}
-	return c, nil
+	return pool, nil
 }

@@ -55,10 +55,16 @@ func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
 	return err
 }
 
-// SnapshotTo writes the bytes of the newest snapshot; see cluster.Peers. It is os.ErrNotExist if
-// there is none.
+// OpenSnapshot opens the newest snapshot, and returns how many bytes it has; see cluster.Peers. It is
+// os.ErrNotExist if there is none.
+func (l *Ledger) OpenSnapshot() (whole io.ReadCloser, bytes int64, err error) {
+	whole, bytes, _, err = l.snapshots.folder.OpenNewest()
+	return whole, bytes, err
+}
+
+// SnapshotTo writes the bytes of the newest snapshot; see OpenSnapshot.
 func (l *Ledger) SnapshotTo(to io.Writer) error {
-	file, _, _, err := l.snapshots.folder.OpenNewest()
+	file, _, err := l.OpenSnapshot()
 	if err != nil {
 		return err
 	}
