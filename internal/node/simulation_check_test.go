@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meterledger/internal/chain"
@@ -22,10 +23,10 @@ func (s *simulation) checkAll() {
 	}
 	s.archivesAgain()
 	begin, batches := s.engine.Order()
-	origins := &originCheck{simulation: s, written: make(map[string]uint64)}
+	origins := &originCheck{simulation: s, owners: s.owners(), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
-	s.hold(truth, at.Sequence)
+	s.hold(truth, at.Sequence, nil)
 	for _, batch := range batches {
 		payload, err := at.Follow(batch)
 		if err != nil {
@@ -39,11 +40,13 @@ func (s *simulation) checkAll() {
 			return
 		}
 		origins.look(at.Sequence, payload, verdicts)
-		s.hold(truth, at.Sequence)
+		s.hold(truth, at.Sequence, verdicts)
 	}
 	for _, q := range s.asked {
 		switch {
-		case q.err == nil && !q.stands(truth):
+		case q.err == nil && !q.isRight:
+			s.isFault("%s answered 200 to %q between batches %d and %d, and it was in none of them", q.node, q, q.asked, q.answered)
+		case q.err == nil && !s.isCorrected(q) && !q.stands(truth):
 			s.isFault("%s answered 200 to %q, which is not there in the end", q.node, q)
 		case q.isRefused() && !q.isRight:
 			s.isFault("%s refused %q between batches %d and %d, though none of them refuses it: %v", q.node, q, q.asked, q.answered, q.err)
@@ -72,15 +75,18 @@ func (s *simulation) takesAgain(m *host) {
 	s.isFault("%s takes nothing %v after all faults were mended", m.name, healthyAfter)
 }
 
-// hold holds answers against the state behind a batch.
-func (s *simulation) hold(truth *store.Store, sequence uint64) {
+// hold holds answers against the state behind a batch. Readings may also have been refused in the middle of
+// it, by a verdict of it.
+func (s *simulation) hold(truth *store.Store, sequence uint64, verdicts []store.Verdict) {
 	for _, q := range s.asked {
 		switch {
 		case sequence < q.asked || sequence > q.answered:
+		case q.err == nil:
+			q.isRight = q.isRight || q.stands(truth)
 		case q.isRefused():
-			q.isRight = q.isRight || q.isWrong(truth, meter.CodeOf(q.err))
-		case q.err == nil && sequence == q.answered && !q.stands(truth):
-			s.isFault("%s answered 200 to %q before it was in the order, at batch %d", q.node, q, sequence)
+			code := meter.CodeOf(q.err)
+			q.isRight = q.isRight || q.isWrong(truth, code) ||
+				sequence > q.asked && slices.ContainsFunc(verdicts, func(v store.Verdict) bool { return codes[v.Outcome] == code })
 		}
 	}
 }
@@ -120,7 +126,8 @@ type originCheck struct {
 	*simulation
 	term    store.Term
 	last    map[uint64]uint64 // number of the last proposal by incarnation
-	written map[string]uint64 // where an owner's registration stands
+	owners  map[string]uint64 // how often they may be written
+	written map[string]uint64 // how often they are
 }
 
 func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Verdict) {
@@ -156,7 +163,7 @@ func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Ver
 
 // lookTwice makes sure that no registration was written twice that was asked for once.
 func (o *originCheck) lookTwice(sequence uint64, payload []byte) {
-	for owner, asked := range o.owners() {
+	for owner, asked := range o.owners {
 		if n := bytes.Count(payload, []byte(owner)); n > 0 {
 			o.written[owner] += uint64(n)
 			if o.written[owner] > asked {
@@ -166,10 +173,10 @@ func (o *originCheck) lookTwice(sequence uint64, payload []byte) {
 	}
 }
 
-// owners returns how often a registration was asked for, by owner.
-func (o *originCheck) owners() map[string]uint64 {
+// owners returns how often registrations were asked for, by owner.
+func (s *simulation) owners() map[string]uint64 {
 	owners := make(map[string]uint64)
-	for _, q := range o.asked {
+	for _, q := range s.asked {
 		if r, ok := q.request.(registration); ok {
 			owners[r.owner]++
 		}

@@ -69,8 +69,12 @@ func (s *simulation) do() {
 		}
 		m.faults = noise(s.luck)
 		s.start(m)
+	case n < 25:
+		s.maintain(runs[s.luck.IntN(len(runs))])
 	case n < 30:
-		s.maintain()
+		s.duel()
+	case n < 31:
+		s.leaveAlone(m)
 	case n < 40:
 		s.engine.Expire()
 		s.did("the term expired")
@@ -84,6 +88,31 @@ func (s *simulation) do() {
 		s.setNetwork(m, other, noise(s.luck))
 	default:
 		s.calmAll()
+	}
+}
+
+// leaveAlone lets a node be the only one for so long that the others count no more, and then be the one that
+// is not there, maybe for ever.
+func (s *simulation) leaveAlone(m *host) {
+	s.calmAll()
+	for _, other := range s.machines {
+		if other != m && other.process != nil {
+			s.kill(other, 100)
+		}
+	}
+	time.Sleep(30 * time.Second)
+	s.revive()
+	if m.process == nil {
+		return
+	}
+	s.kill(m, 100)
+	if m == s.wiped {
+		s.wipe(m)
+	}
+	for _, other := range s.machines {
+		if other != m {
+			s.start(other)
+		}
 	}
 }
 
