@@ -48,7 +48,7 @@ func faultsText(f clustertest.Faults) string {
 
 // doAll does one thing after the other to the nodes.
 func (s *simulation) doAll() {
-	for range 10 + s.luck.IntN(30) {
+	for range 8 + s.luck.IntN(20) {
 		time.Sleep(time.Duration(s.luck.IntN(1000)) * time.Millisecond)
 		s.revive()
 		s.do()

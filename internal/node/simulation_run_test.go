@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"meterledger/internal/closing"
@@ -97,7 +96,7 @@ func (s *simulation) checkRows(m *host) {
 	found := make(map[meter.ID]map[meter.Slot]meter.Register)
 	for _, q := range s.asked {
 		r, isReading := q.request.(sentReading)
-		if !isReading || q.err != nil || s.isCorrected(q) {
+		if !isReading || q.err != nil || s.corrected[q.request] {
 			continue
 		}
 		if found[r.Meter] == nil {
@@ -127,12 +126,22 @@ func (s *simulation) rows(m *host, id meter.ID) map[meter.Slot]meter.Register {
 	return rows
 }
 
-// isCorrected reports whether a question is about a reading that was to be corrected, by which nothing is
-// known of its end.
-func (s *simulation) isCorrected(q *question) bool {
-	r, isReading := q.request.(sentReading)
-	return isReading && slices.ContainsFunc(s.asked, func(other *question) bool {
-		c, isCorrection := other.request.(sentCorrection)
-		return isCorrection && c.of.Meter == r.Meter && c.of.Slot == r.Slot
-	})
+// findCorrected finds the readings that were to be corrected, of whose end nothing is known.
+func (s *simulation) findCorrected() {
+	type place struct {
+		meter.ID
+		meter.Slot
+	}
+	corrected := make(map[place]bool)
+	for _, q := range s.asked {
+		if c, isCorrection := q.request.(sentCorrection); isCorrection {
+			corrected[place{c.of.Meter, c.of.Slot}] = true
+		}
+	}
+	s.corrected = make(map[request]bool)
+	for _, q := range s.asked {
+		if r, isReading := q.request.(sentReading); isReading {
+			s.corrected[r] = corrected[place{r.Meter, r.Slot}]
+		}
+	}
 }
