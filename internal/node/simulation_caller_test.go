@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"meterledger/internal/meter"
@@ -29,7 +30,7 @@ type question struct {
 	node            string
 	asked, answered uint64 // the end of the order before and after
 	err             error
-	isRight         bool // a refusal that was right at some moment between
+	isRight         bool // the answer was, at some moment between
 }
 
 // isRefused reports whether the answer is a refusal that is final.
@@ -45,6 +46,7 @@ type caller struct {
 	luck   *rand.Rand
 	tries  int
 	last   request // nil, or what was asked last
+	newest request // nil, or what is asked next: a reading of a meter that was registered just now
 }
 
 // startCallers starts callers, who end when the channel that is returned is closed.
@@ -62,10 +64,18 @@ func (c *caller) askAll(end <-chan struct{}) {
 		select {
 		case <-end:
 			return
-		case <-time.After(time.Duration(c.luck.IntN(200)) * time.Millisecond):
+		case <-time.After(c.pause()):
 			c.askOne()
 		}
 	}
+}
+
+// pause is the time until the caller asks again: next to none if it has just got to know that a meter is registered.
+func (c *caller) pause() time.Duration {
+	if c.newest != nil {
+		return time.Millisecond
+	}
+	return time.Duration(c.luck.IntN(200)) * time.Millisecond
 }
 
 func (c *caller) askOne() {
@@ -74,10 +84,46 @@ func (c *caller) askOne() {
 	if p == nil {
 		return
 	}
-	if c.last == nil || c.luck.IntN(5) > 0 { // else the same again, often at another node
+	switch {
+	case c.newest != nil:
+		c.last, c.newest = c.newest, nil
+	case c.last == nil || c.luck.IntN(5) > 0: // else the same again, often at another node
 		c.last = c.draw()
 	}
-	c.ask(m.name, p, c.last)
+	if r, isReading := c.last.(sentReading); isReading && c.luck.IntN(3) == 0 {
+		c.askMany(m.name, p, r)
+		return
+	}
+	err := c.ask(m.name, p, c.last)
+	if r, isRegistration := c.last.(registration); isRegistration && err == nil {
+		c.newest = sentReading{meter.Reading{Meter: r.id, Slot: c.zone.DayStart(meter.Day{Year: 2026, Month: time.October, Day: 2}), Register: register(2000)}}
+	}
+}
+
+// askMany has a node record some readings together.
+func (c *caller) askMany(name string, p *process, r sentReading) {
+	readings := []meter.Reading{r.Reading}
+	for range c.luck.IntN(20) {
+		if other, isReading := c.draw().(sentReading); isReading {
+			readings = append(readings, other.Reading)
+		}
+	}
+	asked := c.end()
+	results, err := p.RecordMany(context.Background(), readings)
+	p.calls.Done()
+	answered := c.end()
+	if p.killed.Load() {
+		err = errKilled
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, r := range readings {
+		q := &question{request: sentReading{r}, node: name, asked: asked, answered: answered, err: err}
+		if err == nil {
+			q.err = results[i].Err
+		}
+		c.asked = append(c.asked, q)
+	}
 }
 
 // patience is how long a caller waits for an answer: longer than a node takes for a question to the engine,
@@ -120,21 +166,24 @@ func (s *simulation) end() uint64 {
 
 func (c *caller) draw() request {
 	id := meter.ID(fmt.Sprint("M", c.luck.IntN(6)))
-	if c.luck.IntN(4) == 0 {
-		c.tries++
-		return registration{id, fmt.Sprintf("try %d of %d;", c.tries, c.number)}
-	}
-	day := meter.Day{Year: 2026, Month: time.September, Day: 30}
 	at := c.luck.IntN(96) // half of them in each of two months
-	noise := 0
-	if c.luck.IntN(4) == 0 {
-		noise = c.luck.IntN(30)
+	slot := c.zone.DayStart(meter.Day{Year: 2026, Month: time.September, Day: 30}) + meter.Slot(at)
+	switch n := c.luck.IntN(100); {
+	case n < 8: // of nobody
+		return sentReading{meter.Reading{Meter: "nobody", Slot: slot, Register: register(at)}}
+	case n < 20:
+		c.tries++
+		if c.luck.IntN(2) == 0 {
+			id = meter.ID(fmt.Sprintf("N%d-%d", c.number, c.tries))
+		}
+		return registration{id, fmt.Sprintf("try %d of %d;", c.tries, c.number)}
+	case n < 30:
+		return c.drawChange(id, at, slot)
+	case n < 45: // not what the others would send
+		return sentReading{meter.Reading{Meter: id, Slot: slot, Register: register(max(0, 10*at+c.luck.IntN(200)-170))}}
+	default:
+		return sentReading{meter.Reading{Meter: id, Slot: slot, Register: register(10 * at)}}
 	}
-	register, err := meter.ParseRegister(fmt.Sprint(10*at + noise))
-	if err != nil {
-		panic(err)
-	}
-	return sentReading{meter.Reading{Meter: id, Slot: c.zone.DayStart(day) + meter.Slot(at), Register: register}}
 }
 
 // registration is the request to register a meter.
@@ -171,14 +220,17 @@ func (r sentReading) ask(ctx context.Context, n *node.Node) error {
 	return err
 }
 
-// stands also trusts the file of a month that is closed; checkRows looks into it.
+// stands also trusts the file of a month that is closed; checkRows looks into it. A reading that was
+// corrected stands for its sender.
 func (r sentReading) stands(s *store.Store) bool {
 	m, known := s.Lookup(r.Meter)
 	if !known {
 		return false
 	}
-	rows := s.Read(m.Index, meter.Window{From: r.Slot, To: r.Slot}, nil)
-	return len(rows.Archives) > 0 || len(rows.Points) == 1 && rows.Points[0].Register.Cmp(r.Register) == 0
+	w := meter.Window{From: r.Slot, To: r.Slot}
+	rows := s.Read(m.Index, w, nil)
+	return len(rows.Archives) > 0 || len(rows.Points) == 1 && rows.Points[0].Register == r.Register ||
+		slices.ContainsFunc(s.History(m.Index, w), func(p store.Past) bool { return p.Before == r.Register })
 }
 
 func (r sentReading) judge(s *store.Store) store.Verdict {
@@ -189,18 +241,17 @@ func (r sentReading) judge(s *store.Store) store.Verdict {
 	return s.Judge(store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register}, false)
 }
 
+// codes are what readings are refused with.
+var codes = map[store.Outcome]meter.Code{
+	store.Conflict: meter.CodeReadingConflict, store.BelowEarlier: meter.CodeReadingDecreases, store.AboveLater: meter.CodeReadingDecreases,
+	store.BelowExchange: meter.CodeReadingDecreases, store.AboveExchange: meter.CodeReadingDecreases,
+}
+
 func (r sentReading) isWrong(s *store.Store, code meter.Code) bool {
 	_, known := s.Lookup(r.Meter)
 	if code == meter.CodeMeterNotFound || !known {
 		return !known && code == meter.CodeMeterNotFound
 	}
-	switch r.judge(s).Outcome {
-	case store.Conflict:
-		return code == meter.CodeReadingConflict
-	case store.BelowEarlier, store.AboveLater, store.BelowExchange, store.AboveExchange:
-		return code == meter.CodeReadingDecreases
-	case store.Archived:
-		return true // beside rows that only the file has
-	}
-	return false
+	outcome := r.judge(s).Outcome
+	return outcome == store.Archived || codes[outcome] == code // beside rows that only the file has
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meterledger/internal/chain"
@@ -22,10 +23,11 @@ func (s *simulation) checkAll() {
 	}
 	s.archivesAgain()
 	begin, batches := s.engine.Order()
-	origins := &originCheck{simulation: s, written: make(map[string]uint64)}
+	s.findCorrected()
+	origins := &originCheck{simulation: s, owners: s.owners(), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
-	s.hold(truth, at.Sequence)
+	s.hold(truth, at.Sequence, nil)
 	for _, batch := range batches {
 		payload, err := at.Follow(batch)
 		if err != nil {
@@ -39,11 +41,13 @@ func (s *simulation) checkAll() {
 			return
 		}
 		origins.look(at.Sequence, payload, verdicts)
-		s.hold(truth, at.Sequence)
+		s.hold(truth, at.Sequence, verdicts)
 	}
 	for _, q := range s.asked {
 		switch {
-		case q.err == nil && !q.stands(truth):
+		case q.err == nil && !q.isRight:
+			s.isFault("%s answered 200 to %q between batches %d and %d, and it was in none of them", q.node, q, q.asked, q.answered)
+		case q.err == nil && !s.corrected[q.request] && !q.stands(truth):
 			s.isFault("%s answered 200 to %q, which is not there in the end", q.node, q)
 		case q.isRefused() && !q.isRight:
 			s.isFault("%s refused %q between batches %d and %d, though none of them refuses it: %v", q.node, q, q.asked, q.answered, q.err)
@@ -55,32 +59,44 @@ func (s *simulation) checkAll() {
 	}
 }
 
-// takesAgain makes sure that a node is well.
+// takesAgain makes sure that a node is well, and that no run which was cut off holds anything back.
 func (s *simulation) takesAgain(m *host) {
+	id := meter.ID("END-" + m.name)
+	s.takes(m, func(try int) request {
+		return registration{id, fmt.Sprintf("try %d at the end of %s;", try, m.name)}
+	})
+	for _, q := range runs[:2] {
+		s.takes(m, func(int) request {
+			return sentReading{meter.Reading{Meter: id, Slot: s.zone.MonthWindow(q.Month).From + 1, Register: register(int(q.Month.Month))}}
+		})
+	}
+}
+
+// takes asks a node until it answers 200.
+func (s *simulation) takes(m *host, r func(try int) request) {
 	began := time.Now()
-	for try := 1; time.Since(began) < healthyAfter; try++ {
-		err := s.ask(m.name, m.take(), registration{meter.ID("END-" + m.name), fmt.Sprintf("try %d at the end of %s;", try, m.name)})
-		if err == nil || meter.CodeOf(err) == meter.CodeMeterExists {
+	for try := 1; time.Since(began) < healthyAfter && m.process != nil; try++ {
+		if err := s.ask(m.name, m.take(), r(try)); err == nil || meter.CodeOf(err) == meter.CodeMeterExists {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 		s.revive()
-		if m.process == nil {
-			return // which revive has said
-		}
 	}
-	s.isFault("%s takes nothing %v after all faults were mended", m.name, healthyAfter)
+	s.isFault("%s does not take %q %v after all faults were mended", m.name, r(0), healthyAfter)
 }
 
-// hold holds answers against the state behind a batch.
-func (s *simulation) hold(truth *store.Store, sequence uint64) {
+// hold holds answers against the state behind a batch. Readings may also have been refused in the middle of
+// it, by a verdict of it.
+func (s *simulation) hold(truth *store.Store, sequence uint64, verdicts []store.Verdict) {
 	for _, q := range s.asked {
 		switch {
 		case sequence < q.asked || sequence > q.answered:
+		case q.err == nil:
+			q.isRight = q.isRight || q.stands(truth)
 		case q.isRefused():
-			q.isRight = q.isRight || q.isWrong(truth, meter.CodeOf(q.err))
-		case q.err == nil && sequence == q.answered && !q.stands(truth):
-			s.isFault("%s answered 200 to %q before it was in the order, at batch %d", q.node, q, sequence)
+			code := meter.CodeOf(q.err)
+			q.isRight = q.isRight || q.isWrong(truth, code) ||
+				sequence > q.asked && slices.ContainsFunc(verdicts, func(v store.Verdict) bool { return codes[v.Outcome] == code })
 		}
 	}
 }
@@ -120,7 +136,8 @@ type originCheck struct {
 	*simulation
 	term    store.Term
 	last    map[uint64]uint64 // number of the last proposal by incarnation
-	written map[string]uint64 // where an owner's registration stands
+	owners  map[string]uint64 // how often they may be written
+	written map[string]uint64 // how often they are
 }
 
 func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Verdict) {
@@ -156,7 +173,7 @@ func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Ver
 
 // lookTwice makes sure that no registration was written twice that was asked for once.
 func (o *originCheck) lookTwice(sequence uint64, payload []byte) {
-	for owner, asked := range o.owners() {
+	for owner, asked := range o.owners {
 		if n := bytes.Count(payload, []byte(owner)); n > 0 {
 			o.written[owner] += uint64(n)
 			if o.written[owner] > asked {
@@ -166,10 +183,10 @@ func (o *originCheck) lookTwice(sequence uint64, payload []byte) {
 	}
 }
 
-// owners returns how often a registration was asked for, by owner.
-func (o *originCheck) owners() map[string]uint64 {
+// owners returns how often registrations were asked for, by owner.
+func (s *simulation) owners() map[string]uint64 {
 	owners := make(map[string]uint64)
-	for _, q := range o.asked {
+	for _, q := range s.asked {
 		if r, ok := q.request.(registration); ok {
 			owners[r.owner]++
 		}

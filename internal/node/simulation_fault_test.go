@@ -48,7 +48,7 @@ func faultsText(f clustertest.Faults) string {
 
 // doAll does one thing after the other to the nodes.
 func (s *simulation) doAll() {
-	for range 10 + s.luck.IntN(30) {
+	for range 8 + s.luck.IntN(20) {
 		time.Sleep(time.Duration(s.luck.IntN(1000)) * time.Millisecond)
 		s.revive()
 		s.do()
@@ -69,8 +69,12 @@ func (s *simulation) do() {
 		}
 		m.faults = noise(s.luck)
 		s.start(m)
+	case n < 25:
+		s.maintain(runs[s.luck.IntN(len(runs))])
 	case n < 30:
-		s.maintain()
+		s.duel()
+	case n < 31:
+		s.leaveAlone(m)
 	case n < 40:
 		s.engine.Expire()
 		s.did("the term expired")
@@ -84,6 +88,31 @@ func (s *simulation) do() {
 		s.setNetwork(m, other, noise(s.luck))
 	default:
 		s.calmAll()
+	}
+}
+
+// leaveAlone lets a node be the only one for so long that the others count no more, and then be the one that
+// is not there, maybe for ever.
+func (s *simulation) leaveAlone(m *host) {
+	s.calmAll()
+	for _, other := range s.machines {
+		if other != m && other.process != nil {
+			s.kill(other, 100)
+		}
+	}
+	time.Sleep(30 * time.Second)
+	s.revive()
+	if m.process == nil {
+		return
+	}
+	s.kill(m, 100)
+	if m == s.wiped {
+		s.wipe(m)
+	}
+	for _, other := range s.machines {
+		if other != m {
+			s.start(other)
+		}
 	}
 }
 

@@ -16,9 +16,8 @@ var runs = []closing.Request{
 	{Kind: closing.Daily, Day: meter.Day{Year: 2026, Month: time.October, Day: 1}},
 }
 
-// maintain asks all nodes for a run, one of which does it, at most.
-func (s *simulation) maintain() {
-	q := runs[s.luck.IntN(len(runs))]
+// maintain asks all nodes for a run, one of which does it, at most, and returns that one.
+func (s *simulation) maintain(q closing.Request) (by *host) {
 	for _, m := range s.machines {
 		p := m.take()
 		if p == nil {
@@ -29,11 +28,42 @@ func (s *simulation) maintain() {
 		if err != nil {
 			continue
 		}
-		s.did("%s archives %v", m.name, q.Month)
+		by = m
+		s.did("%s archives %v %v", m.name, q.Day, q.Month)
 		s.calls.Go(func() {
 			<-run.Done()
 			s.did("%s has archived: %v", m.name, run.Err)
 		})
+	}
+	return by
+}
+
+// duel lets a node begin a run whose archive folder is slow, and another one take its term and do the same.
+func (s *simulation) duel() {
+	q := runs[s.luck.IntN(2)]
+	by := s.maintain(q)
+	if by == nil {
+		return
+	}
+	for _, m := range s.machines {
+		if m.process != nil {
+			m.slow.Store(0)
+		}
+	}
+	by.slow.Store(int64(s.luck.IntN(4)) * 1e9)
+	time.Sleep(time.Duration(s.luck.IntN(3000)) * time.Millisecond)
+	if s.luck.IntN(3) == 0 {
+		s.kill(by, 100)
+	} else {
+		s.setEngine(by, outage(s.luck))
+		s.engine.Expire()
+		s.did("the term expired")
+	}
+	for range 20 {
+		time.Sleep(time.Duration(s.luck.IntN(200)) * time.Millisecond)
+		if other := s.maintain(q); other != nil && other != by {
+			return
+		}
 	}
 }
 
@@ -66,7 +96,7 @@ func (s *simulation) checkRows(m *host) {
 	found := make(map[meter.ID]map[meter.Slot]meter.Register)
 	for _, q := range s.asked {
 		r, isReading := q.request.(sentReading)
-		if !isReading || q.err != nil {
+		if !isReading || q.err != nil || s.corrected[q.request] {
 			continue
 		}
 		if found[r.Meter] == nil {
@@ -94,4 +124,24 @@ func (s *simulation) rows(m *host, id meter.ID) map[meter.Slot]meter.Register {
 		}
 	}
 	return rows
+}
+
+// findCorrected finds the readings that were to be corrected, of whose end nothing is known.
+func (s *simulation) findCorrected() {
+	type place struct {
+		meter.ID
+		meter.Slot
+	}
+	corrected := make(map[place]bool)
+	for _, q := range s.asked {
+		if c, isCorrection := q.request.(sentCorrection); isCorrection {
+			corrected[place{c.of.Meter, c.of.Slot}] = true
+		}
+	}
+	s.corrected = make(map[request]bool)
+	for _, q := range s.asked {
+		if r, isReading := q.request.(sentReading); isReading {
+			s.corrected[r] = corrected[place{r.Meter, r.Slot}]
+		}
+	}
 }

@@ -74,7 +74,8 @@ type simulation struct {
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
-	wiped         *host // whose disk may be lost, as no other may at the same time
+	corrected     map[request]bool // readings, in the end
+	wiped         *host            // whose disk may be lost, as no other may at the same time
 
 	machines []*host
 	calls    sync.WaitGroup
