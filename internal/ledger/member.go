@@ -18,6 +18,7 @@ func (l *Ledger) share(o *Shared) {
 		return !everything
 	}
 	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
+	l.shared.quit = l.committer.quit
 	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
 	l.stall.max = 0 // the order has a gate of its own

@@ -53,6 +53,7 @@ type proposer struct {
 	queued  uint64         // number of the last proposal that the leader of term has queued
 	leads   cluster.Leader // as the engine said last
 	gone    cluster.Leader // where nobody serves
+	hurries bool           // the node stops: nothing waits for room among what is under way
 	changed chan struct{}  // closed when something above changes
 }
 
@@ -78,7 +79,15 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 	p.tellLocked()
 	p.mu.Unlock()
 	g.reset()
-	return p.until(ctx, func() bool { return len(p.pending) < underWayMax })
+	return p.until(ctx, func() bool { return len(p.pending) < underWayMax || p.hurries })
+}
+
+// hurry makes add wait no more: a leader that cannot be reached does not keep a node from stopping.
+func (p *proposer) hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hurries = true
+	p.tellLocked()
 }
 
 // tellLocked wakes those who wait for a change.

@@ -66,9 +66,10 @@ type shared struct {
 	again    chan struct{} // gets a message when the tail has to begin anew
 	nudged   chan struct{} // gets a message when who leads may have changed
 	views    chan cluster.View
-	settled  func()        // called when a batch was applied
-	stopping chan struct{} // closed when nothing is sent any more
-	stopped  chan struct{} // closed when nothing is handed out any more
+	settled  func()          // called when a batch was applied
+	quit     <-chan struct{} // closed when the node is to stop; nil for never
+	stopping chan struct{}   // closed when nothing is sent any more
+	stopped  chan struct{}   // closed when nothing is handed out any more
 
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
@@ -201,6 +202,13 @@ func (s *shared) stop() { close(s.stopping) }
 // drain lets what was sent before a stop become part of the order, as far as that goes in a
 // moment. Nothing is handed out after that.
 func (s *shared) drain() {
+	select {
+	case <-s.quit:
+		s.mine.hurry()
+	case <-s.stopping:
+	case <-s.ctx.Done():
+		return
+	}
 	select {
 	case <-s.stopping:
 	case <-s.ctx.Done():

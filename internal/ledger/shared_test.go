@@ -137,3 +137,33 @@ func TestTakeoversOfALeaderThatAnswersOthersComeFewer(t *testing.T) {
 		t.Error("not even after a calm time")
 	}
 }
+
+func TestANodeStopsThoughTheLeaderCannotBeReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		a := openMember(t, vfs.NewMem(), engine, network, "a")
+		if err := a.Register(t.Context(), "M", "Tan", "Road"); err != nil {
+			t.Fatal(err)
+		}
+		b := openMember(t, vfs.NewMem(), engine, network, "b")
+		network.Set("b", "a", clustertest.Faults{Link: clustertest.Drops})
+		const more = 2 * underWayMax
+		answers := make(chan error, more)
+		for i := range more {
+			go func() { answers <- b.Register(t.Context(), meter.ID(fmt.Sprint(i)), "Tan", "Road") }()
+			synctest.Wait()
+		}
+		began := time.Now()
+		if err := b.Close(); err != nil || time.Since(began) > 2*stopMax {
+			t.Errorf("stopped after %v: %v", time.Since(began), err)
+		}
+		for range more {
+			if err := <-answers; meter.CodeOf(err) != meter.CodeNotReady {
+				t.Errorf("a caller is answered %v", err)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

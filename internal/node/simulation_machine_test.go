@@ -136,8 +136,15 @@ func (s *simulation) stop(m *host) {
 		return
 	}
 	s.network.Serve(m.name, nil)
-	if err := p.Node.Close(); err != nil {
-		s.isFault("%s was stopped: %v", m.name, err)
+	closed := make(chan error, 1)
+	go func() { closed <- p.Node.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			s.isFault("%s was stopped: %v", m.name, err)
+		}
+	case <-time.After(healthyAfter):
+		s.isFault("%s does not stop", m.name)
 	}
 	p.client.Close()
 	p.killed.Store(true)
