@@ -16,6 +16,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 )
@@ -28,7 +29,7 @@ import (
 //
 // What befalls a run follows from its seed, but for what goroutines do at one and the same moment.
 
-// seedsUsual is how many seeds a usual run of the tests goes through.
+// seedsUsual is how many seeds a usual run of the tests goes through, and fewer under the race detector.
 const seedsUsual = 300
 
 // seeds returns which ones to go through: one of SEED, or SEEDS of them from 1 on.
@@ -48,7 +49,7 @@ func seeds(t *testing.T) (first, last uint64) {
 	if one := number("SEED", 0); one != 0 {
 		return one, one
 	}
-	return 1, number("SEEDS", seedsUsual)
+	return 1, number("SEEDS", seedsUsual/uint64(faulttest.Every(1)))
 }
 
 func TestThreeNodesKeepOneOrderWhateverIsDoneToThem(t *testing.T) {
