@@ -146,14 +146,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
-	if o.Shared != nil {
-		joining := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
-		if err := joining.run(ctx); err != nil {
-			return errors.Join(err, l.journal.Close())
-		}
-		if signed, err = checkFormat(o.FS, o.DataDir, o.Zone); err != nil {
-			return errors.Join(err, l.journal.Close())
-		}
+	if signed, err = l.join(ctx, o, snapshots, signed); err != nil {
+		return errors.Join(err, l.journal.Close())
 	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
 	if signed.Version == unsigned && l.journal.Last() > 0 {
@@ -175,18 +169,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.clock.newest.Store(l.store.Written().Unix())
 	l.clock.isBehind() // says so in the log
 	l.gates = l.newGates()
-	l.snapshots = snapshotter{
-		l: l, folder: snapshots, every: o.SnapshotEvery,
-		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
-	}
-	if r.from > 0 {
-		l.snapshots.good = []uint64{r.from}
-	}
-	l.snapshots.growth.size.Store(r.size)
-	l.snapshots.wholeAt.Store(l.now().UnixNano())
-	if r.from > 0 {
-		l.snapshots.wholeAt.Store(snapshots.WrittenAt(r.from))
-	}
+	l.beginSnapshots(o, snapshots, r)
 	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
 	l.committer.order = newAlone(l.journal, l.metrics)
 	if o.Shared != nil {
@@ -208,6 +191,18 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.snapshots.start()
 	l.measure()
 	return nil
+}
+
+// join makes the journal a copy of a shared order, and returns how the folder is signed then.
+func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder, signed format) (format, error) {
+	if o.Shared == nil {
+		return signed, nil
+	}
+	j := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+	if err := j.run(ctx); err != nil {
+		return signed, err
+	}
+	return checkFormat(o.FS, o.DataDir, o.Zone)
 }
 
 // raiseLevel makes the newest rules judge all further entries.

@@ -27,8 +27,23 @@ type snapshotter struct {
 
 	wholeAt, took atomic.Int64 // ns: the time when a snapshot last held everything, and how long that one took
 
-	mu   sync.Mutex // guards all below; held while one is taken
-	good []uint64   // the newest ones that were read as a whole, oldest first, two at most
+	turn chan struct{} // holds a token while none is taken and none is held up
+	good []uint64      // touched with the token: the newest ones that were read as a whole, oldest first, two at most
+}
+
+// beginSnapshots goes on from the snapshot that a recovery has read, if there was one.
+func (l *Ledger) beginSnapshots(o Options, folder *snapshot.Folder, r *recovery) {
+	l.snapshots = snapshotter{
+		l: l, folder: folder, every: o.SnapshotEvery, turn: make(chan struct{}, 1),
+		growth: growth{due: make(chan struct{}, 1), limit: o.SnapshotBytes, unsaved: r.replayed},
+	}
+	l.snapshots.turn <- struct{}{}
+	l.snapshots.growth.size.Store(r.size)
+	l.snapshots.wholeAt.Store(l.now().UnixNano())
+	if r.from > 0 {
+		l.snapshots.good = []uint64{r.from}
+		l.snapshots.wholeAt.Store(folder.WrittenAt(r.from))
+	}
 }
 
 func (s *snapshotter) start() {
@@ -68,15 +83,17 @@ func (s *snapshotter) stop() {
 // resume is called. What a snapshot shares is copied before it is changed, and a month
 // that does not begin with a day of standard time changes much at once.
 func (l *Ledger) PauseSnapshots(ctx context.Context) (resume func(), err error) {
-	const again = 5 * time.Millisecond
-	for !l.snapshots.mu.TryLock() {
-		select {
-		case <-ctx.Done():
-			return nil, meter.Stopped(ctx)
-		case <-time.After(again):
-		}
+	return l.snapshots.begin(ctx)
+}
+
+// begin waits for the turn, which end gives back.
+func (s *snapshotter) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case <-s.turn:
+		return func() { s.turn <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, meter.Stopped(ctx)
 	}
-	return l.snapshots.mu.Unlock, nil
 }
 
 // Snapshot writes down the state of this moment, unless that was done already.
@@ -118,8 +135,11 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 // A crash before 3 leaves the earlier snapshots, and the journal from the older of them
 // on.
 func (s *snapshotter) take(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := s.l.Failure(); err != nil {
 		return err
 	}
