@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -45,29 +46,38 @@ type asking struct {
 	ctx   context.Context
 }
 
-// answering is a server that answers as it is told.
+// answering is a server that answers as it was told last. It may be told anew while it still answers a call that
+// its caller gave up.
 type answering struct {
-	propose  func(cluster.Proposal) error
-	batches  func(after uint64, take func([]byte) error) error
-	snapshot func(to io.Writer) error
+	propose  atomic.Value // func(cluster.Proposal) error
+	batches  atomic.Value // handOut
+	snapshot atomic.Value // func(to io.Writer) error
 }
 
-func (a *answering) Propose(p cluster.Proposal) error { return a.propose(p) }
-func (a *answering) Batches(after uint64, take func([]byte) error) error {
-	return a.batches(after, take)
+type handOut = func(after uint64, take func([]byte) error) error
+
+func (a *answering) Propose(p cluster.Proposal) error {
+	return a.propose.Load().(func(cluster.Proposal) error)(p)
 }
-func (a *answering) Snapshot(to io.Writer) error { return a.snapshot(to) }
+
+func (a *answering) Batches(after uint64, take func([]byte) error) error {
+	return a.batches.Load().(handOut)(after, take)
+}
+
+func (a *answering) Snapshot(to io.Writer) error {
+	return a.snapshot.Load().(func(io.Writer) error)(to)
+}
 
 // hands makes the other node hand out batches, and then fail with an error, if there is one.
 func (x *asking) hands(err error, batches ...[]byte) {
-	x.other.batches = func(_ uint64, take func([]byte) error) error {
+	x.other.batches.Store(func(_ uint64, take func([]byte) error) error {
 		for _, b := range batches {
 			if err := take(b); err != nil {
 				return err
 			}
 		}
 		return err
-	}
+	})
 }
 
 func (x *asking) batchesBehind(after uint64) (got [][]byte, err error) {
@@ -101,10 +111,10 @@ var ofPeers = []struct {
 	{"Propose has a leader queue a proposal", func(x *asking) {
 		for _, bytes := range []int{1, 1000, cluster.BatchBytesMax, cluster.ProposalBytesMax} {
 			var got cluster.Proposal
-			x.other.propose = func(p cluster.Proposal) error {
+			x.other.propose.Store(func(p cluster.Proposal) error {
 				got = p
 				return nil
-			}
+			})
 			sent := x.proposal(bytes)
 			if err := x.Propose(x.ctx, sent); err != nil || !isSame(got, sent) {
 				x.Errorf("of %d bytes what arrives is %v, %d, %d, %d, %d and %d bytes, %v",
@@ -114,7 +124,7 @@ var ofPeers = []struct {
 	}},
 	{"Propose is ErrFull, ErrMoved or ErrRefused; errors that wrap none of them leave it open what was done", func(x *asking) {
 		for _, answer := range []error{cluster.ErrFull, cluster.ErrMoved, cluster.ErrRefused, errAny} {
-			x.other.propose = func(cluster.Proposal) error { return errors.Join(answer, errors.New("why")) }
+			x.other.propose.Store(func(cluster.Proposal) error { return errors.Join(answer, errors.New("why")) })
 			err := x.Propose(x.ctx, x.proposal(10))
 			for _, known := range []error{cluster.ErrFull, cluster.ErrMoved, cluster.ErrRefused} {
 				if err == nil || errors.Is(err, known) != (known == answer) {
@@ -124,20 +134,20 @@ var ofPeers = []struct {
 		}
 	}},
 	{"Propose: one of more than ProposalBytesMax is ErrRefused", func(x *asking) {
-		x.other.propose = func(cluster.Proposal) error {
+		x.other.propose.Store(func(cluster.Proposal) error {
 			x.Error("it arrives")
 			return nil
-		}
+		})
 		if err := x.Propose(x.ctx, x.proposal(cluster.ProposalBytesMax+1)); !errors.Is(err, cluster.ErrRefused) {
 			x.Errorf("it fails with %v", err)
 		}
 	}},
 	{"Propose: once it has returned, the bytes of the payload may be changed", func(x *asking) {
 		var got []byte
-		x.other.propose = func(p cluster.Proposal) error {
+		x.other.propose.Store(func(p cluster.Proposal) error {
 			got = p.Payload
 			return nil
-		}
+		})
 		p := x.proposal(1000)
 		err := x.Propose(x.ctx, p)
 		clear(p.Payload)
@@ -176,11 +186,11 @@ var ofPeers = []struct {
 		for _, after := range []uint64{0, 1, math.MaxUint64} {
 			var asked uint64
 			x.hands(nil, batches...)
-			hand := x.other.batches
-			x.other.batches = func(after uint64, take func([]byte) error) error {
+			hand := x.other.batches.Load().(handOut)
+			x.other.batches.Store(func(after uint64, take func([]byte) error) error {
 				asked = after
 				return hand(after, take)
-			}
+			})
 			if got, err := x.batchesBehind(after); err != nil || asked != after || !same(got, batches) {
 				x.Errorf("behind %d it was asked for what is behind %d, and %d batches come, %v", after, asked, len(got), err)
 			}
@@ -226,12 +236,12 @@ var ofPeers = []struct {
 	{"Batches ends with ctx", func(x *asking) {
 		ctx, cancel := context.WithCancel(x.ctx)
 		defer cancel()
-		x.other.batches = func(_ uint64, take func([]byte) error) (err error) {
+		x.other.batches.Store(func(_ uint64, take func([]byte) error) (err error) {
 			for err == nil {
 				err = take(pattern(1000, 1))
 			}
 			return err
-		}
+		})
 		err := x.Batches(ctx, x.To, 1, func([]byte) error {
 			cancel()
 			return nil
@@ -242,21 +252,21 @@ var ofPeers = []struct {
 	}},
 	{"Batches: the bytes of a batch may be kept", func(x *asking) {
 		changing := pattern(100, 1)
-		x.other.batches = func(_ uint64, take func([]byte) error) error {
+		x.other.batches.Store(func(_ uint64, take func([]byte) error) error {
 			err := take(changing)
 			copy(changing, pattern(100, 2))
 			return errors.Join(err, take(changing))
-		}
+		})
 		if got, err := x.batchesBehind(1); err != nil || !same(got, [][]byte{pattern(100, 1), pattern(100, 2)}) {
 			x.Errorf("what comes is %x, %v", got, err)
 		}
 	}},
 	{"Snapshot writes the bytes of a node's newest snapshot", func(x *asking) {
 		for _, length := range []int{0, 1, 300_000} {
-			x.other.snapshot = func(to io.Writer) error {
+			x.other.snapshot.Store(func(to io.Writer) error {
 				_, err := to.Write(pattern(length, 5))
 				return err
-			}
+			})
 			var got bytes.Buffer
 			if err := x.Snapshot(x.ctx, x.To, &got); err != nil || !bytes.Equal(got.Bytes(), pattern(length, 5)) {
 				x.Errorf("of %d bytes %d come, %v", length, got.Len(), err)
@@ -265,37 +275,37 @@ var ofPeers = []struct {
 	}},
 	{"Snapshot: if there is no error, all of them", func(x *asking) {
 		for _, length := range []int{0, 1, 300_000} {
-			x.other.snapshot = func(to io.Writer) error {
+			x.other.snapshot.Store(func(to io.Writer) error {
 				_, err := to.Write(pattern(length, 5))
 				return errors.Join(err, errAny)
-			}
+			})
 			if err := x.Snapshot(x.ctx, x.To, io.Discard); err == nil {
 				x.Errorf("broken off behind %d bytes there is no error", length)
 			}
 		}
 	}},
 	{"Snapshot is fs.ErrNotExist if there is none", func(x *asking) {
-		x.other.snapshot = func(io.Writer) error { return &fs.PathError{Op: "open", Path: "snapshots", Err: fs.ErrNotExist} }
+		x.other.snapshot.Store(func(io.Writer) error { return &fs.PathError{Op: "open", Path: "snapshots", Err: fs.ErrNotExist} })
 		if err := x.Snapshot(x.ctx, x.To, io.Discard); !errors.Is(err, fs.ErrNotExist) {
 			x.Errorf("it is %v", err)
 		}
 	}},
 	{"Snapshot ends if it cannot be written", func(x *asking) {
-		x.other.snapshot = func(to io.Writer) error {
+		x.other.snapshot.Store(func(to io.Writer) error {
 			_, err := to.Write(pattern(300_000, 5))
 			return err
-		}
+		})
 		if err := x.Snapshot(x.ctx, x.To, writer(func([]byte) (int, error) { return 0, errAny })); !errors.Is(err, errAny) {
 			x.Errorf("it is %v", err)
 		}
 	}},
 	{"Any number of goroutines may call it", func(x *asking) {
-		x.other.propose = func(cluster.Proposal) error { return cluster.ErrMoved }
+		x.other.propose.Store(func(cluster.Proposal) error { return cluster.ErrMoved })
 		x.hands(nil, pattern(70_000, 1))
-		x.other.snapshot = func(to io.Writer) error {
+		x.other.snapshot.Store(func(to io.Writer) error {
 			_, err := to.Write(pattern(100_000, 2))
 			return err
-		}
+		})
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
