@@ -89,7 +89,8 @@ var ofLeader = []sentence{
 				x.must(x.A.Resign(x.ctx, leader))
 			}
 			term = x.leadsOnce(x.A, nodeA, 0).Term
-			return x.during(3*cluster.LeaseTime, cluster.LeaseTime*9/10, func() { _ = x.B.Renew(x.ctx, term) })
+			renewed := true // a call that fails may have done nothing
+			return x.during(3*cluster.LeaseTime, cluster.LeaseTime*9/10, func() { renewed = x.B.Renew(x.ctx, term) == nil && renewed }) && renewed
 		})
 		x.must(x.A.Renew(x.ctx, term))
 		if leader := x.view(x.A).Leader; leader.Term != term {
