@@ -10,8 +10,9 @@ import (
 	"meterledger/internal/etcdtest"
 )
 
-// quick leaves fsync out: no test here cuts the power.
-var quick = []string{"--unsafe-no-fsync"}
+// quick leaves fsync out: no test here cuts the power. On a busy machine members wait longer for each other, as
+// long as a lease of LeaseTime allows.
+var quick = []string{"--unsafe-no-fsync", "--election-timeout", "2000"}
 
 var orders atomic.Int64
 
