@@ -26,7 +26,10 @@ FUZZTIME ?= 30s
 # Those of what is read back from disk and from cursors, which `make check` runs.
 FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Cursor)$$
 
-.PHONY: help build run test check lint race fuzz proofs soak mutants bench demo demo-open etcd clean
+# How many seeds `make simulate` goes through.
+SEEDS ?= 10000
+
+.PHONY: help build run test check lint race fuzz proofs simulate soak mutants bench demo demo-open etcd clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -65,6 +68,9 @@ fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time (FUZZ=Apply for one); 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node
 	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife' ./internal/e2e ./internal/store
+
+simulate: ## three nodes on one order and all that befalls them, by seed (SEEDS=100000); a minute for each 3,000
+	SEEDS=$(SEEDS) go test -count=1 -timeout 24h -run ThreeNodesKeepOneOrder ./internal/node
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more
 	@go build -o bin/tools/ ./internal/tools/drill

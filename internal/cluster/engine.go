@@ -42,7 +42,7 @@ type Status struct {
 	First   uint64         // sequence of the oldest batch that it can hand out; 0 for none
 	Pinned  uint64         // of a node that fetches a snapshot: batches behind this sequence must not be cut; else 0
 	Level   uint8          // the newest rules that its program knows
-	Witness uint64         // sequence of the last witness that it has applied
+	Witness uint64         // number of the last witness that it has applied
 	Digest  uint64         // of its verdicts up to there
 }
 
@@ -127,7 +127,8 @@ var (
 	ErrNameTaken = errors.New("another process takes part under the same name")
 	// ErrGone: a node that was counted was not there without a gap.
 	ErrGone = errors.New("a node that was counted has gone")
-	// ErrRefused: nothing was changed, and nothing would be if the same were asked again.
+	// ErrRefused: nothing was changed, and nothing would be if the same were asked again, before an operator
+	// has mended something.
 	ErrRefused = errors.New("the engine refuses")
 )
 

@@ -88,6 +88,9 @@ func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, 
 			v := e.view()
 			return &v, nil
 		}
+		if e.full {
+			return nil, fmt.Errorf("%w: it has no room", cluster.ErrRefused)
+		}
 		e.add(batch)
 		return nil, nil
 	})

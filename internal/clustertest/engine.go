@@ -21,6 +21,7 @@ type Engine struct {
 	mu       sync.Mutex    // guards what follows
 	changed  chan struct{} // closed when anything has
 	restored int           // how often the engine was rolled back
+	full     bool          // takes no batch
 	revision uint64        // rises with every change; terms and lives are named by it
 	begin    chain.Position
 	order    []record // every batch since the founding, also those that were cut
@@ -68,6 +69,11 @@ func (e *Engine) Order() (begin chain.Position, batches [][]byte) {
 // Expire ends the present term at once, as an engine may that is in trouble itself.
 func (e *Engine) Expire() {
 	e.do(func() { e.setLeader(cluster.Leader{}, time.Time{}) })
+}
+
+// Fill makes Append ErrRefused from now on, or no longer: the engine has no room, which an operator mends.
+func (e *Engine) Fill(full bool) {
+	e.do(func() { e.full = full })
 }
 
 // RollBack makes the engine what a backup of it holds that was made when a batch was its head: who led

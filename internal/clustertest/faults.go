@@ -29,7 +29,7 @@ type Faults struct {
 	LostAfter  float64       // a call fails and was done
 	Late       float64       // a call fails and is done later
 	LateMax    time.Duration // how much later at most
-	Repeats    float64       // a call arrives twice, once within LateMax; a stream brings again what it brought before
+	Repeats    float64       // a call arrives twice, once within LateMax; a tail or watch brings again what it brought before
 	Skips      float64       // a tail leaves a batch out
 	Breaks     float64       // a stream breaks off before what it would bring next
 	Stalled    bool          // a stream brings nothing, and no error

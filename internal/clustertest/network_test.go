@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,12 +17,15 @@ import (
 
 // node is a server that remembers what it is asked.
 type node struct {
+	mu       sync.Mutex // guards what follows
 	numbers  []uint64
 	payloads [][]byte
 	answer   error
 }
 
 func (n *node) Propose(p cluster.Proposal) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.numbers = append(n.numbers, p.Number)
 	n.payloads = append(n.payloads, p.Payload)
 	return n.answer
@@ -91,6 +95,7 @@ func TestAProposalThatIsLateMeetsWhoServesThen(t *testing.T) {
 		next := new(node)
 		n.Serve("b", next)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(b.numbers) != 0 || !slices.Equal(next.numbers, []uint64{7}) {
 			t.Errorf("it met the one before with %v, the one after with %v", b.numbers, next.numbers)
 		}
@@ -108,6 +113,7 @@ func TestAProposalMayArriveTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if !slices.Equal(b.numbers, []uint64{7, 8, 7}) {
 			t.Errorf("what arrives is %v", b.numbers)
 		}

@@ -252,28 +252,33 @@ func eachFlip(t *testing.T, disk *vfs.MemFS, flips int64, sizeOf func(name strin
 const pebbleBlockBytes = 32 << 10
 
 func TestAFlippedBitInTheLogOfAKilledProcessIsNoticed(t *testing.T) {
-	disk := vfs.NewCrashableMem()
-	j := open(t, disk)
 	var want []string
 	for n := range 40 {
 		want = append(want, strings.Repeat(fmt.Sprintf("batch %d ", n+1), 500))
 	}
-	appendAll(t, j, want...)
-	killed := disk.CrashClone(vfs.CrashCloneCfg{})
-	closeJournal(t, j)
-	flips := 0
-	beforeLastBlock := func(name string, size int64) int64 {
-		if !strings.HasSuffix(name, ".log") {
-			return 0
-		}
-		return size / pebbleBlockBytes * pebbleBlockBytes
-	}
-	eachFlip(t, killed, 50, beforeLastBlock, func(damaged vfs.FS, what string) {
-		flips++
-		wantNoSilentLoss(t, damaged, what, want)
-	})
-	if flips < 50 {
-		t.Errorf("only %d bits were flipped", flips)
+	for name, together := range map[string]int{"one at a time": 0, "put together": 30} {
+		t.Run(name, func(t *testing.T) {
+			disk := vfs.NewCrashableMem()
+			j := open(t, disk)
+			putAll(t, j, 3, batchesFrom(j.End(), want[:together]...))
+			appendAll(t, j, want[together:]...) // more than a block
+			killed := disk.CrashClone(vfs.CrashCloneCfg{})
+			closeJournal(t, j)
+			flips := 0
+			beforeLastBlock := func(name string, size int64) int64 {
+				if !strings.HasSuffix(name, ".log") {
+					return 0
+				}
+				return size / pebbleBlockBytes * pebbleBlockBytes
+			}
+			eachFlip(t, killed, 50, beforeLastBlock, func(damaged vfs.FS, what string) {
+				flips++
+				wantNoSilentLoss(t, damaged, what, want)
+			})
+			if flips < 50 {
+				t.Errorf("only %d bits were flipped", flips)
+			}
+		})
 	}
 }
 

@@ -29,9 +29,9 @@ type tail struct {
 	acknowledged []string
 }
 
-// newTail makes one of a batch of so many bytes, in a new journal's first log, which
-// Pebble writes in an older format, or in a later one.
-func newTail(t *testing.T, firstLog bool, batchBytes int) *tail {
+// newTail makes one of a batch of so many bytes, or of several that are put together, in a new journal's
+// first log, which Pebble writes in an older format, or in a later one.
+func newTail(t *testing.T, firstLog bool, batchBytes ...int) *tail {
 	t.Helper()
 	live := vfs.NewCrashableMem()
 	made := &tail{acknowledged: []string{"batch 1", strings.Repeat("batch 2", 1000), "batch 3"}}
@@ -50,20 +50,29 @@ func newTail(t *testing.T, firstLog bool, batchBytes int) *tail {
 		j = open(t, fs)
 	}
 	appendAll(t, j, made.acknowledged...)
-	torn := letters(batchBytes)
+	var torn []string
+	size := 0
+	for _, bytes := range batchBytes {
+		torn = append(torn, letters(bytes))
+		size += bytes
+	}
 	watching.Store(true)
-	appendAll(t, j, torn)
+	if len(torn) == 1 {
+		appendAll(t, j, torn[0])
+	} else {
+		putAll(t, j, len(torn), batchesFrom(j.End(), torn...))
+	}
 	watching.Store(false)
 	closeJournal(t, j)
 
 	whole := open(t, faulttest.PowerCut(made.disk))
-	wantReplay(t, whole, 1, append(slices.Clone(made.acknowledged), torn)) // so there is something to damage
+	wantReplay(t, whole, 1, slices.Concat(made.acknowledged, torn)) // so there is something to damage
 	closeJournal(t, whole)
 	var err error
 	if made.content, err = faulttest.Content(made.disk, made.log); err != nil {
 		t.Fatal(err)
 	}
-	if len(made.content)-made.start < batchBytes || !bytes.Contains(made.content[:made.start], []byte("batch 3")) {
+	if len(made.content)-made.start < size || !bytes.Contains(made.content[:made.start], []byte("batch 3")) {
 		t.Fatalf("the batch was written from byte %d of %d", made.start, len(made.content))
 	}
 	return made
@@ -138,6 +147,12 @@ func TestATailCutAtAnyByteIsDroppedAndNothingElse(t *testing.T) {
 			tail.recoversAll(t, tail.places(faulttest.Every(167)), func(place int) []byte { return tail.content[:place] })
 		})
 	}
+}
+
+func TestATailOfSeveralBatchesDamagedAtAnyByteIsDroppedAndNothingElse(t *testing.T) {
+	tail := newTail(t, false, 500, 20, 900, 600)
+	tail.recoversAll(t, tail.places(faulttest.Every(13)), func(place int) []byte { return tail.content[:place] })
+	tail.recoversAll(t, tail.places(faulttest.Every(23)), tail.garbled)
 }
 
 func TestATailGarbledAtAnyByteIsDroppedAndNothingElse(t *testing.T) {

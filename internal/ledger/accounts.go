@@ -22,7 +22,7 @@ type Accounts struct {
 	accounts []meter.Account  // that wait to be written
 	numbers  []int            // of them
 	aside    []refusedAccount // that the state refused, to be asked about again
-	commit   commit
+	commit   *commit
 	tally    meter.Tally
 	retry    []meter.Refusal // the first that are worth sending again; the others are in tally
 }
@@ -46,13 +46,17 @@ func (l *Ledger) ImportAccounts(ctx context.Context) (*Accounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{l: l, ctx: ctx}, nil
+	return newAccounts(ctx, l, false), nil
 }
 
 // RestoreAccounts is ImportAccounts for an operator who puts accounts back, also while reception
 // is shut down. Whatever is registered stays as it is, and is a duplicate.
 func (l *Ledger) RestoreAccounts(ctx context.Context) *Accounts {
-	return &Accounts{l: l, ctx: ctx, restore: true}
+	return newAccounts(ctx, l, true)
+}
+
+func newAccounts(ctx context.Context, l *Ledger, restore bool) *Accounts {
+	return &Accounts{l: l, ctx: ctx, restore: restore, commit: &commit{deferred: true}}
 }
 
 // Add takes an account, whose number is the caller's. An error ends the list: it says nothing of
@@ -203,15 +207,15 @@ func (a *Accounts) send() error {
 			a.tally.Accepted++
 		}
 	}
-	a.commit.payload, a.commit.verdicts = a.commit.payload[:0], a.commit.verdicts[:0]
+	a.commit = a.commit.again()
 	a.accounts, a.numbers = a.accounts[:0], a.numbers[:0]
 	return nil
 }
 
 // write returns the verdicts on the accounts that wait.
 func (a *Accounts) write() ([]store.Verdict, error) {
-	k := &a.commit
-	k.entries, k.deferred, k.err = len(a.accounts), true, nil
+	k := a.commit
+	k.entries = len(a.accounts)
 	k.growth = accountsGrowth(k)
 	if err := a.l.meterRoom.begin(k.entries); err != nil {
 		return nil, err

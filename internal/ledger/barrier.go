@@ -55,6 +55,19 @@ func (b *barrier) join() *question {
 	return b.waiting
 }
 
+// head asks the engine for its head, again if it does not answer, as long as somebody may wait for it.
+func (b *barrier) head() (sequence uint64, err error) {
+	ctx, done := context.WithTimeout(context.Background(), confirmMax)
+	defer done()
+	for {
+		v, err := b.view(ctx)
+		if err == nil || ctx.Err() != nil {
+			return v.Head.Sequence, err
+		}
+		pause(ctx, tailAgain)
+	}
+}
+
 // ask asks until nobody waits any more.
 func (b *barrier) ask() {
 	for {
@@ -65,10 +78,7 @@ func (b *barrier) ask() {
 		if q == nil {
 			return
 		}
-		ctx, done := context.WithTimeout(context.Background(), confirmMax)
-		v, err := b.view(ctx)
-		done()
-		q.head, q.err = v.Head.Sequence, err
+		q.head, q.err = b.head()
 		close(q.answered)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/store"
@@ -13,20 +14,21 @@ import (
 // commitBytesMax is the largest payload of a commit, whatever the order.
 const commitBytesMax = 1 << 20
 
-// commit is some entries that wait to be written together. It can be used again
-// once wait has returned its verdicts.
+// commit is some entries that wait to be written together. Its caller uses it again by again.
 type commit struct {
 	payload  []byte
 	entries  int
-	isRun    bool            // of a run of maintenance: it has no effect in a later term
-	deferred bool            // may be refused while the disk is nearly full
-	at       int             // the place of its first entry in the batch, once handed out
-	verdicts []store.Verdict // one an entry, once done
-	err      error           // instead of verdicts
-	done     chan struct{}   // gets one message
-	unheard  func(error)     // called instead, if nobody waits; it must not wait either
-	bytes    int             // of the quota, taken for it
-	growth   int64           // bytes by which the store may grow when it is applied
+	isRun    bool             // of a run of maintenance: it has no effect in a later term
+	deferred bool             // may be refused while the disk is nearly full
+	at       int              // the place of its first entry in the batch, once handed out
+	verdicts []store.Verdict  // one an entry, once done
+	err      error            // instead of verdicts
+	done     chan struct{}    // gets one message
+	late     <-chan time.Time // gets one once its caller waits no longer; nil for never
+	isLeft   bool             // the caller waits no longer: the commit is the committer's alone
+	unheard  func(error)      // called instead, if nobody waits; it must not wait either
+	bytes    int              // of the quota, taken for it
+	growth   int64            // bytes by which the store may grow when it is applied
 }
 
 // committer brings commits into the journal and the store, by one goroutine each: while
@@ -62,6 +64,7 @@ func newCommitter(s *store.Store, at chain.Position, space *space, stall *stall,
 }
 
 func (c *committer) start() {
+	c.quota.waitMax = c.order.waitMax()
 	c.ended.Go(c.sendAll)
 	c.ended.Go(func() { c.applyAll(c.order) })
 }
@@ -99,18 +102,38 @@ func (c *committer) push(k *commit) {
 	if k.done == nil && k.unheard == nil {
 		k.done = make(chan struct{}, 1)
 	}
+	if most := c.order.waitMax(); most > 0 && k.unheard == nil {
+		k.late = time.After(most)
+	}
 	c.memory.granted.Add(k.growth)
 	c.queue <- k
 }
 
-// wait returns the verdicts of a commit that was queued.
+// wait returns the verdicts of a commit that was queued. The error is errUnanswered if they do not come in time.
 func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 	select {
 	case <-k.done:
 		return k.verdicts, k.err
 	case <-c.order.failed():
 		return nil, c.order.failure()
+	case <-k.late:
 	}
+	select {
+	case <-k.done: // its caller came late
+		return k.verdicts, k.err
+	default:
+		k.isLeft = true
+		return nil, errUnanswered
+	}
+}
+
+// again returns a commit for the next entries: this one, emptied, or another one if it may still be under way.
+func (k *commit) again() *commit {
+	if k.isLeft {
+		return &commit{deferred: k.deferred}
+	}
+	*k = commit{payload: k.payload[:0], verdicts: k.verdicts[:0], done: k.done, deferred: k.deferred}
+	return k
 }
 
 func (c *committer) answer(k *commit) {

@@ -22,7 +22,7 @@ type Events struct {
 	meter   meter.ID // whose events wait
 	waiting []numberedEvent
 	entries []eventEntry // that wait to be written
-	commit  commit
+	commit  *commit
 	sure    bool // there was a barrier: what came after it is no concern of this list
 	tally   meter.Tally
 }
@@ -43,7 +43,9 @@ type eventEntry struct {
 
 // RestoreEvents begins to put events back, also while reception is shut down. All calls must
 // come from one goroutine, and Flush last.
-func (l *Ledger) RestoreEvents(ctx context.Context) *Events { return &Events{l: l, ctx: ctx} }
+func (l *Ledger) RestoreEvents(ctx context.Context) *Events {
+	return &Events{l: l, ctx: ctx, commit: &commit{}}
+}
 
 // Add takes an event, whose number is the caller's. An error ends the list: it says nothing of
 // the event, and events before it may or may not have been recorded.
@@ -246,7 +248,7 @@ func (s *Events) send() error {
 		s.count(e, v, fault)
 	}
 	s.entries = s.entries[:0]
-	s.commit.payload, s.commit.verdicts = s.commit.payload[:0], s.commit.verdicts[:0]
+	s.commit = s.commit.again()
 	return nil
 }
 
@@ -291,8 +293,8 @@ func (s *Events) fault(e eventEntry, v store.Verdict) error {
 
 // write returns the verdicts on the entries that wait.
 func (s *Events) write() ([]store.Verdict, error) {
-	k := &s.commit
-	k.entries, k.err = len(s.entries), nil
+	k := s.commit
+	k.entries = len(s.entries)
 	k.growth = accountsGrowth(k)
 	if err := s.l.committer.enqueue(s.ctx, k, bulky); err != nil {
 		return nil, err

@@ -20,6 +20,10 @@ const (
 	copiesMax = 64
 	// tailAgain is how long a node waits before it asks again for what comes next.
 	tailAgain = 50 * time.Millisecond
+	// silenceMax is how long a peer may bring nothing.
+	silenceMax = 5 * time.Second
+	// roomAgain is how often a node without room on its disk looks for some.
+	roomAgain = time.Second
 )
 
 // arrival is a batch in its place in the order.
@@ -37,7 +41,8 @@ type follower struct {
 	self    cluster.Node
 	journal *journal.Journal
 	log     *slog.Logger
-	fail    func(error) // the node cannot go on
+	fail    func(error)       // the node cannot go on
+	hasRoom func(uint64) bool // on the disk of the journal, for so many bytes
 
 	receiving chan struct{}  // holds a token while nobody receives
 	received  chain.Position // the end of what has arrived; touched with the token
@@ -147,7 +152,7 @@ func (f *follower) catchUp(ctx context.Context) {
 		f.fail(errFarBehind)
 	}
 	for _, n := range able {
-		err := f.peers.Batches(ctx, n.Node, known, func(batch []byte) error { return f.receive(ctx, batch) })
+		err := f.ask(ctx, n.Node, known)
 		if err == nil {
 			return
 		}
@@ -155,8 +160,32 @@ func (f *follower) catchUp(ctx context.Context) {
 	}
 }
 
+// errSilent ends a question to a peer that brings nothing more.
+var errSilent = errors.New("the other node brings nothing")
+
+// ask has another node hand out batches, as long as it brings some.
+func (f *follower) ask(ctx context.Context, from cluster.Node, after uint64) error {
+	ctx, heard, end := listen(ctx)
+	defer end()
+	return f.peers.Batches(ctx, from, after, func(batch []byte) error {
+		err := f.receive(ctx, batch)
+		heard()
+		return err
+	})
+}
+
+// listen returns a context that ends with errSilent once nothing was heard for silenceMax.
+func listen(ctx context.Context) (listening context.Context, heard, end func()) {
+	listening, cancel := context.WithCancelCause(ctx)
+	silence := time.AfterFunc(silenceMax, func() { cancel(errSilent) })
+	return listening, func() { silence.Reset(silenceMax) }, func() {
+		silence.Stop()
+		cancel(nil)
+	}
+}
+
 // copyAll copies what was applied into the journal, as much as waits with one fsync.
-func (f *follower) copyAll() {
+func (f *follower) copyAll(ctx context.Context) {
 	for batch := range f.copies {
 		batches := [][]byte{batch}
 		for more := true; more && len(batches) < copiesMax; {
@@ -169,11 +198,34 @@ func (f *follower) copyAll() {
 				more = false
 			}
 		}
+		f.awaitRoom(ctx, batches)
 		if err := f.journal.PutAll(batches); err != nil {
 			f.fail(err)
 			return
 		}
 		f.copied.raise(f.journal.Last())
+	}
+}
+
+// awaitRoom waits for room on the disk: a node without it stands still, and Pebble would end it.
+func (f *follower) awaitRoom(ctx context.Context, batches [][]byte) {
+	bytes := 0
+	for _, batch := range batches {
+		bytes += len(batch)
+	}
+	for !f.hasRoom(uint64(bytes)) && ctx.Err() == nil {
+		pause(ctx, roomAgain)
+	}
+}
+
+// position returns the end of what has arrived.
+func (f *follower) position(ctx context.Context) (chain.Position, error) {
+	select {
+	case <-f.receiving:
+		defer func() { f.receiving <- struct{}{} }()
+		return f.received, nil
+	case <-ctx.Done():
+		return chain.Position{}, context.Cause(ctx)
 	}
 }
 

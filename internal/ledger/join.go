@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
@@ -53,12 +54,23 @@ func (j joining) run(ctx context.Context) error {
 	return j.fetch(ctx, j.l.journal.End())
 }
 
-// view asks the engine until it answers.
+// view is the engine's.
 func (j joining) view(ctx context.Context) (cluster.View, error) {
+	return untilAnswered(ctx, j.Engine.View)
+}
+
+// others returns the other nodes that are live.
+func (j joining) others(ctx context.Context) ([]cluster.Seen, error) {
+	nodes, err := untilAnswered(ctx, j.Engine.Nodes)
+	return slices.DeleteFunc(nodes, func(n cluster.Seen) bool { return n.Name == j.Self.Name }), err
+}
+
+// untilAnswered asks the engine until it answers.
+func untilAnswered[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	for {
-		v, err := j.Engine.View(ctx)
+		answer, err := ask(ctx)
 		if err == nil || errors.Is(err, cluster.ErrNotFounded) || ctx.Err() != nil {
-			return v, err
+			return answer, err
 		}
 		pause(ctx, tailAgain)
 	}
@@ -92,12 +104,12 @@ func (j joining) isCut(ctx context.Context, head uint64) (bool, error) {
 	if !errors.As(err, &cut) {
 		return false, nil // it is there, or the tail asks again
 	}
-	nodes, err := j.Engine.Nodes(ctx)
+	nodes, err := j.others(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, n := range nodes {
-		if n.Name != j.Self.Name && n.First > 0 && n.First <= end+1 && n.Copied > end {
+		if n.First > 0 && n.First <= end+1 && n.Copied > end {
 			return false, nil
 		}
 	}
@@ -109,16 +121,13 @@ var errThere = errors.New("the next batch is there")
 // fetch makes the journal go on behind the newest snapshot of another node, if there is one that
 // lies ahead, or else at a position.
 func (j joining) fetch(ctx context.Context, at chain.Position) error {
-	nodes, err := j.Engine.Nodes(ctx)
+	nodes, err := j.others(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range nodes {
-		if n.Name == j.Self.Name {
-			continue
-		}
-		p, err := j.fetchFrom(ctx, n.Node)
-		if err == nil && p.Journal == at.Journal && p.Sequence > at.Sequence {
+		p, err := j.fetchFrom(ctx, n.Node, at)
+		if err == nil {
 			j.l.log.Info("a snapshot came from another node", "node", n.Name, "batch", p.Sequence)
 			return j.l.journal.BeginAt(p)
 		}
@@ -127,11 +136,27 @@ func (j joining) fetch(ctx context.Context, at chain.Position) error {
 	return j.l.journal.BeginAt(at)
 }
 
-func (j joining) fetchFrom(ctx context.Context, from cluster.Node) (chain.Position, error) {
-	ctx, end := context.WithCancel(ctx)
+func (j joining) fetchFrom(ctx context.Context, from cluster.Node, behind chain.Position) (chain.Position, error) {
+	ctx, heard, end := listen(ctx)
 	defer end()
 	reader, writer := io.Pipe()
 	defer reader.Close()
-	go func() { _ = writer.CloseWithError(j.Peers.Snapshot(ctx, from, writer)) }()
-	return j.snapshots.Receive(reader)
+	go func() { _ = writer.CloseWithError(j.Peers.Snapshot(ctx, from, hearing{writer, heard})) }()
+	return j.snapshots.Receive(reader, func(p chain.Position) error {
+		if p.Journal != behind.Journal || p.Sequence <= behind.Sequence {
+			return fmt.Errorf("it is of batch %d of journal %x, and this node is at batch %d of %x", p.Sequence, p.Journal[:4], behind.Sequence, behind.Journal[:4])
+		}
+		return nil
+	})
+}
+
+// hearing tells that something was heard.
+type hearing struct {
+	io.Writer
+	heard func()
+}
+
+func (h hearing) Write(b []byte) (int, error) {
+	h.heard()
+	return h.Writer.Write(b)
 }

@@ -155,7 +155,7 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) erro
 	if err := l.applied.wait(ctx, v.Head.Sequence); err != nil {
 		return err
 	}
-	if err := l.nobodyIsAhead(ctx, v.Head.Sequence); err != nil {
+	if err := l.nobodyIsAhead(ctx, v); err != nil {
 		return err
 	}
 	payload := store.AppendTerm(nil, store.Term{Number: v.Leader.Term, Incarnation: l.self.Incarnation, Node: l.self.Name}, now)
@@ -214,17 +214,26 @@ func (l *leader) attest() []byte {
 	return store.AppendWitness(nil, number, digest)
 }
 
-// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it.
-func (l *leader) nobodyIsAhead(ctx context.Context, head uint64) error {
+// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it. The
+// head is asked for after the nodes, since the view may be an old one, of a term that is over and behind which
+// others have gone on.
+func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
+	v, err := l.engine.View(ctx)
+	if err != nil {
+		return err
+	}
 	for _, n := range nodes {
-		if n.Copied > head {
+		if n.Copied > v.Head.Sequence {
 			_ = l.engine.Halt(ctx, n.Copied)
-			return fmt.Errorf("node %s has batch %d, and the engine ends with batch %d", n.Name, n.Copied, head)
+			return fmt.Errorf("node %s has batch %d, and the engine ends with batch %d", n.Name, n.Copied, v.Head.Sequence)
 		}
+	}
+	if v.Leader != began.Leader || v.Head != began.Head {
+		return cluster.ErrOver
 	}
 	return nil
 }

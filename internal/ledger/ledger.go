@@ -99,6 +99,7 @@ type Ledger struct {
 	gates     []gate
 
 	meterRoom    meterRoom
+	setting      sync.Mutex // held while a meter's limits are read and set
 	readingsFrom meter.Slot // of Options.ReadingsFrom; 0 without one
 }
 
@@ -189,8 +190,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.committer = newCommitter(l.store, l.journal.End(), l.space, l.stall, l.clock, l.memory, &l.snapshots.growth)
 	l.committer.order = newAlone(l.journal, l.metrics)
 	if o.Shared != nil {
-		l.shared = newShared(o.Shared, l.journal, l.store, l.now, l.log, l.committer.answer)
-		l.committer.order = l.shared
+		l.share(o.Shared)
 	}
 	if l.seal.closed.Load() {
 		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }

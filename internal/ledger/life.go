@@ -117,6 +117,22 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by
 	}
 }
 
+// ChangeLimits records the limits that follow from those that a meter has. The log tells by whom.
+func (l *Ledger) ChangeLimits(ctx context.Context, id meter.ID, change func(meter.Limits) meter.Limits, by string) error {
+	l.setting.Lock()
+	defer l.setting.Unlock()
+	// Limits that another node has set are not to be set back.
+	if _, err := l.confirm(ctx); err != nil {
+		return err
+	}
+	m, err := l.lookup(id)
+	if err != nil {
+		return err
+	}
+	_, limits := l.store.Life(m.Index)
+	return l.SetLimits(ctx, id, change(limits), by)
+}
+
 // SetLimits records a meter's limits. The log tells by whom.
 func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits, by string) error {
 	m, err := l.find(ctx, id)

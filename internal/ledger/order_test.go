@@ -289,7 +289,8 @@ func openSharedOn(t *testing.T, alone orderHarness) orderHarness {
 		t.Fatal(err)
 	}
 	o := &Shared{Engine: client, Peers: clustertest.NewNetwork(1).Peers("a"), Self: cluster.Node{Name: "a", Incarnation: 7, Address: "a"}}
-	s := newShared(o, j, store.New(), time.Now, slog.New(slog.DiscardHandler), func(*commit) {})
+	s := newShared(o, j, store.New(), time.Now, slog.New(slog.DiscardHandler), func(*commit) {}, func(uint64) bool { return true })
+	s.settled = func() {}
 	s.start()
 	t.Cleanup(s.end)
 	return orderHarness{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,7 +28,8 @@ const (
 type proposal struct {
 	cluster.Proposal
 	commits []*commit
-	isRun   bool // of a run of maintenance, which is over with its term
+	isRun   bool  // of a run of maintenance, which is over with its term
+	since   int64 // when it was made, in ns
 }
 
 // proposer brings what this node's callers want written into the order. What becomes of it is seen in
@@ -41,6 +43,8 @@ type proposer struct {
 	answer  func(*commit)
 	fail    func(error)
 	nudge   func() // has this node look who leads
+
+	oldest atomic.Int64 // when what is pending longest was made, in ns; 0 if nothing is
 
 	mu      sync.Mutex // guards all below
 	number  uint64     // of the last proposal
@@ -68,6 +72,7 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 		Proposal: cluster.Proposal{Incarnation: p.self.Incarnation, Number: p.number, Entries: g.entries, Payload: slices.Clone(g.payload)},
 		commits:  slices.Clone(g.commits),
 		isRun:    isRun,
+		since:    time.Now().UnixNano(),
 	}
 	p.pending = append(p.pending, made)
 	p.tellLocked()
@@ -78,6 +83,11 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 
 // tellLocked wakes those who wait for a change.
 func (p *proposer) tellLocked() {
+	if len(p.pending) == 0 {
+		p.oldest.Store(0)
+	} else {
+		p.oldest.Store(p.pending[0].since)
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 }

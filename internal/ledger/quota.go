@@ -40,6 +40,8 @@ var (
 // commit, and the part is given back when the commit is done, so that queueing never
 // waits.
 type quota struct {
+	waitMax time.Duration // how long a caller waits at most; 0 is as long as it takes
+
 	mu      sync.Mutex
 	taken   int       // bytes; guarded by mu
 	waiting []*waiter // in order of arrival; guarded by mu
@@ -53,7 +55,7 @@ type waiter struct {
 var errOverloaded = meter.Unavailable(meter.CodeOverloaded, time.Second,
 	"more readings are waiting for the disk than can be queued; try again shortly")
 
-// take takes so many bytes. It gives up when failed is closed.
+// take takes so many bytes. It gives up when failed is closed, and after waitMax with errNoQuorum.
 func (q *quota) take(ctx context.Context, bytes int, p patience, failed <-chan struct{}) error {
 	q.mu.Lock()
 	if fits := q.taken+bytes <= p.bytesMax || q.taken == 0; fits && (len(q.waiting) == 0 || p != bulky) {
@@ -68,11 +70,18 @@ func (q *quota) take(ctx context.Context, bytes int, p patience, failed <-chan s
 	w := &waiter{bytes, p.bytesMax, make(chan struct{})}
 	q.waiting = append(q.waiting, w)
 	q.mu.Unlock()
+	var late <-chan time.Time
+	if q.waitMax > 0 {
+		late = time.After(q.waitMax)
+	}
 	select {
 	case <-w.granted:
 		return nil
 	case <-failed: // nobody takes anything any more
 		return errOverloaded
+	case <-late:
+		q.leave(w)
+		return errNoQuorum
 	case <-ctx.Done():
 		q.leave(w)
 		return ctx.Err()

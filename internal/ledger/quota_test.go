@@ -218,7 +218,7 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
 		t.Fatal(err)
 	}
-	b := new(submission)
+	b := newSubmission().(*submission)
 	b.reset(l, bulky)
 	b.add(1, store.Reading{Slot: zone.Floor(time.Now()) - 10})
 	b.readArchives()
@@ -228,7 +228,7 @@ func TestASenderIsToldThatReceptionWasShutDownBeforeTheVerdicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.commit.payload, b.commit.entries = store.AppendReadings(nil, b.taken, false), len(b.taken)
-	if err := l.committer.enqueue(t.Context(), &b.commit, bulky); err != nil {
+	if err := l.committer.enqueue(t.Context(), b.commit, bulky); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.settle(); err != nil || b.retry != 1 || b.refused != 1 || !errors.Is(b.refusals[0].Err, errNotReceiving) {

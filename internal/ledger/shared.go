@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -26,6 +24,8 @@ const (
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
 	stopMax = 5 * time.Second
+	// lateMax is how long what this node proposes may be under way before nothing more is taken.
+	lateMax = 2 * time.Second
 	// confirmMax is how long a barrier may take.
 	confirmMax = 2 * time.Second
 )
@@ -66,6 +66,7 @@ type shared struct {
 	again    chan struct{} // gets a message when the tail has to begin anew
 	nudged   chan struct{} // gets a message when who leads may have changed
 	views    chan cluster.View
+	settled  func()        // called when a batch was applied
 	stopping chan struct{} // closed when nothing is sent any more
 	stopped  chan struct{} // closed when nothing is handed out any more
 
@@ -81,17 +82,18 @@ type shared struct {
 
 var (
 	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errLate     = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
 	errStranger = errors.New("the data folder is of another order than that of the engine")
 )
 
-func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit)) *shared {
+func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
-	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith}
+	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
@@ -114,7 +116,7 @@ func (s *shared) start() {
 	s.group.Go(s.leadAll)
 	s.group.Go(s.sayAll)
 	s.group.Go(s.cutAll)
-	s.group.Go(s.tail.copyAll)
+	s.group.Go(func() { s.tail.copyAll(s.ctx) })
 	s.group.Go(func() {
 		select {
 		case <-s.journal.Failed():
@@ -160,6 +162,7 @@ func (s *shared) settle() {
 	if s.current.batch == nil {
 		return
 	}
+	s.settled()
 	s.tail.applied.raise(s.current.end.Sequence)
 	select {
 	case s.tail.copies <- s.current.batch:
@@ -248,167 +251,14 @@ func (s *shared) failWith(err error) {
 	})
 }
 
+// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+func (s *shared) isLate() bool {
+	since := s.mine.oldest.Load()
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+}
+
 // isStuck reports whether a batch is being applied for long.
 func (s *shared) isStuck() bool {
 	begun := s.begun.Load()
 	return begun > 0 && time.Since(time.Unix(0, begun)) > stuckMax
-}
-
-// nudge makes this node look at once.
-func (s *shared) nudge() {
-	select {
-	case s.nudged <- struct{}{}:
-	default:
-	}
-}
-
-// watch looks when the engine says that who leads has changed.
-func (s *shared) watch() {
-	for s.ctx.Err() == nil {
-		_ = s.engine.Watch(s.ctx, func(cluster.Leader) { s.nudge() })
-		pause(s.ctx, tailAgain)
-	}
-}
-
-// look asks the engine what it holds. An engine that has lost what this node has copied is
-// halted: whoever led from there would make another order of it.
-func (s *shared) look(ctx context.Context) (cluster.View, error) {
-	copied := s.tail.copied.load()
-	v, err := s.engine.View(ctx)
-	if err != nil {
-		return v, err
-	}
-	if v.Head.Journal != s.id {
-		s.failWith(fmt.Errorf("%w: %x", errStranger, v.Head.Journal[:4]))
-		return v, errStranger
-	}
-	if v.Head.Sequence < copied {
-		if again, err := s.engine.View(ctx); err == nil && again.Head.Sequence < copied && again.Halted < copied {
-			s.log.Error("the engine has lost batches that this node has copied: it was brought back from an older copy, and nothing is taken until it is healed",
-				"copied", copied, "engine", again.Head.Sequence)
-			_ = s.engine.Halt(ctx, copied) // else the next look does
-		}
-	}
-	s.mine.saw(v.Leader)
-	return v, nil
-}
-
-// lookAll looks now and then, and tells the tail to begin anew if it has brought nothing though there was more.
-func (s *shared) lookAll() {
-	var behind uint64 // where the tail stood when there was more
-	for s.ctx.Err() == nil {
-		known := s.tail.known.load()
-		v, err := s.look(s.ctx)
-		if err == nil {
-			s.offer(v)
-			if v.Head.Sequence > known && known == behind {
-				select {
-				case s.again <- struct{}{}:
-				default:
-				}
-			}
-			behind = known
-		}
-		select {
-		case <-time.After(lookEvery):
-		case <-s.nudged:
-		case <-s.ctx.Done():
-		}
-	}
-}
-
-// offer leaves the newest view to leadAll.
-func (s *shared) offer(v cluster.View) {
-	select {
-	case <-s.views:
-	default:
-	}
-	s.views <- v
-}
-
-// leadAll leads whenever nobody else does.
-func (s *shared) leadAll() {
-	for {
-		select {
-		case v := <-s.views:
-			s.mayLead(v)
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
-// mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
-// there is.
-func (s *shared) mayLead(v cluster.View) {
-	if s.isVacant(v) && s.hasAll(v.Head.Sequence) {
-		got, err := s.engine.Lead(s.ctx, s.self, v.Leader.Term)
-		if err != nil {
-			got, err = s.engine.View(s.ctx) // it may have come through
-		}
-		if err != nil {
-			return
-		}
-		v = got
-	}
-	if v.Leader.Incarnation == s.self.Incarnation {
-		s.mine.saw(v.Leader)
-		s.term.lead(s.ctx, v, s.now())
-	}
-}
-
-func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() {
-		return false
-	}
-	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
-}
-
-// hasAll waits a moment for what another leader has added last.
-func (s *shared) hasAll(head uint64) bool {
-	ctx, done := context.WithTimeout(s.ctx, lookEvery)
-	defer done()
-	return s.tail.known.wait(ctx, head) == nil
-}
-
-// Order returns the id of the journal of all nodes of an order. A node alone has none.
-func (l *Ledger) Order() chain.ID { return l.shared.id }
-
-// Lead returns the term in which this node may run maintenance, which ends when over is
-// closed; leads is false while another node leads.
-func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {
-	if l.shared == nil {
-		return store.Alone, nil, true
-	}
-	term, over, leads := l.shared.term.leads()
-	return store.Term{Number: term.Term, Incarnation: term.Incarnation, Node: term.Name}, over, leads
-}
-
-// Propose queues a proposal of another node, if this one leads; see cluster.Peers.
-func (l *Ledger) Propose(p cluster.Proposal) error {
-	if l.shared == nil {
-		return cluster.ErrMoved
-	}
-	return l.shared.term.propose(p)
-}
-
-// Batches hands out the batches that this node has copied behind a sequence; see cluster.Peers.
-func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
-	err := l.journal.Batches(after, take)
-	var cut *journal.CutError
-	if errors.As(err, &cut) {
-		return &cluster.CutError{First: cut.First}
-	}
-	return err
-}
-
-// SnapshotTo writes the bytes of the newest snapshot; see cluster.Peers. It is os.ErrNotExist if
-// there is none.
-func (l *Ledger) SnapshotTo(to io.Writer) error {
-	file, _, _, err := l.snapshots.folder.OpenNewest()
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, file)
-	return errors.Join(err, file.Close())
 }

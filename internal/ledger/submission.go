@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"meterledger/internal/meter"
@@ -31,7 +32,7 @@ type submission struct {
 	full     bool       // those that need memory are refused
 	sure     bool       // what the state says needs no barrier, or had it
 	doubt    error      // instead of a refusal by the state that could not be confirmed, or nil
-	commit   commit
+	commit   *commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
 	places   []int           // by taken: its place in readings
@@ -50,7 +51,7 @@ type submission struct {
 }
 
 // newSubmission is for a sync.Pool.
-func newSubmission() any { return new(submission) }
+func newSubmission() any { return &submission{commit: &commit{deferred: true}} }
 
 // reset prepares a submission for its first reading. It keeps what was allocated.
 func (s *submission) reset(l *Ledger, p patience) {
@@ -58,7 +59,7 @@ func (s *submission) reset(l *Ledger, p patience) {
 	*s = submission{
 		l: l, patience: p, firstGood: math.MaxInt, sure: l.isAlone(),
 		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0], kept: s.kept[:0],
-		commit: commit{payload: s.commit.payload[:0], verdicts: s.commit.verdicts[:0], done: s.commit.done, deferred: true},
+		commit: s.commit.again(),
 	}
 }
 
@@ -147,14 +148,17 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	}
 	if s.refusal == nil {
 		bytesMax := (s.to-s.from)*store.ReadingBytesMax + recalled
-		if err := s.l.committer.reserve(ctx, &s.commit, bytesMax, s.patience); err != nil {
+		err := s.l.committer.reserve(ctx, s.commit, bytesMax, s.patience)
+		if errors.Is(err, errNoQuorum) && !s.restore {
+			s.refusal = err
+		} else if err != nil {
 			return err
 		}
 	}
 	s.look()
 	if !s.sure && s.isUnsure() {
 		if s.refusal == nil {
-			s.l.committer.release(&s.commit)
+			s.l.committer.release(s.commit)
 		}
 		return s.askAgain(ctx)
 	}
@@ -166,10 +170,10 @@ func (s *submission) enqueue(ctx context.Context, recalled int) error {
 	s.commit.entries = s.recalls + len(s.taken)
 	s.commit.growth = s.l.store.Growth(s.taken, s.l.memory.near()) + int64(recalled)
 	if s.commit.entries == 0 {
-		s.l.committer.release(&s.commit)
+		s.l.committer.release(s.commit)
 		return nil
 	}
-	s.l.committer.push(&s.commit)
+	s.l.committer.push(s.commit)
 	return nil
 }
 
@@ -262,7 +266,7 @@ func (s *submission) answered() bool { return s.commit.entries == 0 || len(s.com
 // reading in it, unless an operator puts them back.
 func (s *submission) settle() error {
 	if s.commit.entries > 0 {
-		verdicts, err := s.l.committer.wait(&s.commit)
+		verdicts, err := s.l.committer.wait(s.commit)
 		switch {
 		case err == nil:
 			verdicts = verdicts[s.recalls:]
@@ -280,7 +284,7 @@ func (s *submission) settle() error {
 	s.l.keeper.keep(s.kept)
 	s.kept = s.kept[:0]
 	s.from, s.recalls, s.taken, s.places, s.archived = s.to, 0, s.taken[:0], s.places[:0], nil
-	s.commit.payload, s.commit.entries = s.commit.payload[:0], 0
+	s.commit = s.commit.again()
 	return nil
 }
 

@@ -9,9 +9,14 @@ import (
 	"meterledger/internal/store"
 )
 
-// errNoQuorum is the answer instead of a refusal that could not be confirmed.
-var errNoQuorum = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
-	"too few of the nodes answer to tell whether this can be refused: nothing was recorded; try again shortly").Because(meter.ReasonNoQuorum)
+// errNoQuorum is the answer while too few of several nodes answer: what was sent was not judged, and nothing of it
+// was recorded. errUnanswered is the answer to what was given to the order and did not come back in time.
+var (
+	errNoQuorum = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
+		"too few of the nodes answer: nothing was recorded; try again shortly").Because(meter.ReasonNoQuorum)
+	errUnanswered = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
+		"too few of the nodes have answered in time: this was recorded, or will be, or will not; send it again to know").Because(meter.ReasonNoQuorum)
+)
 
 // sure returns what op returns, which has changed nothing if that is an error. If it refuses by what it
 // has seen in the state, it is called again behind a barrier: another node may have answered
@@ -21,7 +26,7 @@ var errNoQuorum = meter.Unavailable(meter.CodeNotReady, 2*time.Second,
 // Without a barrier stand:
 //   - what the request alone tells, such as its syntax, beside the clock and the settings;
 //   - what was recorded before: that stays so;
-//   - the verdict of Apply on an entry of this caller, behind which nothing was answered before it asked;
+//   - the verdict of Apply on an entry of this caller: whatever was answered before the call stands before it;
 //   - what only this process is short of, see isOfProcess;
 //   - faults, which are no refusals.
 func (l *Ledger) sure(ctx context.Context, op func() error) error {

@@ -131,12 +131,13 @@ func (x *seat) sit() {
 
 // leads waits until a node leads.
 func (s *seats) leads(x *seat) {
-	for {
+	for range 10_000 {
 		if _, _, leads := x.Lead(); leads {
 			return
 		}
 		time.Sleep(10 * time.Millisecond) // of the bubble
 	}
+	panic(x.name + " does not lead")
 }
 
 // part cuts the first node off, or joins it again.

@@ -132,32 +132,31 @@ func (a *app) setMeter(ctx context.Context, q *settingsRequest) (api.Meter, erro
 		return api.Meter{}, err
 	}
 	q.By = by
-	a.setting.Lock()
-	defer a.setting.Unlock()
-	known, err := a.readerOf(ctx).Meter(q.Meter)
-	if err == nil && (q.RollsOverAt != nil || q.MaxKW != nil) {
-		err = a.setLimits(ctx, q, *known.Limits)
+	if q.RollsOverAt != nil || q.MaxKW != nil {
+		err = a.ledger.ChangeLimits(ctx, q.Meter, q.limits, q.By)
 	}
 	if err == nil && (q.OwnerName != "" || q.Address != "") {
-		err = a.ledger.SetOwner(ctx, q.Meter, cmp.Or(q.OwnerName, known.OwnerName), cmp.Or(q.Address, known.Address), q.By)
+		err = a.ledger.SetOwner(ctx, q.Meter, q.OwnerName, q.Address, q.By)
 	}
-	if err == nil {
-		known, err = a.readerOf(ctx).Meter(q.Meter)
+	if err != nil {
+		return api.Meter{}, err
 	}
+	known, err := a.readerOf(ctx).Meter(q.Meter)
 	if err != nil {
 		return api.Meter{}, err
 	}
 	return a.describe(known), nil
 }
 
-func (a *app) setLimits(ctx context.Context, q *settingsRequest, limits meter.Limits) error {
+// limits returns the limits of a meter that has others.
+func (q *settingsRequest) limits(limits meter.Limits) meter.Limits {
 	if q.RollsOverAt != nil {
 		limits.RollsOverAt = meter.Register(*q.RollsOverAt)
 	}
 	if q.MaxKW != nil {
 		limits.MaxKW = meter.Power(*q.MaxKW)
 	}
-	return a.ledger.SetLimits(ctx, q.Meter, limits, q.By)
+	return limits
 }
 
 type oneMeterRequest struct {

@@ -55,8 +55,6 @@ type app struct {
 	bulks   *budget // bytes
 	pages   *budget // bytes
 	exports *budget // exports
-
-	setting sync.Mutex // held while a meter's limits and owner are read and set
 }
 
 // NewHandler returns the api, to which pages can be added.

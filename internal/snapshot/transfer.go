@@ -41,11 +41,15 @@ type sent struct {
 }
 
 // Receive makes a snapshot of the bytes that OpenNewest of another node handed out, and returns
-// its position. Each record is checked as it comes, and then it is written as by Write: what is whole
-// has the same bytes here as there. If it returns an error there is no new snapshot, or one, as said there.
-func (f *Folder) Receive(from io.Reader) (chain.Position, error) {
+// its position. Once that is known, wanted may refuse it. Each record is checked as it comes, and then it is
+// written as by Write: what is whole has the same bytes here as there. If it returns an error there is no
+// new snapshot, or one, as said there.
+func (f *Folder) Receive(from io.Reader, wanted func(chain.Position) error) (chain.Position, error) {
 	r := &reader{r: bufio.NewReaderSize(from, bufferBytes)}
 	p, err := r.header()
+	if err == nil {
+		err = wanted(p)
+	}
 	if err == nil {
 		_, err = f.Write(p, r.rest)
 	}

@@ -53,6 +53,27 @@ func writtenBytes(t *testing.T, sequence uint64, large int) []byte {
 	return whole
 }
 
+func anySnapshot(chain.Position) error { return nil }
+
+func TestASnapshotThatIsNotWantedIsNotReadOn(t *testing.T) {
+	fs := vfs.NewMem()
+	f := open(t, fs)
+	whole := writtenBytes(t, 18, 20)
+	rest, unwanted := bytes.NewReader(whole), errors.New("it is of another journal")
+	p, err := f.Receive(rest, func(p chain.Position) error {
+		if p != position(18) {
+			t.Errorf("it says that it is of %v", p)
+		}
+		return unwanted
+	})
+	if !errors.Is(err, unwanted) || p != (chain.Position{}) || rest.Len() < len(whole)/2 {
+		t.Errorf("%v, error %v, %d bytes before its end", p, err, rest.Len())
+	}
+	if files, err := faulttest.Files(fs, "data/snapshots"); err != nil || len(files) > 0 {
+		t.Errorf("there are %v, %v", files, err)
+	}
+}
+
 func TestASnapshotIsReceivedAsItWasSent(t *testing.T) {
 	for name, disk := range map[string]vfs.FS{"memory": vfs.NewMem(), "disk": vfs.Default} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +96,7 @@ func TestASnapshotIsReceivedAsItWasSent(t *testing.T) {
 				t.Errorf("the newest is of %v", p)
 			}
 			for range 2 { // receiving it again changes nothing
-				got, err := to.Receive(iotest.OneByteReader(bytes.NewReader(whole)))
+				got, err := to.Receive(iotest.OneByteReader(bytes.NewReader(whole)), anySnapshot)
 				if err != nil || got != p {
 					t.Fatalf("received %v: %v", got, err)
 				}
@@ -165,7 +186,7 @@ func TestSnapshotsAreSentWhileOthersAreWritten(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				got, err := to.Receive(file)
+				got, err := to.Receive(file, anySnapshot)
 				if err = errors.Join(err, file.Close()); err != nil || got != p || p.Sequence < sequence {
 					t.Errorf("after %d: %v, %v", sequence, p, err)
 					return
@@ -216,7 +237,7 @@ func TestABadStreamChangesNothing(t *testing.T) {
 	good := content(t, fs, f.Path(17))
 	for _, sequence := range []uint64{17, 18} { // in the place of one that is there, and as a new one
 		for name, stream := range badStreams(writtenBytes(t, sequence, 0)) {
-			p, err := f.Receive(stream)
+			p, err := f.Receive(stream, anySnapshot)
 			if err == nil || !strings.HasPrefix(err.Error(), "receiving a snapshot, at byte ") || p != (chain.Position{}) {
 				t.Errorf("%s: %v, error %v", name, p, err)
 			}
@@ -232,7 +253,7 @@ func TestABadStreamIsGivenUpAtTheRecordThatIsBad(t *testing.T) {
 	whole := writtenBytes(t, 18, 20)
 	whole[100_000] ^= 1
 	rest := bytes.NewReader(whole)
-	if _, err := open(t, vfs.NewMem()).Receive(rest); err == nil || !strings.Contains(err.Error(), "checksum does not fit") {
+	if _, err := open(t, vfs.NewMem()).Receive(rest, anySnapshot); err == nil || !strings.Contains(err.Error(), "checksum does not fit") {
 		t.Errorf("error %v", err)
 	}
 	if rest.Len() < len(whole)/3 {
@@ -256,7 +277,7 @@ func TestAPowerCutWhileASnapshotIsReceivedLeavesItWholeOrNotAtAll(t *testing.T) 
 		}
 		return nil
 	}))
-	if _, err := watched.Receive(bytes.NewReader(whole)); err != nil {
+	if _, err := watched.Receive(bytes.NewReader(whole), anySnapshot); err != nil {
 		t.Fatal(err)
 	}
 	cuts = append(cuts, faulttest.PowerCut(disk))
@@ -300,7 +321,7 @@ func TestADiskThatFailsWhileASnapshotIsReceived(t *testing.T) {
 			return nil
 		}))
 		armed = true
-		_, err := f.Receive(bytes.NewReader(whole))
+		_, err := f.Receive(bytes.NewReader(whole), anySnapshot)
 		if steps < failing {
 			if failing < 10 || err != nil {
 				t.Errorf("it took %d steps: %v", failing, err)
@@ -318,7 +339,7 @@ func TestADiskThatFailsWhileASnapshotIsReceived(t *testing.T) {
 		if files, err := faulttest.Files(disk, "data/snapshots"); err != nil || len(files) > len(sequences) {
 			t.Errorf("%s of %s failed: there is %q, %v", faulttest.Name(last), last.Path, files, err)
 		}
-		if p, err := f.Receive(bytes.NewReader(whole)); err != nil || p != position(18) {
+		if p, err := f.Receive(bytes.NewReader(whole), anySnapshot); err != nil || p != position(18) {
 			t.Errorf("and then it is refused: %v", err)
 		}
 	}
@@ -336,7 +357,7 @@ func TestWhatIsReceivedIsReadBackFromTheDisk(t *testing.T) {
 	}))
 	f := open(t, altering)
 	var corruption *snapshot.CorruptionError
-	if _, err := f.Receive(bytes.NewReader(writtenBytes(t, 18, 1))); !errors.As(err, &corruption) {
+	if _, err := f.Receive(bytes.NewReader(writtenBytes(t, 18, 1)), anySnapshot); !errors.As(err, &corruption) {
 		t.Errorf("error %v", err)
 	}
 	if files, err := faulttest.Files(disk, "data/snapshots"); err != nil || len(files) > 0 {

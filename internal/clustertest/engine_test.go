@@ -83,3 +83,17 @@ func TestATermMayEndEarly(t *testing.T) {
 		x.adds(good, x.leads(good, nodeB, 0).Term, head, 1)
 	})
 }
+
+func TestAnEngineWithoutRoomTakesNoBatch(t *testing.T) {
+	faulty(t, 1, func(t *testing.T, e *Engine, c, good *Client, l cluster.Leader, head chain.Position) {
+		x := &trial{T: t, Subject: Subject{A: c, B: good}, ctx: t.Context()}
+		e.Fill(true)
+		added, _, err := c.Append(t.Context(), l.Term, head, batch(head, 0))
+		if x.is(err, cluster.ErrRefused); added || x.view(good).Head != head {
+			x.Error("the batch is added")
+		}
+		x.must(c.Renew(t.Context(), l.Term))
+		e.Fill(false)
+		x.adds(c, l.Term, head, 1)
+	})
+}

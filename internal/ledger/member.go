@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+	"meterledger/internal/journal"
+	"meterledger/internal/store"
+)
+
+// share makes the ledger part of an order of several nodes.
+func (l *Ledger) share(o *Shared) {
+	hasRoom := func(more uint64) bool {
+		_, everything := l.space.refuses(more)
+		return !everything
+	}
+	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
+	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
+	l.committer.order = l.shared
+	l.stall.max = 0 // the order has a gate of its own
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
+}
+
+// Order returns the id of the journal of all nodes of an order. A node alone has none.
+func (l *Ledger) Order() chain.ID { return l.shared.id }
+
+// Lead returns the term in which this node may run maintenance, which ends when over is
+// closed; leads is false while another node leads.
+func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {
+	if l.shared == nil {
+		return store.Alone, nil, true
+	}
+	term, over, leads := l.shared.term.leads()
+	return store.Term{Number: term.Term, Incarnation: term.Incarnation, Node: term.Name}, over, leads
+}
+
+// Propose queues a proposal of another node, if this one leads; see cluster.Peers.
+func (l *Ledger) Propose(p cluster.Proposal) error {
+	if l.shared == nil {
+		return cluster.ErrMoved
+	}
+	return l.shared.term.propose(p)
+}
+
+// Batches hands out the batches that this node has copied behind a sequence; see cluster.Peers.
+func (l *Ledger) Batches(after uint64, take func(batch []byte) error) error {
+	err := l.journal.Batches(after, take)
+	var cut *journal.CutError
+	if errors.As(err, &cut) {
+		return &cluster.CutError{First: cut.First}
+	}
+	return err
+}
+
+// SnapshotTo writes the bytes of the newest snapshot; see cluster.Peers. It is os.ErrNotExist if
+// there is none.
+func (l *Ledger) SnapshotTo(to io.Writer) error {
+	file, _, _, err := l.snapshots.folder.OpenNewest()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, file)
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+)
+
+// nudge makes this node look at once.
+func (s *shared) nudge() {
+	select {
+	case s.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// watch looks when the engine says that who leads has changed.
+func (s *shared) watch() {
+	for s.ctx.Err() == nil {
+		_ = s.engine.Watch(s.ctx, func(cluster.Leader) { s.nudge() })
+		pause(s.ctx, tailAgain)
+	}
+}
+
+// look asks the engine what it holds. An engine that has lost what this node has copied is
+// halted: whoever led from there would make another order of it.
+func (s *shared) look(ctx context.Context) (cluster.View, error) {
+	copied := s.tail.copied.load()
+	v, err := s.engine.View(ctx)
+	if err != nil {
+		return v, err
+	}
+	if v.Head.Journal != s.id {
+		s.failWith(fmt.Errorf("%w: %x", errStranger, v.Head.Journal[:4]))
+		return v, errStranger
+	}
+	if v.Head.Sequence < copied {
+		if again, err := s.engine.View(ctx); err == nil && again.Head.Sequence < copied && again.Halted < copied {
+			s.log.Error("the engine has lost batches that this node has copied: it was brought back from an older copy, and nothing is taken until it is healed",
+				"copied", copied, "engine", again.Head.Sequence)
+			_ = s.engine.Halt(ctx, copied) // else the next look does
+		}
+	}
+	s.mine.saw(v.Leader)
+	return v, nil
+}
+
+// lookAll looks now and then, and tells the tail to begin anew if it has brought nothing though there was more.
+func (s *shared) lookAll() {
+	var behind uint64   // where the tail stood when there was more
+	var since time.Time // it stands there
+	for s.ctx.Err() == nil {
+		known := s.tail.known.load()
+		v, err := s.look(s.ctx)
+		if err == nil {
+			s.offer(v)
+		}
+		switch now := time.Now(); {
+		case err != nil:
+		case v.Head.Sequence <= known || known != behind:
+			behind, since = known, now
+		case now.Sub(since) >= lookEvery: // looks may follow each other faster than a tail brings something
+			since = now
+			select {
+			case s.again <- struct{}{}:
+			default:
+			}
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-s.nudged:
+		case <-s.ctx.Done():
+		}
+	}
+}
+
+// offer leaves the newest view to leadAll.
+func (s *shared) offer(v cluster.View) {
+	select {
+	case <-s.views:
+	default:
+	}
+	s.views <- v
+}
+
+// leadAll leads whenever nobody else does.
+func (s *shared) leadAll() {
+	for {
+		select {
+		case v := <-s.views:
+			s.mayLead(v)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// mayLead leads if nobody does, or if nobody serves where the leader was, and this node has all
+// there is.
+func (s *shared) mayLead(v cluster.View) {
+	leads := v.Leader.Incarnation == s.self.Incarnation // or led: the view may be of a term that is over
+	if !leads && !(s.isVacant(v) && s.hasAll(v.Head)) {
+		return
+	}
+	var err error
+	if !leads {
+		v, err = s.engine.Lead(s.ctx, s.self, v.Leader.Term)
+	}
+	if leads || err != nil { // it may have come through
+		v, err = s.engine.View(s.ctx)
+	}
+	if err == nil && v.Leader.Incarnation == s.self.Incarnation {
+		s.mine.saw(v.Leader)
+		s.term.lead(s.ctx, v, s.now())
+	}
+}
+
+func (s *shared) isVacant(v cluster.View) bool {
+	if v.Halted > 0 || s.disputed.Load() {
+		return false
+	}
+	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
+}
+
+// hasAll waits a moment for what another leader has added last, and reports whether this node has all
+// of it.
+func (s *shared) hasAll(head chain.Position) bool {
+	ctx, done := context.WithTimeout(s.ctx, lookEvery)
+	defer done()
+	if s.tail.known.wait(ctx, head.Sequence) != nil {
+		return false
+	}
+	at, err := s.tail.position(ctx)
+	if err == nil && at.Sequence == head.Sequence && at.Hash != head.Hash {
+		s.failWith(&forkError{head.Sequence, errors.New("its hash is another one")})
+	}
+	return err == nil && at == head
+}

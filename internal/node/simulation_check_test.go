@@ -1,0 +1,178 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
+	"meterledger/internal/meter"
+	"meterledger/internal/store"
+)
+
+// healthyAfter is how long nodes may take to be well again once all faults are mended.
+const healthyAfter = 30 * time.Second
+
+// checkAll holds what was answered, and what the nodes have, against the order.
+func (s *simulation) checkAll() {
+	for _, m := range s.machines {
+		s.takesAgain(m)
+	}
+	s.archivesAgain()
+	begin, batches := s.engine.Order()
+	origins := &originCheck{simulation: s, written: make(map[string]uint64)}
+	truth := store.New()
+	at := begin
+	s.hold(truth, at.Sequence)
+	for _, batch := range batches {
+		payload, err := at.Follow(batch)
+		if err != nil {
+			s.isFault("batch %d of the order: %v", at.Sequence+1, err)
+			return
+		}
+		at = at.After(batch)
+		verdicts, err := truth.Apply(payload, nil)
+		if err != nil {
+			s.isFault("batch %d of the order: %v", at.Sequence, err)
+			return
+		}
+		origins.look(at.Sequence, payload, verdicts)
+		s.hold(truth, at.Sequence)
+	}
+	for _, q := range s.asked {
+		switch {
+		case q.err == nil && !q.stands(truth):
+			s.isFault("%s answered 200 to %q, which is not there in the end", q.node, q)
+		case q.isRefused() && !q.isRight:
+			s.isFault("%s refused %q between batches %d and %d, though none of them refuses it: %v", q.node, q, q.asked, q.answered, q.err)
+		}
+	}
+	for _, m := range s.machines {
+		s.checkNode(m, truth, begin.Sequence, batches)
+		s.checkRows(m)
+	}
+}
+
+// takesAgain makes sure that a node is well.
+func (s *simulation) takesAgain(m *host) {
+	began := time.Now()
+	for try := 1; time.Since(began) < healthyAfter; try++ {
+		err := s.ask(m.name, m.take(), registration{meter.ID("END-" + m.name), fmt.Sprintf("try %d at the end of %s;", try, m.name)})
+		if err == nil || meter.CodeOf(err) == meter.CodeMeterExists {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+		s.revive()
+		if m.process == nil {
+			return // which revive has said
+		}
+	}
+	s.isFault("%s takes nothing %v after all faults were mended", m.name, healthyAfter)
+}
+
+// hold holds answers against the state behind a batch.
+func (s *simulation) hold(truth *store.Store, sequence uint64) {
+	for _, q := range s.asked {
+		switch {
+		case sequence < q.asked || sequence > q.answered:
+		case q.isRefused():
+			q.isRight = q.isRight || q.isWrong(truth, meter.CodeOf(q.err))
+		case q.err == nil && sequence == q.answered && !q.stands(truth):
+			s.isFault("%s answered 200 to %q before it was in the order, at batch %d", q.node, q, sequence)
+		}
+	}
+}
+
+// checkNode makes sure that a node has the state that the order makes, and a part of the order in its journal.
+func (s *simulation) checkNode(m *host, truth *store.Store, begin uint64, batches [][]byte) {
+	first := begin + 1
+	for began := time.Now(); m.Store().Digest() != truth.Digest() && time.Since(began) < healthyAfter; {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if m.Store().Hash() != truth.Hash() {
+		s.isFault("%s has another state than the order makes", m.name)
+	}
+	if m.Store().Digest() != truth.Digest() {
+		s.isFault("%s has come to other verdicts than the order makes", m.name)
+	}
+	err := m.Batches(begin, func([]byte) error { return nil })
+	if cut, ok := errors.AsType[*cluster.CutError](err); ok {
+		begin = cut.First - 1
+	}
+	next := begin + 1
+	err = m.Batches(begin, func(batch []byte) error {
+		sequence, err := chain.SequenceOf(batch)
+		if err != nil || sequence != next || !bytes.Equal(batch, batches[sequence-first]) {
+			s.isFault("%s has another batch %d than the order has: %v", m.name, next, err)
+		}
+		next++
+		return nil
+	})
+	if err != nil {
+		s.isFault("the journal of %s: %v", m.name, err)
+	}
+}
+
+// originCheck looks at what the order says of its terms and proposals.
+type originCheck struct {
+	*simulation
+	term    store.Term
+	last    map[uint64]uint64 // number of the last proposal by incarnation
+	written map[string]uint64 // where an owner's registration stands
+}
+
+func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Verdict) {
+	for _, v := range verdicts {
+		if v.Outcome == store.Diverged {
+			o.isFault("batch %d says that its writer has come to other verdicts", sequence)
+		}
+	}
+	if term, isTerm := store.ReadTerm(payload); isTerm {
+		if o.term.Number >= term.Number {
+			o.isFault("batch %d begins term %d behind term %d", sequence, term.Number, o.term.Number)
+		}
+		o.term, o.last = term, make(map[uint64]uint64)
+		return
+	}
+	origins, _, ok := store.ReadContents(payload)
+	if !ok && len(verdicts) > 1 {
+		o.isFault("batch %d does not say what it is made of", sequence)
+	}
+	entries := 1
+	for _, origin := range origins {
+		if last := o.last[origin.Incarnation]; origin.Number != last+1 {
+			o.isFault("batch %d has proposal %d of process %x behind proposal %d", sequence, origin.Number, origin.Incarnation, last)
+		}
+		o.last[origin.Incarnation] = origin.Number
+		entries += int(origin.Entries)
+	}
+	if ok && entries != len(verdicts) {
+		o.isFault("batch %d has %d verdicts, and says that it has %d entries", sequence, len(verdicts), entries)
+	}
+	o.lookTwice(sequence, payload)
+}
+
+// lookTwice makes sure that no registration was written twice that was asked for once.
+func (o *originCheck) lookTwice(sequence uint64, payload []byte) {
+	for owner, asked := range o.owners() {
+		if n := bytes.Count(payload, []byte(owner)); n > 0 {
+			o.written[owner] += uint64(n)
+			if o.written[owner] > asked {
+				o.isFault("batch %d has the registration for %q, which the order has %d times though it was asked for %d times", sequence, owner, o.written[owner], asked)
+			}
+		}
+	}
+}
+
+// owners returns how often a registration was asked for, by owner.
+func (o *originCheck) owners() map[string]uint64 {
+	owners := make(map[string]uint64)
+	for _, q := range o.asked {
+		if r, ok := q.request.(registration); ok {
+			owners[r.owner]++
+		}
+	}
+	return owners
+}

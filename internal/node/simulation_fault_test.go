@@ -1,0 +1,127 @@
+package node_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"meterledger/internal/clustertest"
+)
+
+// calm is a connection that only takes its time.
+var calm = clustertest.Faults{DelayMax: 5 * time.Millisecond}
+
+// noise draws what a connection does wrong for a while.
+func noise(luck *rand.Rand) clustertest.Faults {
+	f := calm
+	if luck.IntN(3) == 0 {
+		return f
+	}
+	often := func() float64 { return []float64{0, 0, 0.02, 0.1, 0.3}[luck.IntN(5)] }
+	f.DelayMax = []time.Duration{5 * time.Millisecond, 30 * time.Millisecond, 200 * time.Millisecond}[luck.IntN(3)]
+	f.LostBefore, f.LostAfter, f.Late, f.Repeats = often(), often(), often(), often()
+	f.Skips, f.Breaks = often(), often()
+	f.LateMax = []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second}[luck.IntN(3)]
+	return f
+}
+
+// outage draws how a connection is cut off.
+func outage(luck *rand.Rand) clustertest.Faults {
+	f := calm
+	switch link := luck.IntN(4); link {
+	case 0:
+		f.Stalled = true
+	default:
+		f.Link = clustertest.Link(link)
+	}
+	return f
+}
+
+var links = map[clustertest.Link]string{
+	clustertest.Whole: "whole", clustertest.Refuses: "refuses", clustertest.Drops: "drops", clustertest.DropsAnswers: "drops answers",
+}
+
+func faultsText(f clustertest.Faults) string {
+	return fmt.Sprintf("%s, delay %v, lost %v %v, late %v in %v, repeats %v, skips %v, breaks %v, stalled %v",
+		links[f.Link], f.DelayMax, f.LostBefore, f.LostAfter, f.Late, f.LateMax, f.Repeats, f.Skips, f.Breaks, f.Stalled)
+}
+
+// doAll does one thing after the other to the nodes.
+func (s *simulation) doAll() {
+	for range 10 + s.luck.IntN(30) {
+		time.Sleep(time.Duration(s.luck.IntN(1000)) * time.Millisecond)
+		s.revive()
+		s.do()
+	}
+}
+
+func (s *simulation) do() {
+	m, other := s.machines[s.luck.IntN(3)], s.machines[s.luck.IntN(3)]
+	switch n := s.luck.IntN(100); {
+	case n < 15 && m.process != nil:
+		s.kill(m, []int{0, 50, 100}[s.luck.IntN(3)])
+	case n < 20 && m.process != nil:
+		s.setEngine(m, calm)
+		s.stop(m)
+	case m.process == nil:
+		if m == s.wiped && n < 50 {
+			s.wipe(m)
+		}
+		m.faults = noise(s.luck)
+		s.start(m)
+	case n < 30:
+		s.maintain()
+	case n < 40:
+		s.engine.Expire()
+		s.did("the term expired")
+	case n < 50:
+		s.setEngine(m, outage(s.luck))
+	case n < 60:
+		s.setNetwork(m, other, outage(s.luck))
+	case n < 75:
+		s.setEngine(m, noise(s.luck))
+	case n < 85:
+		s.setNetwork(m, other, noise(s.luck))
+	default:
+		s.calmAll()
+	}
+}
+
+func (s *simulation) setEngine(m *host, f clustertest.Faults) {
+	m.faults = f
+	if m.process != nil {
+		m.client.Set(f)
+	}
+	s.did("%s to the engine: %s", m.name, faultsText(f))
+}
+
+func (s *simulation) setNetwork(from, to *host, f clustertest.Faults) {
+	s.network.Set(from.name, to.name, f)
+	s.did("%s to %s: %s", from.name, to.name, faultsText(f))
+}
+
+func (s *simulation) calmAll() {
+	for _, m := range s.machines {
+		s.setEngine(m, calm)
+		for _, to := range s.machines {
+			s.network.Set(m.name, to.name, calm)
+		}
+	}
+}
+
+// mend ends all faults.
+func (s *simulation) mend() {
+	s.did("all faults are mended")
+	s.calmAll()
+	s.revive()
+	for _, m := range s.machines {
+		if m.process == nil {
+			s.start(m)
+		}
+		if m.process == nil {
+			s.isFault("%s does not start after all faults were mended", m.name)
+			continue
+		}
+		m.slow.Store(0)
+	}
+}
