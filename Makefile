@@ -29,7 +29,7 @@ FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Curs
 # How many seeds `make simulate` goes through.
 SEEDS ?= 10000
 
-.PHONY: help build run test check lint race fuzz proofs simulate soak mutants bench demo demo-open clean
+.PHONY: help build run test check lint race fuzz proofs simulate soak mutants bench demo demo-open etcd clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -44,9 +44,10 @@ run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 test: ## all tests
 	go test ./...
 	@command -v chromium >/dev/null || echo "SKIPPED: the tests of pages in a browser, which need chromium (apt-get install chromium)"
+	@test -x bin/tools/etcd || echo "SKIPPED: the tests of several nodes on a real etcd, which need \`make etcd\`"
 
 check: FUZZ = $(FUZZ_READ_BACK)
-check: lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
+check: etcd lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -88,6 +89,9 @@ demo: build ## real households through the whole suite, in fresh folders under .
 
 demo-open: DEMO = -open
 demo-open: demo ## the same, then it goes on running, with the pages to open; Ctrl-C ends it
+
+etcd: ## the etcd that tests start, into bin/tools/; takes minutes the first time
+	@cd internal/tools/etcd && go build -o ../../../bin/tools/etcd go.etcd.io/etcd/server/v3
 
 clean: ## what was built and what the demo, the soak and the benchmark wrote
 	rm -rf bin .demo .soak .bench

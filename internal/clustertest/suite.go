@@ -252,7 +252,7 @@ func (x *trial) ends(stream func(ctx context.Context) error, target error, end f
 	ended := make(chan error, 1)
 	x.streams.Go(func() { ended <- stream(ctx) })
 	end(cancel)
-	if err := <-ended; err == nil || target != nil && !errors.Is(err, target) {
+	if err := <-ended; err == nil || x.ctx.Err() != nil || target != nil && !errors.Is(err, target) {
 		x.Errorf("it ended with %v, not %v", err, target)
 	}
 }

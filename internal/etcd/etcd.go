@@ -1,0 +1,135 @@
+// Package etcd keeps the order of several nodes in an etcd, of version 3.6 or later, which runs as
+// processes of its own. It promises what cluster.Engine says, and leaves what follows from
+// it to those who call.
+//
+// The etcd should serve meter ledgers alone: Cut compacts all that it holds.
+package etcd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"meterledger/internal/cluster"
+)
+
+// Options say which etcd it is, and which order in it.
+type Options struct {
+	Endpoints   []string      // host:port of its members, at least one
+	Cluster     string        // name of the order, without a slash; one etcd may keep several
+	TLS         *tls.Config   // nil: plain text
+	DialTimeout time.Duration // until another try to connect is made; 0: DialTimeoutDefault
+}
+
+const (
+	// DialTimeoutDefault is enough for a member in another building.
+	DialTimeoutDefault = 2 * time.Second
+
+	// A member that has come back is found within reconnectMax: what gRPC does by itself is two minutes.
+	reconnectMin = 100 * time.Millisecond
+	reconnectMax = time.Second
+	// A connection that is silent is given up after both, the shortest that gRPC takes and an etcd allows.
+	aliveEvery = 10 * time.Second
+	aliveWait  = 3 * time.Second
+)
+
+// Engine is a connection to an etcd. Its calls fail at a member that has no quorum, and may go to another one
+// when they are made again.
+type Engine struct {
+	client *clientv3.Client
+	steps  clientv3.KV // unlike the client's own it does not wait while nobody can be reached
+	prefix string      // of all keys
+}
+
+var _ cluster.Engine = (*Engine)(nil)
+
+// Open prepares a connection, and does not wait for it. Options that make no sense are an error.
+func Open(o Options) (*Engine, error) {
+	if o.Cluster == "" || strings.Contains(o.Cluster, "/") {
+		return nil, fmt.Errorf("%q is no name of a cluster: it must not be empty and have no slash", o.Cluster)
+	}
+	for _, endpoint := range o.Endpoints {
+		if strings.Contains(endpoint, "/") {
+			return nil, fmt.Errorf("the etcd endpoint %q must be host:port: whether it is asked over TLS, the other settings say", endpoint)
+		}
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = DialTimeoutDefault
+	}
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:            o.Endpoints,
+		TLS:                  o.TLS,
+		DialTimeout:          o.DialTimeout,
+		DialKeepAliveTime:    aliveEvery,
+		DialKeepAliveTimeout: aliveWait,
+		Logger:               zap.NewNop(), // whatever is worth a line is in an error too
+		DialOptions: []grpc.DialOption{
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 2, Jitter: 0.2, MaxDelay: reconnectMax},
+				MinConnectTimeout: o.DialTimeout,
+			}),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)), // a page of batches is larger than what gRPC takes by itself
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(o.Endpoints, ", "), err)
+	}
+	steps := clientv3.NewKVFromKVClient(pb.NewKVClient(client.ActiveConnection()), nil)
+	return &Engine{client: client, steps: steps, prefix: "/meterledger/" + o.Cluster + "/"}, nil
+}
+
+// Close gives the connection up: calls and streams fail.
+func (e *Engine) Close() error { return e.client.Close() }
+
+// Versions of etcd before this one lose what they have confirmed when they are killed at a bad moment.
+const majorMin, minorMin = 3, 6
+
+// Identity says which etcd it is, and how far it is: what a cluster.Mark keeps of it. An etcd that is too
+// old is an error.
+func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revision, error) {
+	status, err := pb.NewMaintenanceClient(e.client.ActiveConnection()).Status(ctx, &pb.StatusRequest{})
+	if err != nil {
+		return 0, 0, worded(clientv3.ContextError(ctx, err))
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(status.Version, "%d.%d", &major, &minor); err != nil || major < majorMin || major == majorMin && minor < minorMin {
+		return 0, 0, fmt.Errorf("a member of the etcd is of version %q: it must be %d.%d or later", status.Version, majorMin, minorMin)
+	}
+	r, err := e.txn(ctx, nil, e.look(), nil) // a member alone may lag behind
+	if err != nil {
+		return 0, 0, err
+	}
+	return cluster.EngineID(r.Header.ClusterId), cluster.Revision(r.Header.Revision), nil
+}
+
+// txn is one step of the etcd.
+func (e *Engine) txn(ctx context.Context, compared []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
+	r, err := e.steps.Txn(clientv3.WithRequireLeader(ctx)).If(compared...).Then(then...).Else(otherwise...).Commit()
+	if err != nil {
+		return nil, worded(err)
+	}
+	return r, nil
+}
+
+// lease makes keys that are put with it end by themselves, unless it is renewed.
+func (e *Engine) lease(ctx context.Context, life time.Duration) (clientv3.LeaseID, error) {
+	r, err := pb.NewLeaseClient(e.client.ActiveConnection()).LeaseGrant(clientv3.WithRequireLeader(ctx), &pb.LeaseGrantRequest{TTL: int64(life / time.Second)})
+	if err != nil {
+		err = worded(clientv3.ContextError(ctx, err))
+		if isNoRoom(err) { // that an unused lease may have been granted changes nothing
+			err = errors.Join(cluster.ErrRefused, err)
+		}
+		return 0, err
+	}
+	return clientv3.LeaseID(r.ID), nil
+}
