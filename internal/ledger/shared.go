@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -40,6 +41,9 @@ type Shared struct {
 	Found bool
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
+	// KeepMin is how many bytes of the newest batches stay in the engine, whoever has them; 0 is 64 MiB. KeepMax is how many are
+	// kept in all for nodes that lie behind; 0 is 512 MiB.
+	KeepMin, KeepMax int64
 }
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
@@ -58,7 +62,11 @@ type shared struct {
 	term    leader   // while this node leads
 	barrier barrier
 
+	roster roster
 	copies int
+	room   func() cluster.Room // on the disk
+
+	keepMin, keepMax int64 // bytes; see Shared
 
 	ctx      context.Context // until the node stops
 	cancel   context.CancelFunc
@@ -75,6 +83,8 @@ type shared struct {
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
 	takeover takeover      // touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
+	full     atomic.Bool   // fewer nodes than there must be copies have room on their disks
+	crowded  atomic.Bool   // the same, for readings and registrations
 	lost     chan struct{} // closed once err is set
 	once     sync.Once
 	ended    sync.Once
@@ -91,19 +101,23 @@ var (
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
-		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		copies: max(o.Copies, 2), keepMin: cmp.Or(o.KeepMin, 64<<20), keepMax: cmp.Or(o.KeepMax, 512<<20),
+		room:   func() cluster.Room { return cluster.RoomForAll },
+		roster: roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)}, again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
+	sh.tail.spans = newSpans(j.Last(), sh.keepMin, sh.keepMax)
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
 		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
-		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
+		peers: o.Peers, roster: &sh.roster, now: now, isFull: sh.full.Load, trim: func() []byte { return nil },
+		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() || sh.roster.isAstray() }, filled: make(chan struct{}, 1),
 	}
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh

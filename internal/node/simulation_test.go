@@ -75,6 +75,7 @@ type simulation struct {
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
+	keepMax       int64
 	corrected     map[request]bool // readings, in the end
 	wiped         *host            // whose disk may be lost, as no other may at the same time
 
@@ -99,6 +100,7 @@ func simulate(t *testing.T, seed uint64, alone bool) {
 		s.machines = append(s.machines, &host{name: name, disk: vfs.NewCrashableMem()})
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
+	s.keepMax = []int64{0, 2000, 20_000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
 	s.shareArchive()
 	for _, m := range s.machines {
