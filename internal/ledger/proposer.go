@@ -118,6 +118,13 @@ func (p *proposer) until(ctx context.Context, is func() bool) error {
 	}
 }
 
+// waiting returns how many were not met yet.
+func (p *proposer) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pending)
+}
+
 // drained waits until everything was met.
 func (p *proposer) drained(ctx context.Context) error {
 	return p.until(ctx, func() bool { return len(p.pending) == 0 })

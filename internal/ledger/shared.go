@@ -60,6 +60,7 @@ type shared struct {
 	mine    proposer // what this node wants to have in the order
 	term    leader   // while this node leads
 	barrier barrier
+	lookout lookout // what it sees of the others
 
 	copies int
 
@@ -107,6 +108,8 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
 		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
 	}
+	sh.lookout = lookout{self: o.Self, log: log, now: now}
+	sh.lookout.begin()
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh
 }
@@ -262,10 +265,11 @@ func (s *shared) failWith(err error) {
 	})
 }
 
-// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+// isLate is the gate of an order that does not come on: what waits longest has waited for long, or the engine
+// does not answer.
 func (s *shared) isLate() bool {
 	since := s.mine.oldest.Load()
-	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax || s.lookout.isUnconfirmed()
 }
 
 // isStuck reports whether a batch is being applied for long.
