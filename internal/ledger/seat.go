@@ -31,6 +31,10 @@ func (s *shared) watch() {
 func (s *shared) look(ctx context.Context) (cluster.View, error) {
 	copied := s.tail.copied.load()
 	v, err := s.engine.View(ctx)
+	var left *cluster.LeftError
+	if errors.As(err, &left) {
+		s.failWith(err)
+	}
 	if err != nil {
 		return v, err
 	}

@@ -35,15 +35,31 @@ type Shared struct {
 	Engine cluster.Engine
 	Peers  cluster.Peers
 	Self   cluster.Node
-	// Found makes the order of the engine go on from this node's journal, unless one was
+	// Cluster is the name of the order, as the engine has it.
+	Cluster string
+	// Founding makes the order of the engine go on from this node's journal, unless one was
 	// founded.
-	Found bool
+	Founding Founding
+	// Compressed says that runs write archives as zstd, in which all nodes must agree.
+	Compressed bool
+	// Heal lets the node go on with an engine that was brought back from a copy, or with another one, and puts back
+	// what that has lost.
+	Heal bool
 	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
 	// answered without it.
 	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
 }
+
+// Founding is what a node does if the engine holds no order.
+type Founding string
+
+const (
+	FoundNever Founding = ""      // refuse to start
+	FoundOnce  Founding = "once"  // found the order, unless this node has been part of one
+	FoundAgain Founding = "again" // found it again, behind an engine that was lost: with more than one node before anything is added
+)
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
 // the journal of each is its copy.

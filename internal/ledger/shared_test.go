@@ -26,6 +26,14 @@ type member struct {
 // server answers the peers of a member.
 func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
 
+// foundedBy lets the first of several nodes found their order.
+func foundedBy(name string) Founding {
+	if name == "a" {
+		return FoundOnce
+	}
+	return FoundNever
+}
+
 // openMember starts a node.
 func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string) member {
 	t.Helper()
@@ -37,7 +45,7 @@ func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *
 	l, err := Open(t.Context(), Options{
 		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &Shared{
-			Engine: client, Peers: network.Peers(name), Found: name == "a",
+			Engine: client, Peers: network.Peers(name), Founding: foundedBy(name),
 			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
 		},
 	})
