@@ -110,6 +110,10 @@ func (s *shared) mayLead(v cluster.View) {
 	if !leads && !(s.isVacant(v) && s.hasAll(v.Head)) {
 		return
 	}
+	if leads && v.Leader.Term == s.term.led { // proposals are numbered anew in each term
+		s.term.resign(s.ctx)
+		return
+	}
 	var err error
 	if !leads {
 		v, err = s.engine.Lead(s.ctx, s.self, v.Leader.Term)
@@ -117,7 +121,7 @@ func (s *shared) mayLead(v cluster.View) {
 	if leads || err != nil { // it may have come through
 		v, err = s.engine.View(s.ctx)
 	}
-	if err == nil && v.Leader.Incarnation == s.self.Incarnation {
+	if err == nil && v.Leader.Incarnation == s.self.Incarnation && v.Leader.Term != s.term.led {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
 	}

@@ -101,9 +101,10 @@ type shared struct {
 }
 
 var (
-	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
-	errLate     = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
-	errStranger = errors.New("the data folder is of another order than that of the engine")
+	errTermOver     = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errLate         = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
+	errUnknownEntry = meter.Unavailable(meter.CodeNotReady, 10*time.Second, "the node that leads knows no such entry: nothing was recorded; it is taken once all nodes run the same version")
+	errStranger     = errors.New("the data folder is of another order than that of the engine")
 )
 
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
@@ -116,7 +117,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.mine = proposer{
-		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
+		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
 		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
 	}
 	sh.term = leader{
