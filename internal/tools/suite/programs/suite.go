@@ -19,8 +19,9 @@ import (
 // Config says what to start and how.
 type Config struct {
 	BinDir string            // holds the binaries api, daily and monthly
+	Etcd   string            // the binary of etcd, 3.6 or later: a path, or a name that PATH has; of a cluster only
 	Env    []string          // settings such as DATA_DIR=data, added to this process's environment
-	Args   map[Name][]string // each program's flags, which win over the environment
+	Args   map[Name][]string // each program's flags, which win over the environment; in a cluster also those of a kind
 	// Out takes what the programs print, each line with its program's name in front and in one Write. Nil
 	// drops it. Its errors are ignored: a program must not block because nobody reads its log.
 	Out io.Writer
