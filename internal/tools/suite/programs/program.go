@@ -163,6 +163,9 @@ func (p *Program) Kill() error {
 	return nil
 }
 
+// Signal sends a signal, which is no error if the process is gone.
+func (p *Program) Signal(s syscall.Signal) error { return p.process.signal(s) }
+
 // PID returns the id of the process that is running, or ran last.
 func (p *Program) PID() int { return p.process.cmd.Process.Pid }
 
@@ -193,7 +196,7 @@ func (p *Program) launch(env []string) error {
 		binary, err = exec.LookPath(p.config.Etcd)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
 	process := &process{cmd: exec.Command(binary, p.Args...), output: newOutput(p.Name, p.config.Out), ended: make(chan struct{})}
 	process.cmd.Env = append(os.Environ(), env...)
