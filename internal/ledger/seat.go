@@ -31,6 +31,10 @@ func (s *shared) watch() {
 func (s *shared) look(ctx context.Context) (cluster.View, error) {
 	copied, asked := s.tail.copied.load(), time.Now()
 	v, err := s.engine.View(ctx)
+	var left *cluster.LeftError
+	if errors.As(err, &left) {
+		s.failWith(err)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -116,6 +120,10 @@ func (s *shared) mayLead(v cluster.View) {
 	if !leads && !(s.isVacant(v) && s.hasAll(v.Head)) {
 		return
 	}
+	if leads && v.Leader.Term == s.term.led { // proposals are numbered anew in each term
+		s.term.resign(s.ctx)
+		return
+	}
 	var err error
 	if !leads {
 		v, err = s.engine.Lead(s.ctx, s.self, v.Leader.Term)
@@ -123,7 +131,7 @@ func (s *shared) mayLead(v cluster.View) {
 	if leads || err != nil { // it may have come through
 		v, err = s.engine.View(s.ctx)
 	}
-	if err == nil && v.Leader.Incarnation == s.self.Incarnation {
+	if err == nil && v.Leader.Incarnation == s.self.Incarnation && v.Leader.Term != s.term.led {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
 	}
