@@ -29,7 +29,7 @@ func (s *shared) watch() {
 // look asks the engine what it holds. An engine that has lost what this node has copied is
 // halted: whoever led from there would make another order of it.
 func (s *shared) look(ctx context.Context) (cluster.View, error) {
-	copied := s.tail.copied.load()
+	copied, asked := s.tail.copied.load(), time.Now()
 	v, err := s.engine.View(ctx)
 	if err != nil {
 		return v, err
@@ -46,6 +46,7 @@ func (s *shared) look(ctx context.Context) (cluster.View, error) {
 		}
 	}
 	s.mine.saw(v.Leader)
+	s.sighted.add(max(v.Head.Sequence, v.Halted), asked, s.tail.applied.load())
 	return v, nil
 }
 
