@@ -141,6 +141,13 @@ func (p *proposer) saw(l cluster.Leader) {
 	}
 }
 
+// leader returns who leads, as the engine said last.
+func (p *proposer) leader() cluster.Leader {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leads
+}
+
 // proposeAll proposes what is pending, in its order, each until it is queued.
 func (p *proposer) proposeAll(ctx context.Context) {
 	for ctx.Err() == nil {
