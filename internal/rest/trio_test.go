@@ -62,7 +62,7 @@ func newTrio(t *testing.T) *trio {
 	for n, name := range []string{"a", "b", "c"} {
 		m := &member{trio: o, name: name, engine: o.engine.Client(name)}
 		o.open(m, &ledger.Shared{
-			Engine: m.engine, Peers: o.network.Peers(name), Found: n == 0, Self: cluster.Node{Name: name, Incarnation: uint64(n + 1), Address: name},
+			Engine: m.engine, Peers: o.network.Peers(name), Founding: map[bool]ledger.Founding{true: ledger.FoundOnce}[n == 0], Cluster: "trio", Self: cluster.Node{Name: name, Incarnation: uint64(n + 1), Address: name},
 		})
 		o.network.Serve(name, servedNode{m.Ledger})
 		o.members = append(o.members, m)
