@@ -25,6 +25,14 @@ func (l *Ledger) share(o *Shared) {
 	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
 }
 
+// takePart lets other nodes ask this one, and then begins to follow the order.
+func (l *Ledger) takePart(o *Shared) {
+	if o.Serve != nil {
+		l.unserve = o.Serve(l)
+	}
+	l.shared.start()
+}
+
 // Order returns the id of the journal of all nodes of an order. A node alone has none.
 func (l *Ledger) Order() chain.ID { return l.shared.id }
 

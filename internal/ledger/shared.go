@@ -38,6 +38,9 @@ type Shared struct {
 	// Found makes the order of the engine go on from this node's journal, unless one was
 	// founded.
 	Found bool
+	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
+	// answered without it.
+	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
 }
