@@ -2,15 +2,15 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	engine "meterledger/internal/cluster"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
@@ -45,46 +45,19 @@ func (h *house) finish(ctx context.Context) error {
 	return err
 }
 
-// standing is what a node says of the cluster.
-type standing struct {
-	Leader       programs.Name `json:"leader"`
-	Copied, Head uint64
-}
-
-// standingOf asks a node; what does not answer has no standing.
-func standingOf(ctx context.Context, p *programs.Program) (s standing) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/status", nil)
-	if err != nil {
-		return s
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return s
-	}
-	defer answer.Body.Close()
-	var status struct{ Cluster standing }
-	_ = json.NewDecoder(answer.Body).Decode(&status)
-	return status.Cluster
-}
-
 // settle waits until each node has copied all there is.
 func (h *house) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, wellMax, fmt.Errorf("not every node has copied all within %s", wellMax))
 	defer cancel()
 	for {
-		var heads [nodes]standing
-		all := true
-		for n, p := range h.APIs {
-			heads[n] = standingOf(ctx, p)
-			all = all && heads[n].Head > 0 && heads[n].Copied == heads[0].Head
-		}
-		if all {
+		v, err := h.engine.View(ctx)
+		all, errNodes := h.engine.Nodes(ctx)
+		behind := slices.ContainsFunc(all, func(n engine.Seen) bool { return n.Copied != v.Head.Sequence })
+		if err = errors.Join(err, errNodes); err == nil && len(all) == nodes && !behind {
 			return nil
 		}
-		if err := caller.Pause(ctx, 50*time.Millisecond); err != nil {
-			return fmt.Errorf("%w: %+v", err, heads)
+		if ended := caller.Pause(ctx, 50*time.Millisecond); ended != nil {
+			return fmt.Errorf("%w: the order ends with %d, %+v, %w", ended, v.Head.Sequence, all, err)
 		}
 	}
 }

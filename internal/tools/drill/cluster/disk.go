@@ -34,7 +34,7 @@ func traced(of chosen, fault string, ends bool) func(context.Context, *strike) e
 		}
 		s.pause(ctx)
 		err := trace.Process.Signal(syscall.SIGTERM) // it lets go of the process
-		_ = trace.Wait()                              // by that signal, or because the process has ended
+		_ = trace.Wait()                             // by that signal, or because the process has ended
 		return err
 	})
 }

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"meterledger/internal/etcd"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/drill/town"
 	"meterledger/internal/tools/suite/programs"
@@ -38,7 +42,9 @@ type house struct {
 	folder  string
 	log     *os.File // what the programs print
 	network *network
-	again   atomic.Int64 // how often something was sent again
+	engine  *etcd.Engine     // by which it is seen how far nodes have come
+	etcd    *clientv3.Client // of the members
+	again   atomic.Int64     // how often something was sent again
 }
 
 func newHouse(ctx context.Context, d *drill, folder string) (h *house, err error) {
@@ -57,21 +63,38 @@ func newHouse(ctx context.Context, d *drill, folder string) (h *house, err error
 		Config: programs.Config{
 			BinDir: d.settings.bin, Etcd: d.settings.etcd, Out: h.log, Env: programs.Env(folder, town.Timezone),
 			Args: map[programs.Name][]string{
-				programs.API:  {"-snapshot-size", "1MiB", "-snapshot-interval", "2s"},
+				programs.API:  {"-snapshot-size", "1MiB", "-snapshot-interval", "2s", "-disk-free-min", "16MiB"},
 				programs.Etcd: {"--quota-backend-bytes", "67108864"},
 			},
 		},
 		Folder: folder, Nodes: nodes, Via: h.network.via,
 	})
+	if err == nil {
+		err = h.connect()
+	}
 	if err != nil {
 		return nil, errors.Join(err, h.network.err, h.close())
 	}
 	return h, nil
 }
 
+func (h *house) connect() (err error) {
+	var endpoints []string
+	for _, p := range h.Members {
+		endpoints = append(endpoints, p.Host())
+	}
+	if h.engine, err = etcd.Open(etcd.Options{Endpoints: endpoints, Cluster: "meterledger"}); err == nil {
+		h.etcd, err = clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
+	}
+	return err
+}
+
 func (h *house) close() (err error) {
 	if h.Cluster != nil {
 		err = h.Kill()
+	}
+	if h.etcd != nil {
+		err = errors.Join(err, h.engine.Close(), h.etcd.Close())
 	}
 	h.network.close()
 	unmount(h.smallDisk())
@@ -111,7 +134,9 @@ func (h *house) live(ctx context.Context) error {
 	before, again := h.Log.Counts().Told, h.again.Load()
 	stop := h.load(ctx, s.chance)
 	_ = caller.Pause(ctx, calm)
-	err := s.nemesis.strike(ctx, s)
+	striking, cancel := context.WithTimeout(ctx, wellMax+h.settings.longest)
+	err := s.nemesis.strike(striking, s)
+	cancel()
 	h.network.set(nil)
 	h.struck[s.nemesis.name]++
 	began := time.Now()
@@ -173,7 +198,10 @@ func (h *house) recover(ctx context.Context, s *strike) error {
 		}
 		err := h.Start(ctx)
 		for _, p := range h.APIs {
-			err = errors.Join(err, ready(ctx, p))
+			asked := &caller.Caller{Host: p.Host(), Impatient: true, AnswerMax: silenceMax}
+			_, notReady := asked.Fetch(ctx, "/readyz", url.Values{"for": {"readings"}}, &struct{}{})
+			asked.Close()
+			err = errors.Join(err, notReady)
 		}
 		if err == nil {
 			return nil
@@ -182,23 +210,4 @@ func (h *house) recover(ctx context.Context, s *strike) error {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
-}
-
-// ready returns nil if a node takes readings.
-func ready(ctx context.Context, p *programs.Program) error {
-	ctx, cancel := context.WithTimeout(ctx, silenceMax)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/readyz?for=readings", nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s takes no readings: %s", p.Name, answer.Status)
-	}
-	return nil
 }

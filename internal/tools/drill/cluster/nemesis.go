@@ -13,8 +13,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/suite/programs"
@@ -100,15 +99,15 @@ func everybody(_ context.Context, s *strike) ([]*programs.Program, error) {
 	return slices.Concat(s.APIs, s.Members), nil
 }
 
-func isMember(p *programs.Program) bool { return strings.HasPrefix(string(p.Name), string(programs.Etcd)) }
+func isMember(p *programs.Program) bool {
+	return strings.HasPrefix(string(p.Name), string(programs.Etcd))
+}
 
-// leader is the node that leads, as another says.
+// leader is the node that leads.
 func leader(ctx context.Context, s *strike) ([]*programs.Program, error) {
 	for {
-		for _, p := range s.APIs {
-			if l := s.Program(standingOf(ctx, p).Leader); l != nil {
-				return []*programs.Program{l}, nil
-			}
+		if v, err := s.engine.View(ctx); err == nil && v.Leader.Term > 0 {
+			return []*programs.Program{s.Program(programs.Name(v.Leader.Name))}, nil
 		}
 		if err := caller.Pause(ctx, 50*time.Millisecond); err != nil {
 			return nil, fmt.Errorf("nobody leads: %w", err)
@@ -116,32 +115,19 @@ func leader(ctx context.Context, s *strike) ([]*programs.Program, error) {
 	}
 }
 
-// etcdLeader is the member that leads, as one of them says.
+// etcdLeader is the member that leads.
 func etcdLeader(ctx context.Context, s *strike) ([]*programs.Program, error) {
-	client, err := s.etcd()
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	for _, p := range s.Members {
-		status, err := client.Status(ctx, p.Host())
-		if err != nil {
-			return nil, err
+	for {
+		for _, p := range s.Members {
+			status, err := s.etcd.Status(ctx, p.Host())
+			if err == nil && status.Leader == status.Header.MemberId {
+				return []*programs.Program{p}, nil
+			}
 		}
-		if status.Leader == status.Header.MemberId {
-			return []*programs.Program{p}, nil
+		if err := caller.Pause(ctx, 50*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("no member leads: %w", err)
 		}
 	}
-	return s.Members[:1], nil // they are voting
-}
-
-// etcd returns a client of all members.
-func (s *strike) etcd() (*clientv3.Client, error) {
-	var endpoints []string
-	for _, p := range s.Members {
-		endpoints = append(endpoints, p.Host())
-	}
-	return clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
 }
 
 func follower(ctx context.Context, s *strike) ([]*programs.Program, error) {
@@ -268,12 +254,7 @@ func nodeWiped(ctx context.Context, s *strike) error {
 func memberReplaced(ctx context.Context, s *strike) error {
 	p := s.Members[s.chance.IntN(len(s.Members))]
 	s.detail, s.ended = string(p.Name), []*programs.Program{p}
-	client, err := s.etcd()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	list, err := client.MemberList(ctx)
+	list, err := s.etcd.MemberList(ctx)
 	if err != nil {
 		return err
 	}
@@ -282,11 +263,30 @@ func memberReplaced(ctx context.Context, s *strike) error {
 	if err := errors.Join(p.Kill(), s.wipe(p)); err != nil {
 		return err
 	}
-	if _, err = client.MemberRemove(ctx, old.ID); err == nil {
-		_, err = client.MemberAdd(ctx, old.PeerURLs)
-	}
 	p.Args = append(p.Args, "--initial-cluster-state", "existing")
-	return err
+	return errors.Join(
+		again(ctx, rpctypes.ErrMemberNotFound, func(ctx context.Context) error {
+			_, err := s.etcd.MemberRemove(ctx, old.ID)
+			return err
+		}),
+		again(ctx, rpctypes.ErrPeerURLExist, func(ctx context.Context) error {
+			_, err := s.etcd.MemberAdd(ctx, old.PeerURLs)
+			return err
+		}))
+}
+
+// again changes the members, and once more if an etcd that has just got another leader lets the change fall,
+// until it is done or was done before.
+func again(ctx context.Context, done error, change func(context.Context) error) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, silenceMax)
+		err := change(once)
+		cancel()
+		if err == nil || errors.Is(err, done) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_ = caller.Pause(ctx, 50*time.Millisecond) // its end is seen above
+	}
 }
 
 // wipe empties the folder of a node or a member.

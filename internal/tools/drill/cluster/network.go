@@ -22,7 +22,7 @@ type fault struct {
 // network is the proxies through which programs reach each other. Whose process has made a connection is
 // found out, so that each pair of programs has two ways of its own.
 type network struct {
-	ownerOf func(net.Addr) programs.Name // whose process connects from an address; empty if it has gone
+	ownerOf func(net.Conn) programs.Name // whose process has made it; empty if it has gone
 
 	mu        sync.Mutex // guards all below
 	faults    map[way]fault
@@ -31,7 +31,7 @@ type network struct {
 	err       error // the first of a listener
 }
 
-func newNetwork(ownerOf func(net.Addr) programs.Name) *network {
+func newNetwork(ownerOf func(net.Conn) programs.Name) *network {
 	return &network{ownerOf: ownerOf, changed: make(chan struct{})}
 }
 
@@ -83,7 +83,7 @@ func (n *network) at(w way) (fault, <-chan struct{}) {
 
 // join copies both ways between a connection and an address until one of them ends.
 func (n *network) join(from *net.TCPConn, to programs.Name, address string) {
-	there, back := way{n.ownerOf(from.RemoteAddr()), to}, way{}
+	there, back := way{n.ownerOf(from), to}, way{}
 	back.from, back.to = there.to, there.from
 	ctx, end := context.WithCancel(context.Background())
 	defer end()

@@ -39,7 +39,7 @@ const (
 func servedNetwork(t *testing.T) (n *network, dial func(programs.Name) net.Conn, heard chan string) {
 	t.Helper()
 	owners := make(chan programs.Name, 1)
-	n = newNetwork(func(net.Addr) programs.Name { return <-owners })
+	n = newNetwork(func(net.Conn) programs.Name { return <-owners })
 	t.Cleanup(n.close)
 	heard = make(chan string, 10)
 	server, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,7 +162,7 @@ func TestARefusedWayResetsItsConnectionsAndTheNewOnes(t *testing.T) {
 }
 
 func TestAConnectionToNobodyIsReset(t *testing.T) {
-	n := newNetwork(func(net.Addr) programs.Name { return a })
+	n := newNetwork(func(net.Conn) programs.Name { return a })
 	defer n.close()
 	one, err := net.Dial("tcp", n.via("", c, programs.FreeAddress()))
 	if err == nil { // else it was reset before it was told that it is there
@@ -191,7 +191,7 @@ func TestWhoseConnectionItIsIsFoundOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ownerOf(one.RemoteAddr()); got != "api7" {
+	if got := ownerOf(one); got != "api7" {
 		t.Errorf("it is of %q", got)
 	}
 	own, err := net.Dial("tcp", l.Addr().String())
@@ -199,7 +199,12 @@ func TestWhoseConnectionItIsIsFoundOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer own.Close()
-	if got := ownerOf(own.LocalAddr()); got != "" {
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	if got := ownerOf(accepted); got != "" {
 		t.Errorf("that of a process that is no program is of %q", got)
 	}
 	if err := errors.Join(one.Close(), program.Wait()); err != nil {

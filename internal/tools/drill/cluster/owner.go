@@ -11,9 +11,14 @@ import (
 	"meterledger/internal/tools/suite/programs"
 )
 
-// ownerOf finds which program of a cluster connects from an address of 127.0.0.1, as Linux tells it.
-func ownerOf(address net.Addr) programs.Name {
-	socket := socketAt(address.(*net.TCPAddr).Port)
+// ownerOf finds which program of a cluster is at the other end of a connection over 127.0.0.1, as Linux tells it.
+func ownerOf(c net.Conn) programs.Name {
+	var socket string
+	for range 5 { // the table changes while it is read
+		if socket = otherSocket(c); socket != "" {
+			break
+		}
+	}
 	processes, _ := filepath.Glob("/proc/[0-9]*") // the pattern is good
 	for _, process := range processes {
 		if name := nameOf(process); name != "" && holds(process, socket) {
@@ -23,17 +28,19 @@ func ownerOf(address net.Addr) programs.Name {
 	return ""
 }
 
-// socketAt returns the socket that is bound to a port of 127.0.0.1, as links to open files name it.
-func socketAt(port int) string {
-	table, _ := os.ReadFile("/proc/net/tcp") // without it there is none
-	local := fmt.Sprintf("0100007F:%04X", port)
+// otherSocket returns the socket at the other end, as links to open files name it.
+func otherSocket(c net.Conn) string {
+	table, _ := os.ReadFile("/proc/net/tcp") // without it nobody is found
+	other, own := inTable(c.RemoteAddr()), inTable(c.LocalAddr())
 	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); len(fields) > 9 && fields[1] == local {
+		if fields := strings.Fields(line); len(fields) > 9 && fields[1] == other && fields[2] == own && fields[9] != "0" {
 			return "socket:[" + fields[9] + "]"
 		}
 	}
 	return ""
 }
+
+func inTable(a net.Addr) string { return fmt.Sprintf("0100007F:%04X", a.(*net.TCPAddr).Port) }
 
 // nameOf returns the name that a process has in a cluster, or nothing.
 func nameOf(process string) programs.Name {
