@@ -102,7 +102,7 @@ func (s *clusterSeat) shared() *ledger.Shared {
 		return nil
 	}
 	return &ledger.Shared{
-		Engine: s.engine, Peers: s.peers, Self: s.self, Found: s.settings.Found != config.FoundNever, Copies: s.settings.Copies,
+		Engine: s.engine, Peers: s.peers, Self: s.self, Cluster: s.settings.Name, Founding: ledger.Founding(s.settings.Found), Heal: s.settings.Heal, Copies: s.settings.Copies,
 		Serve: s.serve,
 	}
 }

@@ -137,7 +137,7 @@ func (n *Node) openArchive(o Options) (*archive.Folder, error) {
 	if o.Shared == nil {
 		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
 	}
-	if o.Shared.Found {
+	if o.Shared.Founding != ledger.FoundNever {
 		if err := archive.Share(o.FS, o.ArchiveDir, n.Order()); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -64,6 +65,16 @@ func (s *Cluster) Program(name Name) *Program {
 		}
 	}
 	return nil
+}
+
+// LeadingMember returns the member that leads the etcd.
+func (s *Cluster) LeadingMember(ctx context.Context) (*Program, error) {
+	for _, p := range s.Members {
+		if text, err := p.ask(ctx, "/metrics"); err == nil && bytes.Contains(text, []byte("\netcd_server_is_leader 1\n")) {
+			return p, nil
+		}
+	}
+	return nil, errors.New("no member of the etcd leads")
 }
 
 // Start starts every program that does not run, and returns once all answer.

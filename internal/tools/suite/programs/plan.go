@@ -12,7 +12,7 @@ import (
 )
 
 // place is where one node's api and its member of etcd listen, as host:port.
-type place struct{ api, peers, etcd, etcdPeers, etcdHealth string }
+type place struct{ api, peers, etcd, etcdPeers, etcdBeside string }
 
 // nodePorts is the distance from one node's ports to the next one's.
 const nodePorts = 100
@@ -25,7 +25,7 @@ func placeOf(port, n int) place {
 		}
 		return fmt.Sprintf("127.0.0.1:%d", port+n*nodePorts+distance)
 	}
-	return place{api: at(0), peers: at(10), etcd: at(20), etcdPeers: at(21), etcdHealth: at(22)}
+	return place{api: at(0), peers: at(10), etcd: at(20), etcdPeers: at(21), etcdBeside: at(22)}
 }
 
 // FreeAddress is one that nobody listens on, at a port that systems do not give to connections by themselves: a
@@ -61,7 +61,7 @@ func (s *Cluster) plan() error {
 	}
 	for n, at := range places {
 		member := add(numbered(Etcd, n), s.memberArgs(n, at, peers)...)
-		member.URL, member.health = "http://"+at.etcd, "http://"+at.etcdHealth+"/health"
+		member.URL, member.beside = "http://"+at.etcd, "http://"+at.etcdBeside
 		s.Members = append(s.Members, member)
 	}
 	for n := range places {
@@ -90,10 +90,10 @@ func (s *Cluster) memberArgs(n int, at place, peers []string) []string {
 	name := string(numbered(Etcd, n))
 	_, peer, _ := strings.Cut(peers[n], "=")
 	return []string{
-		"--name", name, "--data-dir", filepath.Join(s.config.Folder, name), "--log-level", "warn",
+		"--name", name, "--data-dir", filepath.Join(s.config.Folder, name), "--log-level", "error",
 		"--listen-client-urls", "http://" + at.etcd, "--advertise-client-urls", "http://" + at.etcd,
 		"--listen-peer-urls", "http://" + at.etcdPeers, "--initial-advertise-peer-urls", peer, "--initial-cluster", strings.Join(peers, ","),
-		"--listen-metrics-urls", "http://" + at.etcdHealth, "--snapshot-catchup-entries", "1000",
+		"--listen-metrics-urls", "http://" + at.etcdBeside, "--snapshot-catchup-entries", "1000",
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -54,7 +55,7 @@ type Program struct {
 
 	config  Config
 	ca      *x509.CertPool // of API_CA, by which daily and monthly believe the api too
-	health  string         // of an etcd: where it says that it has a quorum
+	beside  string         // of an etcd: where it tells how it is
 	process *process       // the one that is running, or ran last; nil before the first
 }
 
@@ -232,7 +233,7 @@ func (p *Program) awaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	var again <-chan time.Time
-	if p.health != "" {
+	if p.beside != "" {
 		listening, again = nil, ticker.C // its address is known
 	}
 	for {
@@ -256,8 +257,9 @@ func (p *Program) awaitReady(ctx context.Context) error {
 func (p *Program) poll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeMax)
 	defer cancel()
-	if p.health != "" {
-		return p.pollHealth(ctx)
+	if p.beside != "" {
+		_, err := p.ask(ctx, "/health") // which needs a quorum
+		return err
 	}
 	ask := p.Client().Healthy
 	if p.Name.kind() == API {
@@ -271,21 +273,21 @@ func (p *Program) poll(ctx context.Context) error {
 	return err
 }
 
-// pollHealth returns nil if an etcd's member has a quorum.
-func (p *Program) pollHealth(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.health, nil)
+// ask returns what a member of an etcd answers beside its clients' port: /health, /metrics.
+func (p *Program) ask(ctx context.Context, path string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.beside+path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it has no quorum: %s", answer.Status)
+		return nil, fmt.Errorf("%s of %s: %s", path, p.Name, answer.Status)
 	}
-	return nil
+	return io.ReadAll(answer.Body)
 }
 
 // wait returns when the process has ended.
