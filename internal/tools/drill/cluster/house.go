@@ -150,6 +150,9 @@ func (h *house) live(ctx context.Context) error {
 	}
 	stop()
 	if err = errors.Join(err, ctx.Err()); err == nil {
+		err = h.recover(ctx, s) // it may have ended since
+	}
+	if err == nil {
 		err = h.compareNodes(ctx)
 	}
 	told := h.Log.Counts().Told
