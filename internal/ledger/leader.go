@@ -26,6 +26,11 @@ const (
 	// appendAgainMax how long at the most.
 	appendAgain    = 50 * time.Millisecond
 	appendAgainMax = 500 * time.Millisecond
+	// appendTry is how long a leader waits for the answer to an append before it asks again, and appendTryMax how long
+	// at the most, as each time is longer than the one before: an etcd answers after seven seconds what was
+	// under way when its own leader died, and one with a slow disk must not be asked more and more often.
+	appendTry    = 500 * time.Millisecond
+	appendTryMax = 4 * time.Second
 	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
 	witnessEvery = time.Second
 )
@@ -250,8 +255,12 @@ func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
 func (l *leader) append(ctx context.Context, term uint64, after chain.Position, payload []byte) (end chain.Position, err error) {
 	batch := chain.Encode(nil, after, payload)
 	end = after.After(batch)
+	try := appendTry
 	for wait := appendAgain; ; wait = min(2*wait, appendAgainMax) {
-		added, v, err := l.engine.Append(ctx, term, after, batch)
+		once, done := context.WithTimeout(ctx, try)
+		added, v, err := l.engine.Append(once, term, after, batch)
+		done()
+		try = min(try+try/2, appendTryMax)
 		switch {
 		case err == nil && (added || v.Leader.Term == term && v.Head == end): // by this try or by an earlier one
 			return end, l.receive(ctx, batch)
