@@ -10,6 +10,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 )
 
 // Client is the connection of one process to an engine. Whatever the engine keeps for a time, it keeps for
@@ -84,7 +85,7 @@ func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, 
 		if err := e.mustBeFounded(); err != nil {
 			return nil, err
 		}
-		if e.mustLead(term) != nil || e.head != after { // while it is halted nobody leads
+		if e.mustLead(term) != nil && !mutant.FenceDropped || e.head != after && !(mutant.AbsenceCompared && e.isAbsent(after.Sequence+1)) { // while it is halted nobody leads
 			v := e.view()
 			return &v, nil
 		}
