@@ -51,6 +51,7 @@ func (s *shared) look(ctx context.Context) (cluster.View, error) {
 	}
 	s.mine.saw(v.Leader)
 	s.lookout.saw(v, asked)
+	s.sighted.add(max(v.Head.Sequence, v.Halted), asked, s.tail.applied.load())
 	return v, nil
 }
 

@@ -81,6 +81,9 @@ type shared struct {
 	barrier barrier
 	lookout lookout // what it sees of the others
 
+	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
+	sighted sightings
+
 	copies   int
 	cutEvery time.Duration
 
@@ -121,6 +124,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
+	sh.reached.Store(j.End().Sequence)
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
 		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
@@ -205,6 +209,7 @@ const entriesUnknown = -1
 // place finds what this node has sent in a batch, and what the batch means for who leads.
 func (s *shared) place(a arrival) (ordered, error) {
 	s.current = a
+	s.reached.Store(a.end.Sequence)
 	g := &gathered{payload: a.payload, entries: entriesUnknown}
 	if term, isTerm := store.ReadTerm(a.payload); isTerm {
 		s.mine.began(term)
