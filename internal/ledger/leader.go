@@ -12,6 +12,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
 
@@ -63,7 +64,7 @@ type leader struct {
 func (l *leader) propose(p cluster.Proposal) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.term.Term == 0 || p.To.Term != l.term.Term || p.To.Incarnation != l.term.Incarnation {
+	if l.term.Term == 0 || (p.To.Term != l.term.Term || p.To.Incarnation != l.term.Incarnation) && !mutant.OtherTermTaken {
 		return cluster.ErrMoved
 	}
 	last := l.table[p.Incarnation]
@@ -262,7 +263,7 @@ func (l *leader) append(ctx context.Context, term uint64, after chain.Position, 
 		done()
 		try = min(try+try/2, appendTryMax)
 		switch {
-		case err == nil && (added || v.Leader.Term == term && v.Head == end): // by this try or by an earlier one
+		case err == nil && (added || v.Leader.Term == term && v.Head == end && !mutant.OursOverlooked): // by this try or by an earlier one
 			return end, l.receive(ctx, batch)
 		case err == nil && (v.Leader.Term != term || v.Halted > 0), errors.Is(err, cluster.ErrOver):
 			return after, cluster.ErrOver
