@@ -12,6 +12,7 @@ import (
 	"meterledger/internal/chain"
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Several nodes may share a folder, of which one at a time writes: for a term. A node whose term is
@@ -35,10 +36,15 @@ type term struct {
 	goesOn func() error // an error if it is over; nil in a folder of one program
 }
 
-// Share makes a folder that of the nodes of a journal, which must not run yet.
+// Share makes a folder that of the nodes of a journal, which must not run yet, unless it is so already. That of the
+// nodes of another journal is refused.
 func Share(fs vfs.FS, path string, journal chain.ID) error {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return fmt.Errorf("sharing the archive: %w", err)
+	}
+	if _, err := readCluster(fs, path); !errors.Is(err, os.ErrNotExist) {
+		_, err := OpenShared(fs, path, nil, journal)
+		return err
 	}
 	return durable.WriteFile(fs, fs.PathJoin(path, clusterName), func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, hex.EncodeToString(journal[:]))
@@ -93,6 +99,9 @@ func (f *Folder) In(mark durable.Mark, goesOn func() error) *Folder {
 func (f *Folder) Tidy() error {
 	if err := f.term.goesOn(); err != nil {
 		return err
+	}
+	if mutant.FolderUntidied {
+		return nil
 	}
 	err := durable.RemoveOthers(f.fs, f.path, f.term.mark, suffix, suffix+compressedSuffix, manifestSuffix)
 	if err != nil && !durable.IsFull(err) {

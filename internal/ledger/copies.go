@@ -9,6 +9,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
 
@@ -35,6 +36,7 @@ func (s *shared) sayAll() {
 			s.compare(nodes)
 			s.full.Store(s.roster.lackRoom(s.copies, cluster.RoomForLittle))
 			s.crowded.Store(s.roster.lackRoom(s.copies, cluster.RoomForAll))
+			s.lookout.sawNodes(nodes)
 		}
 		pause(s.ctx, sayEvery)
 	}
@@ -85,14 +87,18 @@ func (s *shared) compare(nodes []cluster.Seen) {
 // cutAll drops from the engine what enough nodes have on their disks, while this node leads.
 func (s *shared) cutAll() {
 	for s.ctx.Err() == nil {
-		pause(s.ctx, cutEvery)
+		pause(s.ctx, s.cutEvery)
 		term, _, leads := s.term.leads()
 		nodes, err := s.engine.Nodes(s.ctx)
 		if !leads || err != nil {
 			continue
 		}
 		newest, _ := s.tail.spans.before(s.keepMin)
-		if upTo, counted := cutTo(nodes, s.copies, newest, s.farBehind()); upTo > 0 {
+		copies := s.copies
+		if mutant.CutWithOneCopy && len(nodes) == 1 {
+			copies = 1
+		}
+		if upTo, counted := cutTo(nodes, copies, newest, s.farBehind()); upTo > 0 {
 			_ = s.engine.Cut(s.ctx, term.Term, upTo, counted) // else the next time
 		}
 	}

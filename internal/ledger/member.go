@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -27,7 +28,15 @@ func (l *Ledger) share(o *Shared) {
 	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room
 	l.stall.max = 0 // the order has a gate of its own
 	l.clock.isShared = true
-	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load})
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
+}
+
+// takePart lets other nodes ask this one, and then begins to follow the order.
+func (l *Ledger) takePart(o *Shared) {
+	if o.Serve != nil {
+		l.unserve = o.Serve(l)
+	}
+	l.shared.start()
 }
 
 // room says what the disk of the data folder has room for.
@@ -52,6 +61,55 @@ func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {
 	}
 	term, over, leads := l.shared.term.leads()
 	return store.Term{Number: term.Term, Incarnation: term.Incarnation, Node: term.Name}, over, leads
+}
+
+// everywhere returns once every live node has applied all that has come here. One that has not by confirmedMax, and one that
+// is not known to be live, does not believe credentials any more.
+func (l *Ledger) everywhere(ctx context.Context) {
+	if l.shared == nil {
+		return
+	}
+	all := l.shared.tail.known.load()
+	isBehind := func(n cluster.Seen) bool {
+		return n.Incarnation != l.shared.self.Incarnation && n.Applied.Sequence < all
+	}
+	ctx, done := context.WithTimeout(ctx, confirmedMax+sayEvery)
+	defer done()
+	for ctx.Err() == nil {
+		if nodes, err := l.shared.engine.Nodes(ctx); err == nil && !slices.ContainsFunc(nodes, isBehind) {
+			return
+		}
+		pause(ctx, tailAgain)
+	}
+}
+
+// Leader returns the node that leads, as far as this one knows, and whether that is this one. The node is the zero value
+// while none leads, and while this one does not take anything yet in a term that it has won. A node alone
+// leads.
+func (l *Ledger) Leader() (leads cluster.Leader, isSelf bool) {
+	if l.shared == nil {
+		return cluster.Leader{}, true
+	}
+	if term, _, isOurs := l.shared.term.leads(); isOurs {
+		return term, true
+	}
+	if leads = l.shared.mine.leader(); leads.Incarnation == l.shared.self.Incarnation {
+		leads = cluster.Leader{}
+	}
+	return leads, false
+}
+
+// WhileLed returns a context that ends when a node leads no more, as far as this one knows, and at the latest
+// with done, which must be called.
+func (l *Ledger) WhileLed(ctx context.Context, by cluster.Leader) (led context.Context, done context.CancelFunc) {
+	led, done = context.WithCancel(ctx)
+	if l.shared != nil {
+		go func() {
+			defer done()
+			_ = l.shared.mine.until(led, func() bool { return l.shared.mine.leads != by })
+		}()
+	}
+	return led, done
 }
 
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.

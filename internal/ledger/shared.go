@@ -20,7 +20,7 @@ const (
 	// lookEvery is how often a node asks the engine for the end of the order and who leads.
 	lookEvery = 500 * time.Millisecond
 	// sayEvery is how often a node says how far it has come, and cutEvery how often a leader cuts
-	// what enough nodes have.
+	// what enough nodes have, unless it is told.
 	sayEvery = time.Second
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
@@ -36,15 +36,36 @@ type Shared struct {
 	Engine cluster.Engine
 	Peers  cluster.Peers
 	Self   cluster.Node
-	// Found makes the order of the engine go on from this node's journal, unless one was
+	// Cluster is the name of the order, as the engine has it.
+	Cluster string
+	// Founding makes the order of the engine go on from this node's journal, unless one was
 	// founded.
-	Found bool
+	Founding Founding
+	// Compressed says that runs write archives as zstd, in which all nodes must agree.
+	Compressed bool
+	// Heal lets the node go on with an engine that was brought back from a copy, or with another one, and puts back
+	// what that has lost.
+	Heal bool
+	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
+	// answered without it.
+	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
 	// KeepMin is how many bytes of the newest batches stay in the engine, whoever has them; 0 is 64 MiB. KeepMax is how many are
 	// kept in all for nodes that lie behind; 0 is 512 MiB.
 	KeepMin, KeepMax int64
+	// CutEvery is how often a leader drops from the engine what enough nodes have; 0 is every 10 s.
+	CutEvery time.Duration
 }
+
+// Founding is what a node does if the engine holds no order.
+type Founding string
+
+const (
+	FoundNever Founding = ""      // refuse to start
+	FoundOnce  Founding = "once"  // found the order, unless this node has been part of one
+	FoundAgain Founding = "again" // found it again, behind an engine that was lost: with more than one node before anything is added
+)
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
 // the journal of each is its copy.
@@ -61,10 +82,15 @@ type shared struct {
 	mine    proposer // what this node wants to have in the order
 	term    leader   // while this node leads
 	barrier barrier
+	lookout lookout // what it sees of the others
 
-	roster roster
-	copies int
-	room   func() cluster.Room // on the disk
+	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
+	sighted sightings
+
+	roster   roster
+	copies   int
+	cutEvery time.Duration
+	room     func() cluster.Room // on the disk
 
 	keepMin, keepMax int64 // bytes; see Shared
 
@@ -101,15 +127,17 @@ var (
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
-		copies: max(o.Copies, 2), keepMin: cmp.Or(o.KeepMin, 64<<20), keepMax: cmp.Or(o.KeepMax, 512<<20),
+		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), keepMin: cmp.Or(o.KeepMin, 64<<20), keepMax: cmp.Or(o.KeepMax, 512<<20),
 		room:   func() cluster.Room { return cluster.RoomForAll },
-		roster: roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)}, again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		roster: roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)},
+		again:  make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.tail.spans = newSpans(j.Last(), sh.keepMin, sh.keepMax)
+	sh.reached.Store(j.End().Sequence)
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
 		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
@@ -119,6 +147,8 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 		peers: o.Peers, roster: &sh.roster, now: now, isFull: sh.full.Load, trim: func() []byte { return nil },
 		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() || sh.roster.isAstray() }, filled: make(chan struct{}, 1),
 	}
+	sh.lookout = lookout{self: o.Self, log: log, now: now}
+	sh.lookout.begin()
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh
 }
@@ -193,6 +223,7 @@ const entriesUnknown = -1
 // place finds what this node has sent in a batch, and what the batch means for who leads.
 func (s *shared) place(a arrival) (ordered, error) {
 	s.current = a
+	s.reached.Store(a.end.Sequence)
 	g := &gathered{payload: a.payload, entries: entriesUnknown}
 	if term, isTerm := store.ReadTerm(a.payload); isTerm {
 		s.mine.began(term)
@@ -274,10 +305,11 @@ func (s *shared) failWith(err error) {
 	})
 }
 
-// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+// isLate is the gate of an order that does not come on: what waits longest has waited for long, or the engine
+// does not answer.
 func (s *shared) isLate() bool {
 	since := s.mine.oldest.Load()
-	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax || s.lookout.isUnconfirmed()
 }
 
 // isStuck reports whether a batch is being applied for long.

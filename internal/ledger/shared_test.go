@@ -26,6 +26,14 @@ type member struct {
 // server answers the peers of a member.
 func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
 
+// foundedBy lets the first of several nodes found their order.
+func foundedBy(name string) Founding {
+	if name == "a" {
+		return FoundOnce
+	}
+	return FoundNever
+}
+
 // openMember starts a node, with other options than usual if there are changes.
 func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string, changes ...func(*Options)) member {
 	t.Helper()
@@ -47,7 +55,7 @@ func tryMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *c
 	o := Options{
 		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &Shared{
-			Engine: client, Peers: network.Peers(name), Found: name == "a",
+			Engine: client, Peers: network.Peers(name), Founding: foundedBy(name),
 			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
 		},
 	}
