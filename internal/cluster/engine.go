@@ -52,6 +52,7 @@ type Status struct {
 	Level   uint8          // the newest rules that its program knows
 	Witness uint64         // number of the last witness that it has applied
 	Digest  uint64         // of its verdicts up to there
+	Clock   int64          // its clock when it said this, in ms since 1970
 }
 
 // Engine keeps the order. An error of a call that changes something leaves it unknown whether the change

@@ -43,8 +43,8 @@ func foundOrder(t *testing.T, engine cluster.Engine, disk vfs.FS) {
 	}
 }
 
-// openMember starts a node.
-func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string) member {
+// openMember starts a node, with other options than usual if there are changes.
+func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string, changes ...func(*Options)) member {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
@@ -52,13 +52,17 @@ func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *
 	}
 	client := engine.Client(name)
 	foundOrder(t, client, disk)
-	l, err := Open(t.Context(), Options{
+	o := Options{
 		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &Shared{
 			Engine: client, Peers: network.Peers(name),
 			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
 		},
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	l, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

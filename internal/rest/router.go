@@ -55,14 +55,21 @@ type app struct {
 	bulks   *budget // bytes
 	pages   *budget // bytes
 	exports *budget // exports
+
+	isShared bool          // the ledger is one of several nodes
+	journal  func() string // its name in positions
 }
 
 // NewHandler returns the api, to which pages can be added.
 func NewHandler(o Options) chi.Router {
 	a := &app{
 		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
-		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(),
+		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(), isShared: o.Ledger.IsShared(),
 	}
+	a.journal = sync.OnceValue(func() string {
+		id, _ := o.Ledger.Position()
+		return journalName(id)
+	})
 	limited := httpkit.LimitRate(o.RateLimit)
 	program := httpkit.Program{
 		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, SwaggerUI: SwaggerUI(),
@@ -72,7 +79,7 @@ func NewHandler(o Options) chi.Router {
 	}
 	r := httpkit.NewRouter(program)
 	for _, route := range a.routes() {
-		h := route.handler
+		h := a.placed(route)
 		if route.method == http.MethodPost && route.feature == "maintenance" {
 			h = httpkit.Asked(o.Log, h)
 		}
@@ -128,6 +135,7 @@ func (a *app) routes() []route {
 		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
 		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
 		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/cluster", "operations", meter.Readers, httpkit.Answer(a.zone, a.cluster)},
 		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
 		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
 		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
