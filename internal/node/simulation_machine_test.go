@@ -64,8 +64,9 @@ type process struct {
 	hangs *hang // the next file that is to take its place; nil for none
 }
 
-// skewMax is by how much clocks of nodes may be off.
-const skewMax = time.Minute
+// skewMax is by how much clocks of nodes may be off: two of them differ by less than a minute then, which a node must
+// take.
+const skewMax = 29 * time.Second
 
 // start starts a node on a machine.
 func (s *simulation) start(m *host) {
