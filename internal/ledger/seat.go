@@ -153,7 +153,7 @@ func (s *shared) hasLed(why error) {
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
+	if v.Halted > 0 || s.isUnfit() {
 		return false
 	}
 	return (v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())) && s.hasBegun(v)
