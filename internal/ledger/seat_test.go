@@ -295,7 +295,7 @@ func TestRulesAreRaisedOnceEveryNodeThatWasEverThereKnowsThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var isOld atomic.Bool
 		isOld.Store(true)
-		var older = only("c", func(c *clustertest.Client) cluster.Engine { return aged{c, &isOld} })
+		older := only("c", func(c *clustertest.Client) cluster.Engine { return aged{c, &isOld} })
 		s := openTrio(t, older)
 		wants := func(level store.Level, when string) {
 			s.mustRegister(0, meter.ID(when))
