@@ -29,7 +29,7 @@ FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Curs
 # How many seeds `make simulate` goes through.
 SEEDS ?= 10000
 
-.PHONY: help build run test check lint race fuzz proofs simulate soak mutants bench demo demo-open etcd clean
+.PHONY: help build run cluster test check lint race fuzz proofs simulate soak mutants bench demo demo-open etcd clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,6 +40,12 @@ build: ## the three programs into bin/
 run: build ## api, daily and monthly together, one log; Ctrl-C stops all three
 	@go build -o bin/tools/ ./internal/tools/suite
 	@exec bin/tools/suite -bin bin
+
+cluster: build ## three apis on one order, the three etcd that keep it, daily and monthly; kill what you like and watch
+	@test -x bin/tools/etcd || echo "building etcd, which takes minutes the first time"
+	@test -x bin/tools/etcd || $(MAKE) etcd
+	@go build -o bin/tools/ ./internal/tools/suite
+	@exec bin/tools/suite -bin bin -nodes 3
 
 test: ## all tests
 	go test ./...
@@ -93,5 +99,5 @@ demo-open: demo ## the same, then it goes on running, with the pages to open; Ct
 etcd: ## the etcd that tests start, into bin/tools/; takes minutes the first time
 	@cd internal/tools/etcd && go build -o ../../../bin/tools/etcd go.etcd.io/etcd/server/v3
 
-clean: ## what was built and what the demo, the soak and the benchmark wrote
-	rm -rf bin .demo .soak .bench
+clean: ## what was built, and what the cluster, the demo, the soak and the benchmark wrote
+	rm -rf bin .demo .soak .bench .cluster

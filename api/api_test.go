@@ -34,6 +34,7 @@ var contract = map[string]string{
 	"GET /get_bill":                  "200 304 400 401 403 404 429 500 503",
 	"POST /maintenance/start":        "200 202 400 401 403 408 413 415 429 500 503",
 	"GET /maintenance/status":        "200 400 401 403 429 500 503",
+	"GET /cluster":                   "200 400 401 403 429 500 503",
 	"GET /audit":                     "200 400 401 403 429 500 503",
 	"POST /shutdown":                 "200 400 401 403 408 413 415 429 500 503",
 	"POST /resume":                   "200 400 401 403 408 413 415 429 500 503",

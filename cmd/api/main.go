@@ -54,11 +54,16 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 
 // serve starts the server with a closed gate, then opens the node, then the gate; it stops
 // them in the reverse order.
-func serve(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger) error {
+func serve(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger) (err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var replayed atomic.Pointer[ledger.Progress]
 	metrics := httpkit.NewMetrics()
+	seat, err := openCluster(settings, metrics, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, seat.Close()) }()
 	hosts := httpkit.NewHosts(settings.Addr, settings.Hosts)
 	door := newDoor(settings, log)
 	program := httpkit.Program{Name: api.ProgramAPI, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies, SwaggerUI: rest.SwaggerUI()}
@@ -69,7 +74,7 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	n, err := openNode(ctx, settings, listener, log, metrics.Set, &replayed)
+	n, err := openNode(ctx, settings, listener, seat, log, metrics.Set, &replayed)
 	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the start was complete")
 		return <-served
@@ -86,10 +91,10 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		stop(err)
 		return errors.Join(err, <-served)
 	}
-	router := rest.NewHandler(rest.Options{
+	router := rest.NewHandler(seat.forward(rest.Options{
 		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
 		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
-	})
+	}))
 	pages.Mount(ctx, router, pages.Options{
 		API: router, Reader: n.Reader, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: settings.RateLimit,
 	})
@@ -98,7 +103,7 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener *httpkit.Listener, seat *clusterSeat, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
 	started := time.Now()
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
@@ -111,6 +116,7 @@ func openNode(ctx context.Context, settings config.API, listener *httpkit.Listen
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
 		ReadingsFrom: settings.ReadingsFrom, RefusalsMax: settings.RefusalsMax, MetersMax: settings.MetersMax,
 		Metrics: metrics, Version: config.Version(), ArchiveCompress: settings.ArchiveCompress,
+		Shared: seat.shared(),
 	})
 }
 
@@ -127,7 +133,7 @@ func runUntilStopped(ctx context.Context, stop context.CancelCauseFunc, n *node.
 	select {
 	case <-n.Failed():
 		failure := n.Failure()
-		log.Error("the journal cannot be written; the program ends, because it cannot keep what it would accept", "error", failure)
+		log.Error("the program ends, because it cannot keep what it would accept", "error", failure)
 		stop(failure)
 		return afterFailure(failure, served)
 	case err := <-served:

@@ -115,7 +115,7 @@ func (d *Door) find(r *http.Request, sum [sha256.Size]byte, what string) (meter.
 	came := d.Came(r)
 	switch {
 	case !isKnown:
-		return meter.Caller{}, meter.Unavailable(meter.CodeNotReady, 2*time.Second, "too few of the nodes answer to tell whether the %s is known", what).
+		return meter.Caller{}, meter.Unavailable(meter.CodeNotReady, 2*time.Second, "too few of the nodes answer to tell whether the %s counts", what).
 			Because(meter.ReasonNoQuorum)
 	case c == nil || subtle.ConstantTimeCompare(sum[:], c.SHA256[:]) != 1:
 		return meter.Caller{}, refused("the %s is not known here", what)

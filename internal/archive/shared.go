@@ -35,10 +35,15 @@ type term struct {
 	goesOn func() error // an error if it is over; nil in a folder of one program
 }
 
-// Share makes a folder that of the nodes of a journal, which must not run yet.
+// Share makes a folder that of the nodes of a journal, which must not run yet, unless it is so already. That of the
+// nodes of another journal is refused.
 func Share(fs vfs.FS, path string, journal chain.ID) error {
 	if err := durable.MakeFolder(fs, path); err != nil {
 		return fmt.Errorf("sharing the archive: %w", err)
+	}
+	if _, err := readCluster(fs, path); !errors.Is(err, os.ErrNotExist) {
+		_, err := OpenShared(fs, path, nil, journal)
+		return err
 	}
 	return durable.WriteFile(fs, fs.PathJoin(path, clusterName), func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, hex.EncodeToString(journal[:]))

@@ -34,6 +34,14 @@ type View struct {
 	Halted uint64         // the sequence that a node had copied and the engine had lost; 0 if nothing was lost
 }
 
+// Order is what all nodes of an order must agree on. Its founding says it.
+type Order struct {
+	At         chain.Position // which the first batch follows: the end of the founding node's journal
+	Zone       string         // name of the time zone
+	Compressed bool           // archives are written as zstd
+	Again      bool           // an engine before had more of the journal, maybe more than the founding node
+}
+
 // Status is what a node says of itself.
 type Status struct {
 	Node
@@ -44,6 +52,7 @@ type Status struct {
 	Level   uint8          // the newest rules that its program knows
 	Witness uint64         // number of the last witness that it has applied
 	Digest  uint64         // of its verdicts up to there
+	Clock   int64          // its clock when it said this, in ms since 1970
 }
 
 // Engine keeps the order. An error of a call that changes something leaves it unknown whether the change
@@ -51,8 +60,15 @@ type Status struct {
 // refused again. A call may arrive twice. Any number of goroutines may call it.
 type Engine interface {
 	// Found makes the order of a journal begin behind a position, once. It is ErrFounded
-	// if there is one. Before, View, Lead, Append, Halt and Tail are ErrNotFounded.
-	Found(ctx context.Context, at chain.Position) error
+	// if there is one. Before, Founded, View, Lead, Append, Halt, Mend, Leave and Tail are ErrNotFounded.
+	Found(ctx context.Context, o Order) error
+
+	// Founded returns what the order was founded with.
+	Founded(ctx context.Context) (Order, error)
+
+	// Identity says which engine it is, and how far it is. The id is never 0 and stays as long as the engine does. The
+	// revision rises with every change, unless the engine is brought back from a copy.
+	Identity(ctx context.Context) (EngineID, Revision, error)
 
 	// View returns what the engine holds at a moment between call and answer.
 	View(ctx context.Context) (View, error)
@@ -80,6 +96,16 @@ type Engine interface {
 	// then on nobody leads and nothing is added, until an operator heals the engine. Of several the
 	// highest counts.
 	Halt(ctx context.Context, copied uint64) error
+
+	// Mend adds the batch that follows a position, if that is the head and the engine is halted; with the
+	// batch that it is halted for the halt ends. If it did not, the view is that of the same step. All else is as
+	// Append has it.
+	Mend(ctx context.Context, after chain.Position, batch []byte) (added bool, v View, err error)
+
+	// Leave ends the order for good, for a node that goes on alone from a position, if that is the head, nobody leads, and
+	// nothing is halted. Else it is ErrRefused. Afterwards all that was ErrNotFounded before Found is a *LeftError, and
+	// so is Found, unless it makes the order of the same journal begin behind a later position. The same again is no error.
+	Leave(ctx context.Context, node string, at chain.Position) error
 
 	// Watch calls watch with the leader, at once and when it may have changed, until ctx is done
 	// or the connection is lost, and returns the error. Whom it names may not lead any more. Who is named
@@ -131,6 +157,16 @@ var (
 	// has mended something.
 	ErrRefused = errors.New("the engine refuses")
 )
+
+// LeftError says that an order has ended, because a node left with it to go on alone.
+type LeftError struct {
+	Node string         // its name
+	At   chain.Position // the end of the order
+}
+
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("the order has ended with batch %d: node %s has left with it and goes on alone", e.At.Sequence, e.Node)
+}
 
 // CutError says that a batch is not in the engine any more.
 type CutError struct {

@@ -66,9 +66,10 @@ func (m Mark) lines() []string {
 	}
 }
 
-func (m Mark) checkNames() error { return errors.Join(checkName(m.Cluster), checkName(m.Node)) }
+func (m Mark) checkNames() error { return errors.Join(CheckName(m.Cluster), CheckName(m.Node)) }
 
-func checkName(name string) error {
+// CheckName returns an error if a name is none of a cluster or of a node.
+func CheckName(name string) error {
 	other := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-_", r)
 	}

@@ -47,17 +47,6 @@ func (c *Client) change(ctx context.Context, kind string, step func(*Engine) err
 	return err
 }
 
-func (c *Client) Found(ctx context.Context, at chain.Position) error {
-	return c.change(ctx, "found", func(e *Engine) error {
-		if e.founded {
-			return cluster.ErrFounded
-		}
-		e.founded, e.begin, e.head, e.first = true, at, at, at.Sequence+1
-		e.change()
-		return nil
-	})
-}
-
 func (c *Client) View(ctx context.Context) (cluster.View, error) {
 	return ask(ctx, c, "view", func(e *Engine) (cluster.View, error) { return e.view(), e.mustBeFounded() })
 }
@@ -75,16 +64,21 @@ func (c *Client) Lead(ctx context.Context, n cluster.Node, instead uint64) (clus
 	})
 }
 
-func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (added bool, v cluster.View, err error) {
+func (c *Client) Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (bool, cluster.View, error) {
+	return c.add(ctx, "append", after, batch, func(e *Engine) bool { return e.mustLead(term) == nil }) // while it is halted nobody leads
+}
+
+// add adds the batch that follows a position, if that is the head, and the engine takes it.
+func (c *Client) add(ctx context.Context, kind string, after chain.Position, batch []byte, takes func(*Engine) bool) (added bool, v cluster.View, err error) {
 	if len(batch) > cluster.AppendBytesMax {
-		return false, v, fmt.Errorf("%w: a batch of %d bytes, at most %d can be appended", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
+		return false, v, fmt.Errorf("%w: a batch of %d bytes, at most %d can be added", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
 	}
 	batch = bytes.Clone(batch)
-	refused, err := ask(ctx, c, "append", func(e *Engine) (*cluster.View, error) {
+	refused, err := ask(ctx, c, kind, func(e *Engine) (*cluster.View, error) {
 		if err := e.mustBeFounded(); err != nil {
 			return nil, err
 		}
-		if e.mustLead(term) != nil || e.head != after { // while it is halted nobody leads
+		if !takes(e) || e.head != after {
 			v := e.view()
 			return &v, nil
 		}
@@ -116,17 +110,6 @@ func (c *Client) Resign(ctx context.Context, term uint64) error {
 		if e.mustLead(term) == nil {
 			e.setLeader(cluster.Leader{}, time.Time{})
 		}
-		return nil
-	})
-}
-
-func (c *Client) Halt(ctx context.Context, copied uint64) error {
-	return c.change(ctx, "halt", func(e *Engine) error {
-		if err := e.mustBeFounded(); err != nil {
-			return err
-		}
-		e.halted = max(e.halted, copied)
-		e.setLeader(cluster.Leader{}, time.Time{})
 		return nil
 	})
 }

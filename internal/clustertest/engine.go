@@ -17,13 +17,16 @@ import (
 // else can be done to an engine are its methods.
 type Engine struct {
 	seed uint64
+	id   cluster.EngineID
 
 	mu       sync.Mutex    // guards what follows
 	changed  chan struct{} // closed when anything has
 	restored int           // how often the engine was rolled back
 	full     bool          // takes no batch
 	revision uint64        // rises with every change; terms and lives are named by it
-	begin    chain.Position
+	lost     uint64        // how far behind that Identity is, since the engine was rolled back
+	founding cluster.Order
+	begun    state    // when the order was founded
 	order    []record // every batch since the founding, also those that were cut
 	state
 	nodes map[string]life
@@ -31,7 +34,9 @@ type Engine struct {
 
 // state is what a backup of the engine holds besides batches.
 type state struct {
+	at      cluster.Revision // when it was so
 	founded bool
+	left    *cluster.LeftError // if the order has ended; then it is not founded
 	leader  cluster.Leader
 	until   time.Time // when the leader's term ends by itself
 	head    chain.Position
@@ -52,13 +57,14 @@ type life struct {
 
 // NewEngine returns an engine that holds no order. Faults of its clients come by the seed.
 func NewEngine(seed uint64) *Engine {
-	return &Engine{seed: seed, changed: make(chan struct{}), nodes: map[string]life{}}
+	id := cluster.EngineID(newSource(seed, "engine").Uint64() | 1)
+	return &Engine{seed: seed, id: id, changed: make(chan struct{}), nodes: map[string]life{}}
 }
 
 // Order returns where the order begins, and every batch since, also those that were cut.
 func (e *Engine) Order() (begin chain.Position, batches [][]byte) {
 	e.do(func() {
-		begin = e.begin
+		begin = e.founding.At
 		for _, r := range e.order {
 			batches = append(batches, r.batch)
 		}
@@ -79,39 +85,23 @@ func (e *Engine) Fill(full bool) {
 // RollBack makes the engine what a backup of it holds that was made when a batch was its head: who led
 // then leads, what was added since is lost, every stream breaks, and no node is known. Terms
 // do not come again. A sequence of which there is no backup, before the founding or
-// behind the head, is an error.
+// behind the head, is an error. Its revision goes back too.
 func (e *Engine) RollBack(sequence uint64) (err error) {
 	e.do(func() {
-		switch begin := e.begin.Sequence; {
+		switch begin := e.founding.At.Sequence; {
 		case !e.founded || sequence < begin || sequence > e.head.Sequence:
 			err = fmt.Errorf("there is no backup at batch %d", sequence)
 			return
 		case sequence == begin:
-			e.order, e.state = nil, state{founded: true, head: e.begin, first: begin + 1}
+			e.order, e.state = nil, e.begun
 		default:
 			e.order = e.order[:sequence-begin]
 			e.state = e.order[len(e.order)-1].state
 		}
 		clear(e.nodes)
+		e.lost = e.revision - uint64(e.at)
 		e.restored++
 		e.setLeader(e.leader, time.Now().Add(cluster.LeaseTime))
-	})
-	return err
-}
-
-// Heal puts batches back that the engine has lost, and lifts the halt once the last of them is there.
-// It is an error if one does not follow.
-func (e *Engine) Heal(missing ...[]byte) (err error) {
-	e.do(func() {
-		for _, batch := range missing {
-			if _, err = e.head.Follow(batch); err != nil {
-				return
-			}
-			e.add(batch)
-		}
-		if e.head.Sequence >= e.halted {
-			e.halted = 0
-		}
 	})
 	return err
 }
@@ -140,15 +130,21 @@ func (e *Engine) change() uint64 {
 	return e.revision
 }
 
+// known is the revision that is known of the engine.
+func (e *Engine) known() cluster.Revision { return cluster.Revision(e.revision - e.lost) }
+
 func (e *Engine) setLeader(l cluster.Leader, until time.Time) {
 	e.leader, e.until = l, until
 	e.change()
 }
 
 func (e *Engine) add(batch []byte) {
-	e.head = e.head.After(batch)
-	e.order = append(e.order, record{batch: batch, state: e.state})
 	e.change()
+	e.at, e.head = e.known(), e.head.After(batch)
+	if e.head.Sequence >= e.halted {
+		e.halted = 0
+	}
+	e.order = append(e.order, record{batch: batch, state: e.state})
 }
 
 func (e *Engine) view() cluster.View {
@@ -156,7 +152,10 @@ func (e *Engine) view() cluster.View {
 }
 
 func (e *Engine) mustBeFounded() error {
-	if !e.founded {
+	switch {
+	case e.left != nil:
+		return e.left
+	case !e.founded:
 		return cluster.ErrNotFounded
 	}
 	return nil

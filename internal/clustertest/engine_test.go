@@ -25,7 +25,12 @@ func TestAnEngineThatIsRolledBackHoldsWhatItHeldThen(t *testing.T) {
 		go func() { broken <- c.Tail(t.Context(), head.Sequence, func([]byte) error { return nil }) }()
 		go func() { broken <- c.Watch(t.Context(), func(cluster.Leader) {}) }()
 		synctest.Wait()
+		id, before, err := c.Identity(t.Context())
+		x.must(err)
 		x.must(e.RollBack(then.Sequence))
+		if now, after, err := c.Identity(t.Context()); err != nil || now != id || after >= before {
+			x.Errorf("it was %x at %d, and is %x at %d, %v", id, before, now, after, err)
+		}
 		for range 2 {
 			x.is(<-broken, syscall.ECONNRESET)
 		}
@@ -48,28 +53,6 @@ func TestAnEngineThatIsRolledBackHoldsWhatItHeldThen(t *testing.T) {
 		if e.RollBack(begin.Sequence+1) == nil || e.RollBack(begin.Sequence-1) == nil {
 			x.Error("it is rolled back to where it has not been")
 		}
-	})
-}
-
-func TestAnEngineIsHealedByWhatItHasLost(t *testing.T) {
-	faulty(t, 5, func(t *testing.T, e *Engine, c, good *Client, l cluster.Leader, head chain.Position) {
-		x := &trial{T: t, Subject: Subject{A: c, B: good}, ctx: t.Context()}
-		begin, batches := e.Order()
-		x.must(e.RollBack(head.Sequence - 3))
-		x.must(c.Halt(t.Context(), head.Sequence))
-		if err := e.Heal(batches[3:]...); err == nil {
-			x.Error("it takes a batch that does not follow")
-		}
-		x.must(e.Heal(batches[2:4]...))
-		if v := x.view(c); v.Halted != head.Sequence || v.Head.Sequence != head.Sequence-1 {
-			x.Errorf("half healed it holds %+v", v)
-		}
-		x.must(e.Heal(batches[4]))
-		if v := x.view(c); v != (cluster.View{Head: head}) {
-			x.Errorf("healed it holds %+v", v)
-		}
-		x.adds(c, x.leads(c, nodeA, 0).Term, head, 1)
-		x.tail(good, begin, 6)
 	})
 }
 

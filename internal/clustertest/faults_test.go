@@ -239,7 +239,7 @@ func story(t *testing.T, seed uint64, name string) (s string) {
 		c.Set(Faults{DelayMax: time.Second, LostBefore: 0.3, LostAfter: 0.3, Late: 0.1, LateMax: time.Second, Repeats: 0.1})
 		begun := time.Now()
 		for range 50 {
-			err := c.Found(t.Context(), founding)
+			err := c.Found(t.Context(), cluster.Order{At: founding})
 			_, viewErr := c.View(t.Context())
 			s += fmt.Sprintln(time.Since(begun), err, viewErr)
 		}

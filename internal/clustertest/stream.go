@@ -51,15 +51,16 @@ func (c *Client) Tail(ctx context.Context, after uint64, take func(batch []byte)
 
 // next returns the batch behind a sequence, nil if it has not come yet.
 func (e *Engine) next(after uint64) ([]byte, error) {
+	if err := e.mustBeFounded(); err != nil {
+		return nil, err
+	}
 	switch {
-	case !e.founded:
-		return nil, cluster.ErrNotFounded
 	case after+1 < e.first:
 		return nil, &cluster.CutError{First: e.first}
 	case after >= e.head.Sequence:
 		return nil, nil
 	}
-	return e.order[after-e.begin.Sequence].batch, nil
+	return e.order[after-e.founding.At.Sequence].batch, nil
 }
 
 // stream hands over what comes, one after the other, until that or the connection fails. Next returns what hands

@@ -27,7 +27,7 @@ func TestEngine(t *testing.T, run func(*testing.T, func(*testing.T)), open func(
 	if run == nil {
 		run = func(t *testing.T, f func(*testing.T)) { f(t) }
 	}
-	for _, s := range slices.Concat(sentences, ofOrder, ofLeader, ofTail, ofNodes) {
+	for _, s := range slices.Concat(sentences, ofFounding, ofOrder, ofLeader, ofTail, ofNodes) {
 		t.Run(s.says, func(t *testing.T) {
 			run(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a batch that never comes is no test that never ends
@@ -95,6 +95,7 @@ var (
 	nodeA    = cluster.Node{Name: "a", Incarnation: 0xa, Address: "10.0.0.1:8100"}
 	nodeB    = cluster.Node{Name: "b", Incarnation: 0xb, Address: "10.0.0.2:8100"}
 	founding = chain.Position{Journal: chain.ID{1, 2, 3}, Sequence: 7, Hash: chain.Hash{4, 5, 6}}
+	ordered  = cluster.Order{At: founding, Zone: "Asia/Singapore", Compressed: true, Again: true}
 )
 
 // batch is one that follows a position; of each number another one.
@@ -118,7 +119,7 @@ func (x *trial) is(err, target error) {
 
 func (x *trial) found() chain.Position {
 	x.Helper()
-	x.must(x.A.Found(x.ctx, founding))
+	x.must(x.A.Found(x.ctx, ordered))
 	return founding
 }
 

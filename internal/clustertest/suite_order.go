@@ -24,35 +24,6 @@ var ofOrder = []sentence{
 			x.Errorf("a batch of %d bytes: added %t, %v", len(largest), added, err)
 		}
 	}},
-	{"Found makes the order of a journal begin behind a position", func(x *trial) {
-		at := x.found()
-		if v := x.view(x.B); v != (cluster.View{Head: at}) {
-			x.Errorf("it holds %+v", v)
-		}
-		x.adds(x.B, x.leads(x.B, nodeB, 0).Term, at, 1)
-	}},
-	{"Found once: it is ErrFounded if there is one", func(x *trial) {
-		at := x.found()
-		x.is(x.A.Found(x.ctx, at), cluster.ErrFounded)
-		x.is(x.B.Found(x.ctx, chain.Position{Journal: chain.ID{9}, Sequence: 99}), cluster.ErrFounded)
-		if head := x.view(x.B).Head; head != at {
-			x.Errorf("the head is %v", head)
-		}
-	}},
-	{"Before Found, View, Lead, Append, Halt and Tail are ErrNotFounded", func(x *trial) {
-		_, err := x.A.View(x.ctx)
-		x.is(err, cluster.ErrNotFounded)
-		_, err = x.A.Lead(x.ctx, nodeA, 0)
-		x.is(err, cluster.ErrNotFounded)
-		_, _, err = x.A.Append(x.ctx, 0, chain.Position{}, batch(chain.Position{}, 0))
-		x.is(err, cluster.ErrNotFounded)
-		x.is(x.A.Halt(x.ctx, 1), cluster.ErrNotFounded)
-		x.is(x.A.Tail(x.ctx, 0, func([]byte) error { return errEnough }), cluster.ErrNotFounded)
-		x.found()
-		if v := x.view(x.A); v != (cluster.View{Head: founding}) {
-			x.Errorf("then it holds %+v", v)
-		}
-	}},
 	{"View returns what the engine holds at a moment between call and answer", func(x *trial) {
 		at := x.found()
 		leader := x.leads(x.A, nodeA, 0)
@@ -139,36 +110,6 @@ var ofOrder = []sentence{
 		clear(b)
 		if got := x.tail(x.B, at, 1); err != nil || !added || !same(got, [][]byte{want}) {
 			x.Errorf("added %t, %v: it is handed out as %x", added, err, got)
-		}
-	}},
-	{"Halt: from then on nobody leads and nothing is added", func(x *trial) {
-		at := x.found()
-		old := x.leads(x.A, nodeA, 0).Term
-		at = x.adds(x.A, old, at, 1)
-		x.must(x.B.Halt(x.ctx, 20))
-		halted := cluster.View{Head: at, Halted: 20}
-		if v := x.addsNot(x.A, old, at); v != halted {
-			x.Errorf("it holds %+v", v)
-		}
-		x.is(x.A.Renew(x.ctx, old), cluster.ErrOver)
-		x.is(x.A.Cut(x.ctx, old, at.Sequence, nil), cluster.ErrOver)
-		for _, instead := range []uint64{0, old} {
-			if v, err := x.A.Lead(x.ctx, nodeA, instead); err != nil || v != halted {
-				x.Errorf("who leads instead of %d sees %+v, %v", instead, v, err)
-			}
-		}
-		x.addsNot(x.A, 0, at)
-		if got := x.tail(x.A, founding, 1); len(got) != 1 {
-			x.Error("what was added is not handed out")
-		}
-	}},
-	{"Halt: of several the highest counts", func(x *trial) {
-		x.found()
-		for _, copied := range []uint64{20, 1000, 300} {
-			x.must(x.A.Halt(x.ctx, copied))
-		}
-		if v := x.view(x.B); v.Halted != 1000 {
-			x.Errorf("it holds %+v", v)
 		}
 	}},
 }

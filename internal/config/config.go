@@ -73,6 +73,8 @@ type API struct {
 	OIDCIssuer, OIDCAudience string
 	// PprofAddr is the host:port on loopback of the profiler; empty, the default, serves none.
 	PprofAddr string
+	// Cluster says how the api takes part in an order of several nodes.
+	Cluster Cluster
 	// Network says who may reach the program, and how.
 	Network
 	// Log says what the program logs, and how.
@@ -144,11 +146,15 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 	s.add(setting{"oidc-issuer", "OIDC_ISSUER", "", "address of an OpenID Connect issuer whose tokens are taken too", into(&c.OIDCIssuer, parseIssuer)})
 	s.add(setting{"oidc-audience", "OIDC_AUDIENCE", "", "for whom its tokens must be", into(&c.OIDCAudience, parseText)})
 	s.add(setting{"pprof-addr", "PPROF_ADDR", "", meaningPprof, into(&c.PprofAddr, parsePprofAddr)})
+	s.addCluster(&c.Cluster)
 	s.addLog(&c.Log)
 	err := s.load(args, out)
 	c.Log.in(c.Timezone)
 	if err == nil {
 		err = c.Network.check()
+	}
+	if err == nil {
+		err = c.Cluster.check()
 	}
 	if err == nil && (c.OIDCIssuer == "") != (c.OIDCAudience == "") {
 		err = &SettingError{Setting: "-oidc-audience", Problem: "-oidc-issuer and -oidc-audience go together: give both or neither"}

@@ -32,6 +32,19 @@ type setting struct {
 	set                          func(string) error
 }
 
+// value is that of a flag which may stand alone.
+type value struct{ given, alone string }
+
+func (v *value) String() string   { return v.given }
+func (v *value) IsBoolFlag() bool { return true }
+
+func (v *value) Set(s string) error {
+	if v.given = s; s == "true" { // which package flag gives to a flag without a value
+		v.given = v.alone
+	}
+	return nil
+}
+
 func into[T any](field *T, parse func(string) (T, error)) func(string) error {
 	return func(s string) (err error) {
 		*field, err = parse(s)
@@ -44,6 +57,7 @@ type settings struct {
 	program, summary string
 	getenv           func(string) string
 	all              []setting
+	alone            map[string]string // by flag: what one that may stand without a value means then
 	asked            []question
 }
 
@@ -63,6 +77,10 @@ func (s *settings) load(args []string, out io.Writer) error {
 		flags.BoolVar(q.is, q.flag, false, q.meaning)
 	}
 	for _, one := range s.all {
+		if alone, may := s.alone[one.flag]; may {
+			flags.Var(&value{alone: alone}, one.flag, one.meaning)
+			continue
+		}
 		flags.String(one.flag, "", one.meaning)
 	}
 	switch err := flags.Parse(args); {

@@ -120,6 +120,7 @@ var promised = map[string]map[string]expectation{
 		"GET /credentials":        lists(readers, ""),
 		"GET /maintenance/status": lists(readers, ""),
 		"GET /audit":              lists(readers, ""),
+		"GET /cluster":            lists(readers, ""),
 		"GET /whoami":             lists(members, ""),
 
 		"GET /account":                   tellsOfMeter("?meter_id=METER"),

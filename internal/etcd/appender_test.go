@@ -34,7 +34,7 @@ type appender struct {
 
 func newAppender(t testing.TB, e *etcd.Engine, bytes int) *appender {
 	t.Helper()
-	if err := e.Found(t.Context(), founding); err != nil {
+	if err := e.Found(t.Context(), cluster.Order{At: founding}); err != nil {
 		t.Fatal(err)
 	}
 	a := &appender{TB: t, Engine: e, bytes: bytes, added: map[uint64][]byte{}}

@@ -69,18 +69,3 @@ func (e *Engine) Resign(ctx context.Context, term uint64) error {
 	_, err := e.txn(ctx, e.leads(term), []clientv3.Op{clientv3.OpDelete(e.prefix + leaderKey)}, nil)
 	return err
 }
-
-// Halt deletes the leader and stands in the way of the next one.
-func (e *Engine) Halt(ctx context.Context, copied uint64) error {
-	key := e.prefix + haltKey
-	put := []clientv3.Op{clientv3.OpPut(key, number(copied))}
-	raise := clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.Value(key), "<", number(copied))}, put, nil)
-	r, err := e.txn(ctx, []clientv3.Cmp{exists(e.prefix + headKey)}, []clientv3.Op{
-		clientv3.OpDelete(e.prefix + leaderKey),
-		clientv3.OpTxn([]clientv3.Cmp{lacks(key)}, put, []clientv3.Op{raise}),
-	}, nil)
-	if err == nil && !r.Succeeded {
-		err = cluster.ErrNotFounded
-	}
-	return err
-}

@@ -5,22 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 )
-
-// Found begins the order.
-func (e *Engine) Found(ctx context.Context, at chain.Position) error {
-	key := e.prefix + headKey
-	r, err := e.txn(ctx, []clientv3.Cmp{lacks(key)}, []clientv3.Op{clientv3.OpPut(key, encodePosition(at))}, nil)
-	if err == nil && !r.Succeeded {
-		err = cluster.ErrFounded
-	}
-	return err
-}
 
 // View looks.
 func (e *Engine) View(ctx context.Context) (cluster.View, error) {
@@ -33,12 +24,16 @@ func (e *Engine) View(ctx context.Context) (cluster.View, error) {
 
 // look is what a view is made of.
 func (e *Engine) look() []clientv3.Op {
-	return []clientv3.Op{clientv3.OpGet(e.prefix + headKey), clientv3.OpGet(e.prefix + leaderKey), clientv3.OpGet(e.prefix + haltKey)}
+	return []clientv3.Op{clientv3.OpGet(e.prefix + headKey), clientv3.OpGet(e.prefix + leaderKey), clientv3.OpGet(e.prefix + haltKey), clientv3.OpGet(e.prefix + leftKey)}
 }
 
 // view makes a view of the answer to look.
 func view(r *clientv3.TxnResponse) (v cluster.View, err error) {
-	head, leader, halt := r.Responses[0].GetResponseRange().Kvs, r.Responses[1].GetResponseRange().Kvs, r.Responses[2].GetResponseRange().Kvs
+	found := func(n int) []*mvccpb.KeyValue { return r.Responses[n].GetResponseRange().Kvs }
+	head, leader, halt := found(0), found(1), found(2)
+	if left := found(3); len(left) > 0 {
+		return v, leftOf(left[0])
+	}
 	if len(head) == 0 {
 		return v, cluster.ErrNotFounded
 	}
@@ -58,13 +53,19 @@ func view(r *clientv3.TxnResponse) (v cluster.View, err error) {
 
 // Append adds a batch. While the order is halted nobody leads, so that need not be compared.
 func (e *Engine) Append(ctx context.Context, term uint64, after chain.Position, batch []byte) (bool, cluster.View, error) {
+	return e.add(ctx, e.leads(term), after, batch, func(chain.Position) []clientv3.Op { return nil })
+}
+
+// add adds the batch that follows a position, if that is the head and what is compared is so. Then it does
+// what follows from the end of the batch.
+func (e *Engine) add(ctx context.Context, compared []clientv3.Cmp, after chain.Position, batch []byte, then func(end chain.Position) []clientv3.Op) (bool, cluster.View, error) {
 	if len(batch) > cluster.AppendBytesMax {
-		return false, cluster.View{}, fmt.Errorf("%w: a batch of %d bytes, at most %d can be appended", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
+		return false, cluster.View{}, fmt.Errorf("%w: a batch of %d bytes, at most %d can be added", cluster.ErrRefused, len(batch), cluster.AppendBytesMax)
 	}
 	end := after.After(batch)
 	head := e.prefix + headKey
-	r, err := e.txn(ctx, append(e.leads(term), clientv3.Compare(clientv3.Value(head), "=", encodePosition(after))),
-		[]clientv3.Op{clientv3.OpPut(e.batchKey(end.Sequence), string(batch)), clientv3.OpPut(head, encodePosition(end))}, e.look())
+	puts := []clientv3.Op{clientv3.OpPut(e.batchKey(end.Sequence), string(batch)), clientv3.OpPut(head, encodePosition(end))}
+	r, err := e.txn(ctx, append(compared, clientv3.Compare(clientv3.Value(head), "=", encodePosition(after))), append(puts, then(end)...), e.look())
 	if isNoRoom(err) {
 		return e.settle(ctx, after, end, err)
 	}

@@ -64,7 +64,7 @@ func (e *Engine) Tail(ctx context.Context, after uint64, take func(batch []byte)
 		if err != nil {
 			return err
 		}
-		batches := r.Responses[3].GetResponseRange().Kvs
+		batches := r.Responses[len(r.Responses)-1].GetResponseRange().Kvs
 		if err := e.cut(after, v.Head.Sequence, batches); err != nil {
 			return err
 		}

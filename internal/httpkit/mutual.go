@@ -108,6 +108,18 @@ func (m *Mutual) To(name string) *tls.Config {
 	return to
 }
 
+// ToServer returns how a server is asked that is no node, by the host of its address. The authorities are those of
+// this moment; what changes of this node's own certificate counts at once.
+func (m *Mutual) ToServer() *tls.Config {
+	to := m.To("")
+	to.NextProtos, to.Certificates = nil, nil
+	to.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		newest, _ := m.certificate.newest(nil) // never fails
+		return &newest.Certificates[0], nil
+	}
+	return to
+}
+
 // OpenMutual is Listen for other nodes. Without m, which is nil then, it opens addresses of loopback alone; the error
 // is a *config.SettingError for others.
 func OpenMutual(addr, flag, env string, m *Mutual) (*Listener, error) {

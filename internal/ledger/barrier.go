@@ -62,7 +62,7 @@ func (b *barrier) head() (sequence uint64, err error) {
 	for {
 		v, err := b.view(ctx)
 		if err == nil || ctx.Err() != nil {
-			return v.Head.Sequence, err
+			return max(v.Head.Sequence, v.Halted), err // what the engine has lost was acknowledged too
 		}
 		pause(ctx, tailAgain)
 	}

@@ -17,6 +17,7 @@ func (s *shared) sayAll() {
 		}
 		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
 			s.compare(nodes)
+			s.lookout.sawNodes(nodes)
 		}
 		pause(s.ctx, sayEvery)
 	}
@@ -30,7 +31,7 @@ func (s *shared) status() cluster.Status {
 	number, digest := s.store.Witness()
 	return cluster.Status{
 		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
-		Level: uint8(store.LevelNewest), Witness: number, Digest: digest,
+		Level: uint8(store.LevelNewest), Witness: number, Digest: digest, Clock: s.now().UnixMilli(),
 	}
 }
 

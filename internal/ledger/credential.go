@@ -63,11 +63,12 @@ func (l *Ledger) metersOf(s *meter.Scope) ([]store.Index, error) {
 
 // Credential finds a credential, also one that does not count any more, by the hash of its token or
 // its certificate: nil if there is none. The caller must not change it. It reports whether that is known: it is not
-// while too few of several nodes answer.
+// while too few of several nodes answer. That one was not revoked elsewhere is known for confirmedMax, but an
+// operator must be able to mend what is wrong.
 func (l *Ledger) Credential(ctx context.Context, sha256 [32]byte) (c *meter.Credential, isKnown bool) {
 	c, found := l.store.Credential(sha256)
 	if found {
-		return c, true
+		return c, c.Role == meter.RoleOperator || l.Staleness() <= confirmedMax
 	}
 	changed, err := l.confirm(ctx)
 	if changed {
@@ -78,7 +79,7 @@ func (l *Ledger) Credential(ctx context.Context, sha256 [32]byte) (c *meter.Cred
 
 // Revoke ends a credential, also while reception is shut down, and at once. One that was revoked
 // before stays as it is. The last one of an operator that counts is not revoked, so that nobody
-// locks everybody out. When it returns nil, that is on disk.
+// locks everybody out. When it returns nil, that is on disk, and no node believes it any more.
 func (l *Ledger) Revoke(ctx context.Context, id, by string) error {
 	if !meter.IsCredentialID(id) {
 		return unknownCredential(id)
@@ -90,8 +91,10 @@ func (l *Ledger) Revoke(ctx context.Context, id, by string) error {
 	switch v.Outcome {
 	case store.Accepted:
 		l.log.Info("a credential was revoked", "credential_id", id, "by", by)
+		l.everywhere(ctx)
 		return nil
 	case store.Duplicate:
+		l.everywhere(ctx)
 		return nil
 	case store.NoCredential:
 		return unknownCredential(id)

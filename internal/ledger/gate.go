@@ -46,5 +46,8 @@ func (l *Ledger) shutForPeople() error {
 // the code and the Retry-After that they are refused with, and the reason.
 func (l *Ledger) Ready() error {
 	l.space.look()
-	return l.refusal()
+	if err := l.refusal(); err != nil || l.shared == nil {
+		return err
+	}
+	return l.shared.ready(l.Staleness())
 }

@@ -25,8 +25,8 @@ type joining struct {
 // run returns once the journal goes on where the order can be had from.
 func (j joining) run(ctx context.Context) error {
 	v, err := j.view(ctx)
-	if errors.Is(err, cluster.ErrNotFounded) && j.Found {
-		if err = j.Engine.Found(ctx, j.l.journal.End()); err == nil || errors.Is(err, cluster.ErrFounded) {
+	if errors.Is(err, cluster.ErrNotFounded) && j.Founding != FoundNever {
+		if err = j.found(ctx); err == nil {
 			v, err = j.view(ctx)
 		}
 	}
@@ -54,6 +54,15 @@ func (j joining) run(ctx context.Context) error {
 	return j.fetch(ctx, j.l.journal.End())
 }
 
+// found makes the order of the engine go on from the journal, unless another node has founded one meanwhile.
+func (j joining) found(ctx context.Context) error {
+	err := j.Engine.Found(ctx, cluster.Order{At: j.l.journal.End(), Zone: j.l.zone.String(), Compressed: j.Compressed, Again: j.Founding == FoundAgain})
+	if errors.Is(err, cluster.ErrFounded) {
+		return nil
+	}
+	return err
+}
+
 // view is the engine's.
 func (j joining) view(ctx context.Context) (cluster.View, error) {
 	return untilAnswered(ctx, j.Engine.View)
@@ -69,7 +78,8 @@ func (j joining) others(ctx context.Context) ([]cluster.Seen, error) {
 func untilAnswered[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	for {
 		answer, err := ask(ctx)
-		if err == nil || errors.Is(err, cluster.ErrNotFounded) || ctx.Err() != nil {
+		var left *cluster.LeftError
+		if err == nil || errors.Is(err, cluster.ErrNotFounded) || errors.As(err, &left) || ctx.Err() != nil {
 			return answer, err
 		}
 		pause(ctx, tailAgain)

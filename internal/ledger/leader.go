@@ -43,6 +43,7 @@ type leader struct {
 	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
 	attested time.Time    // when a witness was written last; touched while leading alone
 	hangs    func() bool  // this node must not go on leading
+	led      uint64       // the last term; touched while leading alone
 
 	mu     sync.Mutex     // guards all below
 	term   cluster.Leader // in which proposals are taken; the zero value while none are
@@ -65,7 +66,7 @@ func (l *leader) propose(p cluster.Proposal) error {
 	case p.Number <= last:
 		return nil // it came before
 	case p.Number > last+1:
-		return fmt.Errorf("%w: proposal %d comes behind proposal %d", cluster.ErrRefused, p.Number, last)
+		return fmt.Errorf("%w: proposal %d comes behind proposal %d", cluster.ErrMoved, p.Number, last)
 	case l.bytes+len(p.Payload) > queuedMax || l.applied.load() < p.Applied:
 		return cluster.ErrFull
 	}
@@ -146,9 +147,15 @@ func (l *leader) lead(ctx context.Context, v cluster.View, now time.Time) {
 	over(cluster.ErrOver)
 	renewing.Wait()
 	l.log.Info("this node leads no more", "term", v.Leader.Term, "why", err)
-	ending, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	l.led = v.Leader.Term
+	l.resign(ctx)
+}
+
+// resign ends the last term, unless its lease ends by itself before.
+func (l *leader) resign(ctx context.Context) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer done()
-	_ = l.engine.Resign(ending, v.Leader.Term) // else the lease ends by itself
+	_ = l.engine.Resign(ctx, l.led)
 }
 
 func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) error {

@@ -79,7 +79,8 @@ type Ledger struct {
 	lateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	committer *committer
-	shared    *shared // the order of several nodes; nil for a node alone
+	shared    *shared      // the order of several nodes; nil for a node alone
+	unserve   func() error // ends what other nodes are answered
 	metrics   *metrics
 	refused   *metric.Minute // of the readings that were refused as isKept says
 	silences  silences
@@ -116,6 +117,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		metrics: newMetrics(o.Metrics),
 		refused: &metric.Minute{Log: o.Log, Message: "readings were refused in the last minute", Unit: "readings"},
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
+		unserve: func() error { return nil },
 	}
 	l.rush.count = &l.asked
 	l.keeper = keeper{l, o.RefusalsMax, l.metrics.dropped}
@@ -180,7 +182,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	}
 	l.committer.start()
 	if l.shared != nil {
-		l.shared.start()
+		l.takePart(o.Shared)
 	} else if err = l.raiseLevel(ctx); err == nil {
 		err = l.keeper.trim(ctx)
 	}
@@ -252,12 +254,13 @@ func (l *Ledger) Close() error {
 	l.snapshots.stop()
 	l.uses.stop()
 	l.committer.stop()
+	err := l.unserve()
 	if l.Failure() == nil {
 		if err := l.snapshots.take(context.Background()); err != nil {
 			l.log.Error("no last snapshot could be taken; the next start replays the journal", "error", err)
 		}
 	}
-	return l.journal.Close()
+	return errors.Join(err, l.journal.Close())
 }
 
 // Store returns the state, for readers.

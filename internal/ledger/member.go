@@ -23,7 +23,15 @@ func (l *Ledger) share(o *Shared) {
 	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
 	l.stall.max = 0 // the order has a gate of its own
-	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate})
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errClockSkew, l.shared.lookout.skewed.Load})
+}
+
+// takePart lets other nodes ask this one, and then begins to follow the order.
+func (l *Ledger) takePart(o *Shared) {
+	if o.Serve != nil {
+		l.unserve = o.Serve(l)
+	}
+	l.shared.start()
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.
@@ -66,6 +74,26 @@ func (l *Ledger) WhileLed(ctx context.Context, by cluster.Leader) (led context.C
 		}()
 	}
 	return led, done
+}
+
+// everywhere returns once every live node has applied all that has come here. One that has not by confirmedMax, and one that
+// is not known to be live, does not believe credentials any more.
+func (l *Ledger) everywhere(ctx context.Context) {
+	if l.shared == nil {
+		return
+	}
+	all := l.shared.tail.known.load()
+	isBehind := func(n cluster.Seen) bool {
+		return n.Incarnation != l.shared.self.Incarnation && n.Applied.Sequence < all
+	}
+	ctx, done := context.WithTimeout(ctx, confirmedMax+sayEvery)
+	defer done()
+	for ctx.Err() == nil {
+		if nodes, err := l.shared.engine.Nodes(ctx); err == nil && !slices.ContainsFunc(nodes, isBehind) {
+			return
+		}
+		pause(ctx, tailAgain)
+	}
 }
 
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.

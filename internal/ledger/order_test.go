@@ -285,7 +285,7 @@ func openSharedOn(t *testing.T, alone orderHarness) orderHarness {
 	j := alone.journal
 	engine := clustertest.NewEngine(1)
 	client := engine.Client("a")
-	if err := client.Found(t.Context(), j.End()); err != nil {
+	if err := client.Found(t.Context(), cluster.Order{At: j.End()}); err != nil {
 		t.Fatal(err)
 	}
 	o := &Shared{Engine: client, Peers: clustertest.NewNetwork(1).Peers("a"), Self: cluster.Node{Name: "a", Incarnation: 7, Address: "a"}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,14 +35,14 @@ type proposal struct {
 
 // proposer brings what this node's callers want written into the order. What becomes of it is seen in
 // the order alone: a proposal that was not met there before the entry of the next term never
-// will be, and is proposed again under the same number.
+// will be, and is proposed again.
 type proposer struct {
 	self    cluster.Node
 	peers   cluster.Peers
 	local   *leader // of this node
 	applied *mark
 	answer  func(*commit)
-	fail    func(error)
+	log     *slog.Logger
 	nudge   func() // has this node look who leads
 
 	oldest atomic.Int64 // when what is pending longest was made, in ns; 0 if nothing is
@@ -64,7 +65,7 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 	isRun := g.commits[0].isRun
 	if isRun && p.term.Incarnation != p.self.Incarnation {
 		p.mu.Unlock()
-		p.refuse(g.commits)
+		p.answerAll(g.commits, errTermOver)
 		g.reset()
 		return nil
 	}
@@ -118,6 +119,13 @@ func (p *proposer) until(ctx context.Context, is func() bool) error {
 	}
 }
 
+// waiting returns how many were not met yet.
+func (p *proposer) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pending)
+}
+
 // drained waits until everything was met.
 func (p *proposer) drained(ctx context.Context) error {
 	return p.until(ctx, func() bool { return len(p.pending) == 0 })
@@ -155,8 +163,7 @@ func (p *proposer) proposeAll(ctx context.Context) {
 		case err == nil:
 			p.wasQueued(next)
 		case errors.Is(err, cluster.ErrRefused):
-			p.fail(fmt.Errorf("what this node proposes is refused as none that was ever written: %w", err))
-			return
+			p.wasRefused(next, err)
 		default:
 			p.heard(next.To, err)
 			pause(ctx, proposeAgain)
@@ -232,13 +239,34 @@ func (p *proposer) began(t store.Term) {
 	}
 	p.tellLocked()
 	p.mu.Unlock()
-	p.refuse(over)
+	p.answerAll(over, errTermOver)
 }
 
-// refuse answers commits of runs whose term is over, or has not begun.
-func (p *proposer) refuse(commits []*commit) {
+// wasRefused takes back what the leader refuses as nothing that it knows, so that it is not in the way of
+// what comes behind it, which takes its number.
+func (p *proposer) wasRefused(q cluster.Proposal, why error) {
+	p.mu.Lock()
+	at := slices.IndexFunc(p.pending, func(made *proposal) bool { return made.Number == q.Number })
+	if at < 0 || p.term.Number != q.To.Term || p.term.Incarnation != q.To.Incarnation {
+		p.mu.Unlock()
+		return // the next leader may know it
+	}
+	refused := p.pending[at]
+	p.pending = slices.Delete(p.pending, at, at+1)
+	for _, later := range p.pending[at:] {
+		later.Number--
+	}
+	p.number--
+	p.tellLocked()
+	p.mu.Unlock()
+	p.log.Error("the node that leads refuses what this node proposes", "leader", q.To.Name, "error", why)
+	p.answerAll(refused.commits, errUnknownEntry)
+}
+
+// answerAll answers commits that will not be in the order.
+func (p *proposer) answerAll(commits []*commit, err error) {
 	for _, k := range commits {
-		k.err = errTermOver
+		k.err = err
 		p.answer(k)
 	}
 }

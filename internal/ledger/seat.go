@@ -29,8 +29,12 @@ func (s *shared) watch() {
 // look asks the engine what it holds. An engine that has lost what this node has copied is
 // halted: whoever led from there would make another order of it.
 func (s *shared) look(ctx context.Context) (cluster.View, error) {
-	copied := s.tail.copied.load()
+	copied, asked := s.tail.copied.load(), time.Now()
 	v, err := s.engine.View(ctx)
+	var left *cluster.LeftError
+	if errors.As(err, &left) {
+		s.failWith(err)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -46,6 +50,8 @@ func (s *shared) look(ctx context.Context) (cluster.View, error) {
 		}
 	}
 	s.mine.saw(v.Leader)
+	s.lookout.saw(v, asked)
+	s.sighted.add(max(v.Head.Sequence, v.Halted), asked, s.tail.applied.load())
 	return v, nil
 }
 
@@ -55,9 +61,11 @@ func (s *shared) lookAll() {
 	var since time.Time // it stands there
 	for s.ctx.Err() == nil {
 		known := s.tail.known.load()
-		v, err := s.look(s.ctx)
+		v, err := s.lookOnce()
 		if err == nil {
 			s.offer(v)
+		} else {
+			s.lookout.missed(err)
 		}
 		switch now := time.Now(); {
 		case err != nil:
@@ -76,6 +84,13 @@ func (s *shared) lookAll() {
 		case <-s.ctx.Done():
 		}
 	}
+}
+
+// lookOnce is look for an engine that may hang.
+func (s *shared) lookOnce() (cluster.View, error) {
+	ctx, done := context.WithTimeout(s.ctx, confirmMax)
+	defer done()
+	return s.look(ctx)
 }
 
 // offer leaves the newest view to leadAll.
@@ -106,6 +121,10 @@ func (s *shared) mayLead(v cluster.View) {
 	if !leads && !(s.isVacant(v) && s.hasAll(v.Head)) {
 		return
 	}
+	if leads && v.Leader.Term == s.term.led { // proposals are numbered anew in each term
+		s.term.resign(s.ctx)
+		return
+	}
 	var err error
 	if !leads {
 		v, err = s.engine.Lead(s.ctx, s.self, v.Leader.Term)
@@ -113,7 +132,7 @@ func (s *shared) mayLead(v cluster.View) {
 	if leads || err != nil { // it may have come through
 		v, err = s.engine.View(s.ctx)
 	}
-	if err == nil && v.Leader.Incarnation == s.self.Incarnation {
+	if err == nil && v.Leader.Incarnation == s.self.Incarnation && v.Leader.Term != s.term.led {
 		s.mine.saw(v.Leader)
 		s.term.lead(s.ctx, v, s.now())
 	}

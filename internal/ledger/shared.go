@@ -35,12 +35,31 @@ type Shared struct {
 	Engine cluster.Engine
 	Peers  cluster.Peers
 	Self   cluster.Node
-	// Found makes the order of the engine go on from this node's journal, unless one was
+	// Cluster is the name of the order, as the engine has it.
+	Cluster string
+	// Founding makes the order of the engine go on from this node's journal, unless one was
 	// founded.
-	Found bool
+	Founding Founding
+	// Compressed says that runs write archives as zstd, in which all nodes must agree.
+	Compressed bool
+	// Heal lets the node go on with an engine that was brought back from a copy, or with another one, and puts back
+	// what that has lost.
+	Heal bool
+	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
+	// answered without it.
+	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
 }
+
+// Founding is what a node does if the engine holds no order.
+type Founding string
+
+const (
+	FoundNever Founding = ""      // refuse to start
+	FoundOnce  Founding = "once"  // found the order, unless this node has been part of one
+	FoundAgain Founding = "again" // found it again, behind an engine that was lost: with more than one node before anything is added
+)
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
 // the journal of each is its copy.
@@ -57,6 +76,10 @@ type shared struct {
 	mine    proposer // what this node wants to have in the order
 	term    leader   // while this node leads
 	barrier barrier
+	lookout lookout // what it sees of the others
+
+	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
+	sighted sightings
 
 	copies int
 
@@ -82,9 +105,10 @@ type shared struct {
 }
 
 var (
-	errTermOver = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
-	errLate     = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
-	errStranger = errors.New("the data folder is of another order than that of the engine")
+	errTermOver     = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
+	errLate         = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
+	errUnknownEntry = meter.Unavailable(meter.CodeNotReady, 10*time.Second, "the node that leads knows no such entry: nothing was recorded; it is taken once all nodes run the same version")
+	errStranger     = errors.New("the data folder is of another order than that of the engine")
 )
 
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
@@ -96,14 +120,17 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
+	sh.reached.Store(j.End().Sequence)
 	sh.mine = proposer{
-		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, fail: sh.failWith,
+		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
 		changed: make(chan struct{}), term: s.Term(), nudge: sh.nudge,
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
 		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
 	}
+	sh.lookout = lookout{self: o.Self, log: log, now: now}
+	sh.lookout.begin()
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh
 }
@@ -178,6 +205,7 @@ const entriesUnknown = -1
 // place finds what this node has sent in a batch, and what the batch means for who leads.
 func (s *shared) place(a arrival) (ordered, error) {
 	s.current = a
+	s.reached.Store(a.end.Sequence)
 	g := &gathered{payload: a.payload, entries: entriesUnknown}
 	if term, isTerm := store.ReadTerm(a.payload); isTerm {
 		s.mine.began(term)
@@ -259,10 +287,11 @@ func (s *shared) failWith(err error) {
 	})
 }
 
-// isLate is the gate of an order that does not come on: what waits longest has waited for long.
+// isLate is the gate of an order that does not come on: what waits longest has waited for long, or the engine
+// does not answer.
 func (s *shared) isLate() bool {
 	since := s.mine.oldest.Load()
-	return since > 0 && time.Since(time.Unix(0, since)) > lateMax
+	return since > 0 && time.Since(time.Unix(0, since)) > lateMax || s.lookout.isUnconfirmed()
 }
 
 // isStuck reports whether a batch is being applied for long.

@@ -26,21 +26,33 @@ type member struct {
 // server answers the peers of a member.
 func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
 
-// openMember starts a node.
-func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string) member {
+// foundedBy lets the first of several nodes found their order.
+func foundedBy(name string) Founding {
+	if name == "a" {
+		return FoundOnce
+	}
+	return FoundNever
+}
+
+// openMember starts a node, with other options than usual if there are changes.
+func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string, changes ...func(*Options)) member {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := engine.Client(name)
-	l, err := Open(t.Context(), Options{
+	o := Options{
 		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &Shared{
-			Engine: client, Peers: network.Peers(name), Found: name == "a",
+			Engine: client, Peers: network.Peers(name), Founding: foundedBy(name),
 			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
 		},
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	l, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

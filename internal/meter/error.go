@@ -92,7 +92,8 @@ const (
 	ReasonDiskSlow    Reason = "disk_slow"
 	ReasonMemoryFull  Reason = "memory_full"
 	ReasonClockBehind Reason = "clock_behind"
-	ReasonNoQuorum    Reason = "no_quorum" // of several nodes, too few answer
+	ReasonClockSkew   Reason = "clock_skew" // of several nodes, this one has another time than the one that leads
+	ReasonNoQuorum    Reason = "no_quorum"  // of several nodes, too few answer
 
 	ReasonAPIAway   Reason = "api_away"   // daily and monthly run nothing
 	ReasonOtherZone Reason = "other_zone" // the api's days and months are not theirs

@@ -116,13 +116,21 @@ func (s *seats) seat(name string, disk vfs.FS) *seat {
 	}}
 }
 
+// foundedBy lets the first of several nodes found their order.
+func foundedBy(name string) ledger.Founding {
+	if name == "a" {
+		return ledger.FoundOnce
+	}
+	return ledger.FoundNever
+}
+
 // sit starts a process of the node.
 func (x *seat) sit() {
 	x.t.Helper()
 	x.processes++
 	x.engine = x.of.engine.Client(x.name)
 	x.shared = &ledger.Shared{
-		Engine: x.engine, Peers: x.of.network.Peers(x.name), Found: x.name == "a",
+		Engine: x.engine, Peers: x.of.network.Peers(x.name), Founding: foundedBy(x.name),
 		Self: cluster.Node{Name: x.name, Incarnation: uint64(x.name[0])<<8 + x.processes, Address: x.name},
 	}
 	x.open()

@@ -137,6 +137,11 @@ func (n *Node) openArchive(o Options) (*archive.Folder, error) {
 	if o.Shared == nil {
 		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
 	}
+	if o.Shared.Founding != ledger.FoundNever {
+		if err := archive.Share(o.FS, o.ArchiveDir, n.Order()); err != nil {
+			return nil, err
+		}
+	}
 	return archive.OpenShared(o.FS, o.ArchiveDir, n.KeptZone(), n.Order())
 }
 

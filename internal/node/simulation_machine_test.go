@@ -76,7 +76,7 @@ func (s *simulation) start(m *host) {
 		FS: mountedFS{m.disk, faulttest.Watch(s.archive, p.reachesArchive)}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
 		Zone: s.zone, Now: s.now, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
-			Engine: mortalEngine{p.client, &p.killed}, Peers: mortalPeers{s.network.Peers(m.name), &p.killed}, Found: m.name == "a",
+			Engine: mortalEngine{p.client, &p.killed}, Peers: mortalPeers{s.network.Peers(m.name), &p.killed}, Founding: foundedBy(m.name),
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
 		},
 	})

@@ -14,6 +14,7 @@ import (
 	"meterledger/internal/archive"
 	"meterledger/internal/closing"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/pages"
 	"meterledger/internal/query"
@@ -83,7 +84,7 @@ func nation(b *testing.B, meters int) http.Handler {
 		b.Fatal(err)
 	}
 	reader, metrics := query.New(s, archives, zone, now, func() {}), httpkit.NewMetrics()
-	router := rest.NewHandler(rest.Options{Reader: reader, Runs: runs, Log: log, Metrics: metrics})
+	router := rest.NewHandler(rest.Options{Ledger: new(ledger.Ledger), Reader: reader, Runs: runs, Log: log, Metrics: metrics})
 	pages.Mount(ctx, router, pages.Options{API: router, Reader: reader, Metrics: metrics, Log: log})
 	return router
 }

@@ -34,6 +34,14 @@ func TestANodeThatDoesNotLeadWritesThroughTheOneThatDoes(t *testing.T) {
 	}
 }
 
+// foundedBy lets the first of several nodes found their order.
+func foundedBy(name string) ledger.Founding {
+	if name == "a" {
+		return ledger.FoundOnce
+	}
+	return ledger.FoundNever
+}
+
 // openLedger starts a node that others reach with TLS.
 func openLedger(t *testing.T, a *authority, engine *clustertest.Engine, name string, incarnation uint64) *ledger.Ledger {
 	t.Helper()
@@ -50,7 +58,7 @@ func openLedger(t *testing.T, a *authority, engine *clustertest.Engine, name str
 	l, err := ledger.Open(t.Context(), ledger.Options{
 		FS: vfs.NewMem(), DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &ledger.Shared{
-			Engine: engine.Client(name), Peers: p, Found: name == "a",
+			Engine: engine.Client(name), Peers: p, Founding: foundedBy(name),
 			Self: cluster.Node{Name: name, Incarnation: incarnation, Address: listener.Addr().String()},
 		},
 	})

@@ -57,6 +57,7 @@ var endpoints = []struct {
 	{"POST", "/maintenance/start", map[string]string{"maintenance_type": "both", "date": "2026-11-22", "month": "2026-10", "wait": "true", "archives": "lost"}, []string{"maintenance_type"}},
 	{"GET", "/readyz", map[string]string{"for": "readings"}, nil},
 	{"GET", "/maintenance/status", nil, nil},
+	{"GET", "/cluster", nil, nil},
 	{"GET", "/audit", map[string]string{"from": "2026-11-01", "to": "2026-12-01", "page_size": "5"}, nil},
 	{"POST", "/shutdown", nil, nil},
 	{"POST", "/resume", map[string]string{"clock": "trust"}, nil},

@@ -59,13 +59,14 @@ func (s *rowStream) add(id meter.ID, points []meter.Point) error {
 // not grow with the answer. An error before the first chunk becomes the answer; a later one
 // breaks the connection, so that nobody takes a part for the whole.
 type stream struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	log    *slog.Logger
-	buffer *[]byte
-	chunk  []byte
-	begun  bool          // a chunk was sent
-	late   time.Duration // by how much the caller is behind
+	w        http.ResponseWriter
+	r        *http.Request
+	log      *slog.Logger
+	buffer   *[]byte
+	chunk    []byte
+	begun    bool          // a chunk was sent
+	isPlaced bool          // the answer says a position
+	late     time.Duration // by how much the caller is behind
 }
 
 func (a *app) newStream(w http.ResponseWriter, r *http.Request) stream {
@@ -74,7 +75,7 @@ func (a *app) newStream(w http.ResponseWriter, r *http.Request) stream {
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	buffer := chunks.Get().(*[]byte)
-	return stream{w: w, r: r, log: a.log, buffer: buffer, chunk: (*buffer)[:0]}
+	return stream{w: w, r: r, log: a.log, buffer: buffer, chunk: (*buffer)[:0], isPlaced: a.isShared}
 }
 
 var chunks = sync.Pool{New: func() any {
@@ -86,6 +87,9 @@ var chunks = sync.Pool{New: func() any {
 func (s *stream) send() error {
 	if err := s.r.Context().Err(); err != nil {
 		return errors.Join(errCallerGone, err)
+	}
+	if !s.begun && s.isPlaced && s.w.Header().Get("Content-Length") == "" { // more is read than is sent now
+		sayBehind(s.w)
 	}
 	connection, sent := http.NewResponseController(s.w), time.Now()
 	due := time.Duration(len(s.chunk)) * time.Second / streamBytesMin

@@ -124,7 +124,7 @@ func TestProgramThatDoesNotStartEndsTheRunAndIsNamed(t *testing.T) {
 // newTestLoad is three connections to a server.
 func newTestLoad(t *testing.T, s *httptest.Server) (l *load, end func()) {
 	b := &bench{ctx: t.Context(), sizes: fullSizes}
-	l = b.newLoad(&server{b: b, pid: os.Getpid(), host: s.Listener.Addr().String()}, 3, func(b []byte) []byte {
+	l = b.newLoad(&server{b: b, pids: []int{os.Getpid()}, host: s.Listener.Addr().String()}, 3, func(b []byte) []byte {
 		return append(b, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"...)
 	})
 	return l, func() {

@@ -45,8 +45,12 @@ func (t throughput) millisecondsEach() float64 { return 1000 / t.perSecond() }
 // newLoad connects to a server. The connections are closed when the row has been measured.
 func (b *bench) newLoad(s *server, connections int, next func([]byte) []byte) *load {
 	l := &load{server: s, next: next}
-	for range b.connections(connections) {
-		c := try.E1(caller.Dial(b.ctx, s.host))
+	for i := range b.connections(connections) {
+		host := s.host
+		if len(s.hosts) > 0 {
+			host = s.hosts[i%len(s.hosts)]
+		}
+		c := try.E1(caller.Dial(b.ctx, host))
 		b.atEnd(c.Close)
 		l.conns = append(l.conns, c)
 	}

@@ -123,9 +123,12 @@ func busy() time.Duration {
 }
 
 // cpu returns the CPU time that a server has used.
-func (s *server) cpu() time.Duration {
-	// pid (name) state …: user and system time are the 12th and 13th field after the name, which may hold blanks.
-	return ticks(fmt.Sprintf("/proc/%d/stat", s.pid), ')', 11, 12)
+func (s *server) cpu() (sum time.Duration) {
+	for _, pid := range s.pids {
+		// pid (name) state …: user and system time are the 12th and 13th field after the name, which may hold blanks.
+		sum += ticks(fmt.Sprintf("/proc/%d/stat", pid), ')', 11, 12)
+	}
+	return sum
 }
 
 // ownCPU returns the CPU time of this process and of those it has waited for.

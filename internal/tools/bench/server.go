@@ -29,8 +29,9 @@ import (
 type server struct {
 	b       *bench
 	program *programs.Program
-	pid     int                // of its first process
+	pids    []int              // of its first processes
 	host    string             // host:port
+	hosts   []string           // of several nodes, between which connections are shared out; nil for one
 	folder  string             // its own; empty for a floor
 	header  string             // lines of every request: the credential, where one is asked for
 	replays chan time.Duration // of an api: how long each start took from listening to being ready
@@ -44,7 +45,7 @@ func (b *bench) api(env ...string) *server {
 	}, programs.API))
 	b.atEnd(func() error { return errors.Join(s.program.Stop(), os.RemoveAll(s.folder)) })
 	<-s.replays
-	s.pid, s.host = s.program.PID(), s.program.Host()
+	s.pids, s.host = []int{s.program.PID()}, s.program.Host()
 	if token, err := os.ReadFile(filepath.Join(programs.DataDir(s.folder), "operator.token")); err == nil {
 		s.header = "Authorization: Bearer " + strings.TrimSpace(string(token)) + "\r\n"
 	}
@@ -83,7 +84,7 @@ func (b *bench) floor(answer []byte) *server {
 		"FLOOR_ADDR=127.0.0.1:0", "FLOOR_ANSWER=" + file.Name(), "LOG_LEVEL=info",
 	}}, "floor"))
 	b.atEnd(program.Stop)
-	return &server{b: b, program: program, pid: program.PID(), host: program.Host()}
+	return &server{b: b, program: program, pids: []int{program.PID()}, host: program.Host()}
 }
 
 // noAnswer is for floors that are not asked for one.
@@ -106,7 +107,12 @@ func (s *server) answerTo(request []byte) (answer []byte, body int) {
 
 // traffic returns the traffic of some meters to the server, over the half hours from first on.
 func (s *server) traffic(meters int, first meter.Slot, slots int) *households.Traffic {
-	t := households.NewTraffic(s.host, try.E1(households.NewPopulation("m-", meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
+	return s.trafficOf("m-", meters, first, slots)
+}
+
+// trafficOf is the same of meters whose ids begin with a prefix.
+func (s *server) trafficOf(prefix string, meters int, first meter.Slot, slots int) *households.Traffic {
+	t := households.NewTraffic(s.host, try.E1(households.NewPopulation(prefix, meters, s.b.zone, s.b.homes)), s.b.zone, first, slots)
 	t.Header = s.header
 	return t
 }

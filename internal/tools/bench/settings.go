@@ -21,8 +21,8 @@ type settings struct {
 func parseSettings(args []string, out io.Writer) (settings, error) {
 	var s settings
 	flags := programs.NewFlags("bench", "measures the api against named floors, in one table", out)
-	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binary of the api")
-	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binary of the floor")
+	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binaries of the suite")
+	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binaries of the floor and of etcd")
 	flags.StringVar(&s.root, "root", ".", "the top folder of the module, for what is measured as a Go benchmark")
 	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured; bench.json there is the table")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
@@ -84,6 +84,9 @@ var rows = []row{
 	{"archive-load", "single posts while a month is archived", archiveLoad},
 	{"archive-memory", "memory beyond the store while a month is archived", goBenchmark("./internal/node", "BenchmarkArchivingMemory",
 		metric{"MiB-beyond", "memory beyond the store, archiving a month", "MiB", atMost(64, "MiB")})},
+	{"cluster-single", "single posts to three nodes on one order", withCluster("single POST to 3 nodes", clusterSingle)},
+	{"cluster-bulk", "bulk CSV to three nodes on one order", withCluster("bulk CSV to 3 nodes", clusterBulk)},
+	{"cluster-pauses", "how long callers wait while an api or an etcd that leads ends", withCluster("longest wait while what leads ends", clusterPauses)},
 	{"archived-queries", "bill and last month of one meter, by the size of the archive", archivedQueries},
 }
 
@@ -101,6 +104,7 @@ type sizes struct {
 	snapshotMeters, snapshotSlots                int
 	archiveMeters, archiveMonths                 int
 	fewMeters, manyMeters, archivedSlots         int
+	pauses                                       int // of each kind
 }
 
 var fullSizes = sizes{
@@ -108,7 +112,7 @@ var fullSizes = sizes{
 	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
 	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
 	restartMeters: 20_000, restartSlots: 31 * 48, snapshotMeters: 10_000, snapshotSlots: 7 * 48,
-	archiveMeters: 5000, archiveMonths: 3, fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48,
+	archiveMeters: 5000, archiveMonths: 3, fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48, pauses: 5,
 }
 
 // quickSizes show that everything works, and are too small to mean anything.
@@ -117,5 +121,5 @@ var quickSizes = sizes{
 	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
 	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
 	restartMeters: 100, restartSlots: 48, snapshotMeters: 100, snapshotSlots: 4,
-	archiveMeters: 50, archiveMonths: 1, fewMeters: 10, manyMeters: 100, archivedSlots: 48,
+	archiveMeters: 50, archiveMonths: 1, fewMeters: 10, manyMeters: 100, archivedSlots: 48, pauses: 1,
 }

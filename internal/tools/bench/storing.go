@@ -83,37 +83,37 @@ const snapshotConnections = 256
 
 // snapshots measures single posts while snapshots are taken all the time, against none meanwhile.
 func snapshots(b *bench) []line {
-	p := inTurn(b.sizes.pairs, b.posting("SNAPSHOT_INTERVAL=24h"), b.posting("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s"))
+	p := inTurn(b.sizes.pairs, b.api("SNAPSHOT_INTERVAL=24h").posting(), b.api("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s").posting())
 	return []line{p.line(fmt.Sprintf("single POST while snapshots are taken, %d connections", b.connections(snapshotConnections)),
 		"the same posts to an api that takes no snapshot meanwhile", "/s", ratioAtLeast(0.9))}
 }
 
-// posting starts an api with settings and readings, and returns what measures single posts a second.
-func (b *bench) posting(env ...string) func() float64 {
+// posting gives an api readings, and returns what measures single posts a second.
+func (s *server) posting() func() float64 {
 	const slots = 30 * meter.SlotsPerDay
-	server, there := b.api(env...), b.sizes.snapshotSlots
-	t := server.traffic(b.sizes.snapshotMeters, b.past(30), slots)
-	server.settle(t.Part(0, there))
-	l := b.newLoad(server, snapshotConnections, posts(t.Part(there, slots-there)))
+	b, there := s.b, s.b.sizes.snapshotSlots
+	t := s.traffic(b.sizes.snapshotMeters, b.past(30), slots)
+	s.settle(t.Part(0, there))
+	l := b.newLoad(s, snapshotConnections, posts(t.Part(there, slots-there)))
 	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 
 // withToken measures what a token costs: the same requests to an api that asks for one, and to one
 // that does not.
 func withToken(b *bench) []line {
-	row := func(what string, connections int, load func(env ...string) func() float64) line {
-		return inTurn(b.sizes.pairs, load(), load("AUTH=on")).line(fmt.Sprintf("%s with a token, %d connections", what, b.connections(connections)),
+	row := func(what string, connections int, load func(*server) func() float64) line {
+		return inTurn(b.sizes.pairs, load(b.api()), load(b.api("AUTH=on"))).line(fmt.Sprintf("%s with a token, %d connections", what, b.connections(connections)),
 			"the same to an api with access off", "/s", ratioAtLeast(0.97))
 	}
-	return []line{row("single POST", snapshotConnections, b.posting), row("get_consumption of a day", queryConnections, b.asking)}
+	return []line{row("single POST", snapshotConnections, (*server).posting), row("get_consumption of a day", queryConnections, (*server).asking)}
 }
 
-// asking starts an api with settings and readings, and returns what measures questions a second.
-func (b *bench) asking(env ...string) func() float64 {
-	server, from := b.api(env...), b.past(2)
-	t := server.traffic(b.sizes.consumptionMeters, from, 2*meter.SlotsPerDay)
-	server.settle(t)
-	l := b.newLoad(server, queryConnections, b.consumptions(t, from))
+// asking gives an api readings, and returns what measures questions a second.
+func (s *server) asking() func() float64 {
+	b, from := s.b, s.b.past(2)
+	t := s.traffic(b.sizes.consumptionMeters, from, 2*meter.SlotsPerDay)
+	s.settle(t)
+	l := b.newLoad(s, queryConnections, b.consumptions(t, from))
 	return func() float64 { return l.run(b.sizes.slice).perSecond() }
 }
 

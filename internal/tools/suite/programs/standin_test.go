@@ -1,9 +1,10 @@
-// The test binary stands in for the three programs: standInFolder links it under their
-// names, and TestMain notices under which name it was started.
+// The test binary stands in for the programs: standInFolder links it under their names, and
+// TestMain notices under which name it was started.
 
 package programs
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -41,14 +43,14 @@ const unreadyAnswers = 2
 // TestMain runs the tests, or the program in whose name the binary was started.
 func TestMain(m *testing.M) {
 	switch name := filepath.Base(os.Args[0]); name {
-	case "api", "daily", "monthly":
+	case "api", "daily", "monthly", "etcd":
 		os.Exit(standIn(name))
 	default:
 		os.Exit(m.Run())
 	}
 }
 
-// standInFolder returns a folder in which the test binary stands as api, daily and monthly.
+// standInFolder returns a folder in which the test binary stands as each program.
 func standInFolder(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -56,7 +58,7 @@ func standInFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"api", "daily", "monthly"} {
+	for _, name := range []string{"api", "daily", "monthly", "etcd"} {
 		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +79,13 @@ func standIn(name string) (status int) {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
-	listener, err := net.Listen("tcp", os.Getenv(strings.ToUpper(name)+"_ADDR"))
+	if folder := flagOf("-data-dir"); folder != "" {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			return 1
+		}
+	}
+	listener, err := net.Listen("tcp", cmp.Or(flagOf("-addr"), strings.TrimPrefix(flagOf("--listen-metrics-urls"), "http://"), os.Getenv(strings.ToUpper(name)+"_ADDR")))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		return 1
@@ -103,9 +111,22 @@ func standIn(name string) (status int) {
 	}
 }
 
+// flagOf is the value of a flag of this process, or nothing.
+func flagOf(name string) string {
+	if i := slices.Index(os.Args, name); i > 0 {
+		return os.Args[i+1]
+	}
+	return ""
+}
+
 func standInHandler(behaviour string) http.Handler {
 	var asked atomic.Int32
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) <= unreadyAnswers {
+			http.Error(w, `{"health":"false"}`, http.StatusServiceUnavailable)
+		}
+	})
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		switch {

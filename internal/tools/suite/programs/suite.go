@@ -7,20 +7,17 @@ package programs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync"
 )
 
 // Config says what to start and how.
 type Config struct {
 	BinDir string            // holds the binaries api, daily and monthly
+	Etcd   string            // the binary of etcd, 3.6 or later: a path, or a name that PATH has; of a cluster only
 	Env    []string          // settings such as DATA_DIR=data, added to this process's environment
-	Args   map[Name][]string // each program's flags, which win over the environment
+	Args   map[Name][]string // each program's flags, which win over the environment; in a cluster also those of a kind
 	// Out takes what the programs print, each line with its program's name in front and in one Write. Nil
 	// drops it. Its errors are ignored: a program must not block because nobody reads its log.
 	Out io.Writer
@@ -109,47 +106,3 @@ func (w *oneAtATime) Write(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	return w.out.Write(b)
 }
-
-// Run is the tool suite: it starts the suite, and stops it when ctx ends or one program does.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := NewFlags("suite", "runs api, daily and monthly together; their settings are those of the environment", stderr)
-	bin := flags.String("bin", "bin", "folder that holds the binaries api, daily and monthly")
-	if err := Parse(flags, args); err != nil {
-		return err
-	}
-	suite, err := Start(ctx, Config{BinDir: *bin, Out: stdout})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // it was stopped while it started
-		}
-		return err
-	}
-	say(stdout, "ready: %s/  daily: %s/  monthly: %s/  Ctrl-C stops all three",
-		local(suite.API.URL), local(suite.Daily.URL), local(suite.Monthly.URL))
-	err = suite.Wait(ctx)
-	return errors.Join(err, stop(suite, stdout))
-}
-
-// stop waits until all programs have stopped, or a second Ctrl-C kills them.
-func stop(suite *Suite, stdout io.Writer) error {
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, os.Interrupt)
-	defer signal.Stop(again)
-	say(stdout, "stopping all three; Ctrl-C again kills them")
-	stopped := make(chan error, 1)
-	go func() { stopped <- suite.Stop() }()
-	select {
-	case err := <-stopped:
-		return err
-	case <-again:
-		return errors.Join(errors.New("killed by a second Ctrl-C"), suite.Kill(), <-stopped)
-	}
-}
-
-func say(out io.Writer, format string, args ...any) {
-	// A line that nobody can read is no reason to stop.
-	_, _ = fmt.Fprintf(out, linePrefix("suite")+format+"\n", args...)
-}
-
-// local writes an address the way people type it.
-func local(url string) string { return strings.Replace(url, "//127.0.0.1:", "//localhost:", 1) }

@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meterledger/internal/cluster"
+)
+
+const (
+	// confirmedMax is how long ago the engine may have answered before nothing is taken, and credentials are not
+	// believed any more: another node may have revoked them.
+	confirmedMax = 5 * time.Second
+	// leaderlessMax is how long no node may lead before a balancer is told: a leader that dies is followed by another one.
+	leaderlessMax = 2 * time.Second
+	// offsetWarned is how far the clock of this node may be from the leader's before the log says so, and offsetMax
+	// before it is no measure any more of what lies in the future.
+	offsetWarned = 2 * time.Second
+	offsetMax    = time.Minute
+	// offsetsKept is how many readings of the leader's clock the offset is made of.
+	offsetsKept = 8
+)
+
+// lookout is what this node sees of the others and of the engine: for operators, for balancers, and for the log,
+// which says each change once.
+type lookout struct {
+	self cluster.Node
+	log  *slog.Logger
+	now  func() time.Time
+
+	viewed atomic.Int64 // when the newest view was asked for, in ns
+	led    atomic.Int64 // when a node led, as far as was seen, in ns
+	skewed atomic.Bool  // the clock is more than offsetMax from the leader's
+
+	mu     sync.Mutex // guards all below
+	view   cluster.View
+	terms  uint64 // that were seen
+	nodes  []cluster.Seen
+	before [2]uint64 // the head when the nodes were looked at before, and before that
+	clocks []time.Duration
+	heard  int64 // what the leader said of its clock last
+
+	isBlind, isLeaderless, isOff bool // the log has said so
+}
+
+func (o *lookout) begin() {
+	now := time.Now().UnixNano()
+	o.viewed.Store(now)
+	o.led.Store(now)
+}
+
+// saw takes down what the engine has answered to a question of some time before.
+func (o *lookout) saw(v cluster.View, asked time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if asked.UnixNano() < o.viewed.Load() {
+		return
+	}
+	if o.isBlind {
+		o.log.Info("the etcd answers again", "after", time.Since(time.Unix(0, o.viewed.Load())).Round(time.Millisecond))
+	}
+	o.isBlind = false
+	o.viewed.Store(asked.UnixNano())
+	o.sawLeader(v.Leader)
+	o.sawHalt(v.Halted)
+	o.view = v
+}
+
+func (o *lookout) sawLeader(l cluster.Leader) {
+	before := o.view.Leader
+	if l.Term == 0 {
+		if since := time.Unix(0, o.led.Load()); !o.isLeaderless && time.Since(since) > leaderlessMax {
+			o.isLeaderless = true
+			o.log.Warn("no node leads: what is sent waits for one", "led_before", before.Name)
+		}
+		return
+	}
+	o.led.Store(time.Now().UnixNano())
+	if l == before && !o.isLeaderless {
+		return
+	}
+	if l.Term != before.Term {
+		o.terms++
+		o.clocks = nil
+	}
+	o.isLeaderless = false
+	if l.Incarnation != o.self.Incarnation { // else leader says so
+		o.log.Info("another node leads", "node", l.Name, "term", l.Term)
+	}
+}
+
+func (o *lookout) sawHalt(halted uint64) {
+	switch {
+	case halted == o.view.Halted:
+	case halted == 0:
+		o.log.Info("the order goes on: what the etcd had lost is there again")
+	default:
+		o.log.Error("the order is halted: the etcd was brought back from an older copy and has lost batches that nodes have copied; start one that has them with -cluster-heal", "batch", halted)
+	}
+}
+
+// missed takes down that the engine does not answer.
+func (o *lookout) missed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.isBlind || !o.isUnconfirmed() {
+		return
+	}
+	o.isBlind = true
+	o.log.Warn("too few members of the etcd answer: readings and registrations are refused, and questions are answered with what is known here", "error", err)
+}
+
+// isUnconfirmed reports whether the engine has not answered for long. It is asked before each reading.
+func (o *lookout) isUnconfirmed() bool {
+	return time.Since(time.Unix(0, o.viewed.Load())) > confirmedMax
+}
+
+func (o *lookout) lacksLeader() bool {
+	return time.Since(time.Unix(0, o.led.Load())) > leaderlessMax
+}
+
+// sawNodes takes down what the nodes say of themselves, which is about every sayEvery.
+func (o *lookout) sawNodes(nodes []cluster.Seen) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.before = [2]uint64{o.view.Head.Sequence, o.before[0]}
+	o.nodes = nodes
+	for _, n := range nodes {
+		if n.Incarnation == o.view.Leader.Incarnation && n.Clock != o.heard {
+			o.heard = n.Clock
+			o.readClock(time.UnixMilli(n.Clock))
+		}
+	}
+	offset, known := o.offset()
+	if isOff := known && offset.Abs() > offsetWarned; isOff != o.isOff {
+		o.isOff = isOff
+		o.log.Warn("the clock of this node and the leader's differ, or do no more: see that both are set by the same servers", "differ", isOff, "offset", offset, "leader", o.view.Leader.Name)
+	}
+	o.skewed.Store(known && offset.Abs() > offsetMax)
+}
+
+// readClock adds a reading of the leader's clock. It is too old by the time that it took to come here.
+func (o *lookout) readClock(of time.Time) {
+	o.clocks = append(o.clocks, o.now().Sub(of))
+	if len(o.clocks) > offsetsKept {
+		o.clocks = o.clocks[1:]
+	}
+}
+
+// offset returns by how much the clock of this node is ahead of the leader's, within a second or so: the reading that
+// came fastest is right by half of sayEvery.
+func (o *lookout) offset() (ahead time.Duration, known bool) {
+	switch {
+	case o.view.Leader.Term == 0:
+		return 0, false
+	case o.view.Leader.Incarnation == o.self.Incarnation:
+		return 0, true
+	case len(o.clocks) == 0:
+		return 0, false
+	}
+	return slices.Min(o.clocks) - sayEvery/2, true
+}
+
+// copies returns on how many nodes' disks is what was the newest a second or two before the nodes were seen last.
+func (o *lookout) copies() (count int) {
+	for _, n := range o.nodes {
+		if n.Copied >= o.before[1] {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,64 @@
+package ledger
+
+import (
+	"time"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/meter"
+)
+
+// Standing is how a node stands among those of its order, as far as it knows.
+type Standing struct {
+	Node      cluster.Node
+	Leader    cluster.Leader // the zero value while none is known
+	Terms     uint64         // that were seen to begin since the program started
+	Applied   uint64         // sequences of the last batches that are applied here,
+	Copied    uint64         // on the disk of this node,
+	Head      uint64         // and in the etcd, as seen last
+	Staleness time.Duration  // everything that was answered so long ago is applied here
+	Waiting   int            // proposals that were not met in the order yet
+	Halted    uint64         // the batch that the etcd has lost; 0 for none
+	Disputed  bool           // as many nodes have come to other verdicts as to those of this one
+	Copies    int            // of the newest batches, on disks of live nodes
+	Offset    time.Duration  // by how much the clock is ahead of the leader's
+	Offsets   bool           // Offset is known
+	Confirmed bool           // the etcd has answered lately
+	Nodes     []cluster.Seen // that are live, by name
+}
+
+// Cluster returns how this node stands among others; nil for a node alone.
+func (l *Ledger) Cluster() *Standing {
+	if l.shared == nil {
+		return nil
+	}
+	s, o := l.shared, &l.shared.lookout
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	offset, known := o.offset()
+	return &Standing{
+		Node: s.self, Leader: o.view.Leader, Terms: o.terms, Applied: s.tail.applied.load(), Copied: s.tail.copied.load(),
+		Head: o.view.Head.Sequence, Staleness: l.Staleness(), Waiting: s.mine.waiting(), Halted: o.view.Halted, Disputed: s.disputed.Load(),
+		Copies: o.copies(), Offset: offset, Offsets: known, Confirmed: !o.isUnconfirmed(), Nodes: o.nodes,
+	}
+}
+
+var (
+	errUnled     = meter.Unavailable(meter.CodeNotReady, time.Second, "no node leads now: what is sent waits for one").Because(meter.ReasonNoQuorum)
+	errLagging   = meter.Unavailable(meter.CodeNotReady, time.Second, "this node has not come as far as the others: what is sent here waits until it has").Because(meter.ReasonNoQuorum)
+	errClockSkew = meter.Unavailable(meter.CodeNotReady, 5*time.Second, "the clock of this node is more than a minute from that of the node that leads: readings and registrations are taken again once it is set").
+			Because(meter.ReasonClockSkew)
+)
+
+// lagMax is how far a node may lie behind what the engine has before a balancer is told.
+const lagMax = time.Second
+
+// ready returns why a balancer should send readings to other nodes, though this one would take them.
+func (s *shared) ready(staleness time.Duration) error {
+	switch unseen := time.Since(time.Unix(0, s.lookout.viewed.Load())); {
+	case s.lookout.lacksLeader():
+		return errUnled
+	case staleness-unseen > lagMax:
+		return errLagging
+	}
+	return nil
+}
