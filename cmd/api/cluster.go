@@ -27,8 +27,8 @@ type clusterSeat struct {
 	engine   *etcd.Engine
 	peers    *peer.Peers
 	listener *httpkit.Listener
-	leading  *httpkit.Gate // of what others forward
-	receive  func()        // ends that who asks too early is turned away
+	receive  func() // ends that who asks too early is turned away
+	leading  *httpkit.Gate
 	metrics  *httpkit.Metrics
 	log      *slog.Logger
 }
@@ -65,7 +65,7 @@ func openCluster(settings config.API, metrics *httpkit.Metrics, log *slog.Logger
 	if s.self.Address == "" {
 		s.self.Address = s.listener.Addr().String()
 	}
-	s.leading = httpkit.NewBareGate(s.program(), func() string { return starting(nil) })
+	s.leading = httpkit.NewGate(s.program(), func() string { return "the node that leads is starting" })
 	log.Info("this node takes part in a cluster", "cluster", c.Name, "node", s.self.Name, "etcd", c.Endpoints,
 		"peers_on", s.listener.Addr().String(), "peers_reach", s.self.Address, "tls", mutual != nil)
 	return s, nil
@@ -110,20 +110,19 @@ func (s *clusterSeat) shared() *ledger.Shared {
 	}
 }
 
-func (s *clusterSeat) program() *httpkit.Program {
-	return &httpkit.Program{Log: s.log, Metrics: s.metrics, Hosts: s.hosts()}
+// program is what the listener of peers belongs to.
+func (s *clusterSeat) program() httpkit.Program {
+	return httpkit.Program{Log: s.log, Metrics: s.metrics, Hosts: httpkit.NewHosts(s.self.Address, nil)}
 }
 
-func (s *clusterSeat) hosts() httpkit.Hosts { return httpkit.NewHosts(s.self.Address, nil) }
-
-// forward has the api forward what only the node that leads does, and answer what others forward.
-func (s *clusterSeat) forward(o rest.Options) rest.Options {
+// join has the api forward to the other nodes what only the one that leads does, and answers what they forward.
+func (s *clusterSeat) join(o rest.Options) rest.Options {
 	if s == nil {
 		return o
 	}
 	o.Peers = s.peers
 	leading := o
-	leading.Hosts = s.hosts()
+	leading.Hosts = s.program().Hosts
 	s.leading.Open(rest.NewLeaderHandler(leading))
 	return o
 }
@@ -134,7 +133,7 @@ func (s *clusterSeat) serve(l *ledger.Ledger) (stop func() error) {
 	s.receive()
 	ctx, end := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpkit.Serve(ctx, s.listener, peer.NewHandler(program, l, s.leading), s.log) }()
+	go func() { served <- httpkit.Serve(ctx, s.listener, peer.NewHandler(&program, l, s.leading), s.log) }()
 	return func() error {
 		end()
 		return <-served

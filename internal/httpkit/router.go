@@ -165,14 +165,8 @@ type Gate struct {
 
 // NewGate returns a closed gate. progress returns one sentence on how far the start has
 // come; it must be safe for concurrent use.
-func NewGate(p Program, progress func() string) *Gate { return newGate(NewRouter(p), progress) }
-
-// NewBareGate is NewGate without /healthz, /metrics and the docs pages.
-func NewBareGate(p *Program, progress func() string) *Gate {
-	return newGate(NewBareRouter(p), progress)
-}
-
-func newGate(closed chi.Router, progress func() string) *Gate {
+func NewGate(p Program, progress func() string) *Gate {
+	closed := NewRouter(p)
 	closed.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, meter.Unavailable(meter.CodeNotReady, time.Second, "%s", progress()).Because(meter.ReasonStarting))
 	})

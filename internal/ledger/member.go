@@ -47,6 +47,26 @@ func (l *Ledger) Lead() (t store.Term, over <-chan struct{}, leads bool) {
 	return store.Term{Number: term.Term, Incarnation: term.Incarnation, Node: term.Name}, over, leads
 }
 
+// everywhere returns once every live node has applied all that has come here. One that has not by confirmedMax, and one that
+// is not known to be live, does not believe credentials any more.
+func (l *Ledger) everywhere(ctx context.Context) {
+	if l.shared == nil {
+		return
+	}
+	all := l.shared.tail.known.load()
+	isBehind := func(n cluster.Seen) bool {
+		return n.Incarnation != l.shared.self.Incarnation && n.Applied.Sequence < all
+	}
+	ctx, done := context.WithTimeout(ctx, confirmedMax+sayEvery)
+	defer done()
+	for ctx.Err() == nil {
+		if nodes, err := l.shared.engine.Nodes(ctx); err == nil && !slices.ContainsFunc(nodes, isBehind) {
+			return
+		}
+		pause(ctx, tailAgain)
+	}
+}
+
 // Leader returns the node that leads, as far as this one knows, and whether that is this one. The node is the zero value
 // while none leads, and while this one does not take anything yet in a term that it has won. A node alone
 // leads.
@@ -74,26 +94,6 @@ func (l *Ledger) WhileLed(ctx context.Context, by cluster.Leader) (led context.C
 		}()
 	}
 	return led, done
-}
-
-// everywhere returns once every live node has applied all that has come here. One that has not by confirmedMax, and one that
-// is not known to be live, does not believe credentials any more.
-func (l *Ledger) everywhere(ctx context.Context) {
-	if l.shared == nil {
-		return
-	}
-	all := l.shared.tail.known.load()
-	isBehind := func(n cluster.Seen) bool {
-		return n.Incarnation != l.shared.self.Incarnation && n.Applied.Sequence < all
-	}
-	ctx, done := context.WithTimeout(ctx, confirmedMax+sayEvery)
-	defer done()
-	for ctx.Err() == nil {
-		if nodes, err := l.shared.engine.Nodes(ctx); err == nil && !slices.ContainsFunc(nodes, isBehind) {
-			return
-		}
-		pause(ctx, tailAgain)
-	}
 }
 
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.

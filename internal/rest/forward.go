@@ -16,7 +16,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-// Of several nodes one leads. What only that one does, see duty, the others forward to it, on the listener of
+// Of several nodes one leads. What only that one does, see place, the others forward to it, on the listener of
 // peers. A request is forwarded once: a node that leads no more says so, and its caller asks
 // again. Who asks was found out, and what that one may do, where the request came in; the node that leads
 // is told who it is, and writes the audit log.

@@ -16,15 +16,15 @@ func guarded(o *rest.Options) { o.Door = someCallers }
 // TestEveryNodeAnswersWhatOnlyTheLeaderDoes asks each of three nodes.
 func TestEveryNodeAnswersWhatOnlyTheLeaderDoes(t *testing.T) {
 	for name, options := range map[string]func(*rest.Options){"with access off": nil, "with access on": guarded} {
-		t.Run(name, func(t *testing.T) { answersEverywhere(t, newStations(t, options)) })
+		t.Run(name, func(t *testing.T) { answersEverywhere(t, newMembers(t, options)) })
 	}
 }
 
-func answersEverywhere(t *testing.T, ms *stations) {
+func answersEverywhere(t *testing.T, ms *members) {
 	if got := ms.a.ask(http.MethodPost, "/receive_meter_reading?meter_id=A&timestamp=2026-11-22T10:30&reading=3", ""); got.Status != http.StatusBadRequest {
 		t.Fatalf("%+v", got)
 	}
-	for _, m := range []*station{ms.b, ms.c, ms.a} {
+	for _, m := range []*member{ms.b, ms.c, ms.a} {
 		run := answerAs[api.MaintenanceResult](t, ms.post(m, "/maintenance/start?maintenance_type=daily"))
 		if len(run.Archives) != 1 || run.Archives[0].Rows != 2 {
 			t.Errorf("%s says that these were archived: %+v", m.name, run.Archives)
@@ -36,7 +36,7 @@ func answersEverywhere(t *testing.T, ms *stations) {
 	}
 	same := func(path string, header ...string) (of answer) {
 		t.Helper()
-		for _, m := range []*station{ms.a, ms.b, ms.c} {
+		for _, m := range []*member{ms.a, ms.b, ms.c} {
 			got := m.ask(http.MethodGet, path, "", header...)
 			if got.Header.Get("Ledger-Position") == "" {
 				t.Errorf("%s %s: %s says no position", path, header, m.name)
@@ -67,7 +67,7 @@ func answersEverywhere(t *testing.T, ms *stations) {
 	same("/exceptions?page_size=1")
 	same("/maintenance/status", "Read-Consistency", "strong")
 	same("/maintenance/status", "Ledger-After", ms.c.ask("GET", "/maintenance/status", "").Header.Get("Ledger-Position"))
-	for n, m := range []*station{ms.b, ms.c} {
+	for n, m := range []*member{ms.b, ms.c} {
 		e := found.Results[n]
 		ms.post(m, "/exceptions/resolve?meter_id="+string(e.MeterID)+"&rule="+e.Rule+"&from="+e.From+"&verdict=accepted&reason=a+kiln")
 	}
@@ -78,9 +78,9 @@ func answersEverywhere(t *testing.T, ms *stations) {
 
 // TestReceptionIsSwitchedAtAnyNode: that is a fact of the order, which needs no leader to be asked.
 func TestReceptionIsSwitchedAtAnyNode(t *testing.T) {
-	ms := newStations(t, nil)
+	ms := newMembers(t, nil)
 	ms.post(ms.b, "/shutdown")
-	for _, m := range []*station{ms.a, ms.b, ms.c} {
+	for _, m := range []*member{ms.a, ms.b, ms.c} {
 		if got := m.ask(http.MethodPost, "/receive_meter_reading?meter_id=A&timestamp=2026-11-22T11:00&reading=11", ""); !strings.Contains(got.Body, `"not_receiving"`) {
 			t.Errorf("%s answers a reading with %+v", m.name, got)
 		}
@@ -94,7 +94,7 @@ func TestReceptionIsSwitchedAtAnyNode(t *testing.T) {
 
 // TestWhatIsWrongIsAnsweredAlikeByEveryNode compares answers byte by byte.
 func TestWhatIsWrongIsAnsweredAlikeByEveryNode(t *testing.T) {
-	ms := newStations(t, nil)
+	ms := newMembers(t, nil)
 	json := []string{"Content-Type", "application/json"}
 	for _, of := range []struct {
 		method, path, body string
@@ -124,7 +124,7 @@ func TestWhatIsWrongIsAnsweredAlikeByEveryNode(t *testing.T) {
 		for _, header := range []http.Header{want.Header, got.Header} {
 			header.Del("Date")
 			header.Del("Ledger-Position") // a node writes by itself too
-			header.Del("Connection")      // whether the rest of a body is waited for
+			header.Del("Connection") // whether the rest of a body is waited for
 		}
 		if diff := gocmp.Diff(want, got); diff != "" || want.Status != of.status {
 			t.Errorf("%s %s: want status %d (-the node that leads +another)\n%s", of.method, of.path, of.status, diff)

@@ -43,7 +43,7 @@ func wantNotReady(t *testing.T, what string, got answer) {
 }
 
 func TestWhatCannotBeForwardedIsNotReady(t *testing.T) {
-	ms := newStations(t, func(o *rest.Options) { o.Peers = &spied{} })
+	ms := newMembers(t, func(o *rest.Options) { o.Peers = &spied{} })
 	for method, path := range map[string]string{"GET": "/maintenance/status", "POST": "/maintenance/start?maintenance_type=daily"} {
 		wantNotReady(t, "when the leader cannot be reached "+path, ms.b.ask(method, path, ""))
 	}
@@ -52,7 +52,7 @@ func TestWhatCannotBeForwardedIsNotReady(t *testing.T) {
 // TestHalfAnAnswerOfTheLeaderIsNoWholeOne: the caller's connection breaks too.
 func TestHalfAnAnswerOfTheLeaderIsNoWholeOne(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("meter_id,rule\nA,HIGH\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	ms := newStations(t, func(o *rest.Options) {
+	ms := newMembers(t, func(o *rest.Options) {
 		o.Peers = &spied{answer: &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/csv"}}, Body: io.NopCloser(broken)}}
 	})
 	got, err := http.DefaultTransport.RoundTrip(ms.b.request(t.Context(), "GET", "/exceptions?format=csv", ""))
@@ -67,7 +67,7 @@ func TestHalfAnAnswerOfTheLeaderIsNoWholeOne(t *testing.T) {
 
 // TestWhatIsForwardedIsForwardedOnce: a node that does not lead forwards nothing for another one.
 func TestWhatIsForwardedIsForwardedOnce(t *testing.T) {
-	ms := newStations(t, nil)
+	ms := newMembers(t, nil)
 	for method, path := range map[string]string{"GET": "/maintenance/status", "POST": "/maintenance/start?maintenance_type=daily"} {
 		r := ms.c.request(t.Context(), method, path, "")
 		r.URL.Host, r.URL.Path = strings.TrimPrefix(ms.c.others.URL, "http://"), "/leader"+r.URL.Path
@@ -79,7 +79,7 @@ func TestWhatIsForwardedIsForwardedOnce(t *testing.T) {
 }
 
 // hold stops a run of the first node before it puts the file of a day in place, until goOn is called.
-func (ms *stations) hold() (reached <-chan struct{}, goOn func()) {
+func (ms *members) hold() (reached <-chan struct{}, goOn func()) {
 	met, freed := make(chan struct{}), make(chan struct{})
 	ms.meets(func(op errorfs.Op) {
 		if op.Kind == errorfs.OpRename && strings.HasPrefix(op.Path, "Archive") && strings.Contains(op.Path, "daily") {
@@ -95,7 +95,7 @@ const daily = "/maintenance/start?maintenance_type=daily"
 
 // TestACallerThatGoesAwayEndsNoRun, and is not waited for.
 func TestACallerThatGoesAwayEndsNoRun(t *testing.T) {
-	ms := newStations(t, nil)
+	ms := newMembers(t, nil)
 	reached, goOn := ms.hold()
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan error)
@@ -126,7 +126,7 @@ func TestACallerThatGoesAwayEndsNoRun(t *testing.T) {
 }
 
 // wantDay waits for runs that are under way, and wants the archive of the day to be its rows.
-func (ms *stations) wantDay() {
+func (ms *members) wantDay() {
 	ms.t.Helper()
 	for {
 		status := answerAs[api.MaintenanceStatus](ms.t, ms.b.ask("GET", "/maintenance/status", ""))
@@ -149,14 +149,43 @@ func (ms *stations) wantDay() {
 	}
 }
 
+// TestTheNextLeaderTellsOfRunsByTheirArchives: it did none of them itself, and one that was cut off is due.
+func TestTheNextLeaderTellsOfRunsByTheirArchives(t *testing.T) {
+	ms := newMembers(t, nil)
+	ms.post(ms.b, daily+"&date=2026-11-21")
+	reached, goOn := ms.hold()
+	defer goOn()
+	if got := ms.post(ms.b, daily+"&wait=false"); got.Status != http.StatusAccepted {
+		t.Fatalf("%+v", got)
+	}
+	<-reached
+	ms.a.engine.Set(clustertest.Faults{Link: clustertest.Drops})
+	defer ms.a.engine.Set(clustertest.Faults{})
+	ms.engine.Expire()
+	var status api.MaintenanceStatus
+	for led := true; led; led = status.IsMaintenanceMode {
+		got := ms.b.ask("GET", "/maintenance/status", "")
+		if status = answerAs[api.MaintenanceStatus](t, got); got.Status != http.StatusOK {
+			status.IsMaintenanceMode = true // of a, or of nobody yet
+		}
+	}
+	run := status.LastRuns[api.Daily]
+	if run == nil || run.Period != "2026-11-21" || !run.Success || len(run.Archives) != 1 {
+		t.Errorf("the last run was %+v", run)
+	}
+	if len(status.Archives) != 1 || len(status.Due) != 1 || status.Due[0].Period != "2026-11-22" {
+		t.Errorf("archived is %+v, due %+v", status.Archives, status.Due)
+	}
+}
+
 // TestARunWhoseLeaderIsGoneIsBegunAgainAtTheNext that the same node forwards to.
 func TestARunWhoseLeaderIsGoneIsBegunAgainAtTheNext(t *testing.T) {
-	for name, lose := range map[string]func(*stations){
-		"hangs": func(ms *stations) {}, // but for its lease
-		"ends":  func(ms *stations) { ms.a.others.CloseClientConnections() },
+	for name, lose := range map[string]func(*members){
+		"hangs": func(ms *members) {}, // but for its lease
+		"ends":  func(ms *members) { ms.a.others.CloseClientConnections() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			ms := newStations(t, nil)
+			ms := newMembers(t, nil)
 			reached, goOn := ms.hold()
 			first := make(chan answer)
 			go func() { first <- ms.b.ask("POST", daily, "") }()

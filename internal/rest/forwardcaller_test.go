@@ -14,7 +14,7 @@ import (
 )
 
 // audited returns the lines of a node's audit log of one request.
-func audited(t *testing.T, m *station, id string) (lines []api.AuditLine) {
+func audited(t *testing.T, m *member, id string) (lines []api.AuditLine) {
 	t.Helper()
 	for _, line := range answerAs[api.Audit](t, m.ask(http.MethodGet, "/audit", "")).Lines {
 		if line.RequestID == id {
@@ -27,7 +27,7 @@ func audited(t *testing.T, m *station, id string) (lines []api.AuditLine) {
 
 // TestAForwardedChangeIsAuditedOnceWithItsCaller at the node that makes it; who is refused, where that was.
 func TestAForwardedChangeIsAuditedOnceWithItsCaller(t *testing.T) {
-	ms := newStations(t, guarded)
+	ms := newMembers(t, guarded)
 	const run = "/maintenance/start?maintenance_type=daily"
 	if got := ms.b.ask("POST", run, "", "X-Request-Id", "by-b"); got.Status != http.StatusOK || got.Header.Get("X-Request-Id") != "by-b" {
 		t.Fatalf("%+v", got)
@@ -58,10 +58,10 @@ func TestAForwardedChangeIsAuditedOnceWithItsCaller(t *testing.T) {
 
 // TestNobodyButANodeSaysForWhomItAsks with all that a caller could think of.
 func TestNobodyButANodeSaysForWhomItAsks(t *testing.T) {
-	ms := newStations(t, guarded)
+	ms := newMembers(t, guarded)
 	operator := url.Values{"role": {"operator"}, "credential": {"aaaaaaaaaaaaaaaa"}, "label": {""}}.Encode()
 	run := "/maintenance/start?maintenance_type=daily"
-	for _, m := range []*station{ms.a, ms.b} {
+	for _, m := range []*member{ms.a, ms.b} {
 		for badge, want := range map[string]int{"": http.StatusUnauthorized, "unknown": http.StatusUnauthorized, "auditor": http.StatusForbidden, householdBadge: http.StatusForbidden} {
 			for _, header := range [][]string{
 				{"Ledger-Caller", operator},
@@ -82,7 +82,7 @@ func TestNobodyButANodeSaysForWhomItAsks(t *testing.T) {
 	}
 	// An auditor may ask for the status: whatever else that one sends, it is an auditor who asks there.
 	spy := &spied{header: make(chan http.Header, 1)}
-	others := newStations(t, func(o *rest.Options) { guarded(o); o.Peers = spy })
+	others := newMembers(t, func(o *rest.Options) { guarded(o); o.Peers = spy })
 	for _, header := range []http.Header{
 		{"Ledger-Caller": {operator}},
 		{"Ledger-Caller": {operator, operator}},
@@ -112,7 +112,7 @@ func TestNobodyButANodeSaysForWhomItAsks(t *testing.T) {
 
 // TestAnAnswerForWhomNobodySaidIsNoOperators on the listener of peers.
 func TestAnAnswerForWhomNobodySaidIsNoOperators(t *testing.T) {
-	ms := newStations(t, guarded)
+	ms := newMembers(t, guarded)
 	operator := url.Values{"role": {"operator"}, "credential": {"aaaaaaaaaaaaaaaa"}, "label": {""}}.Encode()
 	for _, of := range []struct {
 		callers []string

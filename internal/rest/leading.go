@@ -19,7 +19,7 @@ func NewLeaderHandler(o Options) http.Handler {
 	}
 	r := httpkit.NewBareRouter(&program)
 	for _, route := range a.routes() {
-		if route.duty == ofLeader {
+		if route.place == atLeader {
 			r.Method(route.method, route.pattern, a.ifLeading(httpkit.For(route.roles, a.logged(route))))
 		}
 	}

@@ -24,10 +24,10 @@ func TestEveryCallerIsToldWhole(t *testing.T) {
 func TestEveryRouteSaysWhichNodeAnswersIt(t *testing.T) {
 	forwarded := map[string]bool{}
 	for _, route := range (&app{}).routes() {
-		if route.duty < ofAnyNode || route.duty > ofLeader {
-			t.Errorf("%s %s is the duty of no node", route.method, route.pattern)
+		if route.place < anywhere || route.place > atLeader {
+			t.Errorf("%s %s is of no place", route.method, route.pattern)
 		}
-		if route.duty == ofLeader {
+		if route.place == atLeader {
 			forwarded[route.method+" "+route.pattern] = true
 			if route.roles&^meter.Readers != 0 {
 				t.Errorf("%s %s is for callers with a scope, which the node that leads is not told of", route.method, route.pattern)

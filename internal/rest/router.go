@@ -72,7 +72,7 @@ func NewHandler(o Options) chi.Router {
 			h = limited(h)
 		}
 		h = httpkit.For(route.roles, h)
-		if route.duty == ofLeader && a.peers != nil {
+		if route.place == atLeader && a.peers != nil {
 			h = a.atLeader(route, h, limited)
 		}
 		r.Method(route.method, route.pattern, h)
@@ -101,36 +101,35 @@ func (o *Options) program() httpkit.Program {
 	return program
 }
 
-// logged returns the handler of a route, placed, which tells the log what operators ask.
+// logged returns the handler of a route, which tells the log what operators ask.
 func (a *app) logged(route route) http.Handler {
-	h := a.placed(route)
 	if route.method == http.MethodPost && route.feature == "maintenance" {
-		h = httpkit.Asked(a.log, h)
+		return httpkit.Asked(a.log, a.positioned(route))
 	}
-	return h
+	return a.positioned(route)
 }
 
 // route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
 	roles                    meter.Roles // who may ask
-	duty                     duty
+	place                    place
 	handler                  http.Handler
 }
 
-// duty says which of several nodes answers a route. A node alone answers all of them.
-type duty uint8
+// place says which of several nodes answers a route. A node alone answers all of them.
+type place uint8
 
 const (
-	// ofAnyNode is what every node has, or writes: a question to the state, of which each holds all, and a fact, which
+	// anywhere is what every node has, or writes: a question to the state, of which each holds all, and a fact, which
 	// the order brings to all of them and their own Apply judges. Shutdown and resume are facts.
-	ofAnyNode duty = iota + 1
-	// ofThisNode is what is asked of one node's process or folder: whether it is ready, how it stands among others, its
-	// audit log, and a backup of its data folder.
-	ofThisNode
-	// ofLeader is what only the node that leads does or knows: runs of maintenance and how they go, a restore, which
+	anywhere place = iota + 1
+	// thisNode is what is asked of one node's process or folder: whether it is ready, its audit log, and a backup
+	// of its data folder.
+	thisNode
+	// atLeader is what only the node that leads does or knows: runs of maintenance and how they go, a restore, which
 	// is a run, and exceptions, which a run finds and keeps in its data folder. Other nodes forward it.
-	ofLeader
+	atLeader
 )
 
 // readyPath has no rate limit: load balancers ask it.
@@ -141,41 +140,41 @@ const readyPath = "/readyz"
 func (a *app) routes() []route {
 	const get, post, patch, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
-		{get, readyPath, "operations", meter.Anyone, ofThisNode, httpkit.Answer(a.zone, a.ready)},
-		{post, "/register_account", "accounts", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.registerAccount)},
-		{get, "/export_accounts", "accounts", meter.Readers, ofAnyNode, httpkit.Take(a.zone, a.exportAccounts)},
-		{post, "/import_accounts", "accounts", meter.Operators, ofAnyNode, httpkit.Handler(a.importAccounts)},
-		{get, "/account", "accounts", meter.Homes, ofAnyNode, httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", meter.Senders, ofAnyNode, httpkit.Handler(a.receiveReading)},
-		{post, "/receive_meter_readings", "readings", meter.Senders, ofAnyNode, httpkit.Handler(a.receiveReadings)},
-		{get, "/get_consumption", "queries", meter.Homes, ofAnyNode, httpkit.Take(a.zone, a.consumption)},
-		{get, "/get_readings", "queries", meter.Homes, ofAnyNode, compressed(httpkit.Take(a.zone, a.readings))},
-		{get, "/export_readings", "queries", meter.Readers, ofAnyNode, compressed(httpkit.Take(a.zone, a.export))},
-		{get, "/meters", "operations", meter.Readers, ofAnyNode, compressed(httpkit.Take(a.zone, a.meters))},
-		{get, "/meters/{meter_id}/gaps", "operations", meter.Homes, ofAnyNode, httpkit.Take(a.zone, a.gaps)},
-		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, ofAnyNode, httpkit.Handler(a.correct)},
-		{get, "/meters/{meter_id}/history", "life", meter.Homes, ofAnyNode, compressed(httpkit.Take(a.zone, a.history))},
-		{get, "/meters/{meter_id}", "life", meter.Homes, ofAnyNode, httpkit.Take(a.zone, a.meter)},
-		{patch, "/meters/{meter_id}", "life", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.setMeter)},
-		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.exchange)},
-		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.takeExchangeBack)},
-		{get, "/exceptions", "life", meter.Readers, ofLeader, compressed(httpkit.Take(a.zone, a.exceptions))},
-		{post, "/exceptions/resolve", "life", meter.Operators, ofLeader, httpkit.Answer(a.zone, a.resolveException)},
-		{post, "/meters/{meter_id}/retake", "life", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.retake)},
-		{post, "/credentials", "access", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.issueCredential)},
-		{get, "/credentials", "access", meter.Readers, ofAnyNode, compressed(httpkit.Take(a.zone, a.credentials))},
-		{remove, "/credentials/{credential_id}", "access", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.revokeCredential)},
-		{get, "/whoami", "access", meter.Members, ofAnyNode, httpkit.Answer(a.zone, a.whoami)},
-		{get, "/get_last_month_bill", "bills", meter.Homes, ofAnyNode, httpkit.Take(a.zone, a.lastMonthBill)},
-		{get, "/get_bill", "bills", meter.Homes, ofAnyNode, httpkit.Take(a.zone, a.bill)},
-		{post, "/maintenance/start", "maintenance", meter.Operators, ofLeader, httpkit.Take(a.zone, a.startMaintenance)},
-		{get, "/maintenance/status", "maintenance", meter.Readers, ofLeader, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
-		{get, "/cluster", "operations", meter.Readers, ofThisNode, httpkit.Answer(a.zone, a.cluster)},
-		{get, "/audit", "operations", meter.Readers, ofThisNode, compressed(httpkit.Take(a.zone, a.auditLog))},
-		{post, "/backup", "maintenance", meter.Operators, ofThisNode, httpkit.Answer(a.zone, a.backup)},
-		{post, "/shutdown", "maintenance", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.shutdown)},
-		{post, "/resume", "maintenance", meter.Operators, ofAnyNode, httpkit.Answer(a.zone, a.resume)},
-		{post, "/restore_data", "maintenance", meter.Operators, ofLeader, httpkit.Answer(a.zone, a.restore)},
+		{get, readyPath, "operations", meter.Anyone, thisNode, httpkit.Answer(a.zone, a.ready)},
+		{post, "/register_account", "accounts", meter.Operators, anywhere, httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", meter.Readers, anywhere, httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", meter.Operators, anywhere, httpkit.Handler(a.importAccounts)},
+		{get, "/account", "accounts", meter.Homes, anywhere, httpkit.Answer(a.zone, a.account)},
+		{post, "/receive_meter_reading", "readings", meter.Senders, anywhere, httpkit.Handler(a.receiveReading)},
+		{post, "/receive_meter_readings", "readings", meter.Senders, anywhere, httpkit.Handler(a.receiveReadings)},
+		{get, "/get_consumption", "queries", meter.Homes, anywhere, httpkit.Take(a.zone, a.consumption)},
+		{get, "/get_readings", "queries", meter.Homes, anywhere, compressed(httpkit.Take(a.zone, a.readings))},
+		{get, "/export_readings", "queries", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.export))},
+		{get, "/meters", "operations", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.meters))},
+		{get, "/meters/{meter_id}/gaps", "operations", meter.Homes, anywhere, httpkit.Take(a.zone, a.gaps)},
+		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, anywhere, httpkit.Handler(a.correct)},
+		{get, "/meters/{meter_id}/history", "life", meter.Homes, anywhere, compressed(httpkit.Take(a.zone, a.history))},
+		{get, "/meters/{meter_id}", "life", meter.Homes, anywhere, httpkit.Take(a.zone, a.meter)},
+		{patch, "/meters/{meter_id}", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.setMeter)},
+		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.exchange)},
+		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.takeExchangeBack)},
+		{get, "/exceptions", "life", meter.Readers, atLeader, compressed(httpkit.Take(a.zone, a.exceptions))},
+		{post, "/exceptions/resolve", "life", meter.Operators, atLeader, httpkit.Answer(a.zone, a.resolveException)},
+		{post, "/meters/{meter_id}/retake", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.retake)},
+		{post, "/credentials", "access", meter.Operators, anywhere, httpkit.Answer(a.zone, a.issueCredential)},
+		{get, "/credentials", "access", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.credentials))},
+		{remove, "/credentials/{credential_id}", "access", meter.Operators, anywhere, httpkit.Answer(a.zone, a.revokeCredential)},
+		{get, "/whoami", "access", meter.Members, anywhere, httpkit.Answer(a.zone, a.whoami)},
+		{get, "/get_last_month_bill", "bills", meter.Homes, anywhere, httpkit.Take(a.zone, a.lastMonthBill)},
+		{get, "/get_bill", "bills", meter.Homes, anywhere, httpkit.Take(a.zone, a.bill)},
+		{post, "/maintenance/start", "maintenance", meter.Operators, atLeader, httpkit.Take(a.zone, a.startMaintenance)},
+		{get, "/maintenance/status", "maintenance", meter.Readers, atLeader, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/cluster", "operations", meter.Readers, thisNode, httpkit.Answer(a.zone, a.cluster)},
+		{get, "/audit", "operations", meter.Readers, thisNode, compressed(httpkit.Take(a.zone, a.auditLog))},
+		{post, "/backup", "maintenance", meter.Operators, thisNode, httpkit.Answer(a.zone, a.backup)},
+		{post, "/shutdown", "maintenance", meter.Operators, anywhere, httpkit.Answer(a.zone, a.shutdown)},
+		{post, "/resume", "maintenance", meter.Operators, anywhere, httpkit.Answer(a.zone, a.resume)},
+		{post, "/restore_data", "maintenance", meter.Operators, atLeader, httpkit.Answer(a.zone, a.restore)},
 	}
 }
 

@@ -30,10 +30,10 @@ import (
 	"meterledger/internal/rest"
 )
 
-// station is an api of several on one order, one archive folder and one network.
-type station struct {
+// member is an api of several on one order, one archive folder and one network.
+type member struct {
 	*node.Node
-	of     *stations
+	of     *members
 	name   string
 	engine *clustertest.Client
 
@@ -42,14 +42,14 @@ type station struct {
 	ended   chan string      // gets the path of each request of callers that has ended
 }
 
-// stations are three nodes, of which a leads at first.
-type stations struct {
+// members are three nodes, of which a leads at first.
+type members struct {
 	t       *testing.T
 	engine  *clustertest.Engine
 	disk    *vfs.MemFS
 	zone    *meter.Zone
 	now     time.Time
-	a, b, c *station
+	a, b, c *member
 
 	mu      sync.Mutex          // guards meet
 	meet    func(errorfs.Op)    // is told of each operation on the disk of a; nil for nobody
@@ -63,14 +63,14 @@ var someCallers = badges{
 	"":             {},
 }
 
-// newStations founds an order of three nodes with the meters A and B, which have readings of the day before.
-func newStations(t *testing.T, options func(*rest.Options)) *stations {
+// newMembers founds an order of three nodes with the meters A and B, which have readings of the day before.
+func newMembers(t *testing.T, options func(*rest.Options)) *members {
 	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms := &stations{
+	ms := &members{
 		t: t, engine: clustertest.NewEngine(1), disk: vfs.NewMem(), zone: zone, options: options,
 		now: time.Date(2026, time.November, 23, 10, 10, 0, 0, zone.Location()),
 	}
@@ -79,7 +79,7 @@ func newStations(t *testing.T, options func(*rest.Options)) *stations {
 	ms.post(ms.a, "/register_account?owner_name=Tan&address=Road&meter_id=A") // once a leads
 	ms.post(ms.a, "/register_account?owner_name=Lim&address=Street&meter_id=B")
 	ms.b, ms.c = ms.join("b"), ms.join("c")
-	for _, m := range []*station{ms.b, ms.c} { // once it knows who leads
+	for _, m := range []*member{ms.b, ms.c} { // once it knows who leads
 		ms.post(m, "/receive_meter_reading?meter_id=A&timestamp=2026-11-22T10:00&reading=10")
 	}
 	ms.post(ms.c, "/receive_meter_reading?meter_id=B&timestamp=2026-11-22T10:00&reading=20.5")
@@ -88,7 +88,7 @@ func newStations(t *testing.T, options func(*rest.Options)) *stations {
 }
 
 // found makes the data folder of a, and shares the archive folder.
-func (ms *stations) found() {
+func (ms *members) found() {
 	ms.t.Helper()
 	alone, err := node.Open(ms.t.Context(), ms.nodeOptions("a", nil))
 	if err != nil {
@@ -106,7 +106,7 @@ func (ms *stations) found() {
 	}
 }
 
-func (ms *stations) nodeOptions(name string, shared *ledger.Shared) node.Options {
+func (ms *members) nodeOptions(name string, shared *ledger.Shared) node.Options {
 	o := node.Options{
 		FS: ms.disk, DataDir: name, ArchiveDir: "Archive", BackupDir: "backup-" + name, Zone: ms.zone, Now: func() time.Time { return ms.now },
 		Log: slog.New(slog.DiscardHandler), Holder: name, Version: "test", RefusalsMax: 1000, Shared: shared,
@@ -125,21 +125,21 @@ func (ms *stations) nodeOptions(name string, shared *ledger.Shared) node.Options
 	return o
 }
 
-func (ms *stations) meets(f func(errorfs.Op)) {
+func (ms *members) meets(f func(errorfs.Op)) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	ms.meet = f
 }
 
 // join starts a node, and ends it with the test.
-func (ms *stations) join(name string) *station {
+func (ms *members) join(name string) *member {
 	ms.t.Helper()
-	m := &station{of: ms, name: name, engine: ms.engine.Client(name), others: httptest.NewUnstartedServer(nil), ended: make(chan string, 1000)}
+	m := &member{of: ms, name: name, engine: ms.engine.Client(name), others: httptest.NewUnstartedServer(nil), ended: make(chan string, 1000)}
 	peers := peer.NewPeers(nil)
 	address := m.others.Listener.Addr().String()
 	var err error
 	m.Node, err = node.Open(ms.t.Context(), ms.nodeOptions(name, &ledger.Shared{
-		Engine: m.engine, Peers: peers, Founding: map[bool]ledger.Founding{true: ledger.FoundOnce}[name == "a"], Cluster: "stations", Self: cluster.Node{Name: name, Incarnation: uint64(name[0]), Address: address},
+		Engine: m.engine, Peers: peers, Founding: map[bool]ledger.Founding{true: ledger.FoundOnce}[name == "a"], Cluster: "members", Self: cluster.Node{Name: name, Incarnation: uint64(name[0]), Address: address},
 	}))
 	if err != nil {
 		ms.t.Fatal(err)
@@ -168,9 +168,9 @@ func (ms *stations) join(name string) *station {
 }
 
 // settle waits until all nodes know all that was answered.
-func (ms *stations) settle() {
+func (ms *members) settle() {
 	ms.t.Helper()
-	for _, m := range []*station{ms.a, ms.b, ms.c} {
+	for _, m := range []*member{ms.a, ms.b, ms.c} {
 		if err := m.Ledger.Confirm(ms.t.Context()); err != nil {
 			ms.t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func (ms *stations) settle() {
 }
 
 // request returns one of an operator, unless it has a header that says other.
-func (m *station) request(ctx context.Context, method, path, body string, header ...string) *http.Request {
+func (m *member) request(ctx context.Context, method, path, body string, header ...string) *http.Request {
 	m.of.t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, m.callers.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -193,7 +193,7 @@ func (m *station) request(ctx context.Context, method, path, body string, header
 }
 
 // ask sends a request, and checks request and answer against the document.
-func (m *station) ask(method, path, body string, header ...string) answer {
+func (m *member) ask(method, path, body string, header ...string) answer {
 	m.of.t.Helper()
 	transport := http.DefaultTransport
 	if method != http.MethodHead { // which the document does not know
@@ -217,7 +217,7 @@ func answered(t *testing.T, transport http.RoundTripper, r *http.Request) answer
 }
 
 // post wants a change to be made.
-func (ms *stations) post(m *station, path string) answer {
+func (ms *members) post(m *member, path string) answer {
 	ms.t.Helper()
 	got := m.ask(http.MethodPost, path, "")
 	if got.Status/100 != 2 {
