@@ -124,7 +124,7 @@ func TestWhatIsWrongIsAnsweredAlikeByEveryNode(t *testing.T) {
 		for _, header := range []http.Header{want.Header, got.Header} {
 			header.Del("Date")
 			header.Del("Ledger-Position") // a node writes by itself too
-			header.Del("Connection") // whether the rest of a body is waited for
+			header.Del("Connection")      // whether the rest of a body is waited for
 		}
 		if diff := gocmp.Diff(want, got); diff != "" || want.Status != of.status {
 			t.Errorf("%s %s: want status %d (-the node that leads +another)\n%s", of.method, of.path, of.status, diff)
