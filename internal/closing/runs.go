@@ -138,7 +138,6 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	if rs.steady == nil {
 		rs.steady = rs.now
 	}
-	rs.remember()
 	if rs.isAlone() { // what others have archived since may not have come here yet
 		rs.hintAtArchives()
 	}
@@ -155,24 +154,6 @@ func (rs *Runs) Close() {
 	}
 	rs.mu.Unlock()
 	rs.group.Wait()
-}
-
-// remember makes the newest archives the last runs before this start. How long they took
-// is not known any more.
-func (rs *Runs) remember() {
-	for _, listing := range rs.listings() {
-		kind := Daily
-		if listing.Period.IsMonth() {
-			kind = Monthly
-		}
-		if last := rs.last[kind]; last == nil || last.FinishedAt.Before(listing.WrittenAt) {
-			rs.last[kind] = &Run{
-				Kind: kind, Subject: listing.Period.String(), StartedAt: listing.WrittenAt, FinishedAt: listing.WrittenAt,
-				Archives: []ArchiveInfo{listing.ArchiveInfo},
-			}
-			rs.counts[kind].successAt.Store(listing.WrittenAt.Unix())
-		}
-	}
 }
 
 // isAlone reports whether no other node shares the order and the archive folder.
