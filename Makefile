@@ -29,7 +29,7 @@ FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Curs
 # How many seeds `make simulate` goes through.
 SEEDS ?= 10000
 
-.PHONY: help build run cluster test check lint race fuzz proofs simulate soak mutants bench demo demo-open etcd clean
+.PHONY: help build run cluster test check lint race fuzz proofs simulate soak soak-cluster mutants bench demo demo-open etcd clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -53,7 +53,7 @@ test: ## all tests
 	@test -x bin/tools/etcd || echo "SKIPPED: the tests of several nodes on a real etcd, which need \`make etcd\`"
 
 check: FUZZ = $(FUZZ_READ_BACK)
-check: etcd lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
+check: etcd lint race fuzz proofs soak soak-cluster ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -82,6 +82,11 @@ soak: build ## kills the api under load, 30 times, and compares all it keeps; CY
 	@go build -o bin/tools/ ./internal/tools/drill
 	@exec bin/tools/drill kill -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
 
+soak-cluster: build ## lets everything befall three nodes and their etcd, one thing a cycle, and compares all nodes; ten seconds a cycle (CLUSTER_SOAK='-only kill-leader -longest 20s')
+	@test -x bin/tools/etcd || $(MAKE) --no-print-directory etcd
+	@go build -o bin/tools/ ./internal/tools/drill
+	@exec bin/tools/drill cluster -bin bin -dir .soak -cycles $(CYCLES) $(CLUSTER_SOAK)
+
 mutants: ## breaks the program in a few ways, each of which a test must notice; takes minutes
 	@go run ./internal/tools/mutants
 
@@ -96,8 +101,9 @@ demo: build ## real households through the whole suite, in fresh folders under .
 demo-open: DEMO = -open
 demo-open: demo ## the same, then it goes on running, with the pages to open; Ctrl-C ends it
 
-etcd: ## the etcd that tests start, into bin/tools/; takes minutes the first time
+etcd: ## the etcd that tests start, and its tools, into bin/tools/; takes minutes the first time
 	@cd internal/tools/etcd && go build -o ../../../bin/tools/etcd go.etcd.io/etcd/server/v3
+	@cd internal/tools/etcd && go build -o ../../../bin/tools/ go.etcd.io/etcd/etcdctl/v3 go.etcd.io/etcd/etcdutl/v3
 
 clean: ## what was built, and what the cluster, the demo, the soak and the benchmark wrote
 	rm -rf bin .demo .soak .bench .cluster

@@ -12,6 +12,7 @@ import (
 	"meterledger/internal/chain"
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
+	"meterledger/internal/mutant"
 )
 
 // Several nodes may share a folder, of which one at a time writes: for a term. A node whose term is
@@ -49,6 +50,17 @@ func Share(fs vfs.FS, path string, journal chain.ID) error {
 		_, err := fmt.Fprintln(w, hex.EncodeToString(journal[:]))
 		return err
 	})
+}
+
+// Unshare makes a folder that nodes share that of one program. One without a mark is so already; that of
+// the nodes of another journal is refused.
+func Unshare(fs vfs.FS, path string, journal chain.ID) error {
+	if _, err := readCluster(fs, path); !errors.Is(err, os.ErrNotExist) {
+		if _, err := OpenShared(fs, path, nil, journal); err != nil {
+			return err
+		}
+	}
+	return durable.RemoveFile(fs, fs.PathJoin(path, clusterName))
 }
 
 // OpenShared returns a folder that the nodes of a journal share. It changes nothing in it, and does
@@ -98,6 +110,9 @@ func (f *Folder) In(mark durable.Mark, goesOn func() error) *Folder {
 func (f *Folder) Tidy() error {
 	if err := f.term.goesOn(); err != nil {
 		return err
+	}
+	if mutant.FolderUntidied {
+		return nil
 	}
 	err := durable.RemoveOthers(f.fs, f.path, f.term.mark, suffix, suffix+compressedSuffix, manifestSuffix)
 	if err != nil && !durable.IsFull(err) {

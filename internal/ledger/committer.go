@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/chain"
+	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
 
@@ -86,10 +87,21 @@ func (c *committer) reserve(ctx context.Context, k *commit, payloadBytes int, p 
 	err := c.quota.take(ctx, k.bytes, p, c.order.failed())
 	select {
 	case <-c.order.failed():
-		return c.order.failure()
+		return c.lost()
 	default:
 		return err
 	}
+}
+
+// errEnds is told of a node of several that cannot go on.
+var errEnds = meter.Unavailable(meter.CodeNotReady, time.Second, "this node cannot go on and ends, and the others go on: what was sent may be recorded, and can be sent again")
+
+// lost is what callers are told once nothing more can become durable here.
+func (c *committer) lost() error {
+	if c.order.waitMax() > 0 {
+		return errEnds
+	}
+	return c.order.failure()
 }
 
 func (c *committer) release(k *commit) { c.quota.give(k.bytes) }
@@ -115,7 +127,7 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 	case <-k.done:
 		return k.verdicts, k.err
 	case <-c.order.failed():
-		return nil, c.order.failure()
+		return nil, c.lost()
 	case <-k.late:
 	}
 	select {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,7 +20,7 @@ const (
 	// lookEvery is how often a node asks the engine for the end of the order and who leads.
 	lookEvery = 500 * time.Millisecond
 	// sayEvery is how often a node says how far it has come, and cutEvery how often a leader cuts
-	// what enough nodes have.
+	// what enough nodes have, unless it is told.
 	sayEvery = time.Second
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
@@ -35,21 +36,20 @@ type Shared struct {
 	Engine cluster.Engine
 	Peers  cluster.Peers
 	Self   cluster.Node
-	// Cluster is the name of the order, as the engine has it.
+	// Cluster is the name of the order.
 	Cluster string
-	// Founding makes the order of the engine go on from this node's journal, unless one was
-	// founded.
+	// Founding says what the node does if the engine holds no order. Package node does it.
 	Founding Founding
-	// Compressed says that runs write archives as zstd, in which all nodes must agree.
-	Compressed bool
 	// Heal lets the node go on with an engine that was brought back from a copy, or with another one, and puts back
-	// what that has lost.
+	// what that has lost. Package node does it.
 	Heal bool
 	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
 	// answered without it.
 	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
+	// CutEvery is how often a leader drops from the engine what enough nodes have; 0 is every 10 s.
+	CutEvery time.Duration
 }
 
 // Founding is what a node does if the engine holds no order.
@@ -58,7 +58,7 @@ type Founding string
 const (
 	FoundNever Founding = ""      // refuse to start
 	FoundOnce  Founding = "once"  // found the order, unless this node has been part of one
-	FoundAgain Founding = "again" // found it again, behind an engine that was lost: with more than one node before anything is added
+	FoundAgain Founding = "again" // found it again, behind an engine that was lost: nothing is added before Copies nodes are there
 )
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
@@ -81,7 +81,8 @@ type shared struct {
 	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
 	sighted sightings
 
-	copies int
+	copies   int
+	cutEvery time.Duration
 
 	ctx      context.Context // until the node stops
 	cancel   context.CancelFunc
@@ -97,6 +98,7 @@ type shared struct {
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
 	takeover takeover      // touched by leadAll alone
+	goesOn   bool          // the order has begun; touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
 	lost     chan struct{} // closed once err is set
 	once     sync.Once
@@ -114,7 +116,7 @@ var (
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
-		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())

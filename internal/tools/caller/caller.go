@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const (
 	answerTimeMax = time.Minute
 	pauseFirst    = 50 * time.Millisecond
 	pauseMax      = 5 * time.Second
+	nextMax       = time.Second / 2 // until the next of several hosts is asked
 )
 
 // Patience is how long a meter sends the same again and again.
@@ -36,6 +38,11 @@ type Caller struct {
 	Dial      func(context.Context) (*Conn, error) // nil dials Host
 	Impatient bool                                 // never sends a request again
 	Again     func()                               // called before a request is sent again; may be nil
+	// Next picks the host of every further try, which then comes soon. What a body leaves over is sent again
+	// too, as a part of the whole. Nil: Host is asked again when it has said.
+	Next      func() string
+	Patience  time.Duration // 0 is Patience
+	AnswerMax time.Duration // how long an answer may take; 0 is a minute
 
 	conn    *Conn
 	unset   func() bool
@@ -46,18 +53,26 @@ type Caller struct {
 func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 	pauses := backoff.NewExponentialBackOff() // with jitter: each is up to half longer or shorter
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = pauseFirst, pauseMax, 2
+	if c.Next != nil {
+		pauses.MaxInterval = nextMax
+	}
 	var begun time.Time
 	for {
 		a, err := c.once(ctx, request, body)
 		switch {
-		case c.Impatient, err == nil && !a.isPassing():
+		case c.Impatient, err == nil && !c.mayChange(a):
 			return a, err
 		case ctx.Err() != nil:
 			return a, context.Cause(ctx)
 		case begun.IsZero():
 			begun = time.Now()
-		case time.Since(begun) > Patience:
+		case time.Since(begun) > cmp.Or(c.Patience, Patience):
 			return a, errors.Join(ErrPatience, err)
+		}
+		if c.Next != nil {
+			a.RetryAfter = 0 // of the one before
+			c.Close()
+			c.Host = c.Next()
 		}
 		// Jitter spreads the callers that were told the same time to come back.
 		if err := Pause(ctx, a.RetryAfter+pauses.NextBackOff()); err != nil {
@@ -65,6 +80,14 @@ func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 		}
 		c.again()
 	}
+}
+
+// mayChange reports whether the same request may be answered otherwise later.
+func (c *Caller) mayChange(a Answer) bool {
+	if c.Next != nil {
+		return a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests
+	}
+	return a.isPassing()
 }
 
 func (c *Caller) again() {
@@ -84,7 +107,7 @@ func (c *Caller) once(ctx context.Context, request, body []byte) (a Answer, err 
 		conn := c.conn
 		c.unset = context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends what waits for an answer
 	}
-	if err = c.conn.SetDeadline(time.Now().Add(answerTimeMax)); err == nil {
+	if err = c.conn.SetDeadline(time.Now().Add(cmp.Or(c.AnswerMax, answerTimeMax))); err == nil {
 		a, err = c.conn.Do(request, body)
 	}
 	if err != nil {

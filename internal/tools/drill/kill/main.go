@@ -24,9 +24,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"meterledger/internal/tools/drill/town"
 	"meterledger/internal/tools/latency"
 	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/witness"
@@ -127,7 +130,7 @@ func (k *soak) generation(ctx context.Context, done, cycles int) (err error) {
 		k.report.cycle(line)
 	}
 	err = g.finish(ctx)
-	n := g.log.Counts()
+	n := g.Log.Counts()
 	k.report.kept += n.Told
 	k.report.accounts += n.Accounts
 	return err
@@ -158,6 +161,8 @@ type report struct {
 	// Waits for answers: of all workers' requests, single readings, and those while maintenance ran.
 	waits, singles, singlesInMaintenance *latency.Recorder
 
+	runs atomic.Int32 // of maintenance that have begun, and those that have ended: odd while one goes on
+
 	mu      sync.Mutex     // guards answers
 	answers map[string]int // how many by what was asked and the code of the answer
 }
@@ -169,11 +174,33 @@ func newReport(out io.Writer, f *witness.Findings) *report {
 	}
 }
 
-// answered counts one answer.
-func (r *report) answered(what, code string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.answers[what+": "+code]++
+// asks counts a request, and times it unless it is a run of maintenance.
+func (r *report) asks(what string) (answered func(code string)) {
+	started, isRun := time.Now(), strings.HasPrefix(what, town.AskRun)
+	if isRun {
+		r.runs.Add(1)
+	}
+	run := r.runs.Load()
+	return func(code string) {
+		if isRun {
+			r.runs.Add(1)
+		} else if code != town.ErrUnanswered.Error() {
+			r.time(what, time.Since(started), run%2 == 1 || run != r.runs.Load())
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.answers[what+": "+code]++
+	}
+}
+
+func (r *report) time(what string, took time.Duration, inMaintenance bool) {
+	r.waits.Record(took)
+	if what == town.AskSingle {
+		r.singles.Record(took)
+	}
+	if what == town.AskSingle && inMaintenance {
+		r.singlesInMaintenance.Record(took)
+	}
 }
 
 const (

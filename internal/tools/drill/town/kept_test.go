@@ -1,4 +1,4 @@
-package kill
+package town
 
 import (
 	"fmt"
@@ -10,12 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"meterledger/internal/meter"
-	"meterledger/internal/tools/suite/programs"
 	"meterledger/internal/tools/witness"
 )
-
-type meterID = meter.ID
 
 func fixed() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
@@ -33,22 +29,21 @@ func (k kept) csv(h *home, span witness.Span) string {
 
 // writeArchives writes all months as they are kept. The days are right, so that
 // only the months lie.
-func writeArchives(t *testing.T, g *generation, k kept, h *home) {
+func writeArchives(t *testing.T, town *Town, k kept, h *home) (folder string) {
 	t.Helper()
+	folder = t.TempDir()
 	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(programs.ArchiveDir(g.folder), name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(programs.ArchiveDir(g.folder), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, month := range g.calendar.months {
+	for _, month := range town.Calendar.Months {
 		write("monthly_"+month+".csv", k.csv(h, monthOf(month)))
 	}
-	for _, day := range g.calendar.days {
+	for _, day := range town.Calendar.Days {
 		write("daily_"+day+".csv", witness.CSVHeader+"\n")
 	}
+	return folder
 }
 
 // wantOne wants one finding of a kind, or none.

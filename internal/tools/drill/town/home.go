@@ -1,4 +1,4 @@
-package kill
+package town
 
 import (
 	"fmt"
@@ -14,41 +14,43 @@ import (
 	"meterledger/internal/tools/witness"
 )
 
+// Timezone is that of a town.
+const Timezone = "Asia/Singapore"
+
 const (
-	timezone    = "Asia/Singapore"
 	stampLayout = "2006-01-02T15:04:05"
 	monthsPast  = 3
 )
 
-// calendar holds the half hours from the first of the third month before this one until now.
-type calendar struct {
+// Calendar holds the half hours from the first of the third month before this one until now.
+type Calendar struct {
+	Months []string // YYYY-MM, those that have ended, in order
+	Days   []string // YYYY-MM-DD, those that the operator archives by themselves
+	Open   string   // the first stamp of this month
 	stamps []string // in order
-	months []string // YYYY-MM, those that have ended, in order
-	days   []string // YYYY-MM-DD, those that the operator archives by themselves
-	open   string   // the first stamp of this month
 }
 
-func newCalendar(now time.Time) (*calendar, error) {
-	zone, err := time.LoadLocation(timezone)
+func newCalendar(now time.Time) (*Calendar, error) {
+	zone, err := time.LoadLocation(Timezone)
 	if err != nil {
 		return nil, err
 	}
 	now = now.In(zone)
 	first := func(month time.Month) time.Time { return time.Date(now.Year(), month, 1, 0, 0, 0, 0, zone) }
-	c := &calendar{open: first(now.Month()).Format(stampLayout)}
+	c := &Calendar{Open: first(now.Month()).Format(stampLayout)}
 	for month := now.Month() - monthsPast; month < now.Month(); month++ {
-		c.months = append(c.months, first(month).Format("2006-01"))
-		c.days = append(c.days, first(month).AddDate(0, 0, 9).Format(time.DateOnly))
+		c.Months = append(c.Months, first(month).Format("2006-01"))
+		c.Days = append(c.Days, first(month).AddDate(0, 0, 9).Format(time.DateOnly))
 	}
-	c.days = append(c.days, now.AddDate(0, 0, -1).Format(time.DateOnly), now.Format(time.DateOnly))
+	c.Days = append(c.Days, now.AddDate(0, 0, -1).Format(time.DateOnly), now.Format(time.DateOnly))
 	for at := first(now.Month() - monthsPast); !at.After(now); at = at.Add(30 * time.Minute) {
 		c.stamps = append(c.stamps, at.Format(stampLayout))
 	}
 	return c, nil
 }
 
-// span is all of the time.
-func (c *calendar) span() witness.Span {
+// Span is all of the time.
+func (c *Calendar) Span() witness.Span {
 	return witness.Span{From: c.stamps[0], To: c.stamps[len(c.stamps)-1]}
 }
 
@@ -64,7 +66,7 @@ func monthOf(month string) witness.Span {
 
 // home is one household. Its register is a function of the time, so it is right whenever it is sent.
 type home struct {
-	calendar *calendar
+	calendar *Calendar
 	account  witness.Account
 	seed     uint64
 	base     int64 // what the register shows at first, in its last digit
@@ -81,7 +83,7 @@ type home struct {
 // paces spans idle meters, homes, and plants whose registers move in steps that no small offset holds.
 var paces = []int64{0, 1, 250, 250, 4_000, 90_000, 300_000_000}
 
-func newHome(number int, c *calendar, chance *rand.Rand) *home {
+func newHome(number int, c *Calendar, chance *rand.Rand) *home {
 	h := &home{
 		calendar: c, seed: chance.Uint64(), base: chance.Int64N(1_000_000_000_000),
 		pace: paces[chance.IntN(len(paces))], places: chance.Int32N(meter.RegisterDecimalsMax + 1),
@@ -175,9 +177,9 @@ func (h *home) finished() bool {
 // unfinishedMin is about how many homes have something left to send at any time.
 const unfinishedMin = 40
 
-// fleet is all homes that one pair of folders has seen.
+// fleet is all homes that a town has seen.
 type fleet struct {
-	calendar *calendar
+	calendar *Calendar
 	mu       sync.Mutex // guards homes
 	homes    []*home
 }

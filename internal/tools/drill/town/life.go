@@ -1,11 +1,10 @@
-package kill
+package town
 
 import (
 	"context"
 	"fmt"
 	"net/url"
 
-	"meterledger/api"
 	"meterledger/internal/meter"
 	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/witness"
@@ -25,66 +24,49 @@ func (h *home) exchange() (at string, old, first meter.Register) {
 }
 
 // exchange tells of an exchange, before its readings or after them.
-func (w *worker) exchange(ctx context.Context, h *home) error {
-	if h.swapped == 0 || !w.log.Told(h.account.Claim()) {
+func (w *Worker) exchange(ctx context.Context, h *home) error {
+	if h.swapped == 0 || !w.Log.Told(h.account.Claim()) {
 		return nil
 	}
 	at, old, first := h.exchange()
 	claim := witness.Exchange(h.account.Meter, at, old, first)
-	w.log.Send(claim)
-	code, _, err := w.timed("exchange", func() (caller.Answer, error) {
-		return w.api.Post(ctx, "/meters/"+string(h.account.Meter)+"/exchange", url.Values{"at": {at}, "old_reading": {old.String()}, "new_reading": {first.String()}})
+	w.Log.Send(claim)
+	code, _, err := w.Ask("exchange", func() (caller.Answer, error) {
+		return w.API.Post(ctx, "/meters/"+string(h.account.Meter)+"/exchange", url.Values{"at": {at}, "old_reading": {old.String()}, "new_reading": {first.String()}})
 	})
 	switch {
 	case err != nil:
 		return err
-	case code == taken:
-		w.log.Acknowledge(claim)
+	case code == Taken:
+		w.Log.Acknowledge(claim)
 	default:
-		w.log.Refuse(claim)
+		w.Log.Refuse(claim)
 		w.unexpected("an exchange of "+string(h.account.Meter), code)
 	}
 	return nil
 }
 
 // correct corrects a reading that was acknowledged to what it shows wrongly.
-func (w *worker) correct(ctx context.Context, h *home) error {
-	for _, n := range h.again(w.chance, 1) {
+func (w *Worker) correct(ctx context.Context, h *home) error {
+	for _, n := range h.again(w.Chance, 1) {
 		right, wrong := h.reading(n), h.wrong(n)
-		if h.pace == 0 || !w.log.Told(right) { // a meter that stands still stands at its neighbours
+		if h.pace == 0 || !w.Log.Told(right) { // a meter that stands still stands at its neighbours
 			continue
 		}
-		answer := w.log.Correct(right, wrong.Register)
+		answer := w.Log.Correct(right, wrong.Register)
 		if answer == nil {
 			continue
 		}
-		code, _, err := w.timed("correction", func() (caller.Answer, error) {
-			return w.api.PostBody(ctx, "/meters/"+string(right.Meter)+"/corrections", "application/json", fmt.Appendf(nil,
+		code, _, err := w.Ask("correction", func() (caller.Answer, error) {
+			return w.API.PostBody(ctx, "/meters/"+string(right.Meter)+"/corrections", "application/json", fmt.Appendf(nil,
 				`{"reason":"a soak","corrections":[{"timestamp":"%s","expect":%s,"reading":%s}]}`, right.Stamp, right.Register, wrong.Register))
 		})
 		if err != nil {
 			return err
 		}
-		if answer(code == taken); code != taken {
+		if answer(code == Taken); code != Taken {
 			w.unexpected("a correction of "+string(right.Meter), code)
 		}
 	}
-	return nil
-}
-
-func (g *generation) compareExchange(ctx context.Context, asked *caller.Caller, h *home) error {
-	id := h.account.Meter
-	if h.swapped == 0 {
-		return nil
-	}
-	var known api.Meter
-	if _, err := asked.Fetch(ctx, "/meters/"+string(id), nil, &known); err != nil {
-		return err
-	}
-	var found []witness.Reading
-	for _, c := range known.RegisterChanges {
-		found = append(found, witness.Exchange(id, c.At, c.OldReading, c.NewReading))
-	}
-	g.findings.Violations("exchange", g.log.Compare(id, witness.Exchanges, found))
 	return nil
 }

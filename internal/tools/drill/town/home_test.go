@@ -1,4 +1,4 @@
-package kill
+package town
 
 import (
 	"slices"
@@ -55,11 +55,11 @@ func TestTheCalendarHoldsThreeMonthsAndThisOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"2025-10", "2025-11", "2025-12"}; !slices.Equal(c.months, want) {
-		t.Errorf("months %v, want %v", c.months, want)
+	if want := []string{"2025-10", "2025-11", "2025-12"}; !slices.Equal(c.Months, want) {
+		t.Errorf("months %v, want %v", c.Months, want)
 	}
-	if first, last := c.span().From, c.span().To; first != "2025-10-01T00:00:00" || last != "2026-01-02T00:00:00" || c.open != "2026-01-01T00:00:00" {
-		t.Errorf("from %s to %s, open since %s", first, last, c.open)
+	if first, last := c.Span().From, c.Span().To; first != "2025-10-01T00:00:00" || last != "2026-01-02T00:00:00" || c.Open != "2026-01-01T00:00:00" {
+		t.Errorf("from %s to %s, open since %s", first, last, c.Open)
 	}
 	if len(c.stamps) != (31+30+31+1)*48+1 {
 		t.Errorf("%d half hours", len(c.stamps))

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"meterledger/internal/tools/suite/programs"
+)
+
+// traced makes fsync slow or fail. It may end who it befalls.
+func traced(of chosen, fault string, ends bool) func(context.Context, *strike) error {
+	return on(of, func(ctx context.Context, s *strike, all []*programs.Program) error {
+		if ends {
+			s.ended = all
+		}
+		if strings.Contains(fault, "%d") {
+			slow := 200*time.Millisecond + time.Duration(s.chance.Int64N(int64(1800*time.Millisecond)))
+			s.detail += fmt.Sprintf(" by %dms", slow.Milliseconds())
+			fault = fmt.Sprintf(fault, slow.Microseconds())
+		}
+		trace := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-p", strconv.Itoa(all[0].PID()),
+			"-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:"+fault)
+		if err := trace.Start(); err != nil {
+			return err
+		}
+		s.pause(ctx)
+		err := trace.Process.Signal(syscall.SIGTERM) // it lets go of the process
+		_ = trace.Wait()                             // by that signal, or because the process has ended
+		return err
+	})
+}
+
+// needsStrace tries it on a program that does nothing.
+func needsStrace() error {
+	if err := exec.Command("strace", "-f", "-o", os.DevNull, "true").Run(); err != nil {
+		return fmt.Errorf("strace, which makes fsync slow and fail, cannot be used: %w", err)
+	}
+	return nil
+}
+
+const (
+	smallDiskBytes = 256 << 20
+	smallDiskLeft  = 4 << 20
+)
+
+// smallDisk is where the last node's data folder may lie on a file system of its own.
+func (h *house) smallDisk() string {
+	return programs.DataDir(filepath.Join(h.folder, fmt.Sprint(programs.API, nodes)))
+}
+
+func mountSmallDisk(at string) error {
+	err := os.MkdirAll(at, 0o755)
+	if err == nil {
+		err = exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprint("size=", smallDiskBytes), "tmpfs", at).Run()
+	}
+	return err
+}
+
+func unmount(at string) { _ = exec.Command("umount", at).Run() } // nothing is mounted there, or it stays until somebody ends it
+
+func needsMount() error {
+	at, err := os.MkdirTemp("", "soak")
+	if err == nil {
+		err = mountSmallDisk(at)
+		unmount(at)
+	}
+	if err = errors.Join(err, os.Remove(at)); err != nil {
+		return fmt.Errorf("a small disk cannot be mounted, which root may do: %w", err)
+	}
+	return nil
+}
+
+// fullDisk fills the last node's disk up for a while.
+func fullDisk(ctx context.Context, s *strike) error {
+	var room syscall.Statfs_t
+	if err := syscall.Statfs(s.smallDisk(), &room); err != nil {
+		return err
+	}
+	s.detail = string(s.APIs[nodes-1].Name)
+	filler := filepath.Join(s.smallDisk(), "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, max(0, int64(room.Bavail)*int64(room.Bsize)-smallDiskLeft)))
+	s.pause(ctx)
+	return errors.Join(err, f.Close(), os.Remove(filler))
+}
+
+// flippedBit alters a byte on the disk of a node that has stopped. If it does not start then, it begins anew.
+func flippedBit(ctx context.Context, s *strike) error {
+	p := s.APIs[s.chance.IntN(len(s.APIs))]
+	if err := p.Stop(); err != nil {
+		return err
+	}
+	var files []string
+	err := filepath.WalkDir(s.dataDir(p), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	path := files[s.chance.IntN(len(files))]
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if len(content) > 0 {
+		content[s.chance.IntN(len(content))] ^= 1 << s.chance.IntN(8)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return err
+	}
+	s.detail = fmt.Sprintf("%s %s: ", p.Name, filepath.Base(path))
+	if err := p.Start(ctx); err == nil {
+		s.detail += "started"
+		return nil
+	}
+	s.detail, s.ended = s.detail+"refused", []*programs.Program{p}
+	return s.wipe(p)
+}
