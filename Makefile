@@ -101,8 +101,9 @@ demo: build ## real households through the whole suite, in fresh folders under .
 demo-open: DEMO = -open
 demo-open: demo ## the same, then it goes on running, with the pages to open; Ctrl-C ends it
 
-etcd: ## the etcd that tests start, into bin/tools/; takes minutes the first time
+etcd: ## the etcd that tests start, and its tools, into bin/tools/; takes minutes the first time
 	@cd internal/tools/etcd && go build -o ../../../bin/tools/etcd go.etcd.io/etcd/server/v3
+	@cd internal/tools/etcd && go build -o ../../../bin/tools/ go.etcd.io/etcd/etcdctl/v3 go.etcd.io/etcd/etcdutl/v3
 
 clean: ## what was built, and what the cluster, the demo, the soak and the benchmark wrote
 	rm -rf bin .demo .soak .bench .cluster

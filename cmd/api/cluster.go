@@ -16,6 +16,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/peer"
+	"meterledger/internal/rest"
 )
 
 // clusterSeat is how this process takes part in a cluster: the etcd that keeps the order, the other nodes, and where
@@ -27,6 +28,7 @@ type clusterSeat struct {
 	peers    *peer.Peers
 	listener *httpkit.Listener
 	receive  func() // ends that who asks too early is turned away
+	leading  *httpkit.Gate
 	metrics  *httpkit.Metrics
 	log      *slog.Logger
 }
@@ -63,6 +65,7 @@ func openCluster(settings config.API, metrics *httpkit.Metrics, log *slog.Logger
 	if s.self.Address == "" {
 		s.self.Address = s.listener.Addr().String()
 	}
+	s.leading = httpkit.NewGate(s.program(), func() string { return "the node that leads is starting" })
 	log.Info("this node takes part in a cluster", "cluster", c.Name, "node", s.self.Name, "etcd", c.Endpoints,
 		"peers_on", s.listener.Addr().String(), "peers_reach", s.self.Address, "tls", mutual != nil)
 	return s, nil
@@ -107,13 +110,30 @@ func (s *clusterSeat) shared() *ledger.Shared {
 	}
 }
 
+// program is what the listener of peers belongs to.
+func (s *clusterSeat) program() httpkit.Program {
+	return httpkit.Program{Log: s.log, Metrics: s.metrics, Hosts: httpkit.NewHosts(s.self.Address, nil)}
+}
+
+// join has the api forward to the other nodes what only the one that leads does, and answers what they forward.
+func (s *clusterSeat) join(o rest.Options) rest.Options {
+	if s == nil {
+		return o
+	}
+	o.Peers = s.peers
+	leading := o
+	leading.Hosts = s.program().Hosts
+	s.leading.Open(rest.NewLeaderHandler(leading))
+	return o
+}
+
 // serve answers other nodes until stop is called.
 func (s *clusterSeat) serve(l *ledger.Ledger) (stop func() error) {
-	program := &httpkit.Program{Log: s.log, Metrics: s.metrics, Hosts: httpkit.NewHosts(s.self.Address, nil)}
+	program := s.program()
 	s.receive()
 	ctx, end := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpkit.Serve(ctx, s.listener, peer.NewHandler(program, l), s.log) }()
+	go func() { served <- httpkit.Serve(ctx, s.listener, peer.NewHandler(&program, l, s.leading), s.log) }()
 	return func() error {
 		end()
 		return <-served

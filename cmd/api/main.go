@@ -91,10 +91,10 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 		stop(err)
 		return errors.Join(err, <-served)
 	}
-	router := rest.NewHandler(rest.Options{
+	router := rest.NewHandler(seat.join(rest.Options{
 		Ledger: n.Ledger, Reader: n.Reader, Runs: n.Runs, Log: log, Metrics: metrics, Hosts: hosts, Proxies: settings.TrustedProxies,
 		Door: program.Door, Audit: n.Audit, RateLimit: settings.RateLimit,
-	})
+	}))
 	pages.Mount(ctx, router, pages.Options{
 		API: router, Reader: n.Reader, Metrics: metrics, Log: log, Guarded: door != nil, RateLimit: settings.RateLimit,
 	})

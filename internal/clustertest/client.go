@@ -10,6 +10,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 )
 
 // Client is the connection of one process to an engine. Whatever the engine keeps for a time, it keeps for
@@ -78,7 +79,7 @@ func (c *Client) add(ctx context.Context, kind string, after chain.Position, bat
 		if err := e.mustBeFounded(); err != nil {
 			return nil, err
 		}
-		if !takes(e) || e.head != after {
+		if !takes(e) && !mutant.FenceDropped || e.head != after && !(mutant.AbsenceCompared && e.isAbsent(after.Sequence+1)) {
 			v := e.view()
 			return &v, nil
 		}

@@ -72,6 +72,12 @@ func (e *Engine) Order() (begin chain.Position, batches [][]byte) {
 	return begin, batches
 }
 
+// End returns the sequence of the newest batch; 0 if there is no order.
+func (e *Engine) End() (sequence uint64) {
+	e.do(func() { sequence = e.head.Sequence })
+	return sequence
+}
+
 // Expire ends the present term at once, as an engine may that is in trouble itself.
 func (e *Engine) Expire() {
 	e.do(func() { e.setLeader(cluster.Leader{}, time.Time{}) })
@@ -145,6 +151,11 @@ func (e *Engine) add(batch []byte) {
 		e.halted = 0
 	}
 	e.order = append(e.order, record{batch: batch, state: e.state})
+}
+
+// isAbsent reports whether there is no batch of a sequence, be it that it was cut.
+func (e *Engine) isAbsent(sequence uint64) bool {
+	return sequence < e.first || sequence > e.head.Sequence
 }
 
 func (e *Engine) view() cluster.View {

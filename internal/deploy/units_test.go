@@ -68,7 +68,7 @@ func TestEnvironmentFileHasEverySettingWithItsDefault(t *testing.T) {
 func TestUnitsAreWhatSystemdWants(t *testing.T) {
 	folder := t.TempDir()
 	var units []string
-	for _, program := range programs {
+	for _, program := range append([]string{"etcd"}, programs...) {
 		text := read(t, "systemd/meterledger-"+program+".service")
 		if !strings.Contains(text, "\nExecStart=/opt/meterledger/bin/"+program+"\n") {
 			t.Errorf("%s is not what the unit starts", program)
@@ -193,7 +193,7 @@ func TestReadmesLinesForANetworkAreSettingsThatMayBe(t *testing.T) {
 
 func TestReadmeNamesEveryFile(t *testing.T) {
 	readme := read(t, "README.md")
-	for _, pattern := range []string{"prometheus/*", "grafana/*", "systemd/*.env"} {
+	for _, pattern := range []string{"prometheus/*", "grafana/*", "systemd/*.env", "container/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

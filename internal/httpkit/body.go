@@ -26,7 +26,7 @@ func (b *binder) body(r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	content, err := ReadBody(r, parameterBytesMax)
+	content, err := ReadParameters(r)
 	if err != nil || len(content) == 0 {
 		return err
 	}
@@ -97,9 +97,12 @@ func ReadBody(r *http.Request, bytesMax int64) ([]byte, error) {
 	return nil, invalid("", "the body breaks off before its end")
 }
 
+// ReadParameters returns a body that has parameters, and has not been read yet. Every error is as of ReadBody.
+func ReadParameters(r *http.Request) ([]byte, error) { return ReadBody(r, parameterBytesMax) }
+
 // ReadForm returns the fields of a form that a page sent. Every error is as of ReadBody.
 func ReadForm(r *http.Request) (url.Values, error) {
-	content, err := ReadBody(r, parameterBytesMax)
+	content, err := ReadParameters(r)
 	if err != nil {
 		return nil, err
 	}

@@ -51,18 +51,24 @@ func isUnauthorized(err error) bool {
 	return ok && e.Kind == meter.KindUnauthorized
 }
 
-// For returns h for callers of some roles. Others are answered 401 if they sent no credential,
-// and else 403, before any look at parameters or body. A change is written into the audit log
-// before h begins.
+// For returns h for callers of some roles, as Admit does. A change is written into the audit log before h
+// begins.
 func For(roles meter.Roles, h http.Handler) http.Handler {
+	return Admit(roles, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := answerOf(w).beginChange(r, roles); err != nil {
+			WriteError(w, r, err)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+}
+
+// Admit returns h for callers of some roles. Others are answered 401 if they sent no credential, and else
+// 403, before any look at parameters or body.
+func Admit(roles meter.Roles, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := answerOf(w)
-		switch role := a.caller.Role; {
+		switch role := answerOf(w).caller.Role; {
 		case roles.Has(role) || mutant.RoleLoosened && role != meter.NoRole:
-			if err := a.beginChange(r, roles); err != nil {
-				WriteError(w, r, err)
-				return
-			}
 			h.ServeHTTP(w, r)
 		case role == meter.NoRole:
 			WriteError(w, r, meter.Errorf(meter.KindUnauthorized, meter.CodeUnauthorized,

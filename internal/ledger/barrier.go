@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 )
 
 // barrier makes sure that all that was acknowledged anywhere is applied here. One question to the
@@ -73,12 +74,19 @@ func (b *barrier) ask() {
 	for {
 		b.mu.Lock()
 		q := b.waiting
-		b.waiting, b.asking = nil, q != nil
+		if b.asking = q != nil; !mutant.BarrierSharedLate {
+			b.waiting = nil
+		}
 		b.mu.Unlock()
 		if q == nil {
 			return
 		}
 		q.head, q.err = b.head()
+		if mutant.BarrierSharedLate {
+			b.mu.Lock()
+			b.waiting = nil
+			b.mu.Unlock()
+		}
 		close(q.answered)
 	}
 }

@@ -67,6 +67,35 @@ func (l *Ledger) everywhere(ctx context.Context) {
 	}
 }
 
+// Leader returns the node that leads, as far as this one knows, and whether that is this one. The node is the zero value
+// while none leads, and while this one does not take anything yet in a term that it has won. A node alone
+// leads.
+func (l *Ledger) Leader() (leads cluster.Leader, isSelf bool) {
+	if l.shared == nil {
+		return cluster.Leader{}, true
+	}
+	if term, _, isOurs := l.shared.term.leads(); isOurs {
+		return term, true
+	}
+	if leads = l.shared.mine.leader(); leads.Incarnation == l.shared.self.Incarnation {
+		leads = cluster.Leader{}
+	}
+	return leads, false
+}
+
+// WhileLed returns a context that ends when a node leads no more, as far as this one knows, and at the latest
+// with done, which must be called.
+func (l *Ledger) WhileLed(ctx context.Context, by cluster.Leader) (led context.Context, done context.CancelFunc) {
+	led, done = context.WithCancel(ctx)
+	if l.shared != nil {
+		go func() {
+			defer done()
+			_ = l.shared.mine.until(led, func() bool { return l.shared.mine.leads != by })
+		}()
+	}
+	return led, done
+}
+
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.
 func (l *Ledger) Propose(p cluster.Proposal) error {
 	if l.shared == nil {

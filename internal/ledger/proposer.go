@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meterledger/internal/cluster"
+	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
 
@@ -137,8 +138,18 @@ func (p *proposer) saw(l cluster.Leader) {
 	defer p.mu.Unlock()
 	if l != p.leads {
 		p.leads = l
+		if mutant.MissingBelieved && l.Term > p.term.Number {
+			p.restartLocked(store.Term{Number: l.Term, Incarnation: l.Incarnation})
+		}
 		p.tellLocked()
 	}
+}
+
+// leader returns who leads, as the engine said last.
+func (p *proposer) leader() cluster.Leader {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leads
 }
 
 // proposeAll proposes what is pending, in its order, each until it is queued.
@@ -220,19 +231,24 @@ func (p *proposer) began(t store.Term) {
 	p.mu.Lock()
 	var over []*commit
 	p.pending = slices.DeleteFunc(p.pending, func(made *proposal) bool {
-		if made.isRun {
+		if made.isRun && !mutant.RunSentAgain {
 			over = append(over, made.commits...)
 		}
-		return made.isRun
+		return made.isRun && !mutant.RunSentAgain
 	})
+	p.restartLocked(t)
+	p.tellLocked()
+	p.mu.Unlock()
+	p.answerAll(over, errTermOver)
+}
+
+// restartLocked numbers what is pending anew, for the leader of a term.
+func (p *proposer) restartLocked(t store.Term) {
 	p.term, p.queued, p.number = t, 0, 0
 	for _, made := range p.pending {
 		p.number++
 		made.Number = p.number
 	}
-	p.tellLocked()
-	p.mu.Unlock()
-	p.answerAll(over, errTermOver)
 }
 
 // wasRefused takes back what the leader refuses as nothing that it knows, so that it is not in the way of

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,7 +20,7 @@ const (
 	// lookEvery is how often a node asks the engine for the end of the order and who leads.
 	lookEvery = 500 * time.Millisecond
 	// sayEvery is how often a node says how far it has come, and cutEvery how often a leader cuts
-	// what enough nodes have.
+	// what enough nodes have, unless it is told.
 	sayEvery = time.Second
 	cutEvery = 10 * time.Second
 	// stopMax is how long a node that stops waits for what is under way.
@@ -50,6 +51,8 @@ type Shared struct {
 	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
+	// CutEvery is how often a leader drops from the engine what enough nodes have; 0 is every 10 s.
+	CutEvery time.Duration
 }
 
 // Founding is what a node does if the engine holds no order.
@@ -81,7 +84,8 @@ type shared struct {
 	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
 	sighted sightings
 
-	copies int
+	copies   int
+	cutEvery time.Duration
 
 	ctx      context.Context // until the node stops
 	cancel   context.CancelFunc
@@ -114,7 +118,7 @@ var (
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
-		copies: max(o.Copies, 2), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())

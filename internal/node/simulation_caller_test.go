@@ -24,19 +24,87 @@ type request interface {
 	isWrong(s *store.Store, code meter.Code) bool
 }
 
+// fleeting is a request whose effect may be undone at once.
+type fleeting interface {
+	// trace returns what stands of it in the batch in which it took effect.
+	trace() []byte
+}
+
 // question is a request, and what became of it.
 type question struct {
 	request
 	node            string
-	asked, answered uint64 // the end of the order before and after
+	began, ended    time.Duration // since the run began
+	asked, answered uint64        // the end of the order before and after
+	since           uint64        // from which batch on it may be answered 200: asked, or earlier
+	standsAt        []uint64      // batches behind which the request stands, if it was answered 200
 	err             error
 	isRight         bool // the answer was, at some moment between
 }
 
-// isRefused reports whether the answer is a refusal that is final.
+// asks begins a question.
+func (s *simulation) asks(at string, r request) *question {
+	q := &question{request: r, node: at, began: time.Since(s.began), asked: s.end()}
+	q.since = q.asked
+	if _, isShown := r.(showing); isShown {
+		q.since = s.endAt(q.began - credentialAge)
+	}
+	return q
+}
+
+// has notes what a question was answered by a process.
+func (s *simulation) has(q *question, p *process, err error) {
+	q.err, q.ended, q.answered = err, time.Since(s.began), s.end()
+	if p.killed.Load() {
+		q.err = errKilled
+	}
+	s.count(q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, q)
+}
+
+func (s *simulation) count(q *question) {
+	code := meter.CodeOf(q.err)
+	switch {
+	case q.err == nil:
+		s.saw(taken)
+	case q.err == errKilled:
+		s.saw(unanswered)
+	case q.isRefused():
+		s.saw(refusedEvent)
+	default:
+		s.saw(putOff)
+	}
+	switch r := q.request.(type) {
+	case reception:
+		if q.err == nil {
+			s.saw(map[bool]event{false: shutEvent, true: resumedEvent}[r.on])
+		}
+	case showing:
+		if q.err == nil {
+			s.saw(shownLive)
+		} else if q.isRefused() {
+			s.saw(shownDead)
+		}
+	case revocation:
+		if q.err == nil {
+			s.saw(revokedEvent)
+		}
+	case moving:
+		if q.err == nil {
+			s.saw(ownerEvent)
+		}
+	}
+	if e, found := map[meter.Code]event{meter.CodeNotReceiving: shutOut, meter.CodeMaintenanceRunning: heldBack, meter.CodeDiskFull: diskFull}[code]; found {
+		s.saw(e)
+	}
+}
+
+// isRefused reports whether the answer is a refusal that is final, or that says what reception is.
 func (q *question) isRefused() bool {
 	code := meter.CodeOf(q.err)
-	return q.err != nil && code != meter.CodeInternal && !code.Passes()
+	return q.err != nil && code != meter.CodeInternal && !code.Passes() || code == meter.CodeNotReceiving
 }
 
 // caller asks one thing after the other.
@@ -46,7 +114,10 @@ type caller struct {
 	luck   *rand.Rand
 	tries  int
 	last   request // nil, or what was asked last
-	newest request // nil, or what is asked next: a reading of a meter that was registered just now
+	newest request // nil, or what is asked next: what another node may not know yet
+
+	credentials int  // made so far
+	shuts       bool // it has shut reception down, and is to resume it
 }
 
 // startCallers starts callers, who end when the channel that is returned is closed.
@@ -70,7 +141,7 @@ func (c *caller) askAll(end <-chan struct{}) {
 	}
 }
 
-// pause is the time until the caller asks again: next to none if it has just got to know that a meter is registered.
+// pause is the time until the caller asks again: next to none for what another node may not know yet.
 func (c *caller) pause() time.Duration {
 	if c.newest != nil {
 		return time.Millisecond
@@ -94,10 +165,24 @@ func (c *caller) askOne() {
 		c.askMany(m.name, p, r)
 		return
 	}
-	err := c.ask(m.name, p, c.last)
-	if r, isRegistration := c.last.(registration); isRegistration && err == nil {
-		c.newest = sentReading{meter.Reading{Meter: r.id, Slot: c.zone.DayStart(meter.Day{Year: 2026, Month: time.October, Day: 2}), Register: register(2000)}}
+	c.newest = c.follow(c.last, c.ask(m.name, p, c.last))
+}
+
+// follow returns what is asked after an answer, or nil.
+func (c *caller) follow(r request, err error) request {
+	switch r := r.(type) {
+	case registration:
+		if err == nil {
+			return sentReading{meter.Reading{Meter: r.id, Slot: c.zone.DayStart(meter.Day{Year: 2026, Month: time.October, Day: 2}), Register: register(2000)}}
+		}
+	case issue:
+		if err == nil {
+			return showing{r.credential}
+		}
+	case reception:
+		c.shuts = !r.on || err != nil && meter.CodeOf(err) != meter.CodeAlreadyReceiving
 	}
+	return nil
 }
 
 // askMany has a node record some readings together.
@@ -108,21 +193,17 @@ func (c *caller) askMany(name string, p *process, r sentReading) {
 			readings = append(readings, other.Reading)
 		}
 	}
-	asked := c.end()
+	var asked []*question
+	for _, r := range readings {
+		asked = append(asked, c.asks(name, sentReading{r}))
+	}
 	results, err := p.RecordMany(context.Background(), readings)
 	p.calls.Done()
-	answered := c.end()
-	if p.killed.Load() {
-		err = errKilled
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, r := range readings {
-		q := &question{request: sentReading{r}, node: name, asked: asked, answered: answered, err: err}
+	for i, q := range asked {
 		if err == nil {
 			q.err = results[i].Err
 		}
-		c.asked = append(c.asked, q)
+		c.has(q, p, errors.Join(q.err, err))
 	}
 }
 
@@ -134,34 +215,52 @@ var errNoAnswer = errors.New("no answer came")
 
 // ask asks a node, and notes what it answers. The call is one of the process, and is over with its answer.
 func (s *simulation) ask(name string, p *process, r request) error {
-	q := &question{request: r, node: name, asked: s.end()}
+	q := s.asks(name, r)
 	answer := make(chan error, 1)
 	go func() {
 		defer p.calls.Done()
 		answer <- r.ask(context.Background(), p.Node)
 	}()
+	err := errNoAnswer
 	select {
-	case q.err = <-answer:
+	case err = <-answer:
 	case <-time.After(patience):
-		q.err = errNoAnswer
 	}
-	q.answered = s.end()
-	switch {
-	case p.killed.Load():
-		q.err = errKilled
-	case q.err == errNoAnswer:
+	s.has(q, p, err)
+	if q.err == errNoAnswer {
 		s.isFault("%s gives no answer to %q for %v", name, r, patience)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = append(s.asked, q)
 	return q.err
 }
 
-// end returns the sequence of the newest batch.
+// mark is the end of the order at a moment.
+type mark struct {
+	at  time.Duration // since the run began
+	end uint64
+}
+
+// end returns the sequence of the newest batch that there was.
 func (s *simulation) end() uint64 {
-	begin, batches := s.engine.Order()
-	return begin.Sequence + uint64(len(batches))
+	end := s.engine.End()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.ends); n > 0 && s.ends[n-1].end >= end {
+		return s.ends[n-1].end
+	}
+	s.ends = append(s.ends, mark{time.Since(s.began), end})
+	return end
+}
+
+// endAt returns a sequence that the order had reached at a moment.
+func (s *simulation) endAt(at time.Duration) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range slices.Backward(s.ends) {
+		if m.at <= at {
+			return m.end
+		}
+	}
+	return 0
 }
 
 func (c *caller) draw() request {
@@ -169,6 +268,8 @@ func (c *caller) draw() request {
 	at := c.luck.IntN(96) // half of them in each of two months
 	slot := c.zone.DayStart(meter.Day{Year: 2026, Month: time.September, Day: 30}) + meter.Slot(at)
 	switch n := c.luck.IntN(100); {
+	case c.shuts && c.luck.IntN(8) == 0:
+		return reception{on: true}
 	case n < 8: // of nobody
 		return sentReading{meter.Reading{Meter: "nobody", Slot: slot, Register: register(at)}}
 	case n < 20:
@@ -179,7 +280,13 @@ func (c *caller) draw() request {
 		return registration{id, fmt.Sprintf("try %d of %d;", c.tries, c.number)}
 	case n < 30:
 		return c.drawChange(id, at, slot)
-	case n < 45: // not what the others would send
+	case n < 35:
+		return c.drawCredential()
+	case n < 37:
+		return c.drawMove(id)
+	case n < 38 && (c.shuts || c.luck.IntN(2) == 0):
+		return reception{on: false}
+	case n < 50: // not what the others would send
 		return sentReading{meter.Reading{Meter: id, Slot: slot, Register: register(max(0, 10*at+c.luck.IntN(200)-170))}}
 	default:
 		return sentReading{meter.Reading{Meter: id, Slot: slot, Register: register(10 * at)}}
@@ -200,7 +307,7 @@ func (r registration) ask(ctx context.Context, n *node.Node) error {
 
 func (r registration) stands(s *store.Store) bool {
 	m, known := s.Lookup(r.id)
-	return known && s.Account(m.Index).OwnerName == r.owner
+	return known && s.AccountAt(m.Index, 0).OwnerName == r.owner // before it was moved
 }
 
 func (r registration) isWrong(s *store.Store, code meter.Code) bool {
@@ -241,10 +348,10 @@ func (r sentReading) judge(s *store.Store) store.Verdict {
 	return s.Judge(store.Reading{Meter: m.Index, Slot: r.Slot, Register: r.Register}, false)
 }
 
-// codes are what readings are refused with.
+// codes are what readings are refused with, and registrations while reception is shut down.
 var codes = map[store.Outcome]meter.Code{
 	store.Conflict: meter.CodeReadingConflict, store.BelowEarlier: meter.CodeReadingDecreases, store.AboveLater: meter.CodeReadingDecreases,
-	store.BelowExchange: meter.CodeReadingDecreases, store.AboveExchange: meter.CodeReadingDecreases,
+	store.BelowExchange: meter.CodeReadingDecreases, store.AboveExchange: meter.CodeReadingDecreases, store.NotReceiving: meter.CodeNotReceiving,
 }
 
 func (r sentReading) isWrong(s *store.Store, code meter.Code) bool {

@@ -24,10 +24,11 @@ func (s *simulation) checkAll() {
 	s.archivesAgain()
 	begin, batches := s.engine.Order()
 	s.findCorrected()
-	origins := &originCheck{simulation: s, owners: s.owners(), written: make(map[string]uint64)}
+	s.findShutOut()
+	origins := &originCheck{simulation: s, owners: s.owners(), led: make(map[uint64]int), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
-	s.hold(truth, at.Sequence, nil)
+	s.hold(truth, at.Sequence, nil, nil)
 	for _, batch := range batches {
 		payload, err := at.Follow(batch)
 		if err != nil {
@@ -41,13 +42,13 @@ func (s *simulation) checkAll() {
 			return
 		}
 		origins.look(at.Sequence, payload, verdicts)
-		s.hold(truth, at.Sequence, verdicts)
+		s.hold(truth, at.Sequence, payload, verdicts)
 	}
 	for _, q := range s.asked {
 		switch {
 		case q.err == nil && !q.isRight:
 			s.isFault("%s answered 200 to %q between batches %d and %d, and it was in none of them", q.node, q, q.asked, q.answered)
-		case q.err == nil && !s.corrected[q.request] && !q.stands(truth):
+		case q.err == nil && s.lasts(q.request) && !q.stands(truth):
 			s.isFault("%s answered 200 to %q, which is not there in the end", q.node, q)
 		case q.isRefused() && !q.isRight:
 			s.isFault("%s refused %q between batches %d and %d, though none of them refuses it: %v", q.node, q, q.asked, q.answered, q.err)
@@ -59,9 +60,21 @@ func (s *simulation) checkAll() {
 	}
 }
 
+// lasts reports whether what was asked for is there in the end, if it ever is.
+func (s *simulation) lasts(r request) bool {
+	switch r := r.(type) {
+	case fleeting, showing:
+		return false
+	case sentReading:
+		return !s.corrected[r]
+	}
+	return true
+}
+
 // takesAgain makes sure that a node is well, and that no run which was cut off holds anything back.
 func (s *simulation) takesAgain(m *host) {
 	id := meter.ID("END-" + m.name)
+	s.takes(m, func(int) request { return reception{on: true} })
 	s.takes(m, func(try int) request {
 		return registration{id, fmt.Sprintf("try %d at the end of %s;", try, m.name)}
 	})
@@ -76,7 +89,7 @@ func (s *simulation) takesAgain(m *host) {
 func (s *simulation) takes(m *host, r func(try int) request) {
 	began := time.Now()
 	for try := 1; time.Since(began) < healthyAfter && m.process != nil; try++ {
-		if err := s.ask(m.name, m.take(), r(try)); err == nil || meter.CodeOf(err) == meter.CodeMeterExists {
+		if err := s.ask(m.name, m.take(), r(try)); err == nil || meter.CodeOf(err) == meter.CodeMeterExists || meter.CodeOf(err) == meter.CodeAlreadyReceiving {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -86,16 +99,19 @@ func (s *simulation) takes(m *host, r func(try int) request) {
 }
 
 // hold holds answers against the state behind a batch. Readings may also have been refused in the middle of
-// it, by a verdict of it.
-func (s *simulation) hold(truth *store.Store, sequence uint64, verdicts []store.Verdict) {
+// it, by a verdict of it, and what is fleeting have stood there.
+func (s *simulation) hold(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
 	for _, q := range s.asked {
 		switch {
-		case sequence < q.asked || sequence > q.answered:
+		case q.err == nil && slices.Contains(q.standsAt, sequence) && !q.stands(truth):
+			s.isFault("%s answered 200 to %q behind batch %d, from which on nothing of it could be recorded", q.node, q, sequence)
+		case sequence < q.since || sequence > q.answered:
 		case q.err == nil:
-			q.isRight = q.isRight || q.stands(truth)
-		case q.isRefused():
+			f, isFleeting := q.request.(fleeting)
+			q.isRight = q.isRight || q.stands(truth) || isFleeting && sequence > q.asked && bytes.Contains(payload, f.trace())
+		case q.isRefused() && sequence >= q.asked:
 			code := meter.CodeOf(q.err)
-			q.isRight = q.isRight || q.isWrong(truth, code) ||
+			q.isRight = q.isRight || q.isWrong(truth, code) || code == meter.CodeNotReceiving && !truth.Receiving() ||
 				sequence > q.asked && slices.ContainsFunc(verdicts, func(v store.Verdict) bool { return codes[v.Outcome] == code })
 		}
 	}
@@ -135,6 +151,7 @@ func (s *simulation) checkNode(m *host, truth *store.Store, begin uint64, batche
 type originCheck struct {
 	*simulation
 	term    store.Term
+	led     map[uint64]int    // terms by incarnation
 	last    map[uint64]uint64 // number of the last proposal by incarnation
 	owners  map[string]uint64 // how often they may be written
 	written map[string]uint64 // how often they are
@@ -147,6 +164,10 @@ func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Ver
 		}
 	}
 	if term, isTerm := store.ReadTerm(payload); isTerm {
+		o.saw(led)
+		if o.led[term.Incarnation]++; o.led[term.Incarnation] > 1 {
+			o.saw(regained)
+		}
 		if o.term.Number >= term.Number {
 			o.isFault("batch %d begins term %d behind term %d", sequence, term.Number, o.term.Number)
 		}

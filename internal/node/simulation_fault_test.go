@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 )
 
@@ -73,9 +74,16 @@ func (s *simulation) do() {
 		s.maintain(runs[s.luck.IntN(len(runs))])
 	case n < 30:
 		s.duel()
-	case n < 31:
-		s.leaveAlone(m)
-	case n < 40:
+	case n < 32:
+		s.leaveAlone(s.wiped)
+	case n < 35:
+		s.steal()
+	case n < 37:
+		m.full.Store(true)
+		s.did("the disk of %s is full", m.name)
+	case n < 38:
+		s.fillEngine()
+	case n < 43:
 		s.engine.Expire()
 		s.did("the term expired")
 	case n < 50:
@@ -91,8 +99,31 @@ func (s *simulation) do() {
 	}
 }
 
-// leaveAlone lets a node be the only one for so long that the others count no more, and then be the one that
-// is not there, maybe for ever.
+// steal ends the term of a node whose batches come late.
+func (s *simulation) steal() {
+	for _, m := range s.machines {
+		if m.process == nil {
+			continue
+		}
+		if _, _, leads := m.Lead(); leads {
+			s.setEngine(m, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.7, LateMax: 500 * time.Millisecond})
+			time.Sleep(time.Duration(s.luck.IntN(300)) * time.Millisecond)
+		}
+	}
+	s.engine.Expire()
+	s.did("the term expired")
+}
+
+// fillEngine takes the engine's room away for a while.
+func (s *simulation) fillEngine() {
+	s.engine.Fill(true)
+	s.did("the engine is full")
+	time.Sleep(time.Duration(s.luck.IntN(3000)) * time.Millisecond)
+	s.engine.Fill(false)
+	s.did("the engine has room")
+}
+
+// leaveAlone lets a node be the only one for so long that the others count no more, and then lose its disk.
 func (s *simulation) leaveAlone(m *host) {
 	s.calmAll()
 	for _, other := range s.machines {
@@ -100,15 +131,13 @@ func (s *simulation) leaveAlone(m *host) {
 			s.kill(other, 100)
 		}
 	}
-	time.Sleep(30 * time.Second)
+	time.Sleep(cluster.SayTime + 3*time.Second)
 	s.revive()
 	if m.process == nil {
 		return
 	}
 	s.kill(m, 100)
-	if m == s.wiped {
-		s.wipe(m)
-	}
+	s.wipe(m)
 	for _, other := range s.machines {
 		if other != m {
 			s.start(other)
@@ -132,6 +161,7 @@ func (s *simulation) setNetwork(from, to *host, f clustertest.Faults) {
 func (s *simulation) calmAll() {
 	for _, m := range s.machines {
 		s.setEngine(m, calm)
+		m.full.Store(false)
 		for _, to := range s.machines {
 			s.network.Set(m.name, to.name, calm)
 		}

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
@@ -27,6 +25,7 @@ type host struct {
 	disk   *vfs.MemFS         // its own
 	lives  uint64             // processes so far
 	faults clustertest.Faults // of its connection to the engine
+	full   atomic.Bool        // the disk is
 
 	mu       sync.Mutex // held while process is set, and by callers
 	*process            // that runs; nil while none does
@@ -54,29 +53,35 @@ func (m *host) set(p *process) (before *process) {
 type process struct {
 	*node.Node
 	client *clustertest.Client
+	saw    func(event)
 	killed atomic.Bool
 	calls  sync.WaitGroup // under way
 	slow   atomic.Int64   // in ns: what a change in the archive folder takes at most
+	cut    uint64         // where this process has cut the order; touched by one goroutine
 
-	mu   sync.Mutex // guards luck
-	luck *rand.Rand
+	mu    sync.Mutex // guards all below
+	luck  *rand.Rand
+	hangs *hang // the next file that is to take its place; nil for none
 }
 
-var errKilled = errors.New("the process was killed")
+// skewMax is by how much clocks of nodes may be off.
+const skewMax = time.Minute
 
 // start starts a node on a machine.
 func (s *simulation) start(m *host) {
 	m.lives++
-	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
+	m.full.Store(false)
+	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
 	p.slow.Store([]int64{0, 0, 1e8, 2e9}[p.luck.IntN(4)])
 	p.client.Set(m.faults)
+	skew := time.Duration(p.luck.Int64N(int64(2*skewMax)+1)) - skewMax
 	ctx, done := context.WithTimeout(context.Background(), healthyAfter)
 	defer done()
 	n, err := node.Open(ctx, node.Options{
-		FS: mountedFS{m.disk, faulttest.Watch(s.archive, p.reachesArchive)}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
-		Zone: s.zone, Now: s.now, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
+		FS: mountedFS{smallDisk{m.disk, m}, cache(faulttest.Watch(s.archive, p.reachesArchive), "Archive")}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
+		Zone: s.zone, Now: func() time.Time { return s.now().Add(skew) }, DiskFreeMin: diskFreeMin, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
-			Engine: mortalEngine{p.client, &p.killed}, Peers: mortalPeers{s.network.Peers(m.name), &p.killed}, Founding: foundedBy(m.name),
+			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Founding: foundedBy(m.name), CutEvery: time.Second,
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
 		},
 	})
@@ -86,8 +91,11 @@ func (s *simulation) start(m *host) {
 	}
 	p.Node = n
 	m.set(p)
-	s.network.Serve(m.name, served{n.Ledger})
-	s.did("%s started", m.name)
+	s.network.Serve(m.name, answering{served{n.Ledger}, p})
+	s.did("%s started, its clock is %v off", m.name, skew)
+	if skew.Abs() > skewMax/2 {
+		s.saw(skewedEvent)
+	}
 }
 
 // kill ends a node as a power cut does, which keeps some of what was not synced.
@@ -101,6 +109,7 @@ func (s *simulation) cutOff(m *host, p *process, percent int) {
 	s.network.Serve(m.name, nil)
 	m.disk = faulttest.Torn(m.disk, percent, s.luck.Uint64())
 	s.did("%s killed, %d %% kept", m.name, percent)
+	s.saw(killedEvent)
 	s.calls.Go(func() {
 		p.calls.Wait()
 		_ = p.Node.Close()
@@ -113,7 +122,11 @@ func (s *simulation) revive() {
 		if m.process == nil || m.Failure() == nil {
 			continue
 		}
-		if err := m.Failure(); !strings.Contains(err.Error(), "lies behind what was cut") {
+		switch err := m.Failure(); {
+		case strings.Contains(err.Error(), "lies behind what was cut"):
+			s.saw(leftBack)
+		case s.isLost && strings.Contains(err.Error(), "brought back from an older copy"):
+		default:
 			s.isFault("%s has ended: %v", m.name, err)
 		}
 		s.did("%s has ended: %v", m.name, m.Failure())
@@ -126,6 +139,7 @@ func (s *simulation) revive() {
 func (s *simulation) wipe(m *host) {
 	m.disk = vfs.NewCrashableMem()
 	s.did("%s has an empty disk", m.name)
+	s.saw(wipedEvent)
 }
 
 // stop ends a node as an operator does: callers get their answers before, if they come in time.
@@ -149,46 +163,5 @@ func (s *simulation) stop(m *host) {
 	p.client.Close()
 	p.killed.Store(true)
 	s.did("%s stopped", m.name)
-}
-
-// mortalEngine is how a process reaches the engine. Once it was killed it is as if that were another
-// one, at which a node ends whatever it is about.
-type mortalEngine struct {
-	*clustertest.Client
-	killed *atomic.Bool
-}
-
-func (e mortalEngine) View(ctx context.Context) (cluster.View, error) {
-	v, err := e.Client.View(ctx)
-	if e.killed.Load() {
-		return cluster.View{}, nil
-	}
-	return v, err
-}
-
-// mortalPeers is how a process reaches others, until it is killed.
-type mortalPeers struct {
-	cluster.Peers
-	killed *atomic.Bool
-}
-
-func (p mortalPeers) Propose(ctx context.Context, q cluster.Proposal) error {
-	if p.killed.Load() {
-		return errKilled
-	}
-	return p.Peers.Propose(ctx, q)
-}
-
-// reachesArchive takes its time, and fails once the process is killed.
-func (p *process) reachesArchive(op errorfs.Op) error {
-	if slow := p.slow.Load(); faulttest.Changes(op) && slow > 0 {
-		p.mu.Lock()
-		pause := time.Duration(p.luck.Int64N(slow))
-		p.mu.Unlock()
-		time.Sleep(pause)
-	}
-	if p.killed.Load() {
-		return errKilled
-	}
-	return nil
+	s.saw(stoppedEvent)
 }

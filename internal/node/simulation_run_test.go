@@ -33,9 +33,19 @@ func (s *simulation) maintain(q closing.Request) (by *host) {
 		s.calls.Go(func() {
 			<-run.Done()
 			s.did("%s has archived: %v", m.name, run.Err)
+			s.sawRun(run)
 		})
 	}
 	return by
+}
+
+func (s *simulation) sawRun(run *closing.Run) {
+	switch {
+	case run.Err == nil:
+		s.saw(runEnded)
+	case meter.CodeOf(run.Err) == meter.CodeMaintenanceRunning || meter.CodeOf(run.Err) == meter.CodeNotReady:
+		s.saw(runOver)
+	}
 }
 
 // duel lets a node begin a run whose archive folder is slow, and another one take its term and do the same.
@@ -50,9 +60,13 @@ func (s *simulation) duel() {
 			m.slow.Store(0)
 		}
 	}
-	by.slow.Store(int64(s.luck.IntN(4)) * 1e9)
-	time.Sleep(time.Duration(s.luck.IntN(3000)) * time.Millisecond)
-	if s.luck.IntN(3) == 0 {
+	if s.luck.IntN(2) == 0 {
+		s.hangs(by)
+	} else {
+		by.slow.Store(int64(s.luck.IntN(4)) * 1e9)
+		time.Sleep(time.Duration(s.luck.IntN(3000)) * time.Millisecond)
+	}
+	if s.luck.IntN(4) == 0 {
 		s.kill(by, 100)
 	} else {
 		s.setEngine(by, outage(s.luck))
@@ -60,10 +74,26 @@ func (s *simulation) duel() {
 		s.did("the term expired")
 	}
 	for range 20 {
-		time.Sleep(time.Duration(s.luck.IntN(200)) * time.Millisecond)
+		time.Sleep(time.Duration(s.luck.IntN(400)) * time.Millisecond)
 		if other := s.maintain(q); other != nil && other != by {
 			return
 		}
+	}
+}
+
+// hangs lets a node hang for long when its next file in the archive folder is about to take its place, and waits
+// until it does.
+func (s *simulation) hangs(m *host) {
+	h := &hang{pause: 2*time.Second + time.Duration(s.luck.IntN(6000))*time.Millisecond, begun: make(chan struct{})}
+	m.mu.Lock()
+	p := m.process
+	m.mu.Unlock()
+	p.hang(h)
+	select {
+	case <-h.begun:
+		s.did("%s hangs for %v before its file takes its place", m.name, h.pause)
+	case <-time.After(3 * time.Second):
+		p.hang(nil)
 	}
 }
 
@@ -79,12 +109,16 @@ func (s *simulation) archivesAgain() {
 func (s *simulation) archives(q closing.Request) bool {
 	for began := time.Now(); time.Since(began) < 2*healthyAfter; {
 		for _, m := range s.machines {
-			if run, err := m.Start(q); err == nil {
-				if <-run.Done(); run.Err == nil {
-					return true
-				}
-				s.did("%s could not archive: %v", m.name, run.Err)
+			run, err := m.Start(q)
+			if err == nil {
+				<-run.Done()
+				s.sawRun(run)
+				err = run.Err
 			}
+			if err == nil {
+				return true
+			}
+			s.did("%s could not archive: %v", m.name, err)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -1,10 +1,13 @@
 package node_test
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,10 +57,18 @@ func seeds(t *testing.T) (first, last uint64) {
 
 func TestThreeNodesKeepOneOrderWhateverIsDoneToThem(t *testing.T) {
 	first, last := seeds(t)
+	t.Setenv("GODEBUG", os.Getenv("GODEBUG")+",tracebacklabels=1") // so that a panic says how to see it again
+	counted := &census{counts: make(map[event]int)}
+	t.Cleanup(func() { counted.check(t, last-first+1) })
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { simulate(t, seed, first == last) })
+			pprof.Do(t.Context(), pprof.Labels("again", again(t, seed)), func(context.Context) {
+				if isFailfast() && counted.failed.Load() {
+					t.Skip("another seed has failed")
+				}
+				synctest.Test(t, func(t *testing.T) { simulate(t, seed, first == last, counted) })
+			})
 		})
 	}
 }
@@ -75,21 +86,37 @@ type simulation struct {
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
+	census        *census
 	corrected     map[request]bool // readings, in the end
 	wiped         *host            // whose disk may be lost, as no other may at the same time
+
+	isLost bool // the engine has lost what nodes have
 
 	machines []*host
 	calls    sync.WaitGroup
 
 	mu     sync.Mutex // guards all below
+	ends   []mark
 	steps  []string
 	faults []string
 	asked  []*question
 }
 
-func simulate(t *testing.T, seed uint64, alone bool) {
+// again says how to go through a seed alone. A panic says it too, by the label of its goroutine.
+func again(t *testing.T, seed uint64) string {
+	return fmt.Sprintf("SEED=%d go test -count=1 -v -run %s ./internal/node", seed, strings.Split(t.Name(), "/")[0])
+}
+
+func isFailfast() bool {
+	f := flag.Lookup("test.failfast")
+	return f != nil && f.Value.String() == "true"
+}
+
+func (s *simulation) saw(e event) { s.census.saw(e) }
+
+func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 	s := &simulation{
-		t: t, seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
+		t: t, census: counted, seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
 		engine: clustertest.NewEngine(seed), network: clustertest.NewNetwork(seed), archive: vfs.NewCrashableMem(),
 	}
 	if alone {
@@ -187,6 +214,6 @@ func (s *simulation) report() {
 	if len(s.faults) == 0 {
 		return
 	}
-	s.t.Errorf("SEED=%d go test -count=1 -v -run %s ./internal/node\n%s\n%d faults:\n%s", s.seed, strings.Split(s.t.Name(), "/")[0],
-		strings.Join(s.steps, "\n"), len(s.faults), strings.Join(s.faults[:min(most, len(s.faults))], "\n"))
+	s.census.failed.Store(true)
+	s.t.Errorf("%s\n%s\n%d faults:\n%s", again(s.t, s.seed), strings.Join(s.steps, "\n"), len(s.faults), strings.Join(s.faults[:min(most, len(s.faults))], "\n"))
 }

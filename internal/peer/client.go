@@ -148,11 +148,7 @@ func (p *Peers) ask(ctx context.Context, n cluster.Node, method, path string, bo
 	silence := time.AfterFunc(answerMax, func() { end(errSilent) })
 	defer silence.Stop()
 	defer func() { err = explain(ctx, n, err) }()
-	scheme := "http"
-	if p.mutual != nil {
-		scheme = "https"
-	}
-	request, err := http.NewRequestWithContext(ctx, method, scheme+"://"+n.Address+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, p.scheme()+"://"+n.Address+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -165,6 +161,13 @@ func (p *Peers) ask(ctx context.Context, n cluster.Node, method, path string, bo
 	}
 	answer.Body = stream{answer.Body, silence}
 	return errors.Join(use(answer), answer.Body.Close())
+}
+
+func (p *Peers) scheme() string {
+	if p.mutual != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // explain names the node in an error, and why the call was ended, if it was.

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,10 +50,15 @@ func program() *httpkit.Program {
 }
 
 // serve has a node answer until the test ends.
-func serve(t *testing.T, l *httpkit.Listener, n Node) {
+func serve(t *testing.T, l *httpkit.Listener, n Node) { serveLeading(t, l, n, http.NotFoundHandler()) }
+
+// serveLeading is serve for a node that answers what others forward.
+func serveLeading(t *testing.T, l *httpkit.Listener, n Node, leading http.Handler) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- httpkit.Serve(ctx, l, NewHandler(program(), n), slog.New(slog.DiscardHandler)) }()
+	go func() {
+		ended <- httpkit.Serve(ctx, l, NewHandler(program(), n, leading), slog.New(slog.DiscardHandler))
+	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -8,6 +8,7 @@
 //	POST /propose          202 queued, or known already · 400 refused · 409 moved · 429 full
 //	GET  /journal?after=N  200 the batches behind batch N · 410 the next one is not there any more
 //	GET  /snapshot         200 the newest snapshot · 404 there is none
+//	any  /leader/PATH      what the node that leads answers at a PATH of the api, for a caller of another node
 package peer
 
 import (
@@ -16,6 +17,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"meterledger/internal/cluster"
 	"meterledger/internal/httpkit"
@@ -37,16 +39,25 @@ const (
 	proposePath  = "/propose"
 	journalPath  = "/journal"
 	snapshotPath = "/snapshot"
+	leaderPath   = "/leader"
 )
 
-// NewHandler returns what a node answers to others. They must ask by one of the program's hosts.
-func NewHandler(p *httpkit.Program, n Node) http.Handler {
+// NewHandler returns what a node answers to others. They must ask by one of the program's hosts. What they forward is
+// answered by leading, which does not see that its paths have leaderPath in front.
+func NewHandler(p *httpkit.Program, n Node, leading http.Handler) http.Handler {
 	s := server{n}
 	r := httpkit.NewBareRouter(p)
 	r.Method(http.MethodPost, proposePath, httpkit.Handler(s.propose))
 	r.Method(http.MethodGet, journalPath, httpkit.Take(nil, s.journal))
 	r.Method(http.MethodGet, snapshotPath, httpkit.Take(nil, s.snapshot))
-	return r
+	leading = http.StripPrefix(leaderPath, leading)
+	return http.HandlerFunc(func(w http.ResponseWriter, asks *http.Request) {
+		if strings.HasPrefix(asks.URL.Path, leaderPath+"/") {
+			leading.ServeHTTP(w, asks)
+			return
+		}
+		r.ServeHTTP(w, asks)
+	})
 }
 
 type server struct{ node Node }

@@ -37,15 +37,15 @@ func stalenessText(age time.Duration) string {
 	return strconv.Itoa(min(int((age-1)/time.Second)+1, stalenessUnknown))
 }
 
-// placed returns the handler of a route with what the four headers mean. A node alone writes none of them, and its
+// positioned returns the handler of a route with what the four headers mean. A node alone writes none of them, and its
 // writes cost nothing more.
-func (a *app) placed(route route) http.Handler {
+func (a *app) positioned(route route) http.Handler {
 	h, isRead := route.handler, route.method == http.MethodGet
 	switch {
-	case route.pattern == readyPath || !isRead && !a.isShared:
+	case route.place == thisNode || !isRead && !a.isShared:
 		return h
 	case !isRead:
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.place(w, r, h) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.position(w, r, h) })
 	}
 	return httpkit.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if err := a.await(r); err != nil {
@@ -58,7 +58,7 @@ func (a *app) placed(route route) http.Handler {
 		if age := a.ledger.Staleness(); age >= stalenessMin { // before the state is read, which is no older then
 			w.Header().Set(stalenessHeader, stalenessText(age))
 		}
-		a.place(w, r, h)
+		a.position(w, r, h)
 		return nil
 	})
 }
@@ -113,23 +113,23 @@ func journalName(id chain.ID) string {
 	return hex.EncodeToString(sum[:len(id)])
 }
 
-// place answers as h does, and says the position. If h sends a part of its answer before it has read all of the state, the
+// position answers as h does, and says the position. If h sends a part of its answer before it has read all of the state, the
 // position stands behind the answer, as a trailer.
-func (a *app) place(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	p := &placedAnswer{ResponseWriter: w, app: a}
+func (a *app) position(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	p := &positionedAnswer{ResponseWriter: w, app: a}
 	h.ServeHTTP(p, r)
 	p.say()
 }
 
-// placedAnswer is an answer that says its position.
-type placedAnswer struct {
+// positionedAnswer is an answer that says its position.
+type positionedAnswer struct {
 	http.ResponseWriter
 	app  *app
 	said bool
 }
 
 // say notes the position once no more of the state is read.
-func (p *placedAnswer) say() {
+func (p *positionedAnswer) say() {
 	if p.said {
 		return
 	}
@@ -140,24 +140,24 @@ func (p *placedAnswer) say() {
 	}
 }
 
-func (p *placedAnswer) begin() {
+func (p *positionedAnswer) begin() {
 	if len(p.Header()[trailerHeader]) == 0 {
 		p.say()
 	}
 }
 
-func (p *placedAnswer) WriteHeader(status int) {
+func (p *positionedAnswer) WriteHeader(status int) {
 	p.begin()
 	p.ResponseWriter.WriteHeader(status)
 }
 
-func (p *placedAnswer) Write(b []byte) (int, error) {
+func (p *positionedAnswer) Write(b []byte) (int, error) {
 	p.begin()
 	return p.ResponseWriter.Write(b)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (p *placedAnswer) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (p *positionedAnswer) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 const trailerHeader = "Trailer"
 

@@ -46,7 +46,7 @@ func TestAWriteIsSeenAfterItsPositionThoughAnotherNodeLeads(t *testing.T) {
 		for i := range 20 {
 			id := fmt.Sprint("M", i)
 			at := b.register(id)
-			for _, m := range []*member{a, c} {
+			for _, m := range []*peerNode{a, c} {
 				m.want(http.StatusOK, "GET", "/account?meter_id="+id, "Ledger-After: "+at)
 			}
 		}

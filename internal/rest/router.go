@@ -38,6 +38,7 @@ type Options struct {
 	Proxies httpkit.Proxies
 	Door    httpkit.Door // nil with access off
 	Audit   *audit.Log   // nil in tests of what is no change
+	Peers   Peers        // how the node that leads is reached; nil for a node alone
 	// RateLimit is how many requests a minute one caller may send; 0 means any.
 	RateLimit int
 }
@@ -48,6 +49,7 @@ type app struct {
 	reader  *query.Reader
 	runs    *closing.Runs
 	audit   *audit.Log
+	peers   Peers
 	zone    *meter.Zone
 	terms   api.Terms
 	log     *slog.Logger
@@ -62,41 +64,73 @@ type app struct {
 
 // NewHandler returns the api, to which pages can be added.
 func NewHandler(o Options) chi.Router {
-	a := &app{
-		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
-		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(), isShared: o.Ledger.IsShared(),
+	a, limited := newApp(o), httpkit.LimitRate(o.RateLimit)
+	r := httpkit.NewRouter(o.program())
+	for _, route := range a.routes() {
+		h := a.logged(route)
+		if route.pattern != readyPath {
+			h = limited(h)
+		}
+		h = httpkit.For(route.roles, h)
+		if route.place == atLeader && a.peers != nil {
+			h = a.atLeader(route, h, limited)
+		}
+		r.Method(route.method, route.pattern, h)
 	}
-	a.journal = sync.OnceValue(func() string {
-		id, _ := o.Ledger.Position()
-		return journalName(id)
-	})
-	limited := httpkit.LimitRate(o.RateLimit)
+	return r
+}
+
+func newApp(o Options) *app {
+	return &app{
+		ledger: o.Ledger, reader: o.Reader, runs: o.Runs, audit: o.Audit, peers: o.Peers, zone: o.Reader.Zone(), log: o.Log, terms: api.TermsIn(o.Reader.Zone().String()),
+		turns: newTurns(), bulks: newBulkBudget(), pages: newPageBudget(), exports: newExportBudget(), isShared: o.Ledger.IsShared(),
+		journal: sync.OnceValue(func() string {
+			id, _ := o.Ledger.Position()
+			return journalName(id)
+		}),
+	}
+}
+
+func (o *Options) program() httpkit.Program {
 	program := httpkit.Program{
 		Name: api.ProgramAPI, Log: o.Log, Metrics: o.Metrics, Hosts: o.Hosts, Proxies: o.Proxies, Door: o.Door, SwaggerUI: SwaggerUI(),
 	}
 	if o.Audit != nil {
 		program.Audit = o.Audit
 	}
-	r := httpkit.NewRouter(program)
-	for _, route := range a.routes() {
-		h := a.placed(route)
-		if route.method == http.MethodPost && route.feature == "maintenance" {
-			h = httpkit.Asked(o.Log, h)
-		}
-		if route.pattern != readyPath {
-			h = limited(h)
-		}
-		r.Method(route.method, route.pattern, httpkit.For(route.roles, h))
+	return program
+}
+
+// logged returns the handler of a route, which tells the log what operators ask.
+func (a *app) logged(route route) http.Handler {
+	if route.method == http.MethodPost && route.feature == "maintenance" {
+		return httpkit.Asked(a.log, a.positioned(route))
 	}
-	return r
+	return a.positioned(route)
 }
 
 // route is an endpoint. feature is its tag in the document.
 type route struct {
 	method, pattern, feature string
 	roles                    meter.Roles // who may ask
+	place                    place
 	handler                  http.Handler
 }
+
+// place says which of several nodes answers a route. A node alone answers all of them.
+type place uint8
+
+const (
+	// anywhere is what every node has, or writes: a question to the state, of which each holds all, and a fact, which
+	// the order brings to all of them and their own Apply judges. Shutdown and resume are facts.
+	anywhere place = iota + 1
+	// thisNode is what is asked of one node's process or folder: whether it is ready, its audit log, and a backup
+	// of its data folder.
+	thisNode
+	// atLeader is what only the node that leads does or knows: runs of maintenance and how they go, a restore, which
+	// is a run, and exceptions, which a run finds and keeps in its data folder. Other nodes forward it.
+	atLeader
+)
 
 // readyPath has no rate limit: load balancers ask it.
 const readyPath = "/readyz"
@@ -106,41 +140,41 @@ const readyPath = "/readyz"
 func (a *app) routes() []route {
 	const get, post, patch, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
-		{get, readyPath, "operations", meter.Anyone, httpkit.Answer(a.zone, a.ready)},
-		{post, "/register_account", "accounts", meter.Operators, httpkit.Answer(a.zone, a.registerAccount)},
-		{get, "/export_accounts", "accounts", meter.Readers, httpkit.Take(a.zone, a.exportAccounts)},
-		{post, "/import_accounts", "accounts", meter.Operators, httpkit.Handler(a.importAccounts)},
-		{get, "/account", "accounts", meter.Homes, httpkit.Answer(a.zone, a.account)},
-		{post, "/receive_meter_reading", "readings", meter.Senders, httpkit.Handler(a.receiveReading)},
-		{post, "/receive_meter_readings", "readings", meter.Senders, httpkit.Handler(a.receiveReadings)},
-		{get, "/get_consumption", "queries", meter.Homes, httpkit.Take(a.zone, a.consumption)},
-		{get, "/get_readings", "queries", meter.Homes, compressed(httpkit.Take(a.zone, a.readings))},
-		{get, "/export_readings", "queries", meter.Readers, compressed(httpkit.Take(a.zone, a.export))},
-		{get, "/meters", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.meters))},
-		{get, "/meters/{meter_id}/gaps", "operations", meter.Homes, httpkit.Take(a.zone, a.gaps)},
-		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, httpkit.Handler(a.correct)},
-		{get, "/meters/{meter_id}/history", "life", meter.Homes, compressed(httpkit.Take(a.zone, a.history))},
-		{get, "/meters/{meter_id}", "life", meter.Homes, httpkit.Take(a.zone, a.meter)},
-		{patch, "/meters/{meter_id}", "life", meter.Operators, httpkit.Answer(a.zone, a.setMeter)},
-		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.exchange)},
-		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, httpkit.Answer(a.zone, a.takeExchangeBack)},
-		{get, "/exceptions", "life", meter.Readers, compressed(httpkit.Take(a.zone, a.exceptions))},
-		{post, "/exceptions/resolve", "life", meter.Operators, httpkit.Answer(a.zone, a.resolveException)},
-		{post, "/meters/{meter_id}/retake", "life", meter.Operators, httpkit.Answer(a.zone, a.retake)},
-		{post, "/credentials", "access", meter.Operators, httpkit.Answer(a.zone, a.issueCredential)},
-		{get, "/credentials", "access", meter.Readers, compressed(httpkit.Take(a.zone, a.credentials))},
-		{remove, "/credentials/{credential_id}", "access", meter.Operators, httpkit.Answer(a.zone, a.revokeCredential)},
-		{get, "/whoami", "access", meter.Members, httpkit.Answer(a.zone, a.whoami)},
-		{get, "/get_last_month_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.lastMonthBill)},
-		{get, "/get_bill", "bills", meter.Homes, httpkit.Take(a.zone, a.bill)},
-		{post, "/maintenance/start", "maintenance", meter.Operators, httpkit.Take(a.zone, a.startMaintenance)},
-		{get, "/maintenance/status", "maintenance", meter.Readers, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
-		{get, "/cluster", "operations", meter.Readers, httpkit.Answer(a.zone, a.cluster)},
-		{get, "/audit", "operations", meter.Readers, compressed(httpkit.Take(a.zone, a.auditLog))},
-		{post, "/backup", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.backup)},
-		{post, "/shutdown", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.shutdown)},
-		{post, "/resume", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.resume)},
-		{post, "/restore_data", "maintenance", meter.Operators, httpkit.Answer(a.zone, a.restore)},
+		{get, readyPath, "operations", meter.Anyone, thisNode, httpkit.Answer(a.zone, a.ready)},
+		{post, "/register_account", "accounts", meter.Operators, anywhere, httpkit.Answer(a.zone, a.registerAccount)},
+		{get, "/export_accounts", "accounts", meter.Readers, anywhere, httpkit.Take(a.zone, a.exportAccounts)},
+		{post, "/import_accounts", "accounts", meter.Operators, anywhere, httpkit.Handler(a.importAccounts)},
+		{get, "/account", "accounts", meter.Homes, anywhere, httpkit.Answer(a.zone, a.account)},
+		{post, "/receive_meter_reading", "readings", meter.Senders, anywhere, httpkit.Handler(a.receiveReading)},
+		{post, "/receive_meter_readings", "readings", meter.Senders, anywhere, httpkit.Handler(a.receiveReadings)},
+		{get, "/get_consumption", "queries", meter.Homes, anywhere, httpkit.Take(a.zone, a.consumption)},
+		{get, "/get_readings", "queries", meter.Homes, anywhere, compressed(httpkit.Take(a.zone, a.readings))},
+		{get, "/export_readings", "queries", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.export))},
+		{get, "/meters", "operations", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.meters))},
+		{get, "/meters/{meter_id}/gaps", "operations", meter.Homes, anywhere, httpkit.Take(a.zone, a.gaps)},
+		{post, "/meters/{meter_id}/corrections", "life", meter.Operators, anywhere, httpkit.Handler(a.correct)},
+		{get, "/meters/{meter_id}/history", "life", meter.Homes, anywhere, compressed(httpkit.Take(a.zone, a.history))},
+		{get, "/meters/{meter_id}", "life", meter.Homes, anywhere, httpkit.Take(a.zone, a.meter)},
+		{patch, "/meters/{meter_id}", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.setMeter)},
+		{post, "/meters/{meter_id}/exchange", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.exchange)},
+		{remove, "/meters/{meter_id}/exchange", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.takeExchangeBack)},
+		{get, "/exceptions", "life", meter.Readers, atLeader, compressed(httpkit.Take(a.zone, a.exceptions))},
+		{post, "/exceptions/resolve", "life", meter.Operators, atLeader, httpkit.Answer(a.zone, a.resolveException)},
+		{post, "/meters/{meter_id}/retake", "life", meter.Operators, anywhere, httpkit.Answer(a.zone, a.retake)},
+		{post, "/credentials", "access", meter.Operators, anywhere, httpkit.Answer(a.zone, a.issueCredential)},
+		{get, "/credentials", "access", meter.Readers, anywhere, compressed(httpkit.Take(a.zone, a.credentials))},
+		{remove, "/credentials/{credential_id}", "access", meter.Operators, anywhere, httpkit.Answer(a.zone, a.revokeCredential)},
+		{get, "/whoami", "access", meter.Members, anywhere, httpkit.Answer(a.zone, a.whoami)},
+		{get, "/get_last_month_bill", "bills", meter.Homes, anywhere, httpkit.Take(a.zone, a.lastMonthBill)},
+		{get, "/get_bill", "bills", meter.Homes, anywhere, httpkit.Take(a.zone, a.bill)},
+		{post, "/maintenance/start", "maintenance", meter.Operators, atLeader, httpkit.Take(a.zone, a.startMaintenance)},
+		{get, "/maintenance/status", "maintenance", meter.Readers, atLeader, compressed(httpkit.Answer(a.zone, a.maintenanceStatus))},
+		{get, "/cluster", "operations", meter.Readers, thisNode, httpkit.Answer(a.zone, a.cluster)},
+		{get, "/audit", "operations", meter.Readers, thisNode, compressed(httpkit.Take(a.zone, a.auditLog))},
+		{post, "/backup", "maintenance", meter.Operators, thisNode, httpkit.Answer(a.zone, a.backup)},
+		{post, "/shutdown", "maintenance", meter.Operators, anywhere, httpkit.Answer(a.zone, a.shutdown)},
+		{post, "/resume", "maintenance", meter.Operators, anywhere, httpkit.Answer(a.zone, a.resume)},
+		{post, "/restore_data", "maintenance", meter.Operators, atLeader, httpkit.Answer(a.zone, a.restore)},
 	}
 }
 

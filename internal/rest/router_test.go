@@ -17,7 +17,7 @@ func TestRoutesAreThoseOfTheDocument(t *testing.T) {
 	apitest.WantRoutes(t, api.ProgramAPI, features)
 }
 
-// TestTheDocumentSaysWhereAllAnswersStand wants each endpoint to have the headers of positions in the document.
+// TestTheDocumentSaysWhereAllAnswersStand wants each endpoint that tells of the ledger to have the headers of positions in the document.
 func TestTheDocumentSaysWhereAllAnswersStand(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
 	if err != nil {
@@ -25,7 +25,7 @@ func TestTheDocumentSaysWhereAllAnswersStand(t *testing.T) {
 	}
 	for _, route := range (&app{}).routes() {
 		operation, isRead := doc.Paths.Value(route.pattern).GetOperation(route.method), route.method == http.MethodGet
-		isPlaced := route.pattern != readyPath
+		isPlaced := route.place != thisNode
 		for status, answer := range operation.Responses.Map() {
 			_, hasPosition := answer.Value.Headers[positionHeader]
 			_, hasAge := answer.Value.Headers[stalenessHeader]

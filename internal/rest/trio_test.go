@@ -33,11 +33,11 @@ type trio struct {
 	disk    vfs.FS // of all, with a data folder for each
 	zone    *meter.Zone
 	began   time.Time
-	members []*member
+	members []*peerNode
 }
 
-// member is a node of a trio.
-type member struct {
+// peerNode is a node of a trio.
+type peerNode struct {
 	*node.Node
 	trio    *trio
 	name    string
@@ -54,13 +54,13 @@ func newTrio(t *testing.T) *trio {
 		t.Fatal(err)
 	}
 	o := &trio{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1), disk: vfs.NewMem(), zone: zone, began: time.Now()}
-	alone := o.open(&member{trio: o, name: "a"}, nil)
+	alone := o.open(&peerNode{trio: o, name: "a"}, nil)
 	id, _ := alone.Position()
 	if err := errors.Join(alone.Close(), archive.Share(o.disk, "Archive", id)); err != nil {
 		t.Fatal(err)
 	}
 	for n, name := range []string{"a", "b", "c"} {
-		m := &member{trio: o, name: name, engine: o.engine.Client(name)}
+		m := &peerNode{trio: o, name: name, engine: o.engine.Client(name)}
 		o.open(m, &ledger.Shared{
 			Engine: m.engine, Peers: o.network.Peers(name), Founding: map[bool]ledger.Founding{true: ledger.FoundOnce}[n == 0], Cluster: "trio", Self: cluster.Node{Name: name, Incarnation: uint64(n + 1), Address: name},
 		})
@@ -72,7 +72,7 @@ func newTrio(t *testing.T) *trio {
 }
 
 // open opens a node, and what answers for it.
-func (o *trio) open(m *member, shared *ledger.Shared) *member {
+func (o *trio) open(m *peerNode, shared *ledger.Shared) *peerNode {
 	o.t.Helper()
 	log, metrics := slog.New(slog.DiscardHandler), httpkit.NewMetrics()
 	var err error
@@ -111,14 +111,14 @@ func (o *trio) catchUp() {
 }
 
 // part puts nodes behind connections to the engine with faults.
-func (o *trio) part(f clustertest.Faults, members ...*member) {
+func (o *trio) part(f clustertest.Faults, members ...*peerNode) {
 	for _, m := range members {
 		m.engine.Set(f)
 	}
 }
 
 // send sends a request with some header fields, each as "Name: value".
-func (m *member) send(method, target string, header ...string) (*http.Response, string) {
+func (m *peerNode) send(method, target string, header ...string) (*http.Response, string) {
 	m.trio.t.Helper()
 	r, err := http.NewRequestWithContext(m.trio.t.Context(), method, "http://localhost"+target, http.NoBody)
 	if err != nil {
@@ -140,7 +140,7 @@ func (m *member) send(method, target string, header ...string) (*http.Response, 
 }
 
 // want sends a request that is answered with a status, and returns the answer.
-func (m *member) want(status int, method, target string, header ...string) (*http.Response, string) {
+func (m *peerNode) want(status int, method, target string, header ...string) (*http.Response, string) {
 	m.trio.t.Helper()
 	answer, body := m.send(method, target, header...)
 	if answer.StatusCode != status {
@@ -150,14 +150,14 @@ func (m *member) want(status int, method, target string, header ...string) (*htt
 }
 
 // register registers a meter, and returns the position of the answer.
-func (m *member) register(id string) string {
+func (m *peerNode) register(id string) string {
 	m.trio.t.Helper()
 	answer, _ := m.want(http.StatusOK, "POST", "/register_account?owner_name=Tan&address=Road&meter_id="+id)
 	return position(m.trio.t, answer)
 }
 
 // record records a reading, and returns the position of the answer.
-func (m *member) record(id, stamp string, register int) string {
+func (m *peerNode) record(id, stamp string, register int) string {
 	m.trio.t.Helper()
 	answer, _ := m.want(http.StatusOK, "POST", fmt.Sprintf("/receive_meter_reading?meter_id=%s&timestamp=%s&reading=%d", id, stamp, register))
 	return position(m.trio.t, answer)
@@ -179,7 +179,7 @@ type servedNode struct{ *ledger.Ledger }
 func (s servedNode) Snapshot(to io.Writer) error { return s.SnapshotTo(to) }
 
 // ask asks for what the document need not know, and calls sent after each part of the answer, unless that is nil.
-func (m *member) ask(method, target string, sent func()) *http.Response {
+func (m *peerNode) ask(method, target string, sent func()) *http.Response {
 	m.trio.t.Helper()
 	r, err := http.NewRequestWithContext(m.trio.t.Context(), method, "http://localhost"+target, http.NoBody)
 	if err != nil {

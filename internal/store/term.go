@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"time"
+
+	"meterledger/internal/mutant"
 )
 
 // Several nodes can share one order. Each term of it has one node that adds to it and runs
@@ -63,7 +65,9 @@ func (t termFact) effect(s *Store) Verdict {
 		s.shared.digest = digestBasis
 	}
 	s.shared.term = t.Term
-	s.drop()
+	if !mutant.HoldOutlivesTerm {
+		s.drop()
+	}
 	return writing{at: t.at}.effect(s)
 }
 

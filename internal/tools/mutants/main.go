@@ -17,22 +17,39 @@ import (
 	"meterledger/internal/tools/suite/programs"
 )
 
-// mutant is a fault, by its name in internal/mutant, and the package whose tests must notice it.
-type mutant struct{ name, tests string }
+// mutant is a fault, by its name in internal/mutant, and the package whose tests must notice it: those that match a
+// pattern, or all.
+type mutant struct{ name, tests, only string }
+
+// simulation is the test of several nodes by seeds.
+const simulation = "ThreeNodesKeepOneOrder"
 
 // table is one fault for each way in which what was acknowledged could be lost or bent, or told to
 // whom it is not for.
 var table = []mutant{
-	{"answered-before-fsync", "./internal/journal"},
-	{"snapshot-not-read-back", "./internal/snapshot"},
-	{"decrease-accepted", "./internal/store"},
-	{"late-reading-forgotten", "./internal/store"},
-	{"exchange-not-closed", "./internal/store"},
-	{"correction-undone", "./internal/store"},
-	{"replaced-unannounced", "./internal/node"},
-	{"expiry-ignored", "./internal/access"},
-	{"role-loosened", "./internal/rest"},
-	{"owner-unchecked", "./internal/rest"},
+	{"answered-before-fsync", "./internal/journal", ""},
+	{"snapshot-not-read-back", "./internal/snapshot", ""},
+	{"decrease-accepted", "./internal/store", ""},
+	{"late-reading-forgotten", "./internal/store", ""},
+	{"exchange-not-closed", "./internal/store", ""},
+	{"correction-undone", "./internal/store", ""},
+	{"replaced-unannounced", "./internal/node", ""},
+	{"expiry-ignored", "./internal/access", ""},
+	{"role-loosened", "./internal/rest", ""},
+	{"owner-unchecked", "./internal/rest", ""},
+	{"absence-compared", "./internal/node", simulation},
+	{"answered-before-applied", "./internal/node", simulation},
+	{"barrier-shared-late", "./internal/node", simulation},
+	{"cut-with-one-copy", "./internal/node", simulation},
+	{"fence-dropped", "./internal/node", simulation},
+	{"folder-untidied", "./internal/node", simulation},
+	{"hold-outlives-term", "./internal/node", simulation},
+	{"hold-without-id", "./internal/store", ""},
+	{"missing-believed", "./internal/node", simulation},
+	{"other-term-taken", "./internal/node", simulation},
+	{"ours-overlooked", "./internal/node", simulation},
+	{"run-sent-again", "./internal/node", simulation},
+	{"tidied-by-stale-list", "./internal/node", simulation},
 }
 
 func main() { programs.Main("mutants", run) }
@@ -48,15 +65,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // try tries mutants one after another and prints a line for each.
 func try(ctx context.Context, root string, mutants []mutant, stdout io.Writer) error {
-	green := make(map[string]bool)
+	green := make(map[mutant]bool)
 	var wrong []error
 	for _, m := range mutants {
 		started := time.Now()
-		if !green[m.tests] {
-			if output, err := test(ctx, root, mutant{tests: m.tests}); err != nil {
+		if none := (mutant{tests: m.tests, only: m.only}); !green[none] {
+			if output, err := test(ctx, root, none); err != nil {
 				return fmt.Errorf("the tests of %s are red without any fault: %w\n%s", m.tests, err, output)
 			}
-			green[m.tests] = true
+			green[none] = true
 		}
 		output, err := test(ctx, root, m)
 		var exit *exec.ExitError
@@ -75,7 +92,7 @@ func try(ctx context.Context, root string, mutants []mutant, stdout io.Writer) e
 
 // test runs a package's tests with a fault. The tag in GOFLAGS also reaches the programs that tests build.
 func test(ctx context.Context, root string, m mutant) (output []byte, err error) {
-	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-vet=off", m.tests)
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-vet=off", "-run="+m.only, m.tests)
 	command.Dir = root
 	command.Env = append(os.Environ(), "MUTANT="+m.name, strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" -tags=mutants"))
 	return command.CombinedOutput()

@@ -60,8 +60,8 @@ func TestAMutantIsCaughtOrSurvives(t *testing.T) {
 		line   string // that is printed
 		err    string // or ""
 	}{
-		{"caught", mutant{"falls", "./inner"}, "caught by TestRegistersRise\n", ""},
-		{"it changes nothing", mutant{"stands", "./inner"}, "SURVIVED ./inner\n", "stands: no test noticed"},
+		{"caught", mutant{"falls", "./inner", ""}, "caught by TestRegistersRise\n", ""},
+		{"it changes nothing", mutant{"stands", "./inner", ""}, "SURVIVED ./inner\n", "stands: no test noticed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -83,7 +83,7 @@ func TestAMutantThatCannotBeTriedIsAnError(t *testing.T) {
 		{"its package is missing", "./missing", "red without any fault"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := try(t.Context(), sample(t), []mutant{{"falls", c.tests}}, new(bytes.Buffer))
+			err := try(t.Context(), sample(t), []mutant{{"falls", c.tests, ""}}, new(bytes.Buffer))
 			if !strings.Contains(message(err), c.err) {
 				t.Errorf("the error is %v, want one with %q", err, c.err)
 			}
