@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/clustertest"
+	"meterledger/internal/durable"
 	"meterledger/internal/faulttest"
 	"meterledger/internal/meter"
 )
@@ -125,6 +126,9 @@ func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
+	if err := durable.MakeFolder(s.archive, "Archive"); err != nil { // where all have mounted it
+		t.Fatal(err)
+	}
 	for _, m := range s.machines {
 		m.faults = calm
 		s.start(m)
