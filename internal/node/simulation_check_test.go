@@ -25,6 +25,7 @@ func (s *simulation) checkAll() {
 	begin, batches := s.engine.Order()
 	s.findCorrected()
 	s.findShutOut()
+	s.findStill()
 	origins := &originCheck{simulation: s, owners: s.owners(), led: make(map[uint64]int), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
@@ -136,7 +137,7 @@ func (s *simulation) checkNode(m *host, truth *store.Store, begin uint64, batche
 	next := begin + 1
 	err = m.Batches(begin, func(batch []byte) error {
 		sequence, err := chain.SequenceOf(batch)
-		if err != nil || sequence != next || !bytes.Equal(batch, batches[sequence-first]) {
+		if err != nil || sequence != next || sequence-first >= uint64(len(batches)) || !bytes.Equal(batch, batches[sequence-first]) {
 			s.isFault("%s has another batch %d than the order has: %v", m.name, next, err)
 		}
 		next++

@@ -76,12 +76,14 @@ func (s *simulation) do() {
 		s.duel()
 	case n < 32:
 		s.leaveAlone(s.wiped)
-	case n < 35:
+	case n < 33:
+		s.rollBack()
+	case n < 36:
 		s.steal()
-	case n < 37:
+	case n < 38:
 		m.full.Store(true)
 		s.did("the disk of %s is full", m.name)
-	case n < 38:
+	case n < 39:
 		s.fillEngine()
 	case n < 43:
 		s.engine.Expire()

@@ -89,6 +89,7 @@ type simulation struct {
 	wiped         *host            // whose disk may be lost, as no other may at the same time
 
 	isLost bool // the engine has lost what nodes have
+	still  []stillness
 
 	machines []*host
 	calls    sync.WaitGroup
