@@ -18,6 +18,9 @@ const healthyAfter = 30 * time.Second
 
 // checkAll holds what was answered, and what the nodes have, against the order.
 func (s *simulation) checkAll() {
+	if s.wasFull { // so a run may not have lifted its hold, and the next one does
+		s.archivesAgain()
+	}
 	for _, m := range s.machines {
 		s.takesAgain(m)
 	}
@@ -42,7 +45,7 @@ func (s *simulation) checkAll() {
 			s.isFault("batch %d of the order: %v", at.Sequence, err)
 			return
 		}
-		origins.look(at.Sequence, payload, verdicts)
+		origins.look(truth, at.Sequence, payload, verdicts)
 		s.hold(truth, at.Sequence, payload, verdicts)
 	}
 	for _, q := range s.asked {
@@ -158,13 +161,16 @@ type originCheck struct {
 	written map[string]uint64 // how often they are
 }
 
-func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Verdict) {
+func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
 	for _, v := range verdicts {
 		if v.Outcome == store.Diverged {
 			o.isFault("batch %d says that its writer has come to other verdicts", sequence)
 		}
 	}
 	if term, isTerm := store.ReadTerm(payload); isTerm {
+		if hold, stands := truth.Hold(); stands {
+			o.isFault("batch %d begins a term, and %+v stands", sequence, hold)
+		}
 		o.saw(led)
 		if o.led[term.Incarnation]++; o.led[term.Incarnation] > 1 {
 			o.saw(regained)
