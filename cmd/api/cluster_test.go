@@ -74,7 +74,9 @@ func TestAStartWaitsForTheEtcdAndSaysSo(t *testing.T) {
 	said, callers := newTold(), newTold()
 	s := seatOf(t, config.Cluster{Endpoints: e.Endpoints(), Node: "node-a"}, said.log())
 	reached := make(chan error, 1)
-	go func() { reached <- s.reach(t.Context(), func(how fmt.Stringer) { fmt.Fprintln(callers, starting(&how)) }) }()
+	go func() {
+		reached <- s.reach(t.Context(), func(how fmt.Stringer) { fmt.Fprintln(callers, starting(&how)) })
+	}()
 	<-said.some
 	<-callers.some
 	e.Members[0].Restart()

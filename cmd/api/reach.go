@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"meterledger/internal/cluster"
 	"meterledger/internal/config"
-	"meterledger/internal/etcd"
 	"meterledger/internal/meter"
 )
 
@@ -71,7 +71,7 @@ var hints = []struct {
 }
 
 func hintOf(err error) (hint string, isFinal bool) {
-	if errors.Is(err, etcd.ErrOld) {
+	if errors.Is(err, cluster.ErrRefused) {
 		return "", true
 	}
 	for _, h := range hints {

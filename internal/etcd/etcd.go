@@ -94,9 +94,6 @@ func (e *Engine) Close() error { return e.client.Close() }
 // Versions of etcd before this one lose what they have confirmed when they are killed at a bad moment.
 const majorMin, minorMin = 3, 6
 
-// ErrOld: a member of the etcd is of a version that may lose what it has confirmed.
-var ErrOld = errors.New("the etcd is too old")
-
 // Identity says which etcd it is, and how far it is: what a cluster.Mark keeps of it. An etcd that is too
 // old is an error.
 func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revision, error) {
@@ -106,7 +103,7 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(status.Version, "%d.%d", &major, &minor); err != nil || major < majorMin || major == majorMin && minor < minorMin {
-		return 0, 0, fmt.Errorf("%w: a member is of version %q, it must be %d.%d or later", ErrOld, status.Version, majorMin, minorMin)
+		return 0, 0, fmt.Errorf("%w: a member of the etcd is of version %q: it must be %d.%d or later", cluster.ErrRefused, status.Version, majorMin, minorMin)
 	}
 	r, err := e.txn(ctx, nil, e.look(), nil) // a member alone may lag behind
 	if err != nil {
