@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
@@ -9,12 +11,23 @@ import (
 	"meterledger/internal/store"
 )
 
+// takenMax is how long another process may have the name of this node: the one before it is known for SayTime, and
+// longer if the engine has another leader of its own meanwhile.
+const takenMax = 2 * cluster.SayTime
+
 // sayAll tells the others how far this node has come, and compares what they say with its own.
 func (s *shared) sayAll() {
+	var taken time.Time // since when another process has the name of this node; the zero time if none has
 	for s.ctx.Err() == nil {
 		err := s.engine.Say(s.ctx, s.status())
-		if errors.Is(err, cluster.ErrNameTaken) {
-			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
+		switch isTaken := errors.Is(err, cluster.ErrNameTaken); {
+		case err == nil:
+			taken = time.Time{}
+		case isTaken && taken.IsZero():
+			taken = time.Now()
+		case isTaken && time.Since(taken) > takenMax:
+			s.failWith(fmt.Errorf("another process takes part as node %s: stop it, or give this one another name with -cluster-node or CLUSTER_NODE", s.self.Name))
+			return
 		}
 		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
 			s.compare(nodes)
