@@ -179,7 +179,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	defer rs.mu.Unlock()
 	switch {
 	case rs.ended:
-		return nil, meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+		return nil, rs.stopped()
 	case rs.current != nil:
 		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
@@ -204,6 +204,14 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	}
 	rs.log.Info("maintenance started", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun)
 	return run, nil
+}
+
+// stopped is the answer to a run that does not end, or begin, because the program is stopped. Another of several nodes leads soon.
+func (rs *Runs) stopped() error {
+	if rs.isAlone() {
+		return meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+	}
+	return meter.Unavailable(meter.CodeNotReady, time.Second, "%v", meter.ErrStopped)
 }
 
 // fullDisk words the error of a run that found no space on a disk when it wrote.

@@ -70,7 +70,7 @@ func TestUnitsAreWhatSystemdWants(t *testing.T) {
 	var units []string
 	for _, program := range append([]string{"etcd"}, programs...) {
 		text := read(t, "systemd/meterledger-"+program+".service")
-		if !strings.Contains(text, "\nExecStart=/opt/meterledger/bin/"+program+"\n") {
+		if !strings.Contains(text, "\nExecStart=/opt/meterledger/bin/"+program) {
 			t.Errorf("%s is not what the unit starts", program)
 		}
 		write(t, filepath.Join(folder, program), "#!/bin/sh\n")
