@@ -164,7 +164,13 @@ func (m *machines) type_(command string) (printed string, err error) {
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, problems.String())
 	}
-	return strings.TrimSpace(string(got)), err
+	printed = string(got)
+	for name, other := range m.at {
+		for port, address := range other.ports {
+			printed = strings.ReplaceAll(printed, address, name+":"+port)
+		}
+	}
+	return strings.TrimSpace(printed), err
 }
 
 // serveSystemd does what systemctl is told: POST /n1 with "start meterledger-api"; GET /n1 is the last line of the journal.
@@ -269,7 +275,7 @@ func (m *machine) stop(unit string, s syscall.Signal) {
 
 func (m *machine) end() {
 	if m.t.Failed() {
-		m.t.Logf("%s said:\n%s", m.name, m.journal())
+		m.t.Logf("%s said:\n%s", m.name, regexp.MustCompile(`(?m)^{"level":"(info|warn)".*\n`).ReplaceAllString(m.journal(), ""))
 	}
 	m.stop("meterledger-api", syscall.SIGKILL)
 	m.stop("meterledger-etcd", syscall.SIGKILL)
