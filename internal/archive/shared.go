@@ -52,6 +52,17 @@ func Share(fs vfs.FS, path string, journal chain.ID) error {
 	})
 }
 
+// Unshare makes a folder that nodes share that of one program. One without a mark is so already; that of
+// the nodes of another journal is refused.
+func Unshare(fs vfs.FS, path string, journal chain.ID) error {
+	if _, err := readCluster(fs, path); !errors.Is(err, os.ErrNotExist) {
+		if _, err := OpenShared(fs, path, nil, journal); err != nil {
+			return err
+		}
+	}
+	return durable.RemoveFile(fs, fs.PathJoin(path, clusterName))
+}
+
 // OpenShared returns a folder that the nodes of a journal share. It changes nothing in it, and does
 // not create it: one without the right mark is refused.
 func OpenShared(fs vfs.FS, path string, zone *meter.Zone, journal chain.ID) (*Folder, error) {

@@ -105,6 +105,11 @@ func ReadMark(fs vfs.FS, folder string) (Mark, error) {
 	return m, nil
 }
 
+// RemoveMark makes a data folder one of a node alone. When it returns nil that survives a power cut.
+func RemoveMark(fs vfs.FS, folder string) error {
+	return durable.RemoveFile(fs, fs.PathJoin(folder, MarkName))
+}
+
 const putBack = "put the file back from a copy of the folder, or let the node join with an empty folder"
 
 // parseMark reads what is there as far as it can be read. What is not exactly what that is

@@ -17,8 +17,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/client"
+	"meterledger/internal/cluster"
+	"meterledger/internal/clustertest"
 	"meterledger/internal/config"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/ledger"
 	"meterledger/internal/maintenance"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
@@ -71,6 +74,10 @@ func exposed(t *testing.T) series {
 	metrics := httpkit.NewMetrics()
 	n, err := node.Open(t.Context(), node.Options{
 		FS: vfs.NewMem(), DataDir: "data", ArchiveDir: "Archive", Zone: zone, Now: time.Now, Log: log, Holder: "a test", Metrics: metrics.Set,
+		Shared: &ledger.Shared{ // which tells more than a node alone
+			Engine: clustertest.NewEngine(1).Client("a"), Peers: clustertest.NewNetwork(1).Peers("a"), Cluster: "test", Founding: ledger.FoundOnce,
+			Self: cluster.Node{Name: "a", Incarnation: 1, Address: "a"},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,8 +87,8 @@ func exposed(t *testing.T) series {
 		t.Error(err)
 	}
 	for _, kind := range []maintenance.Kind{maintenance.Daily(), maintenance.Monthly()} {
-		settings := config.Maintenance{Timezone: zone, APIURL: &url.URL{Scheme: "http", Host: "localhost:1"}}
-		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURL, http.DefaultClient), log)
+		settings := config.Maintenance{Timezone: zone, APIURLs: config.Addresses{&url.URL{Scheme: "http", Host: "localhost:1"}}}
+		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURLs[0], http.DefaultClient), log)
 		if err != nil {
 			t.Fatal(err)
 		}

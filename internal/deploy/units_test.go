@@ -133,8 +133,8 @@ func serves(t *testing.T, program string, variables map[string]string) (addr str
 	}
 	if program != "api" {
 		addr, network = c.Addr, c.Network
-		if c.APIURL.Scheme != "https" || c.APITokenFile == "" || !path.IsAbs(variables["API_CA"]) {
-			t.Errorf("%s asks %v with the token of %q, and believes %q", program, c.APIURL, c.APITokenFile, variables["API_CA"])
+		if len(c.APIURLs) == 0 || c.APIURLs[0].Scheme != "https" || c.APITokenFile == "" || !path.IsAbs(variables["API_CA"]) {
+			t.Errorf("%s asks %v with the token of %q, and believes %q", program, c.APIURLs, c.APITokenFile, variables["API_CA"])
 		}
 	}
 	if err != nil {

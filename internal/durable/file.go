@@ -120,6 +120,18 @@ func writeSynced(fs vfs.FS, path string, write func(io.Writer) error) error {
 	return nil
 }
 
+// RemoveFile removes a file, if it is there. When it returns nil the file is gone also after a power cut.
+func RemoveFile(fs vfs.FS, path string) error {
+	if err := fs.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	err := SyncFolder(fs, fs.PathDir(path)) // also of a file that is gone: the removal may have been cut off before this
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // RemoveTemporary removes what a crash left in a folder of files that were being
 // written and whose names end with suffix.
 func RemoveTemporary(fs vfs.FS, folder, suffix string) error {

@@ -103,7 +103,7 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(status.Version, "%d.%d", &major, &minor); err != nil || major < majorMin || major == majorMin && minor < minorMin {
-		return 0, 0, fmt.Errorf("a member of the etcd is of version %q: it must be %d.%d or later", status.Version, majorMin, minorMin)
+		return 0, 0, fmt.Errorf("%w: a member of the etcd is of version %q: it must be %d.%d or later", cluster.ErrRefused, status.Version, majorMin, minorMin)
 	}
 	r, err := e.txn(ctx, nil, e.look(), nil) // a member alone may lag behind
 	if err != nil {

@@ -265,7 +265,10 @@ func (j *Journal) Close() error {
 	j.opening.Lock()
 	defer j.opening.Unlock()
 	j.closed = true
-	if j.readOnly {
+	switch {
+	case j.db == nil: // nothing was ever written
+		return nil
+	case j.readOnly:
 		return j.closeLog()
 	}
 	return errors.Join(unlessFull(j.noteLast()), unlessFull(j.closeLog()))

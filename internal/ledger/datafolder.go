@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/durable"
+	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 	"meterledger/internal/store"
 )
@@ -60,6 +61,24 @@ func checkFormat(fs vfs.FS, folder string, zone *meter.Zone) (found format, err 
 		return format{}, fmt.Errorf("%s was begun with %s, not %s: %w", folder, found.Timezone, zone, ErrTimezone)
 	}
 	return found, nil
+}
+
+// checkJournal is checkFormat, and makes sure that a folder which was signed has a journal.
+func checkJournal(o Options) (signed format, err error) {
+	signed, err = checkFormat(o.FS, o.DataDir, o.Zone)
+	if err == nil && signed.Version != unsigned && !journal.Exists(o.FS, o.FS.PathJoin(o.DataDir, journalName)) {
+		err = fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
+	}
+	return signed, err
+}
+
+// OpenJournal opens the journal of a data folder to be read, as Open does first. A folder that is new gets
+// an empty one.
+func OpenJournal(o Options) (*journal.Journal, error) {
+	if _, err := checkJournal(o); err != nil {
+		return nil, err
+	}
+	return journal.OpenReadOnly(o.FS, o.FS.PathJoin(o.DataDir, journalName), o.Log)
 }
 
 // keptZone returns the zone as the folder knows it, in which what was written until an

@@ -24,12 +24,7 @@ type joining struct {
 
 // run returns once the journal goes on where the order can be had from.
 func (j joining) run(ctx context.Context) error {
-	v, err := j.view(ctx)
-	if errors.Is(err, cluster.ErrNotFounded) && j.Founding != FoundNever {
-		if err = j.found(ctx); err == nil {
-			v, err = j.view(ctx)
-		}
-	}
+	v, err := cluster.Ask(ctx, j.Engine.View)
 	if err != nil {
 		return err
 	}
@@ -54,36 +49,10 @@ func (j joining) run(ctx context.Context) error {
 	return j.fetch(ctx, j.l.journal.End())
 }
 
-// found makes the order of the engine go on from the journal, unless another node has founded one meanwhile.
-func (j joining) found(ctx context.Context) error {
-	err := j.Engine.Found(ctx, cluster.Order{At: j.l.journal.End(), Zone: j.l.zone.String(), Compressed: j.Compressed, Again: j.Founding == FoundAgain})
-	if errors.Is(err, cluster.ErrFounded) {
-		return nil
-	}
-	return err
-}
-
-// view is the engine's.
-func (j joining) view(ctx context.Context) (cluster.View, error) {
-	return untilAnswered(ctx, j.Engine.View)
-}
-
 // others returns the other nodes that are live.
 func (j joining) others(ctx context.Context) ([]cluster.Seen, error) {
-	nodes, err := untilAnswered(ctx, j.Engine.Nodes)
+	nodes, err := cluster.Ask(ctx, j.Engine.Nodes)
 	return slices.DeleteFunc(nodes, func(n cluster.Seen) bool { return n.Name == j.Self.Name }), err
-}
-
-// untilAnswered asks the engine until it answers.
-func untilAnswered[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
-	for {
-		answer, err := ask(ctx)
-		var left *cluster.LeftError
-		if err == nil || errors.Is(err, cluster.ErrNotFounded) || errors.As(err, &left) || ctx.Err() != nil {
-			return answer, err
-		}
-		pause(ctx, tailAgain)
-	}
 }
 
 // goOn makes the journal go on behind a snapshot that was fetched before, if the process ended

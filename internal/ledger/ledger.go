@@ -130,19 +130,15 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
-	signed, err := checkFormat(o.FS, o.DataDir, o.Zone)
+	signed, err := checkJournal(o)
 	if err != nil {
 		return err
-	}
-	folder := o.FS.PathJoin(o.DataDir, journalName)
-	if signed.Version != unsigned && !journal.Exists(o.FS, folder) {
-		return fmt.Errorf("%s has lost its journal: put back a copy of the data folder or choose an empty one", o.DataDir)
 	}
 	snapshots, err := snapshot.OpenFolder(o.FS, o.FS.PathJoin(o.DataDir, snapshotsName))
 	if err != nil {
 		return err
 	}
-	if l.journal, err = journal.OpenReadOnly(o.FS, folder, o.Log); err != nil {
+	if l.journal, err = OpenJournal(o); err != nil {
 		return err
 	}
 	if err := l.begin(); err != nil {

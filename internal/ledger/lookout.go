@@ -37,6 +37,7 @@ type lookout struct {
 
 	mu     sync.Mutex // guards all below
 	view   cluster.View
+	leader cluster.Leader // the last that was seen
 	terms  uint64 // that were seen
 	nodes  []cluster.Seen
 	before [2]uint64 // the head when the nodes were looked at before, and before that
@@ -70,7 +71,7 @@ func (o *lookout) saw(v cluster.View, asked time.Time) {
 }
 
 func (o *lookout) sawLeader(l cluster.Leader) {
-	before := o.view.Leader
+	before := o.leader
 	if l.Term == 0 {
 		if since := time.Unix(0, o.led.Load()); !o.isLeaderless && time.Since(since) > leaderlessMax {
 			o.isLeaderless = true
@@ -79,6 +80,7 @@ func (o *lookout) sawLeader(l cluster.Leader) {
 		return
 	}
 	o.led.Store(time.Now().UnixNano())
+	o.leader = l
 	if l == before && !o.isLeaderless {
 		return
 	}
@@ -135,11 +137,18 @@ func (o *lookout) sawNodes(nodes []cluster.Seen) {
 		}
 	}
 	offset, known := o.offset()
-	if isOff := known && offset.Abs() > offsetWarned; isOff != o.isOff {
-		o.isOff = isOff
-		o.log.Warn("the clock of this node and the leader's differ, or do no more: see that both are set by the same servers", "differ", isOff, "offset", offset, "leader", o.view.Leader.Name)
-	}
 	o.skewed.Store(known && offset.Abs() > offsetMax)
+	switch isOff := known && offset.Abs() > offsetWarned; {
+	case isOff == o.isOff:
+		return
+	case isOff:
+		o.log.Warn("the clock of this node differs from the leader's: see that both are set by the same servers", "ahead", offset, "leader", o.leader.Name)
+	case known:
+		o.log.Info("the clock of this node is the leader's again", "ahead", offset, "leader", o.leader.Name)
+	default:
+		return
+	}
+	o.isOff = !o.isOff
 }
 
 // readClock adds a reading of the leader's clock. It is too old by the time that it took to come here.

@@ -166,6 +166,9 @@ func (l *Ledger) measure() {
 	l.measureRefusals()
 	gauge("journal_bytes", "Size of the journal on disk.", func() float64 { return float64(l.journal.DiskBytes()) })
 	l.snapshots.measure(gauge)
+	if l.shared != nil {
+		l.measureCluster()
+	}
 }
 
 func (l *Ledger) measureMemory(gauge func(name, help string, value func() float64, labels ...string)) {

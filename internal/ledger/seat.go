@@ -142,7 +142,25 @@ func (s *shared) isVacant(v cluster.View) bool {
 	if v.Halted > 0 || s.disputed.Load() {
 		return false
 	}
-	return v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())
+	return (v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())) && s.hasBegun(v)
+}
+
+// hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many
+// nodes must be there as keep each batch, so that one that has more than the founding one can tell.
+func (s *shared) hasBegun(v cluster.View) bool {
+	if s.goesOn {
+		return true
+	}
+	o, err := s.engine.Founded(s.ctx)
+	if err != nil {
+		return false
+	}
+	if o.Again && o.At == v.Head {
+		nodes, err := s.engine.Nodes(s.ctx)
+		return err == nil && len(nodes) >= s.copies
+	}
+	s.goesOn = true
+	return true
 }
 
 // hasAll waits a moment for what another leader has added last, and reports whether this node has all

@@ -36,15 +36,12 @@ type Shared struct {
 	Engine cluster.Engine
 	Peers  cluster.Peers
 	Self   cluster.Node
-	// Cluster is the name of the order, as the engine has it.
+	// Cluster is the name of the order.
 	Cluster string
-	// Founding makes the order of the engine go on from this node's journal, unless one was
-	// founded.
+	// Founding says what the node does if the engine holds no order. Package node does it.
 	Founding Founding
-	// Compressed says that runs write archives as zstd, in which all nodes must agree.
-	Compressed bool
 	// Heal lets the node go on with an engine that was brought back from a copy, or with another one, and puts back
-	// what that has lost.
+	// what that has lost. Package node does it.
 	Heal bool
 	// Serve begins to answer other nodes, before this one may lead, and returns what ends that. nil if they are
 	// answered without it.
@@ -61,7 +58,7 @@ type Founding string
 const (
 	FoundNever Founding = ""      // refuse to start
 	FoundOnce  Founding = "once"  // found the order, unless this node has been part of one
-	FoundAgain Founding = "again" // found it again, behind an engine that was lost: with more than one node before anything is added
+	FoundAgain Founding = "again" // found it again, behind an engine that was lost: nothing is added before Copies nodes are there
 )
 
 // shared is the order of several nodes. An engine keeps it, one node at a time adds to it, and
@@ -101,6 +98,7 @@ type shared struct {
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
 	takeover takeover      // touched by leadAll alone
+	goesOn   bool          // the order has begun; touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
 	lost     chan struct{} // closed once err is set
 	once     sync.Once

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 )
 
@@ -26,12 +28,19 @@ type member struct {
 // server answers the peers of a member.
 func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
 
-// foundedBy lets the first of several nodes found their order.
-func foundedBy(name string) Founding {
-	if name == "a" {
-		return FoundOnce
+// foundOrder founds the order of a node's journal, unless there is one.
+func foundOrder(t *testing.T, engine cluster.Engine, disk vfs.FS) {
+	t.Helper()
+	j, err := journal.OpenReadOnly(disk, "data/journal", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return FoundNever
+	if err := engine.Found(t.Context(), cluster.Order{At: j.End()}); err != nil && !errors.Is(err, cluster.ErrFounded) {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // openMember starts a node, with other options than usual if there are changes.
@@ -42,10 +51,11 @@ func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *
 		t.Fatal(err)
 	}
 	client := engine.Client(name)
+	foundOrder(t, client, disk)
 	o := Options{
 		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &Shared{
-			Engine: client, Peers: network.Peers(name), Founding: foundedBy(name),
+			Engine: client, Peers: network.Peers(name),
 			Self: cluster.Node{Name: name, Incarnation: rand.Uint64() | 1, Address: name},
 		},
 	}

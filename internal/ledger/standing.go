@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"math"
 	"time"
 
 	"meterledger/internal/cluster"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 )
 
 // Standing is how a node stands among those of its order, as far as it knows.
@@ -61,4 +63,32 @@ func (s *shared) ready(staleness time.Duration) error {
 		return errLagging
 	}
 	return nil
+}
+
+// measureCluster adds what is told of several nodes.
+func (l *Ledger) measureCluster() {
+	gauge := func(name, help string, value func(*Standing) float64) {
+		l.metrics.set.Gauge("cluster_"+name, help, func() float64 { return value(l.Cluster()) })
+	}
+	gauge("leads", "1 while this node leads, as far as it knows and the etcd answers.", func(s *Standing) float64 {
+		return metric.Flag(s.Confirmed && s.Leader.Incarnation == s.Node.Incarnation)
+	})
+	gauge("leader_known", "1 while this node knows of a node that leads.", func(s *Standing) float64 { return metric.Flag(s.Confirmed && s.Leader.Term > 0) })
+	gauge("term", "Since when the present leader leads: terms rise from leader to leader.", func(s *Standing) float64 { return float64(s.Leader.Term) })
+	gauge("applied_batch", "Sequence of the last batch that this node answers from.", func(s *Standing) float64 { return float64(s.Applied) })
+	gauge("copied_batch", "Sequence of the last batch on the disk of this node.", func(s *Standing) float64 { return float64(s.Copied) })
+	gauge("head_batch", "Sequence of the last batch in the etcd, as seen last.", func(s *Standing) float64 { return float64(s.Head) })
+	gauge("staleness_seconds", "Everything that any node had answered so long ago is in the answers of this node.", func(s *Standing) float64 { return s.Staleness.Seconds() })
+	gauge("live_nodes", "Nodes that have said something in the last ten seconds, as seen last.", func(s *Standing) float64 { return float64(len(s.Nodes)) })
+	gauge("copies", "On how many live nodes' disks the newest batches are, but for those of the last two seconds.", func(s *Standing) float64 { return float64(s.Copies) })
+	gauge("clock_offset_seconds", "By how much the clock of this node is ahead of the leader's, within half a second; not a number if that is not known.", func(s *Standing) float64 {
+		if !s.Offsets {
+			return math.NaN()
+		}
+		return s.Offset.Seconds()
+	})
+	gauge("proposals_waiting", "What this node has sent to be part of the order and has not met there yet.", func(s *Standing) float64 { return float64(s.Waiting) })
+	gauge("halted", "1 while the etcd lacks batches that nodes have copied: nothing is taken.", func(s *Standing) float64 { return metric.Flag(s.Halted > 0) })
+	gauge("disputed", "1 while as many nodes have come to other verdicts as to those of this one: nothing is taken.", func(s *Standing) float64 { return metric.Flag(s.Disputed) })
+	l.metrics.set.CounterFunc("cluster_terms_total", "Terms that this node has seen to begin.", func() float64 { return float64(l.Cluster().Terms) })
 }

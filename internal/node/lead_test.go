@@ -3,7 +3,6 @@ package node_test
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -14,11 +13,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/faulttest"
-	"meterledger/internal/journal"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -89,24 +86,10 @@ func newSeats(t *testing.T, at func(errorfs.Op) error) *seats {
 	s.a.shared = nil
 	s.a.open()
 	s.a.close()
-	s.share(s.a)
 	s.a.sit()
 	s.leads(s.a)
 	s.b.sit()
 	return s
-}
-
-// share marks the archive folder with the journal of a node.
-func (s *seats) share(x *seat) {
-	s.t.Helper()
-	j, err := journal.OpenReadOnly(x.fs, "data/journal", slog.New(slog.DiscardHandler))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	id := j.End().Journal
-	if err := errors.Join(j.Close(), archive.Share(s.disk, "Archive", id)); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 func (s *seats) seat(name string, disk vfs.FS) *seat {
@@ -130,7 +113,7 @@ func (x *seat) sit() {
 	x.processes++
 	x.engine = x.of.engine.Client(x.name)
 	x.shared = &ledger.Shared{
-		Engine: x.engine, Peers: x.of.network.Peers(x.name), Founding: foundedBy(x.name),
+		Engine: x.engine, Peers: x.of.network.Peers(x.name), Cluster: "test", Founding: foundedBy(x.name),
 		Self: cluster.Node{Name: x.name, Incarnation: uint64(x.name[0])<<8 + x.processes, Address: x.name},
 	}
 	x.open()

@@ -70,7 +70,8 @@ type Node struct {
 	*closing.Runs
 	Audit *audit.Log
 
-	locks []*durable.Lock
+	locks  []*durable.Lock
+	keeper *keeper // of a node of several
 }
 
 // Open takes the folders, brings the state back and starts to receive. It returns an
@@ -81,13 +82,35 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := n.lockFolders(o); err != nil {
 		return nil, errors.Join(err, n.unlock())
 	}
+	if err := n.enter(ctx, &o); err != nil {
+		return nil, errors.Join(err, n.unlock())
+	}
 	n.Audit = audit.Open(audit.Options{
 		FS: o.FS, Folder: o.FS.PathJoin(o.DataDir, auditName), Zone: o.Zone, Now: o.Now, Log: o.Log, FreeMin: o.DiskFreeMin, Slow: o.DiskSlow,
 	})
 	if err := n.open(ctx, o); err != nil {
+		n.keeper.stop()
 		return nil, errors.Join(err, n.Audit.Close(), n.unlock())
 	}
 	return &n, nil
+}
+
+// enter makes sure that the data folder belongs where it is started.
+func (n *Node) enter(ctx context.Context, o *Options) error {
+	if o.Shared == nil {
+		return checkAlone(*o)
+	}
+	m, err := openMembership(ctx, *o)
+	if err == nil {
+		err = m.enter(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	n.keeper = m.keep()
+	shared := *o.Shared
+	shared.Engine, o.Shared = n.keeper, &shared
+	return nil
 }
 
 func (n *Node) open(ctx context.Context, o Options) (err error) {
@@ -137,11 +160,6 @@ func (n *Node) openArchive(o Options) (*archive.Folder, error) {
 	if o.Shared == nil {
 		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
 	}
-	if o.Shared.Founding != ledger.FoundNever {
-		if err := archive.Share(o.FS, o.ArchiveDir, n.Order()); err != nil {
-			return nil, err
-		}
-	}
 	return archive.OpenShared(o.FS, o.ArchiveDir, n.KeptZone(), n.Order())
 }
 
@@ -156,7 +174,9 @@ func (n *Node) restore(ctx context.Context, each func(i store.Index, recorded bo
 // snapshot and gives the folders up. The node must not be used any more.
 func (n *Node) Close() error {
 	n.Runs.Close()
-	return errors.Join(n.Ledger.Close(), n.Audit.Close(), n.unlock())
+	err := n.Ledger.Close()
+	n.keeper.stop()
+	return errors.Join(err, n.Audit.Close(), n.unlock())
 }
 
 // lockFolders takes the data folder and the archive for this node alone.

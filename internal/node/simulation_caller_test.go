@@ -76,6 +76,9 @@ func (s *simulation) count(q *question) {
 	default:
 		s.saw(putOff)
 	}
+	if reason := meter.ReasonOf(q.err); reason == meter.ReasonClockBehind || reason == meter.ReasonClockSkew {
+		s.isFault("%s puts %q off for its clock: %v", q.node, q, q.err)
+	}
 	switch r := q.request.(type) {
 	case reception:
 		if q.err == nil {

@@ -23,7 +23,7 @@ const (
 	killedEvent  event = "a process is killed"
 	stoppedEvent event = "a process is stopped"
 	wipedEvent   event = "a disk is lost"
-	skewedEvent  event = "a process starts with a clock half a minute off"
+	skewedEvent  event = "a process starts with a clock a quarter of a minute off"
 	diskFull     event = "a node refuses since its disk is full"
 	engineFull   event = "the engine refuses a batch for want of room"
 

@@ -64,8 +64,9 @@ type process struct {
 	hangs *hang // the next file that is to take its place; nil for none
 }
 
-// skewMax is by how much clocks of nodes may be off.
-const skewMax = time.Minute
+// skewMax is by how much clocks of nodes may be off: two of them differ by less than a minute then, which a node must
+// take.
+const skewMax = 29 * time.Second
 
 // start starts a node on a machine.
 func (s *simulation) start(m *host) {
@@ -81,7 +82,7 @@ func (s *simulation) start(m *host) {
 		FS: mountedFS{smallDisk{m.disk, m}, cache(faulttest.Watch(s.archive, p.reachesArchive), "Archive")}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
 		Zone: s.zone, Now: func() time.Time { return s.now().Add(skew) }, DiskFreeMin: diskFreeMin, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
-			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Founding: foundedBy(m.name), CutEvery: time.Second,
+			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Cluster: "test", Founding: foundedBy(m.name), CutEvery: time.Second,
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
 		},
 	})

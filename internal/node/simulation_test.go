@@ -17,10 +17,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"meterledger/internal/archive"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/durable"
 	"meterledger/internal/faulttest"
-	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 )
 
@@ -127,7 +126,9 @@ func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
-	s.shareArchive()
+	if err := durable.MakeFolder(s.archive, "Archive"); err != nil { // where all have mounted it
+		t.Fatal(err)
+	}
 	for _, m := range s.machines {
 		m.faults = calm
 		s.start(m)
@@ -170,21 +171,6 @@ func answered(calls *sync.WaitGroup) bool {
 		return true
 	case <-time.After(healthyAfter):
 		return false
-	}
-}
-
-// shareArchive makes the archive folder that of the nodes of the first one's journal.
-func (s *simulation) shareArchive() {
-	j, err := journal.Open(s.machines[0].disk, "data/journal", s.log)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	id := j.End().Journal
-	if err := j.Close(); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := archive.Share(s.archive, "Archive", id); err != nil {
-		s.t.Fatal(err)
 	}
 }
 

@@ -126,7 +126,7 @@ func (p *process) reachesArchive(op errorfs.Op) error {
 	if p.killed.Load() {
 		return errKilled
 	}
-	if op.Kind == errorfs.OpRename && pause > 0 {
+	if op.Kind == errorfs.OpRename && pause > 0 && p.Node != nil { // while it opens, it founds the order
 		if _, _, leads := p.Lead(); !leads {
 			p.saw(lateRename)
 		}

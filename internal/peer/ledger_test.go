@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/httpkit"
+	"meterledger/internal/journal"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 )
@@ -34,12 +36,16 @@ func TestANodeThatDoesNotLeadWritesThroughTheOneThatDoes(t *testing.T) {
 	}
 }
 
-// foundedBy lets the first of several nodes found their order.
-func foundedBy(name string) ledger.Founding {
-	if name == "a" {
-		return ledger.FoundOnce
+// foundOrder founds the order of a node's journal.
+func foundOrder(t *testing.T, engine cluster.Engine, disk vfs.FS) {
+	t.Helper()
+	j, err := journal.OpenReadOnly(disk, "data/journal", slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = errors.Join(engine.Found(t.Context(), cluster.Order{At: j.End()}), j.Close())
 	}
-	return ledger.FoundNever
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // openLedger starts a node that others reach with TLS.
@@ -54,11 +60,14 @@ func openLedger(t *testing.T, a *authority, engine *clustertest.Engine, name str
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := NewPeers(m)
+	p, disk, client := NewPeers(m), vfs.NewMem(), engine.Client(name)
+	if name == "a" {
+		foundOrder(t, client, disk)
+	}
 	l, err := ledger.Open(t.Context(), ledger.Options{
-		FS: vfs.NewMem(), DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		FS: disk, DataDir: "data", Zone: zone, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Shared: &ledger.Shared{
-			Engine: engine.Client(name), Peers: p, Founding: foundedBy(name),
+			Engine: client, Peers: p,
 			Self: cluster.Node{Name: name, Incarnation: incarnation, Address: listener.Addr().String()},
 		},
 	})

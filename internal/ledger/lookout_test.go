@@ -1,0 +1,234 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/clustertest"
+	"meterledger/internal/meter"
+)
+
+// watched is a lookout whose log is read.
+type watched struct {
+	*lookout
+	t    *testing.T
+	said bytes.Buffer
+	skew time.Duration // of this node's clock
+}
+
+func newWatched(t *testing.T) *watched {
+	w := &watched{t: t}
+	w.lookout = &lookout{
+		self: cluster.Node{Name: "self", Incarnation: 1}, log: slog.New(slog.NewTextHandler(&w.said, nil)),
+		now: func() time.Time { return time.Now().Add(w.skew) },
+	}
+	w.begin()
+	return w
+}
+
+// wantSaid wants that the log has said one line with some words since it was asked last, and nothing if there are none.
+func (w *watched) wantSaid(words string) {
+	w.t.Helper()
+	lines := strings.Split(strings.TrimSpace(w.said.String()), "\n")
+	if isSilent := lines[0] == ""; isSilent != (words == "") || !isSilent && (len(lines) > 1 || !strings.Contains(lines[0], words)) {
+		w.t.Errorf("the log says %q, want %q", lines, words)
+	}
+	w.said.Reset()
+}
+
+// see has the engine answer twice a second for a while, and the nodes say something each second.
+func (w *watched) see(v cluster.View, d time.Duration) {
+	for range d / lookEvery {
+		w.saw(v, time.Now())
+		w.sawNodes([]cluster.Seen{{Status: cluster.Status{Node: v.Leader.Node, Clock: time.Now().UnixMilli()}}})
+		time.Sleep(lookEvery)
+	}
+}
+
+func led(name string, term uint64) cluster.View {
+	return cluster.View{Leader: cluster.Leader{Node: cluster.Node{Name: name, Incarnation: term}, Term: term}}
+}
+
+func TestTheLogSaysEachChangeOfAClusterOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t)
+		w.see(led("b", 7), time.Minute)
+		w.wantSaid(`msg="another node leads" node=b term=7`)
+		w.see(cluster.View{}, time.Second)
+		w.see(led("c", 8), time.Minute)
+		w.wantSaid("node=c term=8") // that nobody led for a second is no news
+		w.see(cluster.View{}, time.Minute)
+		w.wantSaid(`level=WARN msg="no node leads: what is sent waits for one" led_before=c`)
+		w.see(led("c", 8), time.Minute)
+		w.wantSaid("node=c term=8")
+
+		for range 20 {
+			w.missed(errors.New("refused"))
+			time.Sleep(time.Second)
+		}
+		w.wantSaid(`level=WARN msg="too few members of the etcd answer`)
+		w.see(led("c", 8), time.Minute)
+		w.wantSaid(`msg="the etcd answers again" after=20`)
+
+		halted := led("", 0)
+		halted.Halted = 90
+		w.led.Store(time.Now().Add(time.Hour).UnixNano()) // that nobody leads then is told above
+		w.see(halted, time.Minute)
+		w.wantSaid("level=ERROR msg=\"the order is halted")
+		w.see(led("self", 1), time.Minute)
+		w.wantSaid("the order goes on") // leader says that this node leads
+	})
+}
+
+func TestAClockThatDiffersFromTheLeadersIsToldAndMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t)
+		w.see(led("b", 7), time.Minute)
+		w.wantSaid("another node leads")
+		for _, c := range []struct {
+			skew     time.Duration
+			says     string
+			isSkewed bool
+		}{
+			{time.Second, "", false}, {-10 * time.Second, "differs from the leader's", false}, {70 * time.Second, "", true}, {-70 * time.Second, "", true}, {0, "is the leader's again", false},
+		} {
+			w.skew = c.skew
+			w.see(led("b", 7), time.Minute)
+			offset, known := w.offset()
+			if !known || (offset-c.skew).Abs() > sayEvery || w.skewed.Load() != c.isSkewed {
+				t.Errorf("%v: offset %v, %v, too much: %v", c.skew, offset, known, w.skewed.Load())
+			}
+			w.wantSaid(c.says)
+		}
+		w.skew = time.Hour
+		w.see(led("self", 1), time.Minute)
+		if offset, known := w.offset(); offset != 0 || !known || w.skewed.Load() {
+			t.Errorf("of the leader: %v, %v", offset, known)
+		}
+	})
+}
+
+// clockAhead gives a member a clock of its own.
+func clockAhead(ahead time.Duration) func(*Options) {
+	return func(o *Options) { o.Now = func() time.Time { return time.Now().Add(ahead) } }
+}
+
+func TestANodeWithAnotherClockThanTheLeadersTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		a := openMember(t, vfs.NewMem(), engine, network, "a")
+		b := openMember(t, vfs.NewMem(), engine, network, "b", clockAhead(-70*time.Second))
+		time.Sleep(5 * sayEvery)
+		for m, want := range map[member]meter.Reason{a: "", b: meter.ReasonClockSkew} {
+			if err := m.Ready(); meter.ReasonOf(err) != want {
+				t.Errorf("node %s is ready: %v", m.shared.self.Name, err)
+			}
+		}
+		if err := b.Register(t.Context(), "M", "Tan", "Road"); meter.ReasonOf(err) != meter.ReasonClockSkew {
+			t.Errorf("a registration is answered %v", err)
+		}
+		for _, m := range []member{a, b} {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// threeWithCredentials returns three nodes, and the hashes of an operator's credential and of a household's.
+func threeWithCredentials(t *testing.T) (members []member, operator, household [32]byte) {
+	t.Helper()
+	engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+	for _, name := range []string{"a", "b", "c"} {
+		members = append(members, openMember(t, vfs.NewMem(), engine, network, name))
+	}
+	if err := members[0].Register(t.Context(), "M", "Tan", "Road"); err != nil {
+		t.Fatal(err)
+	}
+	operator, household = [32]byte{1}, [32]byte{2}
+	for _, c := range []meter.Credential{
+		{ID: "aaaaaaaaaaaaaaaa", Role: meter.RoleOperator, SHA256: operator, Scope: meter.Scope{IsAll: true}},
+		{ID: "bbbbbbbbbbbbbbbb", Role: meter.RoleHousehold, SHA256: household, Scope: meter.Scope{Meters: []meter.ID{"M"}}},
+	} {
+		if err := members[0].Issue(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range members {
+		if err := m.Confirm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return members, operator, household
+}
+
+func TestACredentialThatWasRevokedIsBelievedByNoNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		members, _, household := threeWithCredentials(t)
+		a, b, c := members[0], members[1], members[2]
+		c.engine.Set(clustertest.Faults{Link: clustertest.Drops})
+		if err := a.Revoke(context.Background(), "bbbbbbbbbbbbbbbb", ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []member{a, b} {
+			if found, known := m.Credential(t.Context(), household); !known || found.RevokedAt.IsZero() {
+				t.Errorf("node %s has %+v, %v", m.shared.self.Name, found, known)
+			}
+		}
+		if found, known := c.Credential(t.Context(), household); known {
+			t.Errorf("the node that is cut off still believes it: %+v", found)
+		}
+		c.engine.Set(clustertest.Faults{})
+		for _, m := range members {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestANodeThatIsCutOffBelievesOperatorsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		members, operator, household := threeWithCredentials(t)
+		b := members[1]
+		isKnown := func(sum [32]byte) bool {
+			_, known := b.Credential(t.Context(), sum)
+			return known
+		}
+		b.engine.Set(clustertest.Faults{Link: clustertest.Drops})
+		time.Sleep(confirmedMax - lookEvery)
+		if !isKnown(operator) || !isKnown(household) {
+			t.Error("for a moment it knows of none")
+		}
+		time.Sleep(2 * lookEvery)
+		if !isKnown(operator) || isKnown(household) {
+			t.Errorf("an operator %v, a household %v", isKnown(operator), isKnown(household))
+		}
+		if err := b.Ready(); meter.ReasonOf(err) != meter.ReasonNoQuorum {
+			t.Errorf("it is ready: %v", err)
+		}
+		began := time.Now()
+		if err := b.Register(t.Context(), "M2", "Tan", "Road"); meter.ReasonOf(err) != meter.ReasonNoQuorum || time.Since(began) > 0 {
+			t.Errorf("a registration is answered %v after %v", err, time.Since(began))
+		}
+		b.engine.Set(clustertest.Faults{})
+		time.Sleep(2 * confirmedMax)
+		if err := b.Ready(); err != nil || !isKnown(household) {
+			t.Errorf("once it is connected again: %v, a household %v", err, isKnown(household))
+		}
+		for _, m := range members {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
