@@ -243,7 +243,7 @@ func (m *machine) start(unit string) {
 	}
 }
 
-// startEtcd starts a member, and waits until it has a quorum, if another one is there.
+// startEtcd starts a member, and waits until it has a quorum.
 func (m *machine) startEtcd() {
 	etcd := exec.Command("../../bin/tools/etcd")
 	etcd.Env = append(os.Environ(), m.variables("etcd.env")...)
@@ -251,12 +251,14 @@ func (m *machine) startEtcd() {
 	m.must(etcd.Start())
 	m.etcd = etcd
 	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(50 * time.Millisecond) {
-		if answer, err := http.Get("http://" + m.ports["2381"] + "/livez"); err == nil {
+		if answer, err := http.Get("http://" + m.ports["2381"] + "/readyz?exclude=non_learner"); err == nil {
 			answer.Body.Close()
-			return
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
 		}
 	}
-	m.t.Errorf("the etcd of %s does not live:\n%s", m.name, m.journal())
+	m.t.Errorf("the etcd of %s is not ready:\n%s", m.name, m.journal())
 }
 
 func (m *machine) stop(unit string, s syscall.Signal) {
