@@ -237,10 +237,7 @@ func (m *machine) start(unit string) {
 	if m.once != "" {
 		c.Args = map[programs.Name][]string{programs.API: {m.once}}
 	}
-	var err error
-	if m.api, err = programs.StartProgram(context.Background(), c, programs.API); err != nil {
-		fmt.Fprintln(m, err) // as systemctl, it has only started it
-	}
+	m.api, _ = programs.StartProgram(context.Background(), c, programs.API) // if it ends, it has said why, and systemctl does not
 }
 
 // startEtcd starts a member, and waits until it has a quorum.
