@@ -86,6 +86,7 @@ type simulation struct {
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
+	keepMax       int64
 	census        *census
 	corrected     map[request]bool // readings, in the end
 	wiped         *host            // whose disk may be lost, as no other may at the same time
@@ -130,6 +131,7 @@ func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 		s.machines = append(s.machines, &host{name: name, disk: vfs.NewCrashableMem()})
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
+	s.keepMax = []int64{0, 2000, 20_000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
 	if err := durable.MakeFolder(s.archive, "Archive"); err != nil { // where all have mounted it
 		t.Fatal(err)
