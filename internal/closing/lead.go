@@ -96,11 +96,11 @@ func (t *task) goesOn() error {
 // is what the next one put there.
 func (t *task) worded(err error) error {
 	if err == nil || t.isAlone() || errors.Is(err, errOver) {
-		return fullDisk(err)
+		return passing(err)
 	}
 	unsure := t.goesOn()
 	if errors.Is(unsure, errOver) || unsure != nil && meter.CodeOf(err) == meter.CodeArchiveConflict {
 		return unsure
 	}
-	return fullDisk(err)
+	return passing(err)
 }

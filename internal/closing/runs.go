@@ -7,6 +7,7 @@ package closing
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -198,7 +199,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	defer rs.mu.Unlock()
 	switch {
 	case rs.ended:
-		return nil, meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+		return nil, errStopped
 	case rs.current != nil:
 		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
@@ -225,10 +226,16 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	return run, nil
 }
 
-// fullDisk words the error of a run that found no space on a disk when it wrote.
-func fullDisk(err error) error {
-	if durable.IsFull(err) {
+// errStopped is the answer to a run that cannot go on here: of several nodes another one runs it.
+var errStopped = meter.Unavailable(meter.CodeNotReady, time.Second, "%v", meter.ErrStopped)
+
+// passing words the error of a run that a full disk or the stop of the program has ended: it can be run again.
+func passing(err error) error {
+	switch {
+	case durable.IsFull(err):
 		return meter.Unavailable(meter.CodeDiskFull, time.Minute, "the run came to an end because a disk is full; make room, and run it again: nothing is lost")
+	case errors.Is(err, meter.ErrStopped):
+		return errStopped
 	}
 	return err
 }
