@@ -7,7 +7,6 @@ package closing
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -139,7 +138,6 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	if rs.steady == nil {
 		rs.steady = rs.now
 	}
-	rs.remember()
 	if rs.isAlone() { // what others have archived since may not have come here yet
 		rs.hintAtArchives()
 	}
@@ -156,24 +154,6 @@ func (rs *Runs) Close() {
 	}
 	rs.mu.Unlock()
 	rs.group.Wait()
-}
-
-// remember makes the newest archives the last runs before this start. How long they took
-// is not known any more.
-func (rs *Runs) remember() {
-	for _, listing := range rs.listings() {
-		kind := Daily
-		if listing.Period.IsMonth() {
-			kind = Monthly
-		}
-		if last := rs.last[kind]; last == nil || last.FinishedAt.Before(listing.WrittenAt) {
-			rs.last[kind] = &Run{
-				Kind: kind, Subject: listing.Period.String(), StartedAt: listing.WrittenAt, FinishedAt: listing.WrittenAt,
-				Archives: []ArchiveInfo{listing.ArchiveInfo},
-			}
-			rs.counts[kind].successAt.Store(listing.WrittenAt.Unix())
-		}
-	}
 }
 
 // isAlone reports whether no other node shares the order and the archive folder.
@@ -199,13 +179,13 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	defer rs.mu.Unlock()
 	switch {
 	case rs.ended:
-		return nil, errStopped
+		return nil, rs.stopped()
 	case rs.current != nil:
 		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	lead, err := rs.takeLead()
-	if err != nil {
+	if err != nil && run.Kind != Backup {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -226,16 +206,18 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	return run, nil
 }
 
-// errStopped is the answer to a run that cannot go on here: of several nodes another one runs it.
-var errStopped = meter.Unavailable(meter.CodeNotReady, time.Second, "%v", meter.ErrStopped)
+// stopped is the answer to a run that does not end, or begin, because the program is stopped. Another of several nodes leads soon.
+func (rs *Runs) stopped() error {
+	if rs.isAlone() {
+		return meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+	}
+	return meter.Unavailable(meter.CodeNotReady, time.Second, "%v", meter.ErrStopped)
+}
 
-// passing words the error of a run that a full disk or the stop of the program has ended: it can be run again.
-func passing(err error) error {
-	switch {
-	case durable.IsFull(err):
+// fullDisk words the error of a run that found no space on a disk when it wrote.
+func fullDisk(err error) error {
+	if durable.IsFull(err) {
 		return meter.Unavailable(meter.CodeDiskFull, time.Minute, "the run came to an end because a disk is full; make room, and run it again: nothing is lost")
-	case errors.Is(err, meter.ErrStopped):
-		return errStopped
 	}
 	return err
 }

@@ -164,10 +164,10 @@ func newNodesHistorian(t *testing.T) *nodesHistorian {
 		t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
 	}
 	buildPrograms(t)
-	cluster, err := startNodes(t, etcd)
+	cluster, err := startTrio(t, etcd)
 	for range 2 {
 		if err != nil && strings.Contains(err.Error(), "address already in use") { // somebody else has taken it meanwhile
-			cluster, err = startNodes(t, etcd)
+			cluster, err = startTrio(t, etcd)
 		}
 	}
 	if err != nil {
@@ -184,12 +184,12 @@ func newNodesHistorian(t *testing.T) *nodesHistorian {
 	return h
 }
 
-// startNodes starts three nodes on new folders.
-func startNodes(t *testing.T, etcd string) (*programs.Cluster, error) {
+// startTrio starts three nodes on new folders.
+func startTrio(t *testing.T, etcd string) (*programs.Cluster, error) {
 	t.Helper()
 	folder := t.TempDir()
 	return programs.StartCluster(t.Context(), programs.ClusterConfig{
-		Config: programs.Config{BinDir: binaries, Etcd: etcd, Env: programs.Env(folder, "Asia/Singapore"), Args: map[programs.Name][]string{"daily": {"-api-url", "http://127.0.0.1:1"}, "monthly": {"-api-url", "http://127.0.0.1:1"}}},
+		Config: programs.Config{BinDir: binaries, Etcd: etcd, Env: programs.Env(folder, "Asia/Singapore")},
 		Folder: filepath.Join(folder, "nodes"), Nodes: 3,
 	})
 }
