@@ -3,6 +3,7 @@ package node_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -241,10 +242,14 @@ func (s *simulation) mend() {
 	s.did("all faults are mended")
 	s.calmAll()
 	s.revive()
-	for _, m := range s.machines {
+	var starting sync.WaitGroup
+	for _, m := range s.machines { // one may need another to start
 		if m.process == nil {
-			s.start(m)
+			starting.Go(func() { s.start(m) })
 		}
+	}
+	starting.Wait()
+	for _, m := range s.machines {
 		if m.process == nil {
 			s.isFault("%s does not start after all faults were mended", m.name)
 			continue

@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/clustertest"
+	"meterledger/internal/durable"
 	"meterledger/internal/faulttest"
 	"meterledger/internal/meter"
 )
@@ -85,6 +86,7 @@ type simulation struct {
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
+	keepMax       int64
 	census        *census
 	corrected     map[request]bool // readings, in the end
 	wiped         *host            // whose disk may be lost, as no other may at the same time
@@ -130,7 +132,11 @@ func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 		s.machines = append(s.machines, &host{name: name, disk: vfs.NewCrashableMem()})
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
+	s.keepMax = []int64{0, 2000, 20_000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
+	if err := durable.MakeFolder(s.archive, "Archive"); err != nil { // where all have mounted it
+		t.Fatal(err)
+	}
 	for _, m := range s.machines {
 		m.faults = calm
 		s.start(m)

@@ -129,7 +129,7 @@ func (p *process) reachesArchive(op errorfs.Op) error {
 	if p.killed.Load() {
 		return errKilled
 	}
-	if hung {
+	if hung && p.Node != nil { // while it opens, it founds the order
 		if _, _, leads := p.Lead(); !leads {
 			p.saw(lateRename)
 		}
