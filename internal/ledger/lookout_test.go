@@ -232,3 +232,44 @@ func TestANodeThatIsCutOffBelievesOperatorsAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestABalancerIsToldOfANodeThatLiesBehindAndOfNodesWithoutALeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		members, _, _ := threeWithCredentials(t)
+		a, b := members[0], members[1]
+		wantReady := func(when string, m member, want error) {
+			t.Helper()
+			if err := m.Ready(); err != want {
+				t.Errorf("%s, node %s is ready: %v, want %v", when, m.shared.self.Name, err, want)
+			}
+		}
+		b.engine.Set(clustertest.Faults{Stalled: true})
+		if err := a.Register(t.Context(), "M2", "Tan", "Road"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lookEvery)
+		wantReady("for a moment behind", b, nil)
+		time.Sleep(lagMax + lookEvery)
+		wantReady("behind", a, nil)
+		wantReady("behind", b, errLagging)
+		b.engine.Set(clustertest.Faults{})
+		time.Sleep(2 * lookEvery)
+		wantReady("up to the others again", b, nil)
+
+		if err := a.engine.Halt(t.Context(), a.shared.tail.copied.load()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(leaderlessMax - lookEvery)
+		wantReady("for a moment without a leader", a, nil)
+		time.Sleep(2 * lookEvery)
+		for _, m := range members {
+			wantReady("without a leader", m, errUnled)
+			if s := m.Cluster(); s.Leader.Term != 0 || s.Halted != a.shared.tail.copied.load() || len(s.Nodes) != 3 || s.Copies != 3 || !s.Confirmed {
+				t.Errorf("it stands so: %+v", s)
+			}
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
