@@ -15,6 +15,7 @@ import (
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 )
 
 // watched is a lookout whose log is read.
@@ -270,6 +271,30 @@ func TestABalancerIsToldOfANodeThatLiesBehindAndOfNodesWithoutALeader(t *testing
 			if err := m.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// scarceFS is a file system with little room.
+type scarceFS struct{ vfs.FS }
+
+func (scarceFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: 1 << 20, TotalBytes: 1 << 30}, nil
+}
+
+func TestAFullDiskIsMeasuredThoughTheDisksOfOthersHaveRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		set := metric.NewSet()
+		m := openMember(t, scarceFS{vfs.NewMem()}, engine, network, "a", func(o *Options) { o.Metrics, o.DiskFreeMin = set, 2<<20 })
+		m.shared.crowded.Store(false)
+		var text bytes.Buffer
+		set.Write(&text)
+		if want := "meterledger_accepting{reason=\"disk_full\"} 0"; !strings.Contains(text.String(), want) || !strings.Contains(text.String(), "meterledger_accepting{reason=\"no_quorum\"} 1") {
+			t.Errorf("there is no %s in %s", want, &text)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }
