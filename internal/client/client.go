@@ -1,6 +1,9 @@
 // Package client calls the api over HTTP, and returns its answers as the types of package
-// api. The error of an answer that is not a success is an *api.Problem; any other error
+// api. The error of an answer that is not a success is an *api.Problem; an *AwayError
 // means that the api was not reached or did not complete its answer.
+//
+// An api may be several nodes, each with an address of its own. What one does not answer another one is asked, unless it
+// may have been done and must not be done twice.
 //
 // Times and periods are text as the api writes and reads them: only the api knows its
 // clock.
@@ -29,23 +32,23 @@ var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d bytes", answerB
 
 // Client calls one api. It is safe for concurrent use.
 type Client struct {
-	base *url.URL
-	http *http.Client
-	name string // of the program that calls; may be none
-	asks Credential
+	nodes *nodes
+	http  *http.Client
+	name  string // of the program that calls; may be none
+	asks  Credential
 }
 
-// New returns a client of the api at base. Timeouts are those of h and of each call's
+// New returns a client of the api at base, and of its other nodes. Timeouts are those of h and of each call's
 // context.
-func New(base *url.URL, h *http.Client) *Client {
-	return &Client{base: base, http: h, asks: NoCredential}
+func New(base *url.URL, h *http.Client, others ...*url.URL) *Client {
+	return &Client{nodes: &nodes{all: append([]*url.URL{base}, others...)}, http: h, asks: NoCredential}
 }
 
 // As returns the client with the name of the program that calls, which the api's log tells.
-func (c *Client) As(program string) *Client { return &Client{c.base, c.http, program, c.asks} }
+func (c *Client) As(program string) *Client { return &Client{c.nodes, c.http, program, c.asks} }
 
 // With returns the client with a credential for its calls.
-func (c *Client) With(asks Credential) *Client { return &Client{c.base, c.http, c.name, asks} }
+func (c *Client) With(asks Credential) *Client { return &Client{c.nodes, c.http, c.name, asks} }
 
 // call is one request to the api.
 type call struct {
@@ -53,6 +56,7 @@ type call struct {
 	parameters   parameters
 	contentType  string
 	body         io.Reader
+	isRepeatable bool // may be done twice, like every GET
 }
 
 // parameters are names and values in turn. Empty values are not sent.
@@ -78,6 +82,11 @@ func post[T any](ctx context.Context, c *Client, path string, p ...string) (T, e
 	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p})
 }
 
+// postAgain is post for what may be done twice.
+func postAgain[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
+	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p, isRepeatable: true})
+}
+
 // do makes a call, and ignores the content of its answer.
 func (c *Client) do(ctx context.Context, method, path string, p ...string) error {
 	_, err := c.send(ctx, call{method: method, path: path, parameters: p})
@@ -97,8 +106,23 @@ func ask[T any](ctx context.Context, c *Client, what call) (answer T, err error)
 }
 
 // send makes a call and returns the content of its answer, also beside an *api.Problem.
-func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
-	target := c.base.JoinPath(what.path)
+func (c *Client) send(ctx context.Context, what call) (content []byte, err error) {
+	goesOn := isUnsent
+	switch {
+	case what.body != nil: // which is read once
+		goesOn = func(error) bool { return false }
+	case what.isRepeatable || what.method == http.MethodGet:
+		goesOn = isAway
+	}
+	err = c.each(ctx, goesOn, func(one *url.URL) error {
+		content, err = c.sendTo(ctx, one, what)
+		return err
+	})
+	return content, err
+}
+
+func (c *Client) sendTo(ctx context.Context, node *url.URL, what call) ([]byte, error) {
+	target := node.JoinPath(what.path)
 	target.RawQuery = what.parameters.encode()
 	request, err := http.NewRequestWithContext(ctx, what.method, target.String(), what.body)
 	if err != nil {
@@ -117,11 +141,11 @@ func (c *Client) send(ctx context.Context, what call) ([]byte, error) {
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("calling the api: %w", err)
+		return nil, &AwayError{fmt.Errorf("calling the api: %w", err)}
 	}
 	content, err := readAnswer(response)
 	if err != nil {
-		return nil, fmt.Errorf("reading the api's answer to %s: %w", what.path, err)
+		return nil, &AwayError{fmt.Errorf("reading the api's answer to %s: %w", what.path, err)}
 	}
 	if response.StatusCode/100 != 2 {
 		return content, problem(response, content)

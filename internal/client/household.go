@@ -25,8 +25,11 @@ func (c *Client) Account(ctx context.Context, id meter.ID) (api.Account, error) 
 // RecordReading records what a meter showed at a timestamp. If it returns nil, the reading
 // is on disk.
 func (c *Client) RecordReading(ctx context.Context, id meter.ID, timestamp string, register meter.Register) error {
-	return c.do(ctx, http.MethodPost, "/receive_meter_reading",
-		"meter_id", string(id), "timestamp", timestamp, "reading", register.String())
+	_, err := c.send(ctx, call{
+		method: http.MethodPost, path: "/receive_meter_reading", isRepeatable: true, // which is a duplicate
+		parameters: parameters{"meter_id", string(id), "timestamp", timestamp, "reading", register.String()},
+	})
+	return err
 }
 
 // RecordReadings records many readings in one of the forms text/csv, with the header

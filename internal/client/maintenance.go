@@ -18,7 +18,8 @@ type MaintenanceRequest struct {
 }
 
 // StartMaintenance asks the api to archive periods, and waits until it has, except with
-// NoWait.
+// NoWait. To archive a period twice changes nothing, so another node is asked the same, also if nothing is known of
+// what became of it at the first.
 func (c *Client) StartMaintenance(ctx context.Context, q MaintenanceRequest) (api.MaintenanceResult, error) {
 	wait, dry := "", ""
 	if q.NoWait {
@@ -27,7 +28,7 @@ func (c *Client) StartMaintenance(ctx context.Context, q MaintenanceRequest) (ap
 	if q.DryRun {
 		dry = "true"
 	}
-	return post[api.MaintenanceResult](ctx, c, "/maintenance/start",
+	return postAgain[api.MaintenanceResult](ctx, c, "/maintenance/start",
 		"maintenance_type", string(q.Type), "date", q.Date, "month", q.Month, "wait", wait, "dry_run", dry)
 }
 
@@ -38,7 +39,7 @@ func (c *Client) MaintenanceStatus(ctx context.Context) (api.MaintenanceStatus, 
 
 // Restore asks the api to add the readings that it lacks from the archive folder.
 func (c *Client) Restore(ctx context.Context) (api.RestoreResult, error) {
-	return post[api.RestoreResult](ctx, c, "/restore_data")
+	return postAgain[api.RestoreResult](ctx, c, "/restore_data")
 }
 
 // Shutdown makes the api refuse readings and registrations until Resume.

@@ -11,7 +11,7 @@ import (
 // counts are what is counted of the runs of one kind. A run of Both counts as one of each.
 type counts struct {
 	succeeded, failed *metric.Counter
-	successAt         atomic.Int64 // s of Unix time; 0 if there was none
+	successAt         atomic.Int64 // of this process, s of Unix time; 0 if there was none
 }
 
 func (c *counts) ended(err error, at time.Time) {
@@ -36,7 +36,7 @@ func (rs *Runs) measure(set *metric.Set) {
 		c := &counts{succeeded: runs(kind, "success"), failed: runs(kind, "failure")}
 		rs.counts[kind] = c
 		set.Gauge("maintenance_last_success_timestamp_seconds", "When a run last succeeded; 0 if none is known of.",
-			func() float64 { return float64(c.successAt.Load()) }, "type", string(kind))
+			func() float64 { return float64(max(c.successAt.Load(), rs.writtenAt(kind))) }, "type", string(kind))
 	}
 	for _, kind := range []Kind{Daily, Monthly, Both, Restore, Backup} {
 		set.Gauge("maintenance_running", "1 while such a run is under way.", func() float64 {
@@ -60,6 +60,21 @@ func (rs *Runs) measure(set *metric.Set) {
 		func() float64 { return float64(len(rs.store.LateMonths())) })
 	rs.measureExceptions(set)
 	set.DiskFree("archive", rs.archive.Free)
+}
+
+// writtenAt returns when an archive of a kind was written last, by whatever process: s of Unix time, 0 if none was.
+func (rs *Runs) writtenAt(kind Kind) (newest int64) {
+	switch kind {
+	case Daily:
+		for _, day := range rs.store.Days() {
+			newest = max(newest, day.WrittenAt.Unix())
+		}
+	case Monthly:
+		for _, month := range rs.store.Months() {
+			newest = max(newest, month.WrittenAt.Unix())
+		}
+	}
+	return newest
 }
 
 // countRun counts a run, or the part of one.

@@ -138,7 +138,6 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	if rs.steady == nil {
 		rs.steady = rs.now
 	}
-	rs.remember()
 	if rs.isAlone() { // what others have archived since may not have come here yet
 		rs.hintAtArchives()
 	}
@@ -155,24 +154,6 @@ func (rs *Runs) Close() {
 	}
 	rs.mu.Unlock()
 	rs.group.Wait()
-}
-
-// remember makes the newest archives the last runs before this start. How long they took
-// is not known any more.
-func (rs *Runs) remember() {
-	for _, listing := range rs.listings() {
-		kind := Daily
-		if listing.Period.IsMonth() {
-			kind = Monthly
-		}
-		if last := rs.last[kind]; last == nil || last.FinishedAt.Before(listing.WrittenAt) {
-			rs.last[kind] = &Run{
-				Kind: kind, Subject: listing.Period.String(), StartedAt: listing.WrittenAt, FinishedAt: listing.WrittenAt,
-				Archives: []ArchiveInfo{listing.ArchiveInfo},
-			}
-			rs.counts[kind].successAt.Store(listing.WrittenAt.Unix())
-		}
-	}
 }
 
 // isAlone reports whether no other node shares the order and the archive folder.
@@ -198,7 +179,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	defer rs.mu.Unlock()
 	switch {
 	case rs.ended:
-		return nil, meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+		return nil, rs.stopped()
 	case rs.current != nil:
 		return nil, meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
@@ -223,6 +204,14 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	}
 	rs.log.Info("maintenance started", "type", run.Kind, "period", run.Subject, "dry_run", run.DryRun)
 	return run, nil
+}
+
+// stopped is the answer to a run that does not end, or begin, because the program is stopped. Another of several nodes leads soon.
+func (rs *Runs) stopped() error {
+	if rs.isAlone() {
+		return meter.Unavailable(meter.CodeNotReceiving, time.Minute, "%v", meter.ErrStopped)
+	}
+	return meter.Unavailable(meter.CodeNotReady, time.Second, "%v", meter.ErrStopped)
 }
 
 // fullDisk words the error of a run that found no space on a disk when it wrote.

@@ -43,10 +43,33 @@ func (rs *Runs) Status() Status {
 		}
 	}
 	status.Meters, _ = rs.store.Counts()
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	status.Last = maps.Clone(rs.last)
+	status.Last = rs.lastRuns(status.Archives)
 	return status
+}
+
+// lastRuns returns the last run of each kind. Of one that another process did, before this one began or while it led,
+// the archive tells, but not how long it took.
+func (rs *Runs) lastRuns(archives []Listing) map[Kind]*Run {
+	rs.mu.Lock()
+	last := maps.Clone(rs.last)
+	rs.mu.Unlock()
+	for _, of := range archives {
+		kind := kindOf(of.Period)
+		if known := last[kind]; known == nil || known.FinishedAt.Before(of.WrittenAt) {
+			last[kind] = &Run{
+				Kind: kind, Subject: of.Period.String(), StartedAt: of.WrittenAt, FinishedAt: of.WrittenAt, Archives: []ArchiveInfo{of.ArchiveInfo},
+			}
+		}
+	}
+	return last
+}
+
+// kindOf returns what archives a period.
+func kindOf(p meter.Period) Kind {
+	if p.IsMonth() {
+		return Monthly
+	}
+	return Daily
 }
 
 // LateMonths returns the closed months for which readings came since. The next

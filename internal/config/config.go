@@ -10,7 +10,6 @@ package config
 import (
 	"crypto/x509"
 	"io"
-	"net/url"
 	"os"
 	"time"
 
@@ -91,8 +90,9 @@ type Maintenance struct {
 	// Hosts are names that the Host header of a request may have besides the loopback
 	// names and the host of Addr. None by default.
 	Hosts []string
-	// APIURL is the address of the api, http://localhost:8000 by default.
-	APIURL *url.URL
+	// APIURLs are the addresses of the api, of several nodes one each, http://localhost:8000 by default. The next
+	// one is asked if one is away.
+	APIURLs Addresses
 	// APITokenFile is a file with the token of an operator, which the program sends to the api.
 	// It is read for each request, so it may be replaced, or come later. Empty, the default,
 	// sends none.
@@ -190,7 +190,7 @@ func loadMaintenance(args []string, getenv func(string) string, out io.Writer, d
 	s := settings{program: d.program, summary: d.summary, getenv: getenv}
 	s.add(setting{"addr", d.envPrefix + "_ADDR", d.addr, meaningAddr, into(&c.Addr, parseAddr)})
 	s.add(setting{"hosts", "HOSTS", "", meaningHosts, into(&c.Hosts, parseHosts)})
-	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers", into(&c.APIURL, parseURL)})
+	s.add(setting{"api-url", "API_URL", "http://localhost:8000", "where the api answers; of several nodes by commas, of which the next one is asked if one is away", into(&c.APIURLs, parseURLs)})
 	s.add(setting{"api-token-file", "API_TOKEN_FILE", "", "file with an operator's token, for the api; read for each request, so it may be replaced", into(&c.APITokenFile, parseOptionalFile)})
 	s.add(setting{"api-ca", "API_CA", "", "file with the certificates, in PEM, by which the api's is believed; by default the system's", into(&c.APICA, ParseCA)})
 	s.addNetwork(&c.Network)

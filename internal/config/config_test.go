@@ -39,11 +39,11 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	if err := errors.Join(errDaily, errMonthly); err != nil {
 		t.Fatal(err)
 	}
-	if daily.Addr != "localhost:8001" || daily.Schedule != "5 0 * * *" || daily.APIURL.String() != "http://localhost:8000" ||
+	if daily.Addr != "localhost:8001" || daily.Schedule != "5 0 * * *" || daily.APIURLs.String() != "http://localhost:8000" ||
 		daily.Timezone.String() != "Asia/Singapore" || daily.Format != "text" || daily.Level != slog.LevelInfo {
 		t.Errorf("daily: %+v", daily)
 	}
-	if monthly.Addr != "localhost:8002" || monthly.Schedule != "15 0 1 * *" || monthly.APIURL.String() != "http://localhost:8000" {
+	if monthly.Addr != "localhost:8002" || monthly.Schedule != "15 0 1 * *" || monthly.APIURLs.String() != "http://localhost:8000" {
 		t.Errorf("monthly: %+v", monthly)
 	}
 }
@@ -125,7 +125,7 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 	}
 
 	wantMaintenance := func(c Maintenance, err error) error {
-		if err != nil || c.Addr != ":1" || c.APIURL.String() != "https://api.example/meters" || c.Schedule != "" || c.History != "h/x.json" || !slices.Equal(c.Hosts, []string{"m.example"}) || c.Timezone.String() != "UTC" {
+		if err != nil || c.Addr != ":1" || c.APIURLs.String() != "https://api.example/meters" || c.Schedule != "" || c.History != "h/x.json" || !slices.Equal(c.Hosts, []string{"m.example"}) || c.Timezone.String() != "UTC" {
 			return fmt.Errorf("got %+v, %v", c, err)
 		}
 		return nil
@@ -140,6 +140,13 @@ func TestEverySettingIsAFlagAndAnEnvironmentVariable(t *testing.T) {
 		), io.Discard)); err != nil {
 			t.Errorf("%s, environment: %v", name, err)
 		}
+	}
+}
+
+func TestAnAPIHasOneAddressOrSeveral(t *testing.T) {
+	c, err := LoadMonthly([]string{"-api-url", "http://a:1, https://u:secret@b/meters"}, environment(), io.Discard)
+	if err != nil || len(c.APIURLs) != 2 || c.APIURLs[1].Path != "/meters" || c.APIURLs.String() != "http://a:1,https://u:xxxxx@b/meters" {
+		t.Errorf("%v, %v", c.APIURLs, err)
 	}
 }
 
@@ -219,6 +226,8 @@ func TestWrongSettingIsNamedInOneLine(t *testing.T) {
 		{loadDaily, []string{"-api-url", "localhost:8000"}, nil, `-api-url: "localhost:8000" is not an address such as http://localhost:8000`},
 		{loadDaily, []string{"-api-url", "http://"}, nil, `-api-url: "http://" is not an address such as http://localhost:8000`},
 		{loadDaily, []string{"-api-url", "http://a?b=c"}, nil, `-api-url: "http://a?b=c" is not an address such as http://localhost:8000`},
+		{loadDaily, []string{"-api-url", "http://a,b:8000"}, nil, `-api-url: "b:8000" is not an address such as http://localhost:8000`},
+		{loadDaily, []string{"-api-url", "http://a,"}, nil, `-api-url: "" is not an address such as http://localhost:8000`},
 		{loadDaily, []string{"-schedule", "at noon"}, nil, `-schedule: "at noon" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
 		{loadDaily, nil, []string{"DAILY_SCHEDULE", "61 0 * * *"}, `DAILY_SCHEDULE: "61 0 * * *" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},
 		{loadDaily, []string{"-schedule", "0 0 31 2 *"}, nil, `-schedule: "0 0 31 2 *" is not a cron expression such as 5 0 * * * (minute hour day month weekday), nor off`},

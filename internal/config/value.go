@@ -81,6 +81,30 @@ func parseHistory(s string) (string, error) {
 	return s, nil
 }
 
+// Addresses are where something answers, the one as well as the other.
+type Addresses []*url.URL
+
+// String returns them as a setting has them, without passwords.
+func (a Addresses) String() string {
+	var all []string
+	for _, u := range a {
+		all = append(all, u.Redacted())
+	}
+	return strings.Join(all, ",")
+}
+
+// parseURLs reads addresses, separated by commas.
+func parseURLs(s string) (all Addresses, err error) {
+	for one := range strings.SplitSeq(s, ",") {
+		u, err := parseURL(strings.TrimSpace(one))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||

@@ -87,8 +87,8 @@ func exposed(t *testing.T) series {
 		t.Error(err)
 	}
 	for _, kind := range []maintenance.Kind{maintenance.Daily(), maintenance.Monthly()} {
-		settings := config.Maintenance{Timezone: zone, APIURL: &url.URL{Scheme: "http", Host: "localhost:1"}}
-		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURL, http.DefaultClient), log)
+		settings := config.Maintenance{Timezone: zone, APIURLs: config.Addresses{&url.URL{Scheme: "http", Host: "localhost:1"}}}
+		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURLs[0], http.DefaultClient), log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func TestUnitsAreWhatSystemdWants(t *testing.T) {
 	var units []string
 	for _, program := range append([]string{"etcd"}, programs...) {
 		text := read(t, "systemd/meterledger-"+program+".service")
-		if !strings.Contains(text, "\nExecStart=/opt/meterledger/bin/"+program+"\n") {
+		if !strings.Contains(text, "\nExecStart=/opt/meterledger/bin/"+program) {
 			t.Errorf("%s is not what the unit starts", program)
 		}
 		write(t, filepath.Join(folder, program), "#!/bin/sh\n")
@@ -133,8 +133,8 @@ func serves(t *testing.T, program string, variables map[string]string) (addr str
 	}
 	if program != "api" {
 		addr, network = c.Addr, c.Network
-		if c.APIURL.Scheme != "https" || c.APITokenFile == "" || !path.IsAbs(variables["API_CA"]) {
-			t.Errorf("%s asks %v with the token of %q, and believes %q", program, c.APIURL, c.APITokenFile, variables["API_CA"])
+		if len(c.APIURLs) == 0 || c.APIURLs[0].Scheme != "https" || c.APITokenFile == "" || !path.IsAbs(variables["API_CA"]) {
+			t.Errorf("%s asks %v with the token of %q, and believes %q", program, c.APIURLs, c.APITokenFile, variables["API_CA"])
 		}
 	}
 	if err != nil {

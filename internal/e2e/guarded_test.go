@@ -167,8 +167,8 @@ func routesOf(t *testing.T, program string) (routes []string) {
 	var handler http.Handler
 	kinds := map[string]maintenance.Kind{"daily": maintenance.Daily(), "monthly": maintenance.Monthly()}
 	if kind, ok := kinds[program]; ok {
-		settings := config.Maintenance{Timezone: zoneOf(t), APIURL: &url.URL{Scheme: "http", Host: "localhost"}}
-		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURL, http.DefaultClient), log)
+		settings := config.Maintenance{Timezone: zoneOf(t), APIURLs: config.Addresses{&url.URL{Scheme: "http", Host: "localhost"}}}
+		service, err := maintenance.New(t.Context(), kind, settings, client.New(settings.APIURLs[0], http.DefaultClient), log)
 		if err != nil {
 			t.Fatal(err)
 		}

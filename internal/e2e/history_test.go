@@ -103,7 +103,7 @@ func newHistorian(t *testing.T) *historian {
 		t.Fatal(err)
 	}
 	h.client = client.New(base, h.http)
-	h.placeInTime()
+	h.stamps, h.months = turnOfMonth(t)
 	return h
 }
 
@@ -130,16 +130,17 @@ func (h *historian) anyMeter(chance *rand.Rand) int {
 	return len(h.histories) - 1 - chance.IntN(freshMeters)
 }
 
-// placeInTime chooses half hours on both sides of the turn of a month, so that
-// neighbours lie in different archives.
-func (h *historian) placeInTime() {
-	now := time.Now().In(loadSingapore(h.t))
+// turnOfMonth returns half hours on both sides of the turn of a month, so that neighbours lie in
+// different archives, and the two months, which have ended.
+func turnOfMonth(t *testing.T) (stamps [pointsMax]string, months []meter.Month) {
+	t.Helper()
+	now := time.Now().In(loadSingapore(t))
 	turn := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, now.Location())
-	for point := range h.stamps {
-		h.stamps[point] = turn.Add(time.Duration(point-pointsMax/2) * halfHour).Format(stampLayout)
+	for point := range stamps {
+		stamps[point] = turn.Add(time.Duration(point-pointsMax/2) * halfHour).Format(stampLayout)
 	}
 	this := meter.Month{Year: now.Year(), Month: now.Month()}
-	h.months = []meter.Month{this.Add(-2), this.Add(-1)}
+	return stamps, []meter.Month{this.Add(-2), this.Add(-1)}
 }
 
 // call posts and queries until the api ends. Whoever makes the last request of a

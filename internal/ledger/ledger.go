@@ -21,6 +21,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/cluster"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
@@ -79,8 +80,9 @@ type Ledger struct {
 	lateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	committer *committer
-	shared    *shared      // the order of several nodes; nil for a node alone
-	unserve   func() error // ends what other nodes are answered
+	shared    *shared       // the order of several nodes; nil for a node alone
+	founded   cluster.Order // what that order began with
+	unserve   func() error  // ends what other nodes are answered
 	metrics   *metrics
 	refused   *metric.Minute // of the readings that were refused as isKept says
 	silences  silences
@@ -144,7 +146,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
-	if signed, err = l.join(ctx, o, snapshots, signed); err != nil {
+	signed, joined, err := l.join(ctx, o, snapshots, signed)
+	defer joined()
+	if err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
@@ -174,7 +178,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.share(o.Shared)
 	}
 	if l.seal.closed.Load() {
-		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
+		l.seal.begin = func() bool { return l.beginLate(o, signed) }
+		l.committer.sealed = l.unseal
 	}
 	l.committer.start()
 	if l.shared != nil {
@@ -191,16 +196,19 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// join makes the journal a copy of a shared order, and returns how the folder is signed then.
-func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder, signed format) (format, error) {
+// join makes the journal a copy of a shared order, and returns how the folder is signed then. Others are told what
+// this node has until end is called.
+func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder, signed format) (then format, end func(), err error) {
 	if o.Shared == nil {
-		return signed, nil
+		return signed, func() {}, nil
 	}
-	j := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+	j := &joining{Shared: o.Shared, l: l, snapshots: snapshots, heard: make(chan struct{}), sign: func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+	end = j.announce(ctx)
 	if err := j.run(ctx); err != nil {
-		return signed, err
+		return signed, end, err
 	}
-	return checkFormat(o.FS, o.DataDir, o.Zone)
+	then, err = checkFormat(o.FS, o.DataDir, o.Zone)
+	return then, end, err
 }
 
 // beginAlone writes what a node alone begins with.

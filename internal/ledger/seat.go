@@ -134,12 +134,26 @@ func (s *shared) mayLead(v cluster.View) {
 	}
 	if err == nil && v.Leader.Incarnation == s.self.Incarnation && v.Leader.Term != s.term.led {
 		s.mine.saw(v.Leader)
-		s.term.lead(s.ctx, v, s.now())
+		s.hasLed(s.term.lead(s.ctx, v))
+	}
+}
+
+// hasLed looks at how a term of this node has ended. If the engine refuses what it should take, an operator has to mend
+// it. If another node has taken the term, this one must not take it back at once.
+func (s *shared) hasLed(why error) {
+	if errors.Is(why, cluster.ErrRefused) {
+		pause(s.ctx, refusedAgain)
+		return
+	}
+	ctx, done := context.WithTimeout(s.ctx, lookEvery)
+	defer done()
+	if v, err := s.look(ctx); err == nil && v.Leader.Term != 0 && v.Leader.Incarnation != s.self.Incarnation {
+		s.takeover.count(time.Now())
 	}
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() {
+	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
 		return false
 	}
 	return (v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())) && s.hasBegun(v)
@@ -148,19 +162,11 @@ func (s *shared) isVacant(v cluster.View) bool {
 // hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many
 // nodes must be there as keep each batch, so that one that has more than the founding one can tell.
 func (s *shared) hasBegun(v cluster.View) bool {
-	if s.goesOn {
+	if !s.founded.Again || s.founded.At != v.Head {
 		return true
 	}
-	o, err := s.engine.Founded(s.ctx)
-	if err != nil {
-		return false
-	}
-	if o.Again && o.At == v.Head {
-		nodes, err := s.engine.Nodes(s.ctx)
-		return err == nil && len(nodes) >= s.copies
-	}
-	s.goesOn = true
-	return true
+	nodes, err := s.engine.Nodes(s.ctx)
+	return err == nil && len(nodes) >= s.copies
 }
 
 // hasAll waits a moment for what another leader has added last, and reports whether this node has all

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"meterledger/api"
+	"meterledger/internal/client"
 	"meterledger/internal/meter"
 )
 
@@ -25,7 +26,7 @@ const (
 )
 
 // errSilent ends an attempt whose api has stopped answering.
-var errSilent = errors.New("it has stopped answering")
+var errSilent error = &client.AwayError{Err: errors.New("it has stopped answering")}
 
 func newPauses() backoff.BackOff {
 	b := backoff.NewExponentialBackOff() // with jitter: each pause is up to half longer or shorter
@@ -67,10 +68,19 @@ func (s *Service) archive(r *run) (api.MaintenanceResult, error) {
 	return done, err
 }
 
-// attempt asks the api once. It ends if the api stops answering, or attemptGrace after the
-// service.
-func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
-	if _, err := s.lookWith(s.ctx, r.api, watchEvery); hindrance(err) == meter.ReasonOtherZone || isUnwelcome(refusalOf(err)) {
+// attempt asks the api once, of several nodes one after the other while each is away: whichever has the node that leads
+// do the run does it.
+func (s *Service) attempt(r run) (done api.MaintenanceResult, err error) {
+	err = r.api.Each(s.ctx, func(one *client.Client) error {
+		done, err = s.attemptAt(one, r)
+		return err
+	})
+	return done, err
+}
+
+// attemptAt asks one api. It ends if that stops answering, or attemptGrace after the service.
+func (s *Service) attemptAt(one *client.Client, r run) (api.MaintenanceResult, error) {
+	if _, err := s.lookWith(s.ctx, one, watchEvery); hindrance(err) == meter.ReasonOtherZone || isUnwelcome(refusalOf(err)) {
 		return api.MaintenanceResult{}, err
 	}
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(s.ctx))
@@ -78,8 +88,8 @@ func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 		time.AfterFunc(attemptGrace, func() { stop(context.Canceled) })
 	})()
 	var watching sync.WaitGroup
-	watching.Go(func() { s.watch(ctx, stop) })
-	done, err := r.api.StartMaintenance(ctx, request(r.Period, r.dryRun))
+	watching.Go(func() { s.watch(ctx, one, stop) })
+	done, err := one.StartMaintenance(ctx, request(r.Period, r.dryRun))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -88,8 +98,8 @@ func (s *Service) attempt(r run) (api.MaintenanceResult, error) {
 	return done, err
 }
 
-// watch ends ctx if the api stops answering.
-func (s *Service) watch(ctx context.Context, stop context.CancelCauseFunc) {
+// watch ends ctx if an api stops answering.
+func (s *Service) watch(ctx context.Context, one *client.Client, stop context.CancelCauseFunc) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
@@ -99,7 +109,7 @@ func (s *Service) watch(ctx context.Context, stop context.CancelCauseFunc) {
 		case <-ticker.C:
 		}
 		soon, cancel := context.WithTimeout(ctx, watchEvery)
-		err := s.api.Healthy(soon)
+		err := one.Healthy(soon)
 		cancel()
 		if err != nil {
 			stop(errSilent)

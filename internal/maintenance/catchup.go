@@ -177,7 +177,7 @@ func (s *Service) awaitStatus() (api.MaintenanceStatus, error) {
 			if err != nil && reason(err) != logged && s.ctx.Err() == nil {
 				logged = reason(err)
 				s.log.Warn("the api does not say what is archived; asking until it does",
-					"api_url", s.settings.APIURL.String(), "error", err)
+					"api_url", s.settings.APIURLs.String(), "error", err)
 			}
 			return status, err
 		},

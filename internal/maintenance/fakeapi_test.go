@@ -24,7 +24,9 @@ type fakeAPI struct {
 	state    string // of every archive; manifest_missing where it is empty
 	zone     string // Asia/Singapore where it is empty
 	noMeters bool
-	guarded  bool // the service has access on
+	// lastDaily is what it says of its last daily run, in JSON; null where it is empty.
+	lastDaily string
+	guarded   bool // the service has access on
 	// tokenFile has the service's own token; it has none where this is empty.
 	tokenFile string
 	// roles are of those who may ask, by their Authorization header; nil is access off.
@@ -103,14 +105,14 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 			listed = append(listed, api.ArchiveListing{Archive: a, WrittenAt: "2000-01-01T00:05:00", State: cmp.Or(f.state, "manifest_missing")})
 		}
 		due, _ := json.Marshal(append([]api.DuePeriod{}, f.due...))
-		zone, meters := cmp.Or(f.zone, "Asia/Singapore"), 1
+		zone, meters, lastDaily := cmp.Or(f.zone, "Asia/Singapore"), 1, cmp.Or(f.lastDaily, "null")
 		if f.noMeters {
 			meters = 0
 		}
 		archives, _ := json.Marshal(listed)
 		f.mu.Unlock()
 		writeJSON(w, http.StatusOK, fmt.Sprintf(`{"is_maintenance_mode":false,"is_receiving_data":true,"accepting":{"readings":true,"reason":null},"timestamp":"2000-01-01T08:00:00","timezone":%q,
-			"running":null,"last_runs":{"daily":null,"monthly":null},"archives":%s,"due":%s,"meters":%d}`, zone, archives, due, meters))
+			"running":null,"last_runs":{"daily":%s,"monthly":null},"archives":%s,"due":%s,"meters":%d}`, zone, lastDaily, archives, due, meters))
 	case "/maintenance/start":
 		status, body := f.run(r)
 		writeJSON(w, status, body)

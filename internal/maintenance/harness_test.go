@@ -49,9 +49,9 @@ func inBubble(t *testing.T, kind Kind, schedule string, prepare func(*fakeAPI), 
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		b.stop = stop
-		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURL: &url.URL{Scheme: "http", Host: "api.example"}}
+		settings := config.Maintenance{Timezone: zone, Schedule: schedule, APIURLs: config.Addresses{&url.URL{Scheme: "http", Host: "api.example"}}}
 		settings.Auth = b.api.guarded
-		api := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, b.api)})
+		api := client.New(settings.APIURLs[0], &http.Client{Transport: apitest.NewTransport(t, b.api)})
 		if b.api.tokenFile != "" {
 			settings.APITokenFile = b.api.tokenFile
 			api = api.With(client.TokenFile(b.api.tokenFile))

@@ -34,9 +34,9 @@ func restartable(t *testing.T, kind Kind, schedule, path string, api *fakeAPI, l
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	settings := config.Maintenance{
-		Timezone: zone, Schedule: schedule, History: path, APIURL: &url.URL{Scheme: "http", Host: "api.example"},
+		Timezone: zone, Schedule: schedule, History: path, APIURLs: config.Addresses{&url.URL{Scheme: "http", Host: "api.example"}},
 	}
-	c := client.New(settings.APIURL, &http.Client{Transport: apitest.NewTransport(t, api)})
+	c := client.New(settings.APIURLs[0], &http.Client{Transport: apitest.NewTransport(t, api)})
 	if b.service, err = New(ctx, kind, settings, c, log); err != nil {
 		t.Fatal(err)
 	}

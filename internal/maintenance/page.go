@@ -43,7 +43,7 @@ func (s *Service) write(w http.ResponseWriter, r *http.Request, title string, bo
 func (s *Service) stateMarkup(ctx context.Context) (markup httpkit.HTML, canRun bool) {
 	if _, err := s.look(ctx, readyPatience); err != nil {
 		return httpkit.Markup(`<p class="notice bad">Nothing can be run, because of the api at <code>%s</code>: %s. <a href="/">Look again</a></p>`,
-			s.settings.APIURL.Redacted(), reason(err)), false
+			s.settings.APIURLs, reason(err)), false
 	}
 	if current := s.currentPeriod(); current != (meter.Period{}) {
 		return httpkit.Markup(`<p class="notice">A run of %s is under way. <a href="/">Look again</a></p>`, current), false

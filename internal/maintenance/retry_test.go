@@ -100,7 +100,7 @@ func TestRefusalIsPassedOnAtOnceAndNotTriedAgain(t *testing.T) {
 
 func TestWrongServerIsNotTakenForTheAPI(t *testing.T) {
 	inBubble(t, Daily(), off, upToDate, func(t *testing.T, b *harness) {
-		b.service.api = client.New(b.service.settings.APIURL, &http.Client{Transport: handlerTransport{http.NotFoundHandler()}})
+		b.service.api = client.New(b.service.settings.APIURLs[0], &http.Client{Transport: handlerTransport{http.NotFoundHandler()}})
 		response, body := b.post("/perform_daily_maintenance")
 		want := "the api did not archive 1999-12-31 in 1 attempt: api.example answered 404 Not Found, which is not an answer of the api; the run will be tried again"
 		if p := asProblem(t, body); response.StatusCode != 503 || p.Code != "api_unavailable" || p.Detail != want {

@@ -33,7 +33,7 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 		return err
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "docs", listener.URL("/docs"), "auth", settings.Auth,
-		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURL.String(), "timezone", settings.Timezone.String(), "version", config.Version())
+		"hosts", httpkit.NewHosts(settings.Addr, settings.Hosts), "api_url", settings.APIURLs.String(), "timezone", settings.Timezone.String(), "version", config.Version())
 
 	release, err := historyFile{settings.History}.lock()
 	switch {
@@ -70,7 +70,8 @@ func Run(ctx context.Context, kind Kind, settings config.Maintenance, log *slog.
 
 // clientOf returns the client with which the program asks the api for itself.
 func clientOf(kind Kind, settings config.Maintenance) *client.Client {
-	asks := client.New(settings.APIURL, &http.Client{Transport: client.NewTransport(settings.APICA)}).As(kind.program)
+	http := &http.Client{Transport: client.NewTransport(settings.APICA)}
+	asks := client.New(settings.APIURLs[0], http, settings.APIURLs[1:]...).As(kind.program)
 	if settings.APITokenFile != "" {
 		asks = asks.With(client.TokenFile(settings.APITokenFile))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,35 @@ func TestRunsThatWereCutOffOnEitherSideOfTheManifestCanBeRepeated(t *testing.T) 
 	}
 	if points := b.readings(t, "A", b.zone.MonthWindow(october.Month)); len(points) != 3 {
 		t.Errorf("A has %d readings in October, want 3", len(points))
+	}
+}
+
+func TestARunThatIsCutOffByAStopIsAnsweredLikeOneThatBeginsThen(t *testing.T) {
+	var b *bench
+	stopped := make(chan struct{})
+	fs := faulttest.Watch(vfs.NewMem(), func(op errorfs.Op) error {
+		if op.Kind != errorfs.OpCreate || !strings.HasPrefix(op.Path, "Archive/monthly_2026-10.csv") {
+			return nil
+		}
+		go func() {
+			b.Runs.Close()
+			close(stopped)
+		}()
+		for { // until the run is told to end
+			if _, err := b.Start(october); meter.CodeOf(err) == meter.CodeNotReceiving {
+				return nil
+			}
+		}
+	})
+	b = &bench{t: t, fs: fs, zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	defer func() { b.close() }()
+	b.register("A")
+	b.record("A", "2026-10-10T10:00", "20")
+	run := b.maintain(october)
+	<-stopped
+	if meter.CodeOf(run.Err) != meter.CodeNotReceiving || !meter.Passes(run.Err) {
+		t.Errorf("it ends with %v", run.Err)
 	}
 }
 

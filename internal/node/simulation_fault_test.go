@@ -3,6 +3,7 @@ package node_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -70,20 +71,27 @@ func (s *simulation) do() {
 		}
 		m.faults = noise(s.luck)
 		s.start(m)
-	case n < 25:
+	case n < 24:
 		s.maintain(runs[s.luck.IntN(len(runs))])
-	case n < 30:
+	case n < 28:
 		s.duel()
-	case n < 32:
+	case n < 29:
 		s.leaveAlone(s.wiped)
-	case n < 35:
+	case n < 30:
+		s.rollBack()
+	case n < 34:
 		s.steal()
-	case n < 37:
+	case n < 36:
+		s.echo()
+	case n < 39:
+		s.lag()
+	case n < 40:
 		m.full.Store(true)
+		s.wasFull = true
 		s.did("the disk of %s is full", m.name)
-	case n < 38:
+	case n < 41:
 		s.fillEngine()
-	case n < 43:
+	case n < 44:
 		s.engine.Expire()
 		s.did("the term expired")
 	case n < 50:
@@ -99,19 +107,70 @@ func (s *simulation) do() {
 	}
 }
 
-// steal ends the term of a node whose batches come late.
-func (s *simulation) steal() {
+// leads returns the machine of the node that leads, or nil, and the others.
+func (s *simulation) leads() (leader *host, others []*host) {
 	for _, m := range s.machines {
-		if m.process == nil {
-			continue
+		if m.process != nil && leader == nil {
+			if _, _, leads := m.Lead(); leads {
+				leader = m
+				continue
+			}
 		}
-		if _, _, leads := m.Lead(); leads {
-			s.setEngine(m, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.7, LateMax: 500 * time.Millisecond})
-			time.Sleep(time.Duration(s.luck.IntN(300)) * time.Millisecond)
-		}
+		others = append(others, m)
 	}
+	return leader, others
+}
+
+// steal ends the term of a node to which proposals come late, and whose batches do so too. Either it leads in the
+// next one again, or a node does for which that takes long.
+func (s *simulation) steal() {
+	s.calmAll()
+	leader, others := s.leads()
+	if leader == nil {
+		return
+	}
+	late := clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.5, LateMax: time.Second}
+	slow := clustertest.Faults{DelayMax: 200 * time.Millisecond}
+	regains := s.luck.IntN(2) == 0
+	if regains {
+		slow.Link = clustertest.Refuses
+	} else {
+		s.setEngine(leader, late)
+	}
+	for _, m := range others {
+		s.setNetwork(m, leader, late)
+		s.setEngine(m, slow)
+	}
+	time.Sleep(time.Duration(100+s.luck.IntN(300)) * time.Millisecond)
 	s.engine.Expire()
 	s.did("the term expired")
+	time.Sleep(500 * time.Millisecond)
+	if regains {
+		s.calmAll()
+	}
+}
+
+// echo lets batches of a leader arrive twice, long after one another: in between nodes copy them, and the engine
+// drops them.
+func (s *simulation) echo() {
+	s.calmAll()
+	for _, m := range s.machines {
+		if m.process == nil {
+			s.start(m)
+		}
+	}
+	if leader, _ := s.leads(); leader != nil {
+		s.setEngine(leader, clustertest.Faults{DelayMax: 5 * time.Millisecond, Repeats: 0.5, LateMax: 5 * time.Second})
+	}
+	time.Sleep(4 * time.Second)
+}
+
+// lag lets a node that does not lead come behind the others, which answer at once.
+func (s *simulation) lag() {
+	s.calmAll()
+	_, others := s.leads()
+	s.setEngine(others[s.luck.IntN(len(others))], clustertest.Faults{DelayMax: 400 * time.Millisecond})
+	time.Sleep(2 * time.Second)
 }
 
 // fillEngine takes the engine's room away for a while.
@@ -173,10 +232,14 @@ func (s *simulation) mend() {
 	s.did("all faults are mended")
 	s.calmAll()
 	s.revive()
-	for _, m := range s.machines {
+	var starting sync.WaitGroup
+	for _, m := range s.machines { // one may need another to start
 		if m.process == nil {
-			s.start(m)
+			starting.Go(func() { s.start(m) })
 		}
+	}
+	starting.Wait()
+	for _, m := range s.machines {
 		if m.process == nil {
 			s.isFault("%s does not start after all faults were mended", m.name)
 			continue

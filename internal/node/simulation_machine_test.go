@@ -26,6 +26,7 @@ type host struct {
 	lives  uint64             // processes so far
 	faults clustertest.Faults // of its connection to the engine
 	full   atomic.Bool        // the disk is
+	heals  bool               // the next process heals the engine
 
 	mu       sync.Mutex // held while process is set, and by callers
 	*process            // that runs; nil while none does
@@ -82,7 +83,8 @@ func (s *simulation) start(m *host) {
 		FS: mountedFS{smallDisk{m.disk, m}, cache(faulttest.Watch(s.archive, p.reachesArchive), "Archive")}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
 		Zone: s.zone, Now: func() time.Time { return s.now().Add(skew) }, DiskFreeMin: diskFreeMin, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
-			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Cluster: "test", Founding: foundedBy(m.name), CutEvery: time.Second,
+			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Cluster: "test", Founding: foundedBy(m.name), Heal: m.heals, CutEvery: time.Second,
+			KeepMin: 1, KeepMax: s.keepMax,
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
 		},
 	})

@@ -70,13 +70,17 @@ func (a *app) forward(w http.ResponseWriter, r *http.Request, path string) error
 	}
 	delete(answer.Header, "Connection") // which is between the two nodes
 	maps.Copy(w.Header(), answer.Header)
+	for name := range answer.Trailer {
+		w.Header().Add(trailerHeader, name)
+	}
 	w.WriteHeader(answer.StatusCode)
 	_, err = io.Copy(passing{w}, answer.Body)
+	maps.Copy(w.Header(), answer.Trailer) // which has come with the end of the body
 	return errors.Join(err, answer.Body.Close())
 }
 
 // passedOn is what the node that leads needs of the header of a request.
-var passedOn = []string{"Accept", "Accept-Encoding", "Content-Type", "Content-Encoding", "User-Agent"}
+var passedOn = []string{"Accept", "Accept-Encoding", "Content-Type", "Content-Encoding", "User-Agent", afterHeader, consistencyHeader}
 
 // forwarded returns a request as the node that leads gets it, once all of it has come.
 func forwarded(ctx context.Context, r *http.Request, path string) (*http.Request, error) {

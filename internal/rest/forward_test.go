@@ -38,6 +38,10 @@ func answersEverywhere(t *testing.T, ms *members) {
 		t.Helper()
 		for _, m := range []*member{ms.a, ms.b, ms.c} {
 			got := m.ask(http.MethodGet, path, "", header...)
+			if got.Header.Get("Ledger-Position") == "" {
+				t.Errorf("%s %s: %s says no position", path, header, m.name)
+			}
+			got.Header.Del("Ledger-Position") // a node writes by itself too
 			got.Header.Del("Date")
 			if m == ms.a {
 				of = got
@@ -61,6 +65,8 @@ func answersEverywhere(t *testing.T, ms *members) {
 	}
 	same("/exceptions?format=csv")
 	same("/exceptions?page_size=1")
+	same("/maintenance/status", "Read-Consistency", "strong")
+	same("/maintenance/status", "Ledger-After", ms.c.ask("GET", "/maintenance/status", "").Header.Get("Ledger-Position"))
 	for n, m := range []*member{ms.b, ms.c} {
 		e := found.Results[n]
 		ms.post(m, "/exceptions/resolve?meter_id="+string(e.MeterID)+"&rule="+e.Rule+"&from="+e.From+"&verdict=accepted&reason=a+kiln")
@@ -104,6 +110,8 @@ func TestWhatIsWrongIsAnsweredAlikeByEveryNode(t *testing.T) {
 		{"POST", "/maintenance/start", `maintenance_type=daily`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType},
 		{"POST", "/maintenance/start", `maintenance_type=daily`, []string{"Content-Type", "application/x-www-form-urlencoded", "Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType},
 		{"GET", "/maintenance/status?x=1", "", nil, http.StatusBadRequest},
+		{"GET", "/maintenance/status", "", []string{"Ledger-After", "nowhere/1"}, http.StatusBadRequest},
+		{"GET", "/maintenance/status", "", []string{"Read-Consistency", "weak"}, http.StatusBadRequest},
 		{"GET", "/exceptions?rule=NONE", "", nil, http.StatusBadRequest},
 		{"GET", "/exceptions?meter_id=none", "", nil, http.StatusNotFound},
 		{"POST", "/exceptions/resolve?meter_id=A", "", nil, http.StatusBadRequest},
@@ -115,7 +123,8 @@ func TestWhatIsWrongIsAnsweredAlikeByEveryNode(t *testing.T) {
 		want, got := ms.a.ask(of.method, of.path, of.body, of.header...), ms.b.ask(of.method, of.path, of.body, of.header...)
 		for _, header := range []http.Header{want.Header, got.Header} {
 			header.Del("Date")
-			header.Del("Connection") // whether the rest of a body is waited for
+			header.Del("Ledger-Position") // a node writes by itself too
+			header.Del("Connection")      // whether the rest of a body is waited for
 		}
 		if diff := gocmp.Diff(want, got); diff != "" || want.Status != of.status {
 			t.Errorf("%s %s: want status %d (-the node that leads +another)\n%s", of.method, of.path, of.status, diff)

@@ -149,6 +149,35 @@ func (ms *members) wantDay() {
 	}
 }
 
+// TestTheNextLeaderTellsOfRunsByTheirArchives: it did none of them itself, and one that was cut off is due.
+func TestTheNextLeaderTellsOfRunsByTheirArchives(t *testing.T) {
+	ms := newMembers(t, nil)
+	ms.post(ms.b, daily+"&date=2026-11-21")
+	reached, goOn := ms.hold()
+	defer goOn()
+	if got := ms.post(ms.b, daily+"&wait=false"); got.Status != http.StatusAccepted {
+		t.Fatalf("%+v", got)
+	}
+	<-reached
+	ms.a.engine.Set(clustertest.Faults{Link: clustertest.Drops})
+	defer ms.a.engine.Set(clustertest.Faults{})
+	ms.engine.Expire()
+	var status api.MaintenanceStatus
+	for led := true; led; led = status.IsMaintenanceMode {
+		got := ms.b.ask("GET", "/maintenance/status", "")
+		if status = answerAs[api.MaintenanceStatus](t, got); got.Status != http.StatusOK {
+			status.IsMaintenanceMode = true // of a, or of nobody yet
+		}
+	}
+	run := status.LastRuns[api.Daily]
+	if run == nil || run.Period != "2026-11-21" || !run.Success || len(run.Archives) != 1 {
+		t.Errorf("the last run was %+v", run)
+	}
+	if len(status.Archives) != 1 || len(status.Due) != 1 || status.Due[0].Period != "2026-11-22" {
+		t.Errorf("archived is %+v, due %+v", status.Archives, status.Due)
+	}
+}
+
 // TestARunWhoseLeaderIsGoneIsBegunAgainAtTheNext that the same node forwards to.
 func TestARunWhoseLeaderIsGoneIsBegunAgainAtTheNext(t *testing.T) {
 	for name, lose := range map[string]func(*members){

@@ -103,7 +103,7 @@ func TestNobodyButANodeSaysForWhomItAsks(t *testing.T) {
 			t.Errorf("with %v the node says that %q asks", header, sent["Ledger-Caller"])
 		}
 		for name := range sent {
-			if !slices.Contains([]string{"Ledger-Caller", "X-Request-Id", "X-Forwarded-For", "Accept", "Accept-Encoding", "Content-Type", "Content-Encoding", "User-Agent"}, name) {
+			if !slices.Contains([]string{"Ledger-Caller", "X-Request-Id", "X-Forwarded-For", "Accept", "Accept-Encoding", "Content-Type", "Content-Encoding", "User-Agent", "Ledger-After", "Read-Consistency"}, name) {
 				t.Errorf("the node passes %s on", name)
 			}
 		}

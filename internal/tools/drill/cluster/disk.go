@@ -13,22 +13,27 @@ import (
 	"syscall"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"meterledger/internal/tools/caller"
 	"meterledger/internal/tools/suite/programs"
 )
 
-// traced makes fsync slow or fail. It may end who it befalls.
+// traced makes fsync slow, or fail, which ends whom it befalls.
 func traced(of chosen, fault string, ends bool) func(context.Context, *strike) error {
 	return on(of, func(ctx context.Context, s *strike, all []*programs.Program) error {
 		if ends {
 			s.ended = all
 		}
-		if strings.Contains(fault, "%d") {
+		inject := "inject=fsync,fdatasync:" + fault
+		if !ends {
 			slow := 200*time.Millisecond + time.Duration(s.chance.Int64N(int64(1800*time.Millisecond)))
 			s.detail += fmt.Sprintf(" by %dms", slow.Milliseconds())
-			fault = fmt.Sprintf(fault, slow.Microseconds())
+			inject += strconv.FormatInt(slow.Microseconds(), 10)
 		}
 		trace := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-p", strconv.Itoa(all[0].PID()),
-			"-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:"+fault)
+			"-e", "trace=fsync,fdatasync", "-e", inject)
 		if err := trace.Start(); err != nil {
 			return err
 		}
@@ -94,6 +99,31 @@ func fullDisk(ctx context.Context, s *strike) error {
 	_, err = f.Write(make([]byte, max(0, int64(room.Bavail)*int64(room.Bsize)-smallDiskLeft)))
 	s.pause(ctx)
 	return errors.Join(err, f.Close(), os.Remove(filler))
+}
+
+// fullEtcd fills the etcd up to its quota, and makes room again as an operator does.
+func fullEtcd(ctx context.Context, s *strike) (err error) {
+	const filler = "filler/"
+	n := 0
+	for ; err == nil; n++ {
+		_, err = s.etcd.Put(ctx, filler+strconv.Itoa(n), strings.Repeat("x", 1<<20))
+	}
+	if !errors.Is(err, rpctypes.ErrNoSpace) {
+		return err
+	}
+	s.detail = fmt.Sprintf("%d MiB", n)
+	_ = caller.Pause(ctx, calm)
+	deleted, err := s.etcd.Delete(ctx, filler, clientv3.WithPrefix())
+	if err != nil {
+		return err
+	}
+	_, err = s.etcd.Compact(ctx, deleted.Header.Revision, clientv3.WithCompactPhysical())
+	for _, p := range s.Members {
+		_, failed := s.etcd.Defragment(ctx, p.Host())
+		err = errors.Join(err, failed)
+	}
+	_, failed := s.etcd.AlarmDisarm(ctx, &clientv3.AlarmMember{})
+	return errors.Join(err, failed)
 }
 
 // flippedBit alters a byte on the disk of a node that has stopped. If it does not start then, it begins anew.

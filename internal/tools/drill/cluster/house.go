@@ -64,7 +64,7 @@ func newHouse(ctx context.Context, d *drill, folder string) (h *house, err error
 			BinDir: d.settings.bin, Etcd: d.settings.etcd, Out: h.log, Env: programs.Env(folder, town.Timezone),
 			Args: map[programs.Name][]string{
 				programs.API:  {"-snapshot-size", "1MiB", "-snapshot-interval", "2s", "-disk-free-min", "16MiB"},
-				programs.Etcd: {"--quota-backend-bytes", "67108864"},
+				programs.Etcd: {"--quota-backend-bytes", "33554432"},
 			},
 		},
 		Folder: folder, Nodes: nodes, Via: h.network.via,

@@ -71,13 +71,14 @@ var nemeses = []nemesis{
 	{"leader-refused", cut(leader, everybody, refusing), onLinux},
 	{"etcd-leader-alone", cut(etcdLeader, members, bothWays), onLinux},
 	{"slow-network", cut(everybody, everybody, slow), onLinux},
-	{"slow-fsync-node", traced(follower, "delay_enter=%d", false), needsStrace},
-	{"slow-fsync-member", traced(etcdFollower, "delay_enter=%d", false), needsStrace},
+	{"slow-fsync-node", traced(follower, "delay_enter=", false), needsStrace},
+	{"slow-fsync-member", traced(etcdFollower, "delay_enter=", false), needsStrace},
 	{"failing-fsync-node", traced(leader, "error=EIO", true), needsStrace},
 	{"failing-fsync-member", traced(etcdLeader, "error=EIO", true), needsStrace},
 	{"member-replaced", memberReplaced, here},
 	{"node-wiped", nodeWiped, here},
 	{"full-disk", fullDisk, needsMount},
+	{"full-etcd", fullEtcd, here},
 	{"flipped-bit", flippedBit, here},
 }
 
