@@ -307,13 +307,16 @@ func (l *leader) append(ctx context.Context, term uint64, after chain.Position, 
 
 // renew keeps the lease, unless the node hangs.
 func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCauseFunc) {
-	for {
+	for hung := false; ; {
 		pause(ctx, renewEvery)
 		if ctx.Err() != nil {
 			return
 		}
 		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
-			l.log.Warn("this node does not renew its lease: it hangs, or most other nodes have come to other verdicts or have another time", "term", term)
+			if !hung {
+				l.log.Warn("this node does not renew its lease: it hangs, or most other nodes have come to other verdicts or have another time", "term", term)
+			}
+			hung = true
 			continue
 		}
 		once, done := context.WithTimeout(ctx, renewEvery)

@@ -182,7 +182,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	l.committer.start()
 	if l.shared != nil {
 		l.takePart(o.Shared)
-	} else if err = l.raiseLevel(ctx); err == nil {
+	} else if err = l.beginAlone(ctx); err == nil {
 		err = l.keeper.trim(ctx)
 	}
 	if err != nil {
@@ -209,13 +209,29 @@ func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder
 	return then, end, err
 }
 
-// raiseLevel makes the newest rules judge all further entries.
-func (l *Ledger) raiseLevel(ctx context.Context) error {
-	if l.store.Level() == store.LevelNewest || l.seal.closed.Load() {
+// beginAlone writes what a node alone begins with.
+func (l *Ledger) beginAlone(ctx context.Context) error {
+	first := l.firstEntries()
+	if first.entries == 0 || l.seal.closed.Load() {
 		return nil
 	}
-	_, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
+	_, err := l.ask(ctx, first.payload, first.entries)
 	return err
+}
+
+// firstEntries end the last term of an order that this node is no part of any more, and make the newest rules judge
+// all further entries.
+func (l *Ledger) firstEntries() *gathered {
+	var first gathered
+	if l.store.Term() != store.Alone {
+		first.payload = store.AppendTerm(first.payload, store.Alone, l.now())
+		first.entries++
+	}
+	if l.store.Level() != store.LevelNewest {
+		first.payload = store.AppendLevel(first.payload, store.LevelNewest)
+		first.entries++
+	}
+	return &first
 }
 
 // keepZone sets the zone as the folder knows it.

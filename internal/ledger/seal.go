@@ -61,14 +61,19 @@ func (l *Ledger) unseal(to order) bool {
 	if !l.seal.begin() {
 		return false
 	}
-	first := &gathered{payload: store.AppendLevel(nil, store.LevelNewest), entries: 1}
-	if hold, stands := l.store.Hold(); stands { // of a run that was cut off before the start
-		first.payload = store.AppendFree(first.payload, hold.ID)
-		first.entries++
-	}
-	if err := to.send(first); err != nil {
+	if !l.sendFirst(to) {
 		return false
 	}
 	l.seal.closed.Store(false)
 	return true
+}
+
+// sendFirst writes what a node alone begins with, and lifts the hold of a run that was cut off before the start.
+func (l *Ledger) sendFirst(to order) bool {
+	first := l.firstEntries()
+	if hold, stands := l.store.Hold(); stands {
+		first.payload = store.AppendFree(first.payload, hold.ID)
+		first.entries++
+	}
+	return first.entries == 0 || to.send(first) == nil
 }
