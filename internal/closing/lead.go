@@ -48,8 +48,11 @@ func (l lead) isOver() bool {
 	}
 }
 
-// leading does a run's work in the term of its lead.
+// leading does a run's work in the term of its lead. A backup is of this node's data folder, and needs none.
 func (rs *Runs) leading(t task, work func(task) error) error {
+	if t.run.Kind == Backup {
+		return fullDisk(work(t))
+	}
 	if err := t.enter(); err != nil {
 		return t.worded(err)
 	}

@@ -53,7 +53,18 @@ type Status struct {
 	Witness uint64         // number of the last witness that it has applied
 	Digest  uint64         // of its verdicts up to there
 	Clock   int64          // its clock when it said this, in ms since 1970
+	Room    Room           // on its disk
 }
+
+// Room says what a node's disk has room for.
+type Room uint8
+
+// From the best on.
+const (
+	RoomForAll    Room = iota
+	RoomForLittle      // no readings and registrations
+	RoomForNothing
+)
 
 // Engine keeps the order. An error of a call that changes something leaves it unknown whether the change
 // was made, or still will be, unless it wraps ErrRefused: then it was not, and the same call would be

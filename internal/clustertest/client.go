@@ -140,6 +140,7 @@ func (c *Client) Say(ctx context.Context, s cluster.Status) error {
 		case l.Incarnation != s.Incarnation:
 			return cluster.ErrNameTaken
 		}
+		e.revision++ // of which nobody waits to hear
 		l.Status, l.until = s, later(l.until, until)
 		e.nodes[s.Name] = l
 		return nil

@@ -59,6 +59,7 @@ var ofFounding = []sentence{
 			func() { term = x.leads(x.A, nodeA, 0).Term },
 			func() { end = x.adds(x.A, term, end, 1) },
 			func() { x.must(x.A.Say(x.ctx, cluster.Status{Node: nodeA})) },
+			func() { x.must(x.A.Say(x.ctx, cluster.Status{Node: nodeA})) },
 			func() { x.must(x.A.Halt(x.ctx, end.Sequence+1)) },
 			func() { x.mends(x.A, end) },
 			func() { x.must(x.A.Leave(x.ctx, "a", end.After(batch(end, 0)))) },

@@ -25,11 +25,12 @@ var errClockBehind = meter.Unavailable(meter.CodeNotReady, time.Minute,
 
 // clock compares the machine's clock with the newest writing.
 type clock struct {
-	now     func() time.Time
-	log     *slog.Logger
-	newest  atomic.Int64 // when something was written, Unix seconds
-	wrong   atomic.Bool  // found last
-	stamped time.Time    // in the journal; used by the sender of batches alone
+	now      func() time.Time
+	log      *slog.Logger
+	newest   atomic.Int64 // when something was written, Unix seconds
+	wrong    atomic.Bool  // found last
+	stamped  time.Time    // in the journal; used by the sender of batches alone
+	isShared bool         // the node that leads writes the time for all
 }
 
 // isBehind is the gate of a wrong clock. It logs when that changes.
@@ -54,7 +55,7 @@ func (c *clock) stamp(g *gathered) {
 	if now.Unix() > c.newest.Load() {
 		c.newest.Store(now.Unix())
 	}
-	if now.Sub(c.stamped).Abs() < stampEvery {
+	if c.isShared || now.Sub(c.stamped).Abs() < stampEvery {
 		return
 	}
 	c.stamped = now

@@ -1,7 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
@@ -9,15 +13,29 @@ import (
 	"meterledger/internal/store"
 )
 
+// takenMax is how long this node's name may be that of another process: longer than the name of one that has ended.
+const takenMax = 2 * cluster.SayTime
+
+// errTaken ends a node whose name another process has.
+func errTaken(name string) error {
+	return fmt.Errorf("another process takes part as node %s: stop it, or give this one another name with -cluster-node or CLUSTER_NODE", name)
+}
+
 // sayAll tells the others how far this node has come, and compares what they say with its own.
 func (s *shared) sayAll() {
+	said := time.Now() // or at least not refused
 	for s.ctx.Err() == nil {
 		err := s.engine.Say(s.ctx, s.status())
-		if errors.Is(err, cluster.ErrNameTaken) {
-			s.log.Warn("another process takes part under the name of this node", "node", s.self.Name)
+		if !errors.Is(err, cluster.ErrNameTaken) {
+			said = time.Now()
+		} else if time.Since(said) > takenMax {
+			s.failWith(errTaken(s.self.Name))
 		}
 		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
+			s.roster.hear(nodes)
 			s.compare(nodes)
+			s.full.Store(s.roster.lackRoom(s.copies, cluster.RoomForLittle))
+			s.crowded.Store(s.roster.lackRoom(s.copies, cluster.RoomForAll))
 			s.lookout.sawNodes(nodes)
 		}
 		pause(s.ctx, sayEvery)
@@ -32,7 +50,7 @@ func (s *shared) status() cluster.Status {
 	number, digest := s.store.Witness()
 	return cluster.Status{
 		Node: s.self, Applied: chain.Position{Sequence: s.tail.applied.load()}, Copied: s.tail.copied.load(), First: first,
-		Level: uint8(store.LevelNewest), Witness: number, Digest: digest, Clock: s.now().UnixMilli(),
+		Level: uint8(store.LevelNewest), Witness: number, Digest: digest, Clock: s.now().UnixMilli(), Room: s.room(),
 	}
 }
 
@@ -72,16 +90,66 @@ func (s *shared) cutAll() {
 		pause(s.ctx, s.cutEvery)
 		term, _, leads := s.term.leads()
 		nodes, err := s.engine.Nodes(s.ctx)
-		if !leads || err != nil || len(nodes) < s.copies && !(mutant.CutWithOneCopy && len(nodes) == 1) {
+		if !leads || err != nil {
 			continue
 		}
-		upTo := nodes[0].Copied
-		for _, n := range nodes {
-			upTo = min(upTo, n.Copied)
-			if n.Pinned > 0 {
-				upTo = min(upTo, n.Pinned)
-			}
+		newest, _ := s.tail.spans.before(s.keepMin)
+		copies := s.copies
+		if mutant.CutWithOneCopy && len(nodes) == 1 {
+			copies = 1
 		}
-		_ = s.engine.Cut(s.ctx, term.Term, upTo, nodes) // else the next time
+		if upTo, counted := cutTo(nodes, copies, newest, s.farBehind()); upTo > 0 {
+			_ = s.engine.Cut(s.ctx, term.Term, upTo, counted) // else the next time
+		}
 	}
+}
+
+// farBehind returns up to which batch no node is waited for: as many bytes as are kept for one stand behind it. It is 0
+// while that is not known.
+func (s *shared) farBehind() uint64 {
+	far, isAll := s.tail.spans.before(s.keepMax)
+	if !isAll {
+		return 0
+	}
+	return far
+}
+
+// cutTo returns up to which batch an engine need not keep the order, and the nodes because of which that is so: as many as there must be
+// copies have it on their disks. All that are live are waited for up to the batch far, and what is
+// behind the batch newest stays.
+func cutTo(nodes []cluster.Seen, copies int, newest, far uint64) (upTo uint64, counted []cluster.Seen) {
+	slowest := newest
+	for _, n := range nodes {
+		slowest = min(slowest, needs(n))
+	}
+	nodes = slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Seen) bool { return n.Pinned > 0 })
+	if len(nodes) < copies {
+		return 0, nil
+	}
+	slices.SortFunc(nodes, func(a, b cluster.Seen) int { return cmp.Compare(b.Copied, a.Copied) })
+	upTo = min(nodes[copies-1].Copied, max(slowest, far), newest)
+	for _, n := range nodes {
+		if n.Copied >= upTo {
+			counted = append(counted, n)
+		}
+	}
+	return upTo, counted
+}
+
+// needs returns behind which batch a node needs the order from others.
+func needs(n cluster.Seen) uint64 {
+	if n.Pinned > 0 {
+		return n.Pinned
+	}
+	return n.Copied
+}
+
+// needed returns behind which batch this node keeps its journal for others that are live and lie behind, up to as
+// many bytes as are kept for one.
+func (s *shared) needed() uint64 {
+	behind := s.tail.copied.load()
+	for _, n := range s.roster.nodes() {
+		behind = min(behind, needs(n))
+	}
+	return max(behind, s.farBehind())
 }

@@ -48,6 +48,7 @@ type follower struct {
 	received  chain.Position // the end of what has arrived; touched with the token
 	known     mark           // of received
 	arrived   chan arrival
+	spans     *spans // of what has arrived
 
 	applied mark
 	copies  chan []byte
@@ -105,6 +106,7 @@ func (f *follower) receive(ctx context.Context, batch []byte) error {
 		return context.Cause(ctx)
 	}
 	f.received = next.end
+	f.spans.add(sequence, len(batch))
 	f.known.raise(next.end.Sequence)
 	return nil
 }

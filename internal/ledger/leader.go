@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,8 @@ const (
 	// appendAgainMax how long at the most.
 	appendAgain    = 50 * time.Millisecond
 	appendAgainMax = 500 * time.Millisecond
+	// askMax is how long a node that begins to lead waits for what others have.
+	askMax = 300 * time.Millisecond
 	// appendTry is how long a leader waits for the answer to an append before it asks again, and appendTryMax how long
 	// at the most, as each time is longer than the one before: an etcd answers after seven seconds what was
 	// under way when its own leader died, and one with a slow disk must not be asked more and more often.
@@ -45,9 +46,15 @@ type leader struct {
 	log     *slog.Logger
 	receive func(context.Context, []byte) error
 	fail    func(error)
+	peers   cluster.Peers
+	roster  *roster
+	now     func() time.Time
+	isFull  func() bool   // too few nodes have room on their disks
+	trim    func() []byte // an entry that lets what is kept of refused readings go, if it is too much
 
 	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
 	attested time.Time    // when a witness was written last; touched while leading alone
+	stamped  time.Time    // by the clock, when that was written last; likewise
 	hangs    func() bool  // this node must not go on leading
 	led      uint64       // the last term; touched while leading alone
 
@@ -73,7 +80,7 @@ func (l *leader) propose(p cluster.Proposal) error {
 		return nil // it came before
 	case p.Number > last+1:
 		return fmt.Errorf("%w: proposal %d comes behind proposal %d", cluster.ErrMoved, p.Number, last)
-	case l.bytes+len(p.Payload) > queuedMax || l.applied.load() < p.Applied:
+	case l.bytes+len(p.Payload) > queuedMax || l.applied.load() < p.Applied || l.isFull():
 		return cluster.ErrFull
 	}
 	if err := l.check(p); err != nil {
@@ -140,21 +147,22 @@ func (l *leader) join() []byte {
 	return payload
 }
 
-// lead leads in a term until it is over. The view is of the moment when it began, or later.
-func (l *leader) lead(ctx context.Context, v cluster.View, now time.Time) {
+// lead leads in a term until it is over, and says why it is. The view is of the moment when it began, or later.
+func (l *leader) lead(ctx context.Context, v cluster.View) error {
 	ctx, over := context.WithCancelCause(ctx)
 	defer over(cluster.ErrOver)
 	l.since.Store(time.Now().UnixNano())
 	var renewing sync.WaitGroup
 	renewing.Go(func() { l.renew(ctx, v.Leader.Term, over) })
 	l.log.Info("this node leads", "term", v.Leader.Term, "from_batch", v.Head.Sequence)
-	err := l.leadOn(ctx, v, now)
+	err := l.leadOn(ctx, v)
 	l.close()
 	over(cluster.ErrOver)
 	renewing.Wait()
 	l.log.Info("this node leads no more", "term", v.Leader.Term, "why", err)
 	l.led = v.Leader.Term
 	l.resign(ctx)
+	return err
 }
 
 // resign ends the last term, unless its lease ends by itself before.
@@ -164,14 +172,14 @@ func (l *leader) resign(ctx context.Context) {
 	_ = l.engine.Resign(ctx, l.led)
 }
 
-func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) error {
+func (l *leader) leadOn(ctx context.Context, v cluster.View) error {
 	if err := l.applied.wait(ctx, v.Head.Sequence); err != nil {
 		return err
 	}
 	if err := l.nobodyIsAhead(ctx, v); err != nil {
 		return err
 	}
-	payload := store.AppendTerm(nil, store.Term{Number: v.Leader.Term, Incarnation: l.self.Incarnation, Node: l.self.Name}, now)
+	payload := store.AppendTerm(nil, store.Term{Number: v.Leader.Term, Incarnation: l.self.Incarnation, Node: l.self.Name}, l.now())
 	end, err := l.append(ctx, v.Leader.Term, v.Head, payload)
 	if err != nil {
 		return err
@@ -179,76 +187,93 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View, now time.Time) erro
 	if err := l.applied.wait(ctx, end.Sequence); err != nil {
 		return err
 	}
-	if payload := l.raise(ctx); payload != nil {
-		if end, err = l.append(ctx, v.Leader.Term, end, payload); err != nil {
-			return err
-		}
-	}
 	l.open(v.Leader)
 	for {
 		payload, err := l.take(ctx)
 		if err != nil {
 			return err
 		}
-		if witness := l.attest(); witness != nil {
-			if end, err = l.append(ctx, v.Leader.Term, end, witness); err != nil {
+		for _, next := range append(l.own(), payload) {
+			if end, err = l.append(ctx, v.Leader.Term, end, next); err != nil {
 				return err
 			}
+			l.since.Store(time.Now().UnixNano())
 		}
-		if end, err = l.append(ctx, v.Leader.Term, end, payload); err != nil {
-			return err
-		}
-		l.since.Store(time.Now().UnixNano())
 	}
 }
 
-// raise returns an entry that makes the newest rules judge all further entries, if all nodes
-// know them and they do not do so yet.
-func (l *leader) raise(ctx context.Context) []byte {
-	if l.store.Level() == store.LevelNewest {
-		return nil
-	}
-	nodes, err := l.engine.Nodes(ctx)
-	older := func(n cluster.Seen) bool { return n.Level < uint8(store.LevelNewest) }
-	if err != nil || slices.ContainsFunc(nodes, older) {
-		return nil
-	}
-	return store.AppendLevel(nil, store.LevelNewest)
-}
-
-// attest returns a witness now and then, and else nil.
-func (l *leader) attest() []byte {
+// own returns what the node that leads writes by itself, a batch each, at most every witnessEvery: a witness; once all
+// nodes know the newest rules, that they judge all further entries; now and then the time, which no other
+// node writes, for one with a wrong clock would stop all others; and that refused readings which are
+// kept beyond a limit go.
+func (l *leader) own() (payloads [][]byte) {
 	now := time.Now()
 	if now.Sub(l.attested) < witnessEvery {
 		return nil
 	}
 	l.attested = now
 	number, digest := l.store.Witness()
-	return store.AppendWitness(nil, number, digest)
+	payloads = append(payloads, store.AppendWitness(nil, number, digest))
+	if l.store.Level() < store.LevelNewest && l.roster.allKnow(store.LevelNewest) {
+		payloads = append(payloads, store.AppendLevel(nil, store.LevelNewest))
+	}
+	if clock := l.now(); clock.Sub(l.stamped).Abs() >= stampEvery {
+		l.stamped = clock
+		payloads = append(payloads, store.AppendWriting(nil, clock, false))
+	}
+	if trim := l.trim(); trim != nil {
+		payloads = append(payloads, trim)
+	}
+	return payloads
 }
 
-// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it. The
-// head is asked for after the nodes, since the view may be an old one, of a term that is over and behind which
-// others have gone on.
+// nobodyIsAhead makes sure that no node has a batch behind the head: the engine would have lost it. What the engine says of the nodes it may
+// have lost too, so those that were heard of before are asked as well. The head is asked for after
+// the nodes, since the view may be an old one, of a term that is over and behind which others have gone on.
 func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
+	l.roster.hear(nodes)
+	copied := l.askPeers(ctx, began.Head.Sequence)
 	v, err := l.engine.View(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range nodes {
-		if n.Copied > v.Head.Sequence {
-			_ = l.engine.Halt(ctx, n.Copied)
-			return fmt.Errorf("node %s has batch %d, and the engine ends with batch %d", n.Name, n.Copied, v.Head.Sequence)
-		}
+		copied = max(copied, n.Copied)
+	}
+	if copied > v.Head.Sequence {
+		_ = l.engine.Halt(ctx, copied)
+		return fmt.Errorf("another node has batch %d, and the engine ends with batch %d", copied, v.Head.Sequence)
 	}
 	if v.Leader != began.Leader || v.Head != began.Head {
 		return cluster.ErrOver
 	}
 	return nil
+}
+
+// askPeers asks all other nodes for the batch behind one, and returns its sequence if one has it, else 0. One that does not answer
+// is not waited for long: it is why this node leads, most likely.
+func (l *leader) askPeers(ctx context.Context, after uint64) (copied uint64) {
+	ctx, done := context.WithTimeout(ctx, askMax)
+	defer done()
+	var asked sync.WaitGroup
+	var isThere atomic.Bool
+	for _, n := range l.roster.others() {
+		asked.Go(func() {
+			_ = l.peers.Batches(ctx, n, after, func([]byte) error {
+				isThere.Store(true)
+				return errThere
+			})
+		})
+	}
+	asked.Wait()
+	if isThere.Load() {
+		return after + 1
+	}
+	return 0
 }
 
 // append adds a batch. An error other than that of ctx says that the term is over; whether the
@@ -282,13 +307,16 @@ func (l *leader) append(ctx context.Context, term uint64, after chain.Position, 
 
 // renew keeps the lease, unless the node hangs.
 func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCauseFunc) {
-	for {
+	for hung := false; ; {
 		pause(ctx, renewEvery)
 		if ctx.Err() != nil {
 			return
 		}
 		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
-			l.log.Warn("this node does not renew its lease: it hangs, or other nodes have come to other verdicts", "term", term)
+			if !hung {
+				l.log.Warn("this node does not renew its lease: it hangs, or most other nodes have come to other verdicts or have another time", "term", term)
+			}
+			hung = true
 			continue
 		}
 		once, done := context.WithTimeout(ctx, renewEvery)

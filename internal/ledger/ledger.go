@@ -144,7 +144,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err := l.begin(); err != nil {
 		return err
 	}
-	if signed, err = l.join(ctx, o, snapshots, signed); err != nil {
+	signed, joined, err := l.join(ctx, o, snapshots, signed)
+	defer joined()
+	if err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
 	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
@@ -174,12 +176,13 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		l.share(o.Shared)
 	}
 	if l.seal.closed.Load() {
-		l.committer.sealed = func(to order) bool { return l.unseal(to, o, signed) }
+		l.seal.begin = func() bool { return l.beginLate(o, signed) }
+		l.committer.sealed = l.unseal
 	}
 	l.committer.start()
 	if l.shared != nil {
 		l.takePart(o.Shared)
-	} else if err = l.raiseLevel(ctx); err == nil {
+	} else if err = l.beginAlone(ctx); err == nil {
 		err = l.keeper.trim(ctx)
 	}
 	if err != nil {
@@ -191,25 +194,44 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// join makes the journal a copy of a shared order, and returns how the folder is signed then.
-func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder, signed format) (format, error) {
+// join makes the journal a copy of a shared order, and returns how the folder is signed then. Others are told what
+// this node has until end is called.
+func (l *Ledger) join(ctx context.Context, o Options, snapshots *snapshot.Folder, signed format) (then format, end func(), err error) {
 	if o.Shared == nil {
-		return signed, nil
+		return signed, func() {}, nil
 	}
-	j := joining{o.Shared, l, snapshots, func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+	j := &joining{Shared: o.Shared, l: l, snapshots: snapshots, heard: make(chan struct{}), sign: func() error { return sign(o.FS, o.DataDir, o.Zone) }}
+	end = j.announce(ctx)
 	if err := j.run(ctx); err != nil {
-		return signed, err
+		return signed, end, err
 	}
-	return checkFormat(o.FS, o.DataDir, o.Zone)
+	then, err = checkFormat(o.FS, o.DataDir, o.Zone)
+	return then, end, err
 }
 
-// raiseLevel makes the newest rules judge all further entries.
-func (l *Ledger) raiseLevel(ctx context.Context) error {
-	if l.store.Level() == store.LevelNewest || l.seal.closed.Load() {
+// beginAlone writes what a node alone begins with.
+func (l *Ledger) beginAlone(ctx context.Context) error {
+	first := l.firstEntries()
+	if first.entries == 0 || l.seal.closed.Load() {
 		return nil
 	}
-	_, err := l.ask(ctx, store.AppendLevel(nil, store.LevelNewest), 1)
+	_, err := l.ask(ctx, first.payload, first.entries)
 	return err
+}
+
+// firstEntries end the last term of an order that this node is no part of any more, and make the newest rules judge
+// all further entries.
+func (l *Ledger) firstEntries() *gathered {
+	var first gathered
+	if l.store.Term() != store.Alone {
+		first.payload = store.AppendTerm(first.payload, store.Alone, l.now())
+		first.entries++
+	}
+	if l.store.Level() != store.LevelNewest {
+		first.payload = store.AppendLevel(first.payload, store.LevelNewest)
+		first.entries++
+	}
+	return &first
 }
 
 // keepZone sets the zone as the folder knows it.

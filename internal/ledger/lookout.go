@@ -38,7 +38,7 @@ type lookout struct {
 	mu     sync.Mutex // guards all below
 	view   cluster.View
 	leader cluster.Leader // the last that was seen
-	terms  uint64 // that were seen
+	terms  uint64         // that were seen
 	nodes  []cluster.Seen
 	before [2]uint64 // the head when the nodes were looked at before, and before that
 	clocks []time.Duration

@@ -15,6 +15,9 @@ import (
 // share makes the ledger part of an order of several nodes.
 func (l *Ledger) share(o *Shared) {
 	hasRoom := func(more uint64) bool {
+		if l.seal.closed.Load() && !l.seal.begin() {
+			return false
+		}
 		_, everything := l.space.refuses(more)
 		return !everything
 	}
@@ -22,8 +25,10 @@ func (l *Ledger) share(o *Shared) {
 	l.shared.quit = l.committer.quit
 	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
+	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room
 	l.stall.max = 0 // the order has a gate of its own
-	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errClockSkew, l.shared.lookout.skewed.Load})
+	l.clock.isShared = true
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
 }
 
 // takePart lets other nodes ask this one, and then begins to follow the order.
@@ -32,6 +37,17 @@ func (l *Ledger) takePart(o *Shared) {
 		l.unserve = o.Serve(l)
 	}
 	l.shared.start()
+}
+
+// room says what the disk of the data folder has room for.
+func (l *Ledger) room() cluster.Room {
+	switch free, known := l.space.free(); {
+	case l.seal.closed.Load(), known && free < l.space.min/4:
+		return cluster.RoomForNothing
+	case known && free < l.space.min:
+		return cluster.RoomForLittle
+	}
+	return cluster.RoomForAll
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.

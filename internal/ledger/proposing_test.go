@@ -22,13 +22,15 @@ type trio struct {
 	engine  *clustertest.Engine
 	network *clustertest.Network
 	members []member
+	disks   []*vfs.MemFS
 }
 
 func openTrio(t *testing.T, changes ...func(*Options)) *trio {
 	t.Helper()
 	s := &trio{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1)}
 	for _, name := range []string{"a", "b", "c"} {
-		s.members = append(s.members, openMember(t, vfs.NewMem(), s.engine, s.network, name, changes...))
+		s.disks = append(s.disks, vfs.NewCrashableMem())
+		s.members = append(s.members, openMember(t, s.disks[len(s.disks)-1], s.engine, s.network, name, changes...))
 		s.leads(0)
 	}
 	return s

@@ -54,14 +54,23 @@ func (k *keeper) keep(refused []store.Refusal) {
 
 // trim lets the oldest go if more are kept than there may be; later, if the disk is full now.
 func (k *keeper) trim(ctx context.Context) error {
-	if k.l.store.Refusals().Kept <= int(k.max) || k.l.seal.closed.Load() {
+	entry := k.trimmed()
+	if entry == nil || k.l.seal.closed.Load() {
 		return nil
 	}
-	_, err := k.l.ask(ctx, store.AppendRefusals(nil, k.max, nil), 1)
+	_, err := k.l.ask(ctx, entry, 1)
 	if meter.Passes(err) {
 		return nil
 	}
 	return err
+}
+
+// trimmed returns an entry that lets the oldest go if more are kept than there may be, else nil.
+func (k *keeper) trimmed() []byte {
+	if k.l.store.Refusals().Kept <= int(k.max) {
+		return nil
+	}
+	return store.AppendRefusals(nil, k.max, nil)
 }
 
 // Retake judges a meter's kept refusals again, in order of time, as the rows of a Bulk. What is

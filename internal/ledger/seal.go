@@ -7,10 +7,12 @@ import (
 )
 
 // seal is the state of a ledger that was started on a full disk: it answers questions and
-// writes nothing. The first commit that comes once there is room ends it.
+// writes nothing. The first commit that comes once there is room ends it; among several nodes, the first
+// batch of their order.
 type seal struct {
 	closed atomic.Bool
-	bytes  uint64 // of room that ends it
+	bytes  uint64      // of room that ends it
+	begin  func() bool // makes the journal take batches, once there is room
 }
 
 // begin opens the journal for writing if the disk has room for that, or else seals the ledger.
@@ -31,9 +33,8 @@ func (l *Ledger) begin() error {
 	return nil
 }
 
-// unseal begins to write: it does what a start does on a disk with room. It is called by the
-// sender of batches, and reports whether the ledger writes now.
-func (l *Ledger) unseal(to order, o Options, signed format) bool {
+// beginLate begins to write, and reports whether that could be done. It is called by whoever writes the journal.
+func (l *Ledger) beginLate(o Options, signed format) bool {
 	usage, err := l.space.fs.GetDiskUsage(l.space.folder)
 	if err != nil || usage.AvailBytes < l.seal.bytes {
 		return false
@@ -45,14 +46,34 @@ func (l *Ledger) unseal(to order, o Options, signed format) bool {
 		l.log.Error("the data folder cannot be signed; the next commit tries again", "error", err)
 		return false
 	}
-	first := &gathered{payload: store.AppendLevel(nil, store.LevelNewest), entries: 1}
-	if hold, stands := l.store.Hold(); stands { // of a run that was cut off before the start
-		first.payload = store.AppendFree(first.payload, hold.ID)
-		first.entries++
+	if l.shared != nil {
+		l.seal.closed.Store(false)
 	}
-	if err := to.send(first); err != nil {
+	return true
+}
+
+// unseal does what a start does on a disk with room, if that was not done. It is called by the sender of batches, and
+// reports whether the ledger writes now. Among several nodes the journal is a copy, and begins by itself.
+func (l *Ledger) unseal(to order) bool {
+	if l.shared != nil {
+		return !l.seal.closed.Load()
+	}
+	if !l.seal.begin() {
+		return false
+	}
+	if !l.sendFirst(to) {
 		return false
 	}
 	l.seal.closed.Store(false)
 	return true
+}
+
+// sendFirst writes what a node alone begins with, and lifts the hold of a run that was cut off before the start.
+func (l *Ledger) sendFirst(to order) bool {
+	first := l.firstEntries()
+	if hold, stands := l.store.Hold(); stands {
+		first.payload = store.AppendFree(first.payload, hold.ID)
+		first.entries++
+	}
+	return first.entries == 0 || to.send(first) == nil
 }

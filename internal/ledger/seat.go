@@ -134,15 +134,30 @@ func (s *shared) mayLead(v cluster.View) {
 	}
 	if err == nil && v.Leader.Incarnation == s.self.Incarnation && v.Leader.Term != s.term.led {
 		s.mine.saw(v.Leader)
-		s.term.lead(s.ctx, v, s.now())
+		s.hasLed(s.term.lead(s.ctx, v))
+	}
+}
+
+// hasLed looks at how a term of this node has ended. If the engine refuses what it should take, an operator has to mend
+// it. If another node has taken the term, this one must not take it back at once.
+func (s *shared) hasLed(why error) {
+	if errors.Is(why, cluster.ErrRefused) {
+		pause(s.ctx, refusedAgain)
+		return
+	}
+	ctx, done := context.WithTimeout(s.ctx, lookEvery)
+	defer done()
+	if v, err := s.look(ctx); err == nil && v.Leader.Term != 0 && v.Leader.Incarnation != s.self.Incarnation {
+		s.takeover.count(time.Now())
 	}
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() {
+	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
 		return false
 	}
-	return (v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())) && s.hasBegun(v)
+	isGone := s.mine.isGone(v.Leader) || v.Leader.Name == s.self.Name // the process before this one
+	return (v.Leader.Term == 0 || isGone && s.takeover.may(time.Now())) && s.hasBegun(v)
 }
 
 // hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many

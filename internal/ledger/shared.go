@@ -48,6 +48,9 @@ type Shared struct {
 	Serve func(*Ledger) (stop func() error)
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
+	// KeepMin is how many bytes of the newest batches stay in the engine, whoever has them; 0 is 64 MiB. KeepMax is how many are
+	// kept in all for nodes that lie behind; 0 is 512 MiB.
+	KeepMin, KeepMax int64
 	// CutEvery is how often a leader drops from the engine what enough nodes have; 0 is every 10 s.
 	CutEvery time.Duration
 }
@@ -81,8 +84,12 @@ type shared struct {
 	reached atomic.Uint64 // sequence of the batch that next has handed out last: some or all of it is applied
 	sighted sightings
 
+	roster   roster
 	copies   int
 	cutEvery time.Duration
+	room     func() cluster.Room // on the disk
+
+	keepMin, keepMax int64 // bytes; see Shared
 
 	ctx      context.Context // until the node stops
 	cancel   context.CancelFunc
@@ -100,6 +107,8 @@ type shared struct {
 	takeover takeover      // touched by leadAll alone
 	goesOn   bool          // the order has begun; touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
+	full     atomic.Bool   // fewer nodes than there must be copies have room on their disks
+	crowded  atomic.Bool   // the same, for readings and registrations
 	lost     chan struct{} // closed once err is set
 	once     sync.Once
 	ended    sync.Once
@@ -116,12 +125,16 @@ var (
 func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Time, log *slog.Logger, answer func(*commit), hasRoom func(uint64) bool) *shared {
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
-		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), keepMin: cmp.Or(o.KeepMin, 64<<20), keepMax: cmp.Or(o.KeepMax, 512<<20),
+		room:   func() cluster.Room { return cluster.RoomForAll },
+		roster: roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)},
+		again:  make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
+	sh.tail.spans = newSpans(j.Last(), sh.keepMin, sh.keepMax)
 	sh.reached.Store(j.End().Sequence)
 	sh.mine = proposer{
 		self: o.Self, peers: o.Peers, local: &sh.term, applied: &sh.tail.applied, answer: answer, log: log,
@@ -129,7 +142,8 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	}
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
-		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() }, filled: make(chan struct{}, 1),
+		peers: o.Peers, roster: &sh.roster, now: now, isFull: sh.full.Load, trim: func() []byte { return nil },
+		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() || sh.roster.isAstray() }, filled: make(chan struct{}, 1),
 	}
 	sh.lookout = lookout{self: o.Self, log: log, now: now}
 	sh.lookout.begin()

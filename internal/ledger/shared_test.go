@@ -46,6 +46,16 @@ func foundOrder(t *testing.T, engine cluster.Engine, disk vfs.FS) {
 // openMember starts a node, with other options than usual if there are changes.
 func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string, changes ...func(*Options)) member {
 	t.Helper()
+	m, err := tryMember(t, disk, engine, network, name, changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// tryMember is openMember for a node that may not start.
+func tryMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *clustertest.Network, name string, changes ...func(*Options)) (member, error) {
+	t.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
 		t.Fatal(err)
@@ -63,12 +73,11 @@ func openMember(t *testing.T, disk vfs.FS, engine *clustertest.Engine, network *
 		change(&o)
 	}
 	l, err := Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := member{l, client}
-	network.Serve(name, m)
-	return m
+	if err == nil {
+		network.Serve(name, m)
+	}
+	return m, err
 }
 
 func TestAMeterThatIsRegisteredAtOneNodeIsKnownAtAll(t *testing.T) {

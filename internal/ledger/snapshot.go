@@ -191,6 +191,9 @@ func (s *snapshotter) cut(ctx context.Context) error {
 		return nil
 	}
 	before := s.good[0] + 1
+	if s.l.shared != nil {
+		before = min(before, s.l.shared.needed()+1)
+	}
 	if err := s.l.journal.Truncate(before); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ const (
 	takeoverMax = 10 * time.Second
 	// takeoverCalm is after how long without one a takeover is like the first.
 	takeoverCalm = time.Minute
+	// refusedAgain is how long a node waits before it leads again after the engine has refused a batch.
+	refusedAgain = time.Second
 )
 
 // takeover spaces out how often this node takes the place of a leader whose lease has not ended. Two
@@ -18,14 +20,19 @@ type takeover struct {
 
 // may reports whether the next one may be now, and counts it.
 func (t *takeover) may(now time.Time) bool {
-	switch since := now.Sub(t.last); {
-	case since < t.wait:
+	if now.Sub(t.last) < t.wait {
 		return false
-	case since > takeoverCalm:
+	}
+	t.count(now)
+	return true
+}
+
+// count counts a takeover, be it by another node.
+func (t *takeover) count(now time.Time) {
+	if now.Sub(t.last) > takeoverCalm {
 		t.wait = takeoverMin
-	default:
+	} else {
 		t.wait = min(2*t.wait, takeoverMax)
 	}
 	t.last = now
-	return true
 }

@@ -123,7 +123,9 @@ func (m *membership) enterWith(ctx context.Context, j *journal.Journal) error {
 // order returns what the order was founded with. If there is none it is founded, if that is asked for.
 func (m *membership) order(ctx context.Context, end chain.Position) (cluster.Order, error) {
 	o, err := cluster.Ask(ctx, m.Shared.Engine.Founded)
-	if errors.Is(err, cluster.ErrNotFounded) {
+	var left *cluster.LeftError
+	hasGoneOn := errors.As(err, &left) && left.At.Journal == end.Journal && left.At.Sequence < end.Sequence // alone
+	if errors.Is(err, cluster.ErrNotFounded) || hasGoneOn && m.Shared.Founding != ledger.FoundNever {
 		if err = m.mayFound(end); err == nil {
 			err = m.found(ctx, end)
 		}
@@ -132,7 +134,6 @@ func (m *membership) order(ctx context.Context, end chain.Position) (cluster.Ord
 		}
 		o, err = cluster.Ask(ctx, m.Shared.Engine.Founded)
 	}
-	var left *cluster.LeftError
 	if errors.As(err, &left) {
 		return o, fmt.Errorf("%w: %s is of no use any more, unless it is that of node %s, which is made that of a node alone with -cluster-leave", err, m.DataDir, left.Node)
 	}

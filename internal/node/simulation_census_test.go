@@ -60,7 +60,16 @@ const (
 )
 
 // least is how often each event happens at least in a usual run: about half of what is seen.
-var least = map[event]int{}
+var least = map[event]int{
+	taken: 40000, refusedEvent: 60000, putOff: 2000, unanswered: 1000,
+	killedEvent: 450, stoppedEvent: 500, wipedEvent: 80, skewedEvent: 500, diskFull: 500, engineFull: 500,
+	led: 700, regained: 200, takenOver: 180, addedUnheard: 90, addedTooLate: 180, postElsewhere: 2000, postOfOther: 200,
+	cutDone: 800, cutMet: 70, caughtUp: 4000, snapshots: 40, leftBack: 1,
+	runEnded: 800, runOver: 70, lateRename: 15, heldBack: 250,
+	rolledBack: 20, laggardMet: 20, healedEvent: 20,
+	shutEvent: 130, resumedEvent: 130, shutOut: 8000,
+	revokedEvent: 30, shownLive: 800, shownDead: 1000, ownerEvent: 450,
+}
 
 // census counts events.
 type census struct {

@@ -18,6 +18,9 @@ const healthyAfter = 30 * time.Second
 
 // checkAll holds what was answered, and what the nodes have, against the order.
 func (s *simulation) checkAll() {
+	if s.wasFull { // so a run may not have lifted its hold, and the next one does
+		s.archivesAgain()
+	}
 	for _, m := range s.machines {
 		s.takesAgain(m)
 	}
@@ -25,6 +28,7 @@ func (s *simulation) checkAll() {
 	begin, batches := s.engine.Order()
 	s.findCorrected()
 	s.findShutOut()
+	s.findStill()
 	origins := &originCheck{simulation: s, owners: s.owners(), led: make(map[uint64]int), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
@@ -41,7 +45,7 @@ func (s *simulation) checkAll() {
 			s.isFault("batch %d of the order: %v", at.Sequence, err)
 			return
 		}
-		origins.look(at.Sequence, payload, verdicts)
+		origins.look(truth, at.Sequence, payload, verdicts)
 		s.hold(truth, at.Sequence, payload, verdicts)
 	}
 	for _, q := range s.asked {
@@ -136,7 +140,7 @@ func (s *simulation) checkNode(m *host, truth *store.Store, begin uint64, batche
 	next := begin + 1
 	err = m.Batches(begin, func(batch []byte) error {
 		sequence, err := chain.SequenceOf(batch)
-		if err != nil || sequence != next || !bytes.Equal(batch, batches[sequence-first]) {
+		if err != nil || sequence != next || sequence-first >= uint64(len(batches)) || !bytes.Equal(batch, batches[sequence-first]) {
 			s.isFault("%s has another batch %d than the order has: %v", m.name, next, err)
 		}
 		next++
@@ -157,13 +161,27 @@ type originCheck struct {
 	written map[string]uint64 // how often they are
 }
 
-func (o *originCheck) look(sequence uint64, payload []byte, verdicts []store.Verdict) {
+// noteLead notes with which head a node began to lead.
+func (s *simulation) noteLead(v cluster.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.terms[v.Head.Sequence+1] = max(s.terms[v.Head.Sequence+1], v.Leader.Term)
+}
+
+func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
 	for _, v := range verdicts {
 		if v.Outcome == store.Diverged {
 			o.isFault("batch %d says that its writer has come to other verdicts", sequence)
 		}
 	}
-	if term, isTerm := store.ReadTerm(payload); isTerm {
+	term, isTerm := store.ReadTerm(payload)
+	if least := o.terms[sequence]; least > term.Number {
+		o.isFault("batch %d is of an older term than %d, whose leader was told that nothing of those comes any more", sequence, least)
+	}
+	if isTerm {
+		if hold, stands := truth.Hold(); stands {
+			o.isFault("batch %d begins a term, and %+v stands", sequence, hold)
+		}
 		o.saw(led)
 		if o.led[term.Incarnation]++; o.led[term.Incarnation] > 1 {
 			o.saw(regained)

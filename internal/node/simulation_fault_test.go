@@ -3,6 +3,7 @@ package node_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -70,22 +71,30 @@ func (s *simulation) do() {
 		}
 		m.faults = noise(s.luck)
 		s.start(m)
-	case n < 25:
+	case n < 24:
 		s.maintain(runs[s.luck.IntN(len(runs))])
-	case n < 30:
+	case n < 28:
 		s.duel()
-	case n < 32:
+	case n < 29:
 		s.leaveAlone(s.wiped)
-	case n < 35:
+	case n < 30:
+		s.rollBack()
+	case n < 33:
 		s.steal()
+	case n < 35:
+		s.regain()
 	case n < 37:
+		s.echo()
+	case n < 39:
+		s.lag()
+	case n < 40:
 		m.full.Store(true)
+		s.wasFull = true
 		s.did("the disk of %s is full", m.name)
-	case n < 38:
+	case n < 41:
 		s.fillEngine()
-	case n < 43:
-		s.engine.Expire()
-		s.did("the term expired")
+	case n < 44:
+		s.expire()
 	case n < 50:
 		s.setEngine(m, outage(s.luck))
 	case n < 60:
@@ -99,19 +108,79 @@ func (s *simulation) do() {
 	}
 }
 
-// steal ends the term of a node whose batches come late.
-func (s *simulation) steal() {
+// leads returns the machine of the node that leads, or nil, and the others.
+func (s *simulation) leads() (leader *host, others []*host) {
 	for _, m := range s.machines {
-		if m.process == nil {
-			continue
+		if m.process != nil && leader == nil {
+			if _, _, leads := m.Lead(); leads {
+				leader = m
+				continue
+			}
 		}
-		if _, _, leads := m.Lead(); leads {
-			s.setEngine(m, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.7, LateMax: 500 * time.Millisecond})
-			time.Sleep(time.Duration(s.luck.IntN(300)) * time.Millisecond)
+		others = append(others, m)
+	}
+	return leader, others
+}
+
+// steal ends the term of a node whose batches come late, and which does not know for long that it leads no more.
+func (s *simulation) steal() {
+	s.calmAll()
+	leader, others := s.leads()
+	if leader == nil {
+		return
+	}
+	s.setEngine(leader, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.8, LateMax: 1500 * time.Millisecond})
+	for _, m := range others {
+		s.setEngine(m, clustertest.Faults{DelayMax: 100 * time.Millisecond})
+	}
+	time.Sleep(time.Duration(s.luck.IntN(300)) * time.Millisecond)
+	s.expire()
+	time.Sleep(2 * time.Second)
+}
+
+// regain ends the terms of a node that leads again before others know, one after the other. What others propose
+// in one comes late, in the next.
+func (s *simulation) regain() {
+	s.calmAll()
+	leader, others := s.leads()
+	for _, m := range others {
+		s.setEngine(m, clustertest.Faults{DelayMax: 150 * time.Millisecond})
+		if leader != nil {
+			s.setNetwork(m, leader, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.5, LateMax: time.Second})
 		}
 	}
+	for range 4 {
+		s.expire()
+		time.Sleep(time.Duration(400+s.luck.IntN(400)) * time.Millisecond)
+	}
+}
+
+func (s *simulation) expire() {
 	s.engine.Expire()
 	s.did("the term expired")
+}
+
+// echo lets batches of a leader arrive twice, long after one another: in between nodes copy them, and the engine
+// drops them.
+func (s *simulation) echo() {
+	s.calmAll()
+	for _, m := range s.machines {
+		if m.process == nil {
+			s.start(m)
+		}
+	}
+	if leader, _ := s.leads(); leader != nil {
+		s.setEngine(leader, clustertest.Faults{DelayMax: 5 * time.Millisecond, Repeats: 0.5, LateMax: 5 * time.Second})
+	}
+	time.Sleep(4 * time.Second)
+}
+
+// lag lets a node that does not lead come behind the others, which answer at once.
+func (s *simulation) lag() {
+	s.calmAll()
+	_, others := s.leads()
+	s.setEngine(others[s.luck.IntN(len(others))], clustertest.Faults{DelayMax: 400 * time.Millisecond})
+	time.Sleep(2 * time.Second)
 }
 
 // fillEngine takes the engine's room away for a while.
@@ -173,10 +242,14 @@ func (s *simulation) mend() {
 	s.did("all faults are mended")
 	s.calmAll()
 	s.revive()
-	for _, m := range s.machines {
+	var starting sync.WaitGroup
+	for _, m := range s.machines { // one may need another to start
 		if m.process == nil {
-			s.start(m)
+			starting.Go(func() { s.start(m) })
 		}
+	}
+	starting.Wait()
+	for _, m := range s.machines {
 		if m.process == nil {
 			s.isFault("%s does not start after all faults were mended", m.name)
 			continue

@@ -26,6 +26,7 @@ type host struct {
 	lives  uint64             // processes so far
 	faults clustertest.Faults // of its connection to the engine
 	full   atomic.Bool        // the disk is
+	heals  bool               // the next process heals the engine
 
 	mu       sync.Mutex // held while process is set, and by callers
 	*process            // that runs; nil while none does
@@ -54,6 +55,7 @@ type process struct {
 	*node.Node
 	client *clustertest.Client
 	saw    func(event)
+	leads  func(cluster.View) // is told what it was told when it began to lead
 	killed atomic.Bool
 	calls  sync.WaitGroup // under way
 	slow   atomic.Int64   // in ns: what a change in the archive folder takes at most
@@ -72,7 +74,7 @@ const skewMax = 29 * time.Second
 func (s *simulation) start(m *host) {
 	m.lives++
 	m.full.Store(false)
-	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
+	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, leads: s.noteLead, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
 	p.slow.Store([]int64{0, 0, 1e8, 2e9}[p.luck.IntN(4)])
 	p.client.Set(m.faults)
 	skew := time.Duration(p.luck.Int64N(int64(2*skewMax)+1)) - skewMax
@@ -82,7 +84,8 @@ func (s *simulation) start(m *host) {
 		FS: mountedFS{smallDisk{m.disk, m}, cache(faulttest.Watch(s.archive, p.reachesArchive), "Archive")}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup",
 		Zone: s.zone, Now: func() time.Time { return s.now().Add(skew) }, DiskFreeMin: diskFreeMin, Log: s.log.With(slog.String("at", m.name)), Holder: "a test", RefusalsMax: 1000, SnapshotBytes: s.snapshotBytes,
 		Shared: &ledger.Shared{
-			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Cluster: "test", Founding: foundedBy(m.name), CutEvery: time.Second,
+			Engine: mortalEngine{p.client, p}, Peers: mortalPeers{s.network.Peers(m.name), p}, Cluster: "test", Founding: foundedBy(m.name), Heal: m.heals, CutEvery: time.Second,
+			KeepMin: 1, KeepMax: s.keepMax,
 			Self: cluster.Node{Name: m.name, Incarnation: s.seed<<16 | m.lives<<8 | uint64(m.name[0]), Address: m.name},
 		},
 	})

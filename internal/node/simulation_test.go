@@ -79,23 +79,28 @@ type simulation struct {
 	luck    *rand.Rand // of what is done to the nodes
 	zone    *meter.Zone
 	log     *slog.Logger
+	isTold  bool // by the test what is done
 	began   time.Time
 	engine  *clustertest.Engine
 	network *clustertest.Network
 	archive *vfs.MemFS // that all nodes share
 
 	snapshotBytes int64
+	keepMax       int64
 	census        *census
 	corrected     map[request]bool // readings, in the end
 	wiped         *host            // whose disk may be lost, as no other may at the same time
 
-	isLost bool // the engine has lost what nodes have
+	isLost  bool // the engine has lost what nodes have
+	still   []stillness
+	wasFull bool // a disk
 
 	machines []*host
 	calls    sync.WaitGroup
 
 	mu     sync.Mutex // guards all below
 	ends   []mark
+	terms  map[uint64]uint64 // in which a node began to lead, by the sequence of the batch that is its first or of a later term
 	steps  []string
 	faults []string
 	asked  []*question
@@ -115,16 +120,19 @@ func (s *simulation) saw(e event) { s.census.saw(e) }
 
 func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 	s := &simulation{
-		t: t, census: counted, seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
+		t: t, census: counted, terms: make(map[uint64]uint64), seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
 		engine: clustertest.NewEngine(seed), network: clustertest.NewNetwork(seed), archive: vfs.NewCrashableMem(),
 	}
 	if alone {
 		s.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	s.isTold = s.log.Handler() != slog.DiscardHandler
+	s.log = slog.New(suspicious{s.log.Handler(), s})
 	for _, name := range []string{"a", "b", "c"} {
 		s.machines = append(s.machines, &host{name: name, disk: vfs.NewCrashableMem()})
 	}
 	s.snapshotBytes = []int64{0, 500, 3000}[s.luck.IntN(3)]
+	s.keepMax = []int64{0, 2000, 20_000}[s.luck.IntN(3)]
 	s.wiped = s.machines[s.luck.IntN(3)]
 	if err := durable.MakeFolder(s.archive, "Archive"); err != nil { // where all have mounted it
 		t.Fatal(err)
@@ -174,6 +182,32 @@ func answered(calls *sync.WaitGroup) bool {
 	}
 }
 
+// suspicious finds what a node says in its log that it never has to.
+type suspicious struct {
+	slog.Handler
+	of *simulation
+}
+
+func (h suspicious) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelError || h.Handler.Enabled(ctx, l)
+}
+
+func (h suspicious) Handle(ctx context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "refuses what this node proposes") {
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "error" {
+				h.of.isFault("a leader refuses what a node proposes: %v", a.Value)
+			}
+			return true
+		})
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h suspicious) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return suspicious{h.Handler.WithAttrs(attrs), h.of}
+}
+
 // now is the time at which nodes are.
 func (s *simulation) now() time.Time { return now.Add(time.Since(s.began)) }
 
@@ -182,7 +216,7 @@ func (s *simulation) did(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.steps = append(s.steps, fmt.Sprintf("%9.3f s  ", time.Since(s.began).Seconds())+fmt.Sprintf(format, args...))
-	if s.log.Handler() != slog.DiscardHandler {
+	if s.isTold {
 		s.t.Log(s.steps[len(s.steps)-1])
 	}
 }

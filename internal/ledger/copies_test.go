@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/clustertest"
+	"meterledger/internal/faulttest"
+	"meterledger/internal/meter"
+)
+
+func TestAnEngineKeepsWhatTooFewNodesHaveOrOneStillNeeds(t *testing.T) {
+	has := func(copied ...uint64) (nodes []cluster.Seen) {
+		for i, c := range copied {
+			nodes = append(nodes, cluster.Seen{Status: cluster.Status{Node: cluster.Node{Name: fmt.Sprint("n", i)}, Copied: c}})
+		}
+		return nodes
+	}
+	fetching := func(pinned uint64) cluster.Seen { return cluster.Seen{Status: cluster.Status{Pinned: pinned}} }
+	for _, c := range []struct {
+		nodes       []cluster.Seen
+		copies      int
+		newest, far uint64
+		upTo        uint64
+		counted     int
+	}{
+		{nil, 2, 100, 0, 0, 0},
+		{has(50), 2, 100, 0, 0, 0},
+		{has(50), 2, 100, 80, 0, 0},
+		{has(50, 60), 2, 100, 0, 50, 2},
+		{has(50, 60), 2, 100, 80, 50, 2}, // too far behind, but nobody else has it
+		{has(50, 60), 3, 100, 80, 0, 0},
+		{has(50, 60), 2, 20, 0, 20, 2},
+		{has(50, 60), 2, 0, 0, 0, 2},
+		{has(50, 3, 60), 2, 100, 0, 3, 3},
+		{has(50, 3, 60), 2, 100, 20, 20, 2}, // one lies too far behind
+		{has(50, 3, 60), 2, 100, 80, 50, 2},
+		{has(50, 3, 60), 3, 100, 80, 3, 3},
+		{append(has(50, 60), fetching(7)), 2, 100, 0, 7, 2},
+		{append(has(50, 60), fetching(7)), 2, 100, 20, 20, 2},
+		{append(has(50), fetching(50)), 2, 100, 0, 0, 0}, // one copy, and one that is about to be
+	} {
+		upTo, counted := cutTo(c.nodes, c.copies, c.newest, c.far)
+		if upTo != c.upTo || len(counted) != c.counted {
+			t.Errorf("%+v: up to %d because of %d nodes", c, upTo, len(counted))
+		}
+		for _, n := range counted {
+			if n.Copied < upTo || n.Pinned > 0 {
+				t.Errorf("%+v: up to %d because of %+v", c, upTo, n)
+			}
+		}
+	}
+}
+
+func TestSpansTellWhereTheNewestBytesOfAnOrderBegin(t *testing.T) {
+	for seed := range uint64(20) {
+		luck := rand.New(rand.NewPCG(seed, 0))
+		const begin, least, most = 70, 6400, 64_000
+		s := newSpans(begin, least, most)
+		var sizes []int
+		behind := func(sequence uint64) (bytes int64) {
+			for _, size := range sizes[sequence-begin:] {
+				bytes += int64(size)
+			}
+			return bytes
+		}
+		for range 2000 {
+			sizes = append(sizes, 1+luck.IntN([]int{3, 150, 900}[luck.IntN(3)]))
+			s.add(begin+uint64(len(sizes)), sizes[len(sizes)-1])
+			asked := int64(least)
+			if luck.IntN(2) == 0 {
+				asked = most
+			}
+			at, isAll := s.before(asked)
+			switch {
+			case !isAll && (at != begin || behind(begin) > asked+200):
+				t.Fatalf("with %d bytes: %d bytes are all that is known, from batch %d on", behind(begin), asked, at)
+			case isAll && (behind(at) < asked || behind(at) > asked+200+900):
+				t.Fatalf("%d bytes stand behind batch %d, and %d were asked for", behind(at), at, asked)
+			}
+		}
+	}
+}
+
+// cutsAtOnce has a node keep nothing in the engine that all have.
+func cutsAtOnce(o *Options) { o.Shared.KeepMin = 1 }
+
+// leaveNothing has three nodes cut all that they can, in the engine and in their journals.
+func (s *trio) leaveNothing(round int) {
+	s.t.Helper()
+	for i := range 3 {
+		for n := range 3 {
+			s.mustRegister(n, meter.ID(fmt.Sprintf("R%d-%d-%d", round, i, n)))
+		}
+		time.Sleep(2 * sayEvery) // all have copied it
+		for _, m := range s.members[:3] {
+			if err := m.Ledger.Snapshot(s.t.Context()); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	time.Sleep(2 * cutEvery)
+}
+
+// slowPeers brings snapshots slowly.
+type slowPeers struct {
+	cluster.Peers
+	during  func() // called once, when the first half of the first one has come
+	fetched *atomic.Int64
+}
+
+func (p slowPeers) Snapshot(ctx context.Context, from cluster.Node, to io.Writer) error {
+	var whole bytes.Buffer
+	if err := p.Peers.Snapshot(ctx, from, &whole); err != nil {
+		return err
+	}
+	for n := whole.Len() / 2; n > 0; n = whole.Len() {
+		if _, err := to.Write(whole.Next(n)); err != nil {
+			return err
+		}
+		if n = whole.Len(); n > 0 && p.fetched.Add(1) == 1 {
+			p.during()
+		}
+	}
+	return nil
+}
+
+// TestWhatANodeNeedsBehindItsSnapshotIsKeptWhileThatComes has the others cut all they can while a new node fetches
+// the snapshot of one of them.
+func TestWhatANodeNeedsBehindItsSnapshotIsKeptWhileThatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t, cutsAtOnce)
+		s.leaveNothing(0)
+		var fetched atomic.Int64
+		during := func() {
+			heard := make(chan struct{})
+			go func() { // the listener hears nothing meanwhile
+				for round := range 3 {
+					s.leaveNothing(round + 1)
+				}
+				close(heard)
+			}()
+			<-heard
+		}
+		d := openMember(t, vfs.NewMem(), s.engine, s.network, "d", cutsAtOnce, func(o *Options) {
+			o.Shared.Peers = slowPeers{o.Shared.Peers, during, &fetched}
+		})
+		s.members = append(s.members, d)
+		s.mustRegister(3, "D")
+		if n := fetched.Load(); n != 1 {
+			t.Errorf("%d snapshots were fetched", n)
+		}
+		s.end()
+	})
+}
+
+// TestANewNodeNeedsOneStartThoughNoOtherCanBeReachedAtFirst starts a node that can reach nobody, where
+// the order does not reach back to its beginning any more.
+func TestANewNodeNeedsOneStartThoughNoOtherCanBeReachedAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t, cutsAtOnce)
+		s.leaveNothing(0)
+		link := func(l clustertest.Link) {
+			for _, to := range []string{"a", "b", "c"} {
+				s.network.Set("d", to, clustertest.Faults{Link: l})
+			}
+		}
+		link(clustertest.Refuses)
+		time.AfterFunc(20*time.Second, func() { link(clustertest.Whole) })
+		s.members = append(s.members, openMember(t, vfs.NewMem(), s.engine, s.network, "d"))
+		s.mustRegister(3, "D")
+		s.end()
+	})
+}
+
+// TestASecondNodeOfANameTakesNoPart starts another machine with the settings of one that runs, with an empty
+// disk and with a copy of that one's.
+func TestASecondNodeOfANameTakesNoPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t)
+		s.mustRegister(0, "M")
+		if _, err := tryMember(t, vfs.NewMem(), s.engine, s.network, "b"); err == nil || err.Error() != errTaken("b").Error() {
+			t.Errorf("with an empty disk it does not start: %v", err)
+		}
+		second := openMember(t, faulttest.PowerCut(s.disks[1]), s.engine, s.network, "b")
+		s.network.Serve("b", s.members[1])
+		time.Sleep(2 * takenMax)
+		if err := second.Failure(); err == nil || err.Error() != errTaken("b").Error() {
+			t.Errorf("with a copy of the disk it has ended: %v", err)
+		}
+		_ = second.Close()
+		s.mustRegister(1, "N")
+		s.end()
+	})
+}
+
+// silentOnce is an engine whose tail, once it is armed, brings nothing more, and no error.
+type silentOnce struct {
+	*clustertest.Client
+	armed *atomic.Bool
+}
+
+func (e silentOnce) Tail(ctx context.Context, after uint64, take func([]byte) error) error {
+	return e.Client.Tail(ctx, after, func(batch []byte) error {
+		if e.armed.CompareAndSwap(true, false) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return take(batch)
+	})
+}
+
+func TestATailThatIsSilentIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var armed atomic.Bool
+		s := openTrio(t, func(o *Options) {
+			if o.Shared.Self.Name == "b" {
+				o.Shared.Engine = silentOnce{o.Shared.Engine.(*clustertest.Client), &armed}
+			}
+		})
+		s.mustRegister(1, "M")
+		time.Sleep(time.Minute)
+		armed.Store(true)
+		s.mustRegister(0, "N")
+		began := time.Now()
+		knows := func() bool { _, known := s.members[1].store.Lookup("N"); return known }
+		for ; !knows() && time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		}
+		if took := time.Since(began); armed.Load() || took > 3*lookEvery {
+			t.Errorf("after %v there is something", took)
+		}
+		s.end()
+	})
+}

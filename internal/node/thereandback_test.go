@@ -1,0 +1,453 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meterledger/internal/cluster"
+	"meterledger/internal/clustertest"
+	"meterledger/internal/ledger"
+	"meterledger/internal/meter"
+	"meterledger/internal/node"
+)
+
+// trip is a cluster that comes and goes: nodes on disks of their own beside one archive folder, and an engine that
+// can be lost or brought back from a copy.
+type trip struct {
+	t       *testing.T
+	engine  *clustertest.Engine
+	network *clustertest.Network
+	shared  *vfs.MemFS // the disk of the archive folder
+	began   time.Time
+	nodes   map[string]*traveller
+	taken   []meter.ID // what was acknowledged
+}
+
+// traveller is a node of a trip.
+type traveller struct {
+	*node.Node
+	trip      *trip
+	name      string
+	disk      vfs.FS
+	processes uint64 // so far
+}
+
+func newTrip(t *testing.T, names ...string) *trip {
+	tr := &trip{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1), shared: vfs.NewCrashableMem(), began: time.Now(), nodes: map[string]*traveller{}}
+	for _, name := range names {
+		tr.nodes[name] = &traveller{trip: tr, name: name, disk: vfs.NewCrashableMem()}
+	}
+	return tr
+}
+
+// together are the settings of a node of the cluster, alone those of a node that is none.
+func together(*node.Options) {}
+
+func alone(o *node.Options) { o.Shared = nil }
+
+func founding(f ledger.Founding) func(*node.Options) {
+	return func(o *node.Options) { o.Shared.Founding = f }
+}
+
+func healing(o *node.Options) { o.Shared.Heal = true }
+
+func (x *traveller) options(change func(*node.Options)) node.Options {
+	tr := x.trip
+	x.processes++
+	o := node.Options{
+		FS: mountedFS{x.disk, tr.shared}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: loadZone(tr.t, "Asia/Singapore"),
+		Now: func() time.Time { return now.Add(time.Since(tr.began)) }, Log: slog.New(slog.DiscardHandler), Holder: "a test", RefusalsMax: 1000,
+		Shared: &ledger.Shared{
+			Engine: tr.engine.Client(fmt.Sprint(x.name, x.processes)), Peers: tr.network.Peers(x.name), Cluster: "test",
+			Self: cluster.Node{Name: x.name, Incarnation: uint64(x.name[0])<<8 + x.processes, Address: x.name},
+		},
+	}
+	change(&o)
+	return o
+}
+
+// open starts a node, which must succeed.
+func (tr *trip) open(name string, change func(*node.Options)) *traveller {
+	tr.t.Helper()
+	x := tr.nodes[name]
+	n, err := node.Open(tr.t.Context(), x.options(change))
+	if err != nil {
+		tr.t.Fatalf("%s does not start: %v", name, err)
+	}
+	x.Node = n
+	tr.t.Cleanup(func() {
+		if x.Node == n && tr.t.Failed() {
+			_ = n.Close() // else a test that has failed would hang
+		}
+	})
+	tr.network.Serve(name, served{n.Ledger})
+	return x
+}
+
+// refuses wants a node not to start, and to say why.
+func (tr *trip) refuses(name string, change func(*node.Options), says ...string) {
+	tr.t.Helper()
+	ctx, done := context.WithTimeout(tr.t.Context(), time.Minute)
+	defer done()
+	n, err := node.Open(ctx, tr.nodes[name].options(change))
+	if err == nil {
+		tr.t.Fatalf("%s starts: %v", name, n.Close())
+	}
+	for _, part := range says {
+		if !strings.Contains(err.Error(), part) {
+			tr.t.Errorf("%s says %q, and not %q", name, err, part)
+		}
+	}
+}
+
+// close stops nodes, the first one first.
+func (tr *trip) close(names ...string) {
+	tr.t.Helper()
+	for _, name := range names {
+		tr.network.Serve(name, nil)
+		if err := tr.nodes[name].Close(); err != nil {
+			tr.t.Errorf("%s is stopped: %v", name, err)
+		}
+		tr.nodes[name].Node = nil
+	}
+	time.Sleep(2 * cluster.SayTime) // until nobody counts them any more
+}
+
+// takes registers meters at a node, each of which must be acknowledged in the end.
+func (tr *trip) takes(name string, meters int) {
+	tr.t.Helper()
+	for range meters {
+		id := meter.ID(fmt.Sprintf("M%d", len(tr.taken)))
+		tr.eventually(name+" takes "+string(id), func() error {
+			err := tr.nodes[name].Register(tr.t.Context(), id, "Tan", "Road")
+			if meter.CodeOf(err) == meter.CodeMeterExists {
+				return nil
+			}
+			return err
+		})
+		tr.taken = append(tr.taken, id)
+	}
+}
+
+// takesNothing wants a node to acknowledge nothing.
+func (tr *trip) takesNothing(name string) {
+	tr.t.Helper()
+	if err := tr.nodes[name].Register(tr.t.Context(), "NEVER", "Tan", "Road"); meter.CodeOf(err) != meter.CodeNotReady {
+		tr.t.Errorf("%s answers %v", name, err)
+	}
+}
+
+// has wants nodes to have all that was acknowledged.
+func (tr *trip) has(names ...string) {
+	tr.t.Helper()
+	for _, name := range names {
+		for _, id := range tr.taken {
+			tr.eventually(name+" has "+string(id), func() error {
+				if _, known := tr.nodes[name].Store().Lookup(id); !known {
+					return errors.New("it is not known")
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func (tr *trip) eventually(what string, try func() error) {
+	tr.t.Helper()
+	var err error
+	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(100 * time.Millisecond) { // of the bubble
+		if err = try(); err == nil {
+			return
+		}
+	}
+	tr.t.Fatalf("after a minute it is not so that %s: %v", what, err)
+}
+
+// leave ends the cluster with what a node has.
+func (tr *trip) leave(name string) error {
+	return node.Leave(tr.t.Context(), tr.nodes[name].options(together))
+}
+
+func (tr *trip) halted() uint64 {
+	tr.t.Helper()
+	v, err := tr.engine.Client("observer").View(tr.t.Context())
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return v.Halted
+}
+
+func (tr *trip) head() uint64 {
+	tr.t.Helper()
+	v, err := tr.engine.Client("observer").View(tr.t.Context())
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return v.Head.Sequence
+}
+
+func traveling(t *testing.T, names string, f func(t *testing.T, tr *trip)) {
+	synctest.Test(t, func(t *testing.T) { f(t, newTrip(t, strings.Split(names, " ")...)) })
+}
+
+// started is a cluster of three nodes that grew from one alone.
+func started(t *testing.T, f func(t *testing.T, tr *trip)) {
+	traveling(t, "a b c", func(t *testing.T, tr *trip) {
+		tr.open("a", alone)
+		tr.takes("a", 3)
+		tr.close("a")
+		tr.open("a", founding(ledger.FoundOnce))
+		tr.takes("a", 1)
+		tr.nodes["a"].keepsSnapshot()
+		tr.open("b", together)
+		tr.open("c", together)
+		tr.takes("b", 1)
+		tr.takes("c", 1)
+		f(t, tr)
+	})
+}
+
+func TestOneNodeBecomesThreeAndOneAgainAndThreeAgain(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		tr.close("c", "b", "a")
+		tr.refuses("a", alone, "node a of the cluster test", "-cluster-leave")
+		tr.nodes["a"].leaves()
+		tr.nodes["a"].leaves() // which changes nothing
+		tr.refuses("b", together, "node a has left", "of no use any more")
+		tr.refuses("b", alone, "node b of the cluster test")
+		tr.refuses("a", founding(ledger.FoundOnce), "node a has left") // it has not gone on alone yet
+		tr.nodes["a"].leaves()
+		tr.open("a", alone)
+		tr.has("a")
+		tr.takes("a", 2)
+		if err := tr.nodes["a"].maintainsAlone(); err != nil {
+			t.Errorf("alone it archives nothing: %v", err)
+		}
+		tr.close("a")
+		tr.open("a", founding(ledger.FoundOnce))
+		tr.nodes["a"].keepsSnapshot()
+		tr.open("b", together)
+		tr.open("c", together)
+		tr.takes("c", 1)
+		tr.has("a", "b", "c")
+		tr.close("a", "b", "c")
+	})
+}
+
+// keepsSnapshot takes a snapshot, and waits until others know where the journal begins then.
+func (x *traveller) keepsSnapshot() {
+	x.trip.t.Helper()
+	if err := x.Ledger.Snapshot(x.trip.t.Context()); err != nil {
+		x.trip.t.Error(err)
+	}
+	time.Sleep(2 * time.Second) // of the bubble
+}
+
+func (x *traveller) leaves() {
+	x.trip.t.Helper()
+	if err := x.trip.leave(x.name); err != nil {
+		x.trip.t.Errorf("%s does not leave: %v", x.name, err)
+	}
+}
+
+// maintainsAlone archives a month.
+func (x *traveller) maintainsAlone() error {
+	run, err := x.Start(october)
+	if err != nil {
+		return err
+	}
+	<-run.Done()
+	return run.Err
+}
+
+func TestANodeThatWasShutDownBecomesPartOfAClusterThatIsShutDown(t *testing.T) {
+	traveling(t, "a b", func(t *testing.T, tr *trip) {
+		tr.open("a", alone)
+		tr.takes("a", 1)
+		if err := tr.nodes["a"].Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		tr.close("a")
+		tr.open("a", founding(ledger.FoundOnce))
+		tr.open("b", together)
+		for _, name := range []string{"a", "b"} {
+			if err := tr.nodes[name].Register(t.Context(), "NEVER", "Tan", "Road"); meter.CodeOf(err) != meter.CodeNotReceiving {
+				t.Errorf("%s answers %v", name, err)
+			}
+		}
+		tr.close("b", "a")
+	})
+}
+
+// loseEngine puts another engine in the place of the one that there was.
+func (tr *trip) loseEngine() { tr.engine = clustertest.NewEngine(2) }
+
+func TestAnEngineThatIsLostIsFoundedAgainByTheNodeThatHasMost(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.close("c")
+		tr.takes("a", 3)
+		tr.has("b")
+		tr.close("b", "a")
+		tr.loseEngine()
+		tr.refuses("b", together, "holds no order", "-cluster-found=again", "-cluster-heal")
+		tr.refuses("b", healing, "holds no order", "-cluster-found=again")
+		tr.refuses("b", founding(ledger.FoundOnce), "-cluster-found=again")
+		tr.open("a", founding(ledger.FoundAgain))
+		tr.takesNothing("a") // another one may have more
+		tr.refuses("b", together, "-cluster-heal")
+		tr.refuses("c", founding(ledger.FoundAgain), "-cluster-heal")
+		tr.open("b", healing)
+		tr.takes("b", 1)
+		tr.open("c", healing)
+		tr.takes("c", 1)
+		tr.has("a", "b", "c")
+		tr.close("c", "b", "a")
+		for _, name := range []string{"a", "b", "c"} {
+			tr.open(name, together)
+		}
+		tr.takes("b", 1)
+		tr.has("a", "b", "c")
+		tr.close("c", "b", "a")
+	})
+}
+
+func TestTheWrongNodeThatFoundsAgainIsHaltedByOneThatHasMore(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.close("c")
+		tr.takes("a", 3) // c lacks them
+		tr.has("b")
+		tr.close("b")
+		tr.takes("a", 2) // b lacks them, and nobody but a has them
+		tr.close("a")
+		tr.loseEngine()
+		tr.open("c", founding(ledger.FoundAgain))
+		tr.takesNothing("c")
+		tr.refuses("a", together, "holds batch", "founded again by a node that had less", "-cluster-heal")
+		if tr.halted() == 0 {
+			t.Error("the engine is not halted")
+		}
+		tr.open("b", healing) // which has more than c, and less than a
+		tr.takesNothing("b")
+		tr.open("a", healing)
+		tr.takes("c", 1)
+		tr.has("a", "b", "c")
+		tr.close("c", "b", "a")
+	})
+}
+
+func TestAnEngineThatWasBroughtBackIsRefusedByAllAndHealed(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		then := tr.head()
+		time.Sleep(5 * time.Second) // of the bubble: the engine goes on, and c sees that
+		tr.close("c")               // which has no more than the copy of the engine
+		tr.takes("b", 3)
+		tr.has("a")
+		tr.close("b", "a")
+		if err := tr.engine.RollBack(then); err != nil {
+			t.Fatal(err)
+		}
+		tr.refuses("c", together, "is at revision", "-cluster-heal")
+		tr.refuses("a", together, "holds batch", "brought back from an older copy", "-cluster-heal")
+		tr.refuses("b", together, "holds batch", "-cluster-heal")
+		if err := tr.leave("c"); err == nil {
+			t.Error("c leaves with less than others have")
+		}
+		tr.open("c", healing)
+		tr.takesNothing("c")
+		tr.open("b", healing)
+		if tr.halted() != 0 {
+			t.Error("the engine is still halted")
+		}
+		tr.takes("c", 1)
+		tr.open("a", healing)
+		tr.takes("a", 1)
+		tr.has("a", "b", "c")
+		tr.close("c", "b", "a")
+	})
+}
+
+func TestAnEngineThatIsBroughtBackUnderRunningNodesIsHaltedAndHealedByOneOfThem(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		then := tr.head()
+		tr.takes("b", 3)
+		tr.has("a", "c")
+		tr.close("c")
+		if err := tr.engine.RollBack(then); err != nil {
+			t.Fatal(err)
+		}
+		tr.eventually("the engine is halted", func() error {
+			if tr.halted() == 0 {
+				return errors.New("it is not")
+			}
+			return nil
+		})
+		tr.open("c", healing)
+		tr.takes("c", 1)
+		tr.close("c", "b", "a")
+		for _, name := range []string{"a", "b"} {
+			tr.open(name, healing)
+		}
+		tr.takes("a", 1)
+		tr.has("a", "b")
+		tr.close("b", "a")
+	})
+}
+
+// A node that has less than others, and runs while the engine is brought back, must not lead in it.
+func TestANodeThatLiesBehindDoesNotLeadInAnEngineThatWasBroughtBack(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		then := tr.head()
+		time.Sleep(2 * time.Minute) // of the bubble: its mark has the revision of this moment
+		for _, name := range []string{"a", "b"} {
+			tr.network.Serve(name, nil)
+		}
+		tr.close("a", "b")
+		if err := tr.engine.RollBack(then); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		tr.takesNothing("c")
+		if tr.head() != then {
+			t.Errorf("the order ends with batch %d, and was brought back to %d", tr.head(), then)
+		}
+		tr.close("c")
+	})
+}
+
+func TestNodesThatDoNotFitTheClusterAreRefusedByName(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.close("c", "b")
+		tr.refuses("b", func(o *node.Options) { o.Shared.Cluster = "other" }, "a folder of the cluster test, not of other", "-cluster-name")
+		tr.refuses("b", func(o *node.Options) { o.Shared.Self.Name = "d" }, "the folder of node b, not of d", "-cluster-node")
+		tr.refuses("b", func(o *node.Options) { o.ArchiveCompress = true }, "archives of the form off, not zstd", "-archive-compress")
+		tr.refuses("b", func(o *node.Options) { o.Zone = loadZone(t, "Europe/Berlin") }, "Asia/Singapore")
+		other := newTrip(t, "o")
+		tr.nodes["o"] = other.nodes["o"]
+		other.nodes["o"].trip = tr
+		tr.refuses("o", func(o *node.Options) { o.Zone = loadZone(t, "Europe/Berlin") }, "founded with the time zone Asia/Singapore, not Europe/Berlin", "-timezone")
+		tr.nodes["o"].disk, tr.shared = vfs.NewCrashableMem(), vfs.NewCrashableMem()
+		tr.open("o", alone)
+		tr.takes("o", 1)
+		tr.close("o")
+		tr.refuses("o", together, "holds the journal of another node", "empty folder")
+		tr.refuses("o", founding(ledger.FoundOnce), "holds the journal of another node", "empty folder")
+		tr.close("a")
+		tr.loseEngine()
+		tr.refuses("o", together, "start one node with -cluster-found")
+		tr.open("o", founding(ledger.FoundOnce))
+		tr.refuses("b", healing, "of another order")
+		tr.close("o")
+	})
+}
