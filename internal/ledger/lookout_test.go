@@ -127,6 +127,7 @@ func TestANodeWithAnotherClockThanTheLeadersTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
 		a := openMember(t, vfs.NewMem(), engine, network, "a")
+		a.waitToLead()
 		b := openMember(t, vfs.NewMem(), engine, network, "b", clockAhead(-70*time.Second))
 		time.Sleep(5 * sayEvery)
 		for m, want := range map[member]meter.Reason{a: "", b: meter.ReasonClockSkew} {

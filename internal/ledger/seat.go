@@ -153,7 +153,7 @@ func (s *shared) hasLed(why error) {
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
+	if v.Halted > 0 || s.isUnfit() {
 		return false
 	}
 	isGone := s.mine.isGone(v.Leader) || v.Leader.Name == s.self.Name // the process before this one
