@@ -86,6 +86,7 @@ type shared struct {
 
 	roster   roster
 	copies   int
+	founded  cluster.Order // what the order began with
 	cutEvery time.Duration
 	room     func() cluster.Room // on the disk
 
@@ -107,7 +108,6 @@ type shared struct {
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
 	takeover takeover      // touched by leadAll alone
-	goesOn   bool          // the order has begun; touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
 	full     atomic.Bool   // fewer nodes than there must be copies have room on their disks
 	crowded  atomic.Bool   // the same, for readings and registrations
