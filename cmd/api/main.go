@@ -35,6 +35,9 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 			FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Log: log,
 		}, os.Stdout)
 	}
+	if settings.Cluster.Leave {
+		return leave(ctx, settings, log)
+	}
 	listener, err := httpkit.Open(settings.Addr, "-addr", "API_ADDR", settings.Network, log)
 	if err != nil {
 		return err
