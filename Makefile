@@ -29,7 +29,7 @@ FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Curs
 # How many seeds `make simulate` goes through.
 SEEDS ?= 10000
 
-.PHONY: help build run cluster test check lint race fuzz proofs simulate soak soak-cluster mutants bench demo demo-open etcd clean
+.PHONY: help build run cluster test check lint race fuzz proofs simulate soak soak-cluster nodes mutants bench demo demo-open etcd clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -53,7 +53,7 @@ test: ## all tests
 	@test -x bin/tools/etcd || echo "SKIPPED: the tests of several nodes on a real etcd, which need \`make etcd\`"
 
 check: FUZZ = $(FUZZ_READ_BACK)
-check: etcd lint race fuzz proofs soak soak-cluster ## the stricter checks that CI runs after the tests
+check: lint race fuzz proofs soak nodes soak-cluster ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -73,7 +73,7 @@ fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time (FUZZ=Apply for one); 
 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node
-	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife' ./internal/e2e ./internal/store
+	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife|SeveralNodesDoes' ./internal/e2e ./internal/store
 
 simulate: ## three nodes on one order and all that befalls them, by seed (SEEDS=100000); a minute for each 3,000
 	SEEDS=$(SEEDS) go test -count=1 -timeout 24h -run ThreeNodesKeepOneOrder ./internal/node
@@ -86,6 +86,11 @@ soak-cluster: build ## lets everything befall three nodes and their etcd, one th
 	@test -x bin/tools/etcd || $(MAKE) --no-print-directory etcd
 	@go build -o bin/tools/ ./internal/tools/drill
 	@exec bin/tools/drill cluster -bin bin -dir .soak -cycles $(CYCLES) $(CLUSTER_SOAK)
+
+# Leases of seconds pass where all packages are tested at once: on a real etcd tests run one after another.
+nodes: etcd ## the tests of several nodes on a real etcd
+	go test -count=1 -p 1 -timeout 30m ./internal/etcd ./internal/tools/suite/programs ./cmd/api ./internal/deploy
+	go test -count=1 -timeout 30m -run 'Cluster|Nodes|NextLeader' ./internal/e2e
 
 mutants: ## breaks the program in a few ways, each of which a test must notice; takes minutes
 	@go run ./internal/tools/mutants

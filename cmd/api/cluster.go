@@ -167,6 +167,23 @@ func (s *clusterSeat) serve(l *ledger.Ledger) (stop func() error) {
 	}
 }
 
+// leave makes the data folder that of a node alone. It serves nobody meanwhile.
+func leave(ctx context.Context, settings config.API, log *slog.Logger) (err error) {
+	settings.Cluster.Addr = "127.0.0.1:0"
+	s, err := openCluster(settings, httpkit.NewMetrics(), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.reach(ctx, func(fmt.Stringer) {}); err != nil {
+		return err
+	}
+	return node.Leave(ctx, node.Options{
+		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Now: time.Now, Log: log,
+		Holder: fmt.Sprintf("process %d, which leaves the cluster", os.Getpid()), Shared: s.shared(), ArchiveCompress: settings.ArchiveCompress,
+	})
+}
+
 // Close gives the connections up, once the node is closed.
 func (s *clusterSeat) Close() error {
 	if s == nil {

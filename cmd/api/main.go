@@ -60,7 +60,7 @@ func run(ctx context.Context, settings config.API, log *slog.Logger) error {
 func serve(ctx context.Context, settings config.API, listener *httpkit.Listener, log *slog.Logger) (err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var replayed atomic.Pointer[ledger.Progress]
+	var progress atomic.Pointer[fmt.Stringer]
 	metrics := httpkit.NewMetrics()
 	seat, err := openCluster(settings, metrics, log)
 	if err != nil {
@@ -73,11 +73,12 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	if door != nil {
 		program.Door = door
 	}
-	gate := httpkit.NewGate(program, func() string { return starting(replayed.Load()) })
+	gate := httpkit.NewGate(program, func() string { return starting(progress.Load()) })
 	served := make(chan error, 1)
 	go func() { served <- httpkit.Serve(ctx, listener, gate, log) }()
 
-	n, err := openNode(ctx, settings, listener, seat, log, metrics.Set, &replayed)
+	tell := func(how fmt.Stringer) { progress.Store(&how) }
+	n, err := openNode(ctx, settings, listener, seat, log, metrics.Set, tell)
 	if errors.Is(err, meter.ErrStopped) {
 		log.Info("stopped before the start was complete")
 		return <-served
@@ -106,14 +107,17 @@ func serve(ctx context.Context, settings config.API, listener *httpkit.Listener,
 	return runUntilStopped(ctx, stop, n, served, log)
 }
 
-func openNode(ctx context.Context, settings config.API, listener *httpkit.Listener, seat *clusterSeat, log *slog.Logger, metrics *metric.Set, replayed *atomic.Pointer[ledger.Progress]) (*node.Node, error) {
+func openNode(ctx context.Context, settings config.API, listener *httpkit.Listener, seat *clusterSeat, log *slog.Logger, metrics *metric.Set, tell func(fmt.Stringer)) (*node.Node, error) {
+	if err := seat.reach(ctx, tell); err != nil {
+		return nil, err
+	}
 	started := time.Now()
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
 		Zone: settings.Timezone, Now: time.Now, Log: log,
 		Steady:   func() time.Time { return started.Add(time.Since(started)) }, // Since does not ask the clock, which may be set
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
-		Progress: func(p ledger.Progress) { replayed.Store(&p) },
+		Progress: func(p ledger.Progress) { tell(p) },
 
 		SnapshotBytes: int64(settings.SnapshotSize), SnapshotEvery: settings.SnapshotInterval,
 		DiskFreeMin: settings.DiskFreeMin, DiskSlow: settings.DiskSlow, MemoryLimit: settings.MemoryLimit, Closed: debug.FreeOSMemory,
@@ -123,11 +127,11 @@ func openNode(ctx context.Context, settings config.API, listener *httpkit.Listen
 	})
 }
 
-func starting(p *ledger.Progress) string {
-	if p == nil {
+func starting(how *fmt.Stringer) string {
+	if how == nil {
 		return "the api is starting"
 	}
-	return fmt.Sprintf("the api is starting: %v", p)
+	return fmt.Sprintf("the api is starting: %v", *how)
 }
 
 // runUntilStopped waits for the end: a signal, a server that failed, or a journal that can

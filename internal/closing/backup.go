@@ -3,9 +3,12 @@ package closing
 import (
 	"errors"
 	"os"
+	"slices"
+	"time"
 
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // The folders of a backup, each of which a program can be started on.
@@ -19,17 +22,13 @@ const (
 // All that was answered before is in it, and the archives are those that its journal tells
 // of: no run of maintenance goes on meanwhile. It returns when the backup is on the disk,
 // and a backup that was cut off leaves nothing of its name.
+//
+// Any of several nodes makes one, with its own data folder. If a run of the one that leads archives
+// something meanwhile, it is given up.
 func (rs *Runs) Backup(name string) (folder string, err error) {
 	folder = rs.fs.PathJoin(rs.backupDir, name)
 	run, err := rs.start(Backup, name, func(t task) error {
-		return durable.WriteFolder(rs.fs, folder, func(temporary string) error {
-			data := rs.fs.PathJoin(temporary, backupData)
-			err := rs.writer.CopyTo(t.ctx, data)
-			for _, kept := range []keptDays{rs.exceptions, rs.totals} {
-				err = errors.Join(err, kept.copyTo(data))
-			}
-			return errors.Join(err, rs.copyBeside(data), rs.archive.CopyTo(rs.fs.PathJoin(temporary, backupArchive)))
-		})
+		return durable.WriteFolder(rs.fs, folder, t.backUp)
 	})
 	if err != nil {
 		return "", err
@@ -40,3 +39,53 @@ func (rs *Runs) Backup(name string) (folder string, err error) {
 	}
 	return folder, run.Err
 }
+
+// backUp copies both folders into a temporary one, the archives first: of a file that another node puts in place
+// meanwhile, the journal that is copied then knows at least the intent. So what it tells of is what was copied, unless
+// something has become an archive since.
+func (t task) backUp(temporary string) error {
+	before, err := t.archived()
+	if err != nil {
+		return err
+	}
+	err = t.archive.CopyTo(t.fs.PathJoin(temporary, backupArchive))
+	if errors.Is(err, os.ErrNotExist) && !t.isAlone() {
+		return errArchivedMeanwhile // what was half written is not there any more
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := t.archived(); err != nil {
+		return err
+	}
+	data := t.fs.PathJoin(temporary, backupData)
+	err = t.writer.CopyTo(t.ctx, data)
+	for _, kept := range []keptDays{t.exceptions, t.totals} {
+		err = errors.Join(err, kept.copyTo(data))
+	}
+	if err = errors.Join(err, t.copyBeside(data)); err != nil {
+		return err
+	}
+	after, err := t.archived()
+	if err == nil && !slices.Equal(before, after) {
+		err = errArchivedMeanwhile
+	}
+	return err
+}
+
+// archived returns what all nodes have archived up to now.
+func (t task) archived() (all []store.Archive, err error) {
+	if !t.isAlone() {
+		err = t.confirm(t.ctx)
+	}
+	for _, day := range t.store.Days() {
+		all = append(all, day.Archive)
+	}
+	for _, month := range t.store.Months() {
+		all = append(all, month.Archive)
+	}
+	return all, err
+}
+
+var errArchivedMeanwhile = meter.Unavailable(meter.CodeMaintenanceRunning, 5*time.Second,
+	"the node that leads has archived something meanwhile: nothing is left of the backup; make it again")

@@ -185,7 +185,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 			"%s maintenance of %s is running; one run at a time", rs.current.Kind, rs.current.Subject)
 	}
 	lead, err := rs.takeLead()
-	if err != nil {
+	if err != nil && run.Kind != Backup {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

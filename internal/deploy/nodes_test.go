@@ -29,7 +29,7 @@ func TestNodesSettingsFitEachOther(t *testing.T) {
 			t.Errorf("no program has the setting %s", name)
 		}
 	}
-	node := func(name string) string { return strings.ReplaceAll(variables[name], "NODE", "n1") }
+	node := func(name string) string { return strings.ReplaceAll(variables[name], "@NODE@", "n1") }
 	c, err := config.LoadAPI(nil, node, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -37,10 +37,10 @@ func TestNodesSettingsFitEachOther(t *testing.T) {
 	etcd := assigned(t, "systemd/etcd.env")
 	for _, endpoint := range c.Cluster.Endpoints {
 		host, _, _ := strings.Cut(endpoint, ":")
-		if strings.ReplaceAll(etcd["ETCD_ADVERTISE_CLIENT_URLS"], "NODE", host) != "https://"+endpoint {
+		if strings.ReplaceAll(etcd["ETCD_ADVERTISE_CLIENT_URLS"], "@NODE@", host) != "https://"+endpoint {
 			t.Errorf("no member of the etcd is at %s", endpoint)
 		}
-		if !strings.Contains(etcd["ETCD_INITIAL_CLUSTER"], host+"="+strings.ReplaceAll(etcd["ETCD_INITIAL_ADVERTISE_PEER_URLS"], "NODE", host)) {
+		if !strings.Contains(etcd["ETCD_INITIAL_CLUSTER"], host+"="+strings.ReplaceAll(etcd["ETCD_INITIAL_ADVERTISE_PEER_URLS"], "@NODE@", host)) {
 			t.Errorf("%s is no member of the etcd", host)
 		}
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"meterledger/api"
 	"meterledger/api/apitest"
 	"meterledger/internal/etcdtest"
 	"meterledger/internal/meter"
@@ -90,6 +92,67 @@ func (n *nodes) rows(node int, id string, count int) string {
 	}
 }
 
+// standing returns how a node stands among others, once it knows who leads and of all nodes.
+func (n *nodes) standing(node int) *api.Cluster {
+	n.t.Helper()
+	for {
+		var answer api.Standing
+		n.call(http.MethodGet, n.apis[node].URL, "/cluster", nil, http.StatusOK, &answer)
+		if s := answer.Cluster; s.Leader != nil && len(s.Nodes) == len(n.apis) {
+			return s
+		}
+	}
+}
+
+// awaitReadiness asks a node until it says that it takes readings, or why not.
+func (n *nodes) awaitReadiness(node int, reason meter.Reason) {
+	n.t.Helper()
+	for {
+		answer, err := n.client.Get(n.apis[node].URL + "/readyz?for=readings")
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		var problem struct{ Reason meter.Reason }
+		err = json.NewDecoder(answer.Body).Decode(&problem)
+		answer.Body.Close()
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if problem.Reason == reason {
+			return
+		}
+	}
+}
+
+func TestWithoutAnEtcdQuestionsAreAnsweredAndReadingsAreTakenAgainOnceItIsBack(t *testing.T) {
+	n := startNodes(t, 2)
+	n.home(1, "123-456-789")
+	n.send(1, "123-456-789", "2026-01-01T00:00:00", "1")
+	n.rows(0, "123-456-789", 1)
+	n.etcd.Members[0].Kill()
+	for node := range n.apis {
+		n.awaitReadiness(node, meter.ReasonNoQuorum)
+		n.rows(node, "123-456-789", 1)
+		var refused api.Problem
+		n.call(http.MethodPost, n.apis[node].URL, "/receive_meter_reading", url.Values{"meter_id": {"123-456-789"}, "timestamp": {"2026-01-01T00:30:00"}, "reading": {"2"}}, http.StatusServiceUnavailable, &refused)
+		var standing api.Standing
+		n.call(http.MethodGet, n.apis[node].URL, "/cluster", nil, http.StatusOK, &standing)
+		if refused.Code != "not_ready" || standing.Cluster.IsConfirmed {
+			t.Errorf("node %d refuses with %+v and stands so: %+v", node, refused, standing.Cluster)
+		}
+	}
+	n.etcd.Members[0].Restart()
+	for node := range n.apis {
+		n.awaitReadiness(node, "")
+		n.send(node, "123-456-789", "2026-01-01T00:30:00", "2")
+	}
+	for _, api := range n.apis {
+		if err := api.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAnyNodeOfAClusterTakesReadingsAndAllShowThem(t *testing.T) {
 	n := startNodes(t, 3)
 	n.home(1, "123-456-789")
@@ -112,6 +175,12 @@ func TestAnyNodeOfAClusterTakesReadingsAndAllShowThem(t *testing.T) {
 	for node := range n.apis {
 		if got := n.rows(node, "123-456-789", 48); got != want {
 			t.Errorf("node %d has %s, node 2 has %s", node, got, want)
+		}
+	}
+	leader := n.standing(0).Leader
+	for node := range n.apis {
+		if s := n.standing(node); s.Leader == nil || *s.Leader != *leader || s.Node != fmt.Sprint("node-", node) || len(s.Nodes) != 3 || !s.IsConfirmed {
+			t.Errorf("node %d stands so: %+v", node, s)
 		}
 	}
 	for _, api := range n.apis { // each leaves to those that are left, the last one to nobody

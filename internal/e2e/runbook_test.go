@@ -27,7 +27,7 @@ const severalNodes = "../doc/several-nodes.md"
 func TestRunbookOfSeveralNodesGivesWhatItShows(t *testing.T) {
 	m := newMachines(t, "n1", "n2", "n3")
 	m.at["n1"].start("meterledger-api")
-	m.type_(`ssh n1 curl -s -X POST "'localhost:8000/register_account?owner_name=Tan+Ah+Kow&address=1+Orchard+Road&meter_id=m-1'"`)
+	m.enter(`ssh n1 curl -s -X POST "'localhost:8000/register_account?owner_name=Tan+Ah+Kow&address=1+Orchard+Road&meter_id=m-1'"`)
 	text, err := os.ReadFile(severalNodes)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestRunbookOfSeveralNodesGivesWhatItShows(t *testing.T) {
 		t.Fatalf("only %d commands found", len(steps))
 	}
 	for _, step := range steps {
-		printed, err := m.type_(step.command)
+		printed, err := m.enter(step.command)
 		if err != nil || !step.answer.MatchString(printed) {
 			t.Fatalf("$ %s\n%v\ngot  %s\nwant %s", step.command, err, printed, step.answer)
 		}
@@ -154,8 +154,8 @@ func (m *machines) here(on, text string) string {
 	return text
 }
 
-// type_ types a command where the operator sits.
-func (m *machines) type_(command string) (printed string, err error) {
+// enter types a command where the operator sits.
+func (m *machines) enter(command string) (printed string, err error) {
 	c := exec.Command("sh", "-c", m.here("", command))
 	c.Dir, c.Env = filepath.Join(m.folder, "operator"), m.environment
 	var problems bytes.Buffer
@@ -164,7 +164,13 @@ func (m *machines) type_(command string) (printed string, err error) {
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, problems.String())
 	}
-	return strings.TrimSpace(string(got)), err
+	printed = string(got)
+	for name, other := range m.at {
+		for port, address := range other.ports {
+			printed = strings.ReplaceAll(printed, address, name+":"+port)
+		}
+	}
+	return strings.TrimSpace(printed), err
 }
 
 // serveSystemd does what systemctl is told: POST /n1 with "start meterledger-api"; GET /n1 is the last line of the journal.
@@ -231,13 +237,10 @@ func (m *machine) start(unit string) {
 	if m.once != "" {
 		c.Args = map[programs.Name][]string{programs.API: {m.once}}
 	}
-	var err error
-	if m.api, err = programs.StartProgram(context.Background(), c, programs.API); err != nil {
-		fmt.Fprintln(m, err) // as systemctl, it has only started it
-	}
+	m.api, _ = programs.StartProgram(context.Background(), c, programs.API) // if it ends, it has said why, and systemctl does not
 }
 
-// startEtcd starts a member, and waits until it has a quorum, if another one is there.
+// startEtcd starts a member, and waits until it has a quorum.
 func (m *machine) startEtcd() {
 	etcd := exec.Command("../../bin/tools/etcd")
 	etcd.Env = append(os.Environ(), m.variables("etcd.env")...)
@@ -245,12 +248,14 @@ func (m *machine) startEtcd() {
 	m.must(etcd.Start())
 	m.etcd = etcd
 	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(50 * time.Millisecond) {
-		if answer, err := http.Get("http://" + m.ports["2381"] + "/livez"); err == nil {
+		if answer, err := http.Get("http://" + m.ports["2381"] + "/readyz?exclude=non_learner"); err == nil {
 			answer.Body.Close()
-			return
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
 		}
 	}
-	m.t.Errorf("the etcd of %s does not live:\n%s", m.name, m.journal())
+	m.t.Errorf("the etcd of %s is not ready:\n%s", m.name, m.journal())
 }
 
 func (m *machine) stop(unit string, s syscall.Signal) {
@@ -269,7 +274,7 @@ func (m *machine) stop(unit string, s syscall.Signal) {
 
 func (m *machine) end() {
 	if m.t.Failed() {
-		m.t.Logf("%s said:\n%s", m.name, m.journal())
+		m.t.Logf("%s said:\n%s", m.name, regexp.MustCompile(`(?m)^{"level":"(info|warn)".*\n`).ReplaceAllString(m.journal(), ""))
 	}
 	m.stop("meterledger-api", syscall.SIGKILL)
 	m.stop("meterledger-etcd", syscall.SIGKILL)

@@ -18,7 +18,7 @@ const takenMax = 2 * cluster.SayTime
 
 // errTaken ends a node whose name another process has.
 func errTaken(name string) error {
-	return fmt.Errorf("another process takes part as node %s: give each node a name of its own with -cluster-node or CLUSTER_NODE", name)
+	return fmt.Errorf("another process takes part as node %s: stop it, or give this one another name with -cluster-node or CLUSTER_NODE", name)
 }
 
 // sayAll tells the others how far this node has come, and compares what they say with its own.

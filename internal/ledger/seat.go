@@ -153,10 +153,11 @@ func (s *shared) hasLed(why error) {
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
+	if v.Halted > 0 || s.isUnfit() {
 		return false
 	}
-	return (v.Leader.Term == 0 || s.mine.isGone(v.Leader) && s.takeover.may(time.Now())) && s.hasBegun(v)
+	isGone := s.mine.isGone(v.Leader) || v.Leader.Name == s.self.Name // the process before this one
+	return (v.Leader.Term == 0 || isGone && s.takeover.may(time.Now())) && s.hasBegun(v)
 }
 
 // hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many

@@ -32,6 +32,13 @@ func TestARunGoesOnAtTheNextNodeInOneAttempt(t *testing.T) {
 		"it does not know who leads": func(f *fakeAPI) {
 			f.start = func(*http.Request) (int, string) { return problem(503, "not_ready", "no node leads at present") }
 		},
+		"it is gone in the middle, and its connection stays": func(f *fakeAPI) {
+			f.start = func(r *http.Request) (int, string) {
+				f.set(func() { f.away = true })
+				<-r.Context().Done()
+				return 500, "{}"
+			}
+		},
 		"it stops answering in the middle": func(f *fakeAPI) {
 			f.start = func(r *http.Request) (int, string) {
 				<-r.Context().Done()

@@ -25,10 +25,19 @@ func (s *simulation) checkAll() {
 		s.takesAgain(m)
 	}
 	s.archivesAgain()
-	begin, batches := s.engine.Order()
 	s.findCorrected()
 	s.findShutOut()
 	s.findStill()
+	before := len(s.faults)
+	for end := uint64(0); end != s.engine.End(); { // a node may still take the place of another
+		end = s.engine.End()
+		s.faults = s.faults[:before]
+		s.checkOrder()
+	}
+}
+
+func (s *simulation) checkOrder() {
+	begin, batches := s.engine.Order()
 	origins := &originCheck{simulation: s, owners: s.owners(), led: make(map[uint64]int), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
@@ -161,13 +170,24 @@ type originCheck struct {
 	written map[string]uint64 // how often they are
 }
 
+// noteLead notes with which head a node began to lead.
+func (s *simulation) noteLead(v cluster.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.terms[v.Head.Sequence+1] = max(s.terms[v.Head.Sequence+1], v.Leader.Term)
+}
+
 func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
 	for _, v := range verdicts {
 		if v.Outcome == store.Diverged {
 			o.isFault("batch %d says that its writer has come to other verdicts", sequence)
 		}
 	}
-	if term, isTerm := store.ReadTerm(payload); isTerm {
+	term, isTerm := store.ReadTerm(payload)
+	if least := o.terms[sequence]; least > term.Number {
+		o.isFault("batch %d is of an older term than %d, whose leader was told that nothing of those comes any more", sequence, least)
+	}
+	if isTerm {
 		if hold, stands := truth.Hold(); stands {
 			o.isFault("batch %d begins a term, and %+v stands", sequence, hold)
 		}

@@ -79,9 +79,11 @@ func (s *simulation) do() {
 		s.leaveAlone(s.wiped)
 	case n < 30:
 		s.rollBack()
-	case n < 34:
+	case n < 33:
 		s.steal()
-	case n < 36:
+	case n < 35:
+		s.regain()
+	case n < 37:
 		s.echo()
 	case n < 39:
 		s.lag()
@@ -92,8 +94,7 @@ func (s *simulation) do() {
 	case n < 41:
 		s.fillEngine()
 	case n < 44:
-		s.engine.Expire()
-		s.did("the term expired")
+		s.expire()
 	case n < 50:
 		s.setEngine(m, outage(s.luck))
 	case n < 60:
@@ -121,33 +122,42 @@ func (s *simulation) leads() (leader *host, others []*host) {
 	return leader, others
 }
 
-// steal ends the term of a node to which proposals come late, and whose batches do so too. Either it leads in the
-// next one again, or a node does for which that takes long.
+// steal ends the term of a node whose batches come late, and which does not know for long that it leads no more.
 func (s *simulation) steal() {
 	s.calmAll()
 	leader, others := s.leads()
 	if leader == nil {
 		return
 	}
-	late := clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.5, LateMax: time.Second}
-	slow := clustertest.Faults{DelayMax: 200 * time.Millisecond}
-	regains := s.luck.IntN(2) == 0
-	if regains {
-		slow.Link = clustertest.Refuses
-	} else {
-		s.setEngine(leader, late)
-	}
+	s.setEngine(leader, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.8, LateMax: 1500 * time.Millisecond})
 	for _, m := range others {
-		s.setNetwork(m, leader, late)
-		s.setEngine(m, slow)
+		s.setEngine(m, clustertest.Faults{DelayMax: 100 * time.Millisecond})
 	}
-	time.Sleep(time.Duration(100+s.luck.IntN(300)) * time.Millisecond)
+	time.Sleep(time.Duration(s.luck.IntN(300)) * time.Millisecond)
+	s.expire()
+	time.Sleep(2 * time.Second)
+}
+
+// regain ends the terms of a node that leads again before others know, one after the other. What others propose
+// in one comes late, in the next.
+func (s *simulation) regain() {
+	s.calmAll()
+	leader, others := s.leads()
+	for _, m := range others {
+		s.setEngine(m, clustertest.Faults{DelayMax: 150 * time.Millisecond})
+		if leader != nil {
+			s.setNetwork(m, leader, clustertest.Faults{DelayMax: 30 * time.Millisecond, Late: 0.5, LateMax: time.Second})
+		}
+	}
+	for range 4 {
+		s.expire()
+		time.Sleep(time.Duration(400+s.luck.IntN(400)) * time.Millisecond)
+	}
+}
+
+func (s *simulation) expire() {
 	s.engine.Expire()
 	s.did("the term expired")
-	time.Sleep(500 * time.Millisecond)
-	if regains {
-		s.calmAll()
-	}
 }
 
 // echo lets batches of a leader arrive twice, long after one another: in between nodes copy them, and the engine

@@ -55,6 +55,7 @@ type process struct {
 	*node.Node
 	client *clustertest.Client
 	saw    func(event)
+	leads  func(cluster.View) // is told what it was told when it began to lead
 	killed atomic.Bool
 	calls  sync.WaitGroup // under way
 	slow   atomic.Int64   // in ns: what a change in the archive folder takes at most
@@ -73,7 +74,7 @@ const skewMax = 29 * time.Second
 func (s *simulation) start(m *host) {
 	m.lives++
 	m.full.Store(false)
-	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
+	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, leads: s.noteLead, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
 	p.slow.Store([]int64{0, 0, 1e8, 2e9}[p.luck.IntN(4)])
 	p.client.Set(m.faults)
 	skew := time.Duration(p.luck.Int64N(int64(2*skewMax)+1)) - skewMax

@@ -70,8 +70,7 @@ func (s *simulation) duel() {
 		s.kill(by, 100)
 	} else {
 		s.setEngine(by, outage(s.luck))
-		s.engine.Expire()
-		s.did("the term expired")
+		s.expire()
 	}
 	for range 20 {
 		time.Sleep(time.Duration(s.luck.IntN(400)) * time.Millisecond)

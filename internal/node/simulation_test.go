@@ -100,6 +100,7 @@ type simulation struct {
 
 	mu     sync.Mutex // guards all below
 	ends   []mark
+	terms  map[uint64]uint64 // in which a node began to lead, by the sequence of the batch that is its first or of a later term
 	steps  []string
 	faults []string
 	asked  []*question
@@ -119,7 +120,7 @@ func (s *simulation) saw(e event) { s.census.saw(e) }
 
 func simulate(t *testing.T, seed uint64, alone bool, counted *census) {
 	s := &simulation{
-		t: t, census: counted, seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
+		t: t, census: counted, terms: make(map[uint64]uint64), seed: seed, luck: rand.New(rand.NewPCG(seed, 0)), zone: loadZone(t, "Asia/Singapore"), log: slog.New(slog.DiscardHandler), began: time.Now(),
 		engine: clustertest.NewEngine(seed), network: clustertest.NewNetwork(seed), archive: vfs.NewCrashableMem(),
 	}
 	if alone {

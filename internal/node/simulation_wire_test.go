@@ -36,8 +36,11 @@ func (e mortalEngine) View(ctx context.Context) (cluster.View, error) {
 
 func (e mortalEngine) Lead(ctx context.Context, n cluster.Node, instead uint64) (cluster.View, error) {
 	v, err := e.Client.Lead(ctx, n, instead)
-	if err == nil && v.Leader.Incarnation == n.Incarnation && instead != 0 {
-		e.of.saw(takenOver)
+	if err == nil && v.Leader.Incarnation == n.Incarnation {
+		e.of.leads(v)
+		if instead != 0 {
+			e.of.saw(takenOver)
+		}
 	}
 	return v, err
 }
