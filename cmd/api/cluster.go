@@ -45,13 +45,25 @@ func openCluster(settings config.API, metrics *httpkit.Metrics, log *slog.Logger
 	if len(c.Endpoints) == 0 {
 		return nil, nil
 	}
-	engine, mutual, err := openEngine(settings, log)
+	for setting, name := range map[string]string{"-cluster-name": c.Name, "-cluster-node": c.Node} {
+		if err := cluster.CheckName(name); err != nil {
+			return nil, &config.SettingError{Setting: setting, Problem: err.Error()}
+		}
+	}
+	mutual, err := httpkit.LoadMutual(httpkit.MutualFiles{Name: c.Node, Cert: c.Cert, Key: c.Key, CA: c.CA, CallersCA: settings.TLSClientCA}, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &clusterSeat{settings: c, engine: engine, peers: peer.NewPeers(mutual), metrics: metrics, log: log}
+	var secure *tls.Config
+	if mutual != nil {
+		secure = mutual.ToServer()
+	}
+	s := &clusterSeat{settings: c, peers: peer.NewPeers(mutual), metrics: metrics, log: log}
 	if s.listener, err = httpkit.OpenMutual(c.Addr, "-cluster-addr", "CLUSTER_ADDR", mutual); err != nil {
-		return nil, errors.Join(err, engine.Close())
+		return nil, err
+	}
+	if s.engine, err = etcd.Open(etcd.Options{Endpoints: c.Endpoints, Cluster: c.Name, TLS: secure}); err != nil {
+		return nil, errors.Join(err, s.listener.Close())
 	}
 	s.receive = turnAway(s.listener.Listener.(*net.TCPListener))
 	s.self = cluster.Node{Name: c.Node, Incarnation: drawIncarnation(), Address: c.Advertise}
@@ -62,40 +74,6 @@ func openCluster(settings config.API, metrics *httpkit.Metrics, log *slog.Logger
 	log.Info("this node takes part in a cluster", "cluster", c.Name, "node", s.self.Name, "etcd", c.Endpoints,
 		"peers_on", s.listener.Addr().String(), "peers_reach", s.self.Address, "tls", mutual != nil)
 	return s, nil
-}
-
-// openEngine prepares the connection to the etcd. The other nodes are reached with the same certificate, or with none.
-func openEngine(settings config.API, log *slog.Logger) (*etcd.Engine, *httpkit.Mutual, error) {
-	c := settings.Cluster
-	for setting, name := range map[string]string{"-cluster-name": c.Name, "-cluster-node": c.Node} {
-		if err := cluster.CheckName(name); err != nil {
-			return nil, nil, &config.SettingError{Setting: setting, Problem: err.Error()}
-		}
-	}
-	mutual, err := httpkit.LoadMutual(httpkit.MutualFiles{Name: c.Node, Cert: c.Cert, Key: c.Key, CA: c.CA, CallersCA: settings.TLSClientCA}, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	var secure *tls.Config
-	if mutual != nil {
-		secure = mutual.ToServer()
-	}
-	engine, err := etcd.Open(etcd.Options{Endpoints: c.Endpoints, Cluster: c.Name, TLS: secure})
-	return engine, mutual, err
-}
-
-// leave makes the data folder of this node that of a node alone.
-func leave(ctx context.Context, settings config.API, log *slog.Logger) error {
-	c := settings.Cluster
-	engine, _, err := openEngine(settings, log)
-	if err != nil {
-		return err
-	}
-	err = node.Leave(ctx, node.Options{
-		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Log: log, Holder: fmt.Sprintf("process %d, which leaves the cluster", os.Getpid()),
-		Shared: &ledger.Shared{Engine: engine, Cluster: c.Name, Self: cluster.Node{Name: c.Node}},
-	})
-	return errors.Join(err, engine.Close())
 }
 
 func drawIncarnation() uint64 {
