@@ -73,7 +73,7 @@ fuzz: ## every fuzz test for FUZZTIME, 30s, two at a time (FUZZ=Apply for one); 
 
 proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed write; prints how many; takes minutes and up to 10 GiB
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node
-	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife' ./internal/e2e ./internal/store
+	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife|SeveralNodesDoes' ./internal/e2e ./internal/store
 
 simulate: ## three nodes on one order and all that befalls them, by seed (SEEDS=100000); a minute for each 3,000
 	SEEDS=$(SEEDS) go test -count=1 -timeout 24h -run ThreeNodesKeepOneOrder ./internal/node

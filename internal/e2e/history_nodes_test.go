@@ -70,7 +70,9 @@ var strikes = []struct {
 		}
 		return err
 	}},
-	{"two of three etcd are killed", func(h *nodesHistorian) error { return errors.Join(h.cluster.Members[0].Kill(), h.cluster.Members[1].Kill()) }},
+	{"two of three etcd are killed", func(h *nodesHistorian) error {
+		return errors.Join(h.cluster.Members[0].Kill(), h.cluster.Members[1].Kill())
+	}},
 }
 
 // TestEachMeterOfSeveralNodesDoesOneThingAfterAnother has callers post to and query a few meters at any of three nodes, while

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -283,30 +282,39 @@ func (c *nodeCaller) read(node *programs.Program, m *nodesMeter, o told, target 
 	return r, false
 }
 
+// query asks for half hours, whose registers are of one moment; a CSV is read a month at a time.
 func (c *nodeCaller) query(node *programs.Program, m *nodesMeter, header ...string) bool {
 	o := c.begin(query{}, header...)
-	parameters := url.Values{"meter_id": {string(m.id)}, "format": {"csv"}, "start": {c.stamps[0]}, "end": {c.stamps[pointsMax-1]}}
+	parameters := url.Values{"meter_id": {string(m.id)}, "interval": {"30min"}, "start": {c.stamps[0]}, "end": {c.stamps[pointsMax-1]}}
 	r, ok := c.read(node, m, o, "/get_readings?"+parameters.Encode(), header)
 	if !ok {
 		return false
 	}
-	rows, err := csv.NewReader(strings.NewReader(string(r.body))).ReadAll()
-	var seen registers
-	for _, row := range rows[min(1, len(rows)):] {
-		point := slices.Index(c.stamps[:], row[1])
-		register, wrong := strconv.Atoi(row[2])
-		if point < 0 || wrong != nil || seen[point] != 0 {
-			c.t.Errorf("meter %s has a row that nobody sent: %q", m.id, row)
-			continue
-		}
-		seen[point] = register
+	var page api.Intervals
+	if err := json.Unmarshal(r.body, &page); err != nil || len(page.Results) != pointsMax-1 {
+		c.t.Errorf("meter %s: %v in %s", m.id, err, r.body)
+		return false
 	}
-	if err != nil {
-		c.t.Errorf("meter %s: %v", m.id, err)
+	var seen registers
+	for point, half := range page.Results {
+		c.look(&seen, point, half.Start, half.StartReading)
+		c.look(&seen, point+1, half.End, half.EndReading)
 	}
 	m.note(seen)
 	c.end(m, o, r, seen)
 	return true
+}
+
+// look takes one end of a half hour. Neighbours must agree on what they share.
+func (c *nodeCaller) look(seen *registers, point int, stamp string, register *meter.Register) {
+	value := 0
+	if register != nil {
+		value, _ = strconv.Atoi(register.String()) // else nothing explains it
+	}
+	if stamp != c.stamps[point] || seen[point] != 0 && seen[point] != value {
+		c.t.Errorf("%s has %d, beside %d of %s", stamp, value, seen[point], c.stamps[point])
+	}
+	seen[point] = value
 }
 
 func (c *nodeCaller) usage(node *programs.Program, m *nodesMeter, header ...string) bool {
