@@ -75,7 +75,7 @@ proofs: ## the proofs by fault, whole: every crash, cut, flipped bit and failed 
 	PROOFS=whole GOGC=400 GOMEMLIMIT=10GiB go test -count=1 -v -timeout 30m -run '$(PROOFS_RUN)' ./internal/journal ./internal/node
 	PROOFS=whole go test -count=1 -v -timeout 30m -run 'EndsIn503s|BesideCallers|LongLife|SeveralNodesDoes' ./internal/e2e ./internal/store
 
-simulate: ## three nodes on one order and all that befalls them, by seed (SEEDS=100000); a minute for each 3,000
+simulate: ## three nodes on one order and all that befalls them, by seed (SEEDS=100000); a minute for each 1,000
 	SEEDS=$(SEEDS) go test -count=1 -timeout 24h -run ThreeNodesKeepOneOrder ./internal/node
 
 soak: build ## kills the api under load, 30 times, and compares all it keeps; CYCLES=200 for more

@@ -126,6 +126,30 @@ func TestANodeThatWasStartedOnAFullDiskCopiesOnceThereIsRoom(t *testing.T) {
 	})
 }
 
+// TestANodeStopsThoughItsDiskHasNoRoomForWhatItHasApplied lets a disk fill up while a node runs.
+func TestANodeStopsThoughItsDiskHasNoRoomForWhatItHasApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRooms()
+		s := openTrio(t, r.limit)
+		s.mustRegister(2, "M")
+		time.Sleep(2 * sayEvery)
+		r["c"].Store(roomMin / 8)
+		s.mustRegister(0, "N")
+		if err := s.members[2].Confirm(t.Context()); err != nil {
+			t.Error(err)
+		}
+		r["c"].Store(roomOfAll) // which it has not seen when it stops
+		began := time.Now()
+		if err := s.members[2].Close(); err != nil || time.Since(began) > 2*stopMax {
+			t.Errorf("it stops after %v: %v", time.Since(began), err)
+		}
+		time.Sleep(2 * cluster.SayTime)
+		s.members[2] = openMember(t, s.disks[2], s.engine, s.network, "c", r.limit)
+		s.mustRegister(2, "O")
+		s.end()
+	})
+}
+
 // TestALowerLimitOfRefusalsHoldsForAllNodes starts nodes again with a lower limit than they have kept.
 func TestALowerLimitOfRefusalsHoldsForAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -92,16 +92,18 @@ type shared struct {
 
 	keepMin, keepMax int64 // bytes; see Shared
 
-	ctx      context.Context // until the node stops
-	cancel   context.CancelFunc
-	group    sync.WaitGroup
-	again    chan struct{} // gets a message when the tail has to begin anew
-	nudged   chan struct{} // gets a message when who leads may have changed
-	views    chan cluster.View
-	settled  func()          // called when a batch was applied
-	quit     <-chan struct{} // closed when the node is to stop; nil for never
-	stopping chan struct{}   // closed when nothing is sent any more
-	stopped  chan struct{}   // closed when nothing is handed out any more
+	ctx        context.Context // until the node stops
+	cancel     context.CancelFunc
+	copying    context.Context // until nothing is copied any more
+	endCopying context.CancelFunc
+	group      sync.WaitGroup
+	again      chan struct{} // gets a message when the tail has to begin anew
+	nudged     chan struct{} // gets a message when who leads may have changed
+	views      chan cluster.View
+	settled    func()          // called when a batch was applied
+	quit       <-chan struct{} // closed when the node is to stop; nil for never
+	stopping   chan struct{}   // closed when nothing is sent any more
+	stopped    chan struct{}   // closed when nothing is handed out any more
 
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
@@ -119,6 +121,7 @@ var (
 	errTermOver     = meter.Unavailable(meter.CodeNotReady, time.Second, "another node leads now: the run has no effect any more, and can be begun again")
 	errLate         = meter.Unavailable(meter.CodeNotReady, 2*time.Second, "the nodes do not agree on what comes next, since too few of them answer: readings and registrations are taken again as soon as they do").Because(meter.ReasonNoQuorum)
 	errUnknownEntry = meter.Unavailable(meter.CodeNotReady, 10*time.Second, "the node that leads knows no such entry: nothing was recorded; it is taken once all nodes run the same version")
+	errUncopied     = errors.New("the disk has no room for a copy of the order")
 	errStranger     = errors.New("the data folder is of another order than that of the engine")
 )
 
@@ -132,6 +135,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
+	sh.copying, sh.endCopying = context.WithCancel(context.Background())
 	sh.tail = follower{engine: o.Engine, peers: o.Peers, self: o.Self, journal: j, log: log, fail: sh.failWith, hasRoom: hasRoom}
 	sh.tail.begin(j.End())
 	sh.tail.spans = newSpans(j.Last(), sh.keepMin, sh.keepMax)
@@ -160,7 +164,10 @@ func (s *shared) start() {
 	s.group.Go(s.leadAll)
 	s.group.Go(s.sayAll)
 	s.group.Go(s.cutAll)
-	s.group.Go(func() { s.tail.copyAll(s.ctx) })
+	s.group.Go(func() {
+		defer s.endCopying()
+		s.tail.copyAll(s.ctx)
+	})
 	s.group.Go(func() {
 		select {
 		case <-s.journal.Failed():
@@ -281,6 +288,9 @@ func (s *shared) confirm(ctx context.Context) (changed bool, err error) {
 func (s *shared) waitMax() time.Duration { return 10 * time.Second }
 
 func (s *shared) kept(ctx context.Context, sequence uint64) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer context.AfterFunc(s.copying, func() { end(errUncopied) })()
 	return s.tail.copied.wait(ctx, sequence)
 }
 

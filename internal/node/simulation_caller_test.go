@@ -180,7 +180,7 @@ func (c *caller) follow(r request, err error) request {
 		}
 	case issue:
 		if err == nil {
-			return showing{r.credential}
+			return showing(r)
 		}
 	case reception:
 		c.shuts = !r.on || err != nil && meter.CodeOf(err) != meter.CodeAlreadyReceiving

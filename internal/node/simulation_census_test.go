@@ -65,7 +65,7 @@ var least = map[event]int{
 	taken: 30000, refusedEvent: 40000, putOff: 1500, unanswered: 700,
 	killedEvent: 300, stoppedEvent: 350, wipedEvent: 60, skewedEvent: 350, diskFull: 300, engineFull: 30,
 	led: 500, regained: 120, takenOver: 120, addedUnheard: 60, addedTooLate: 120, postElsewhere: 400, postOfOther: 70,
-	cutDone: 500, cutMet: 50, caughtUp: 2000, snapshots: 30, leftBack: 1,
+	cutDone: 500, cutMet: 50, caughtUp: 2000, snapshots: 30,
 	runEnded: 500, runOver: 50, lateRename: 8, heldBack: 150,
 	rolledBack: 15, laggardMet: 15, healedEvent: 15,
 	shutEvent: 90, resumedEvent: 90, shutOut: 5000,

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dsnet/try"
@@ -94,8 +95,9 @@ func (s *server) posting() func() float64 {
 	b, there := s.b, s.b.sizes.snapshotSlots
 	t := s.traffic(b.sizes.snapshotMeters, b.past(30), slots)
 	s.settle(t.Part(0, there))
-	l := b.newLoad(s, snapshotConnections, posts(t.Part(there, slots-there)))
-	return func() float64 { return l.run(b.sizes.slice).perSecond() }
+	rest := posts(t.Part(there, slots-there))
+	connected := sync.OnceValue(func() *load { return b.newLoad(s, snapshotConnections, rest) }) // else idle ones are closed while others are filled
+	return func() float64 { return connected().run(b.sizes.slice).perSecond() }
 }
 
 // withToken measures what a token costs: the same requests to an api that asks for one, and to one
