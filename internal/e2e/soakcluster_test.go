@@ -20,7 +20,7 @@ func TestNodesKeepTheirPromisesWhateverBefallsThem(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "runs")
 	var out bytes.Buffer
 	args := []string{
-		"-bin", binaries, "-etcd", etcdtest.Binary, "-dir", dir, "-cycles", "2", "-keep", "1", "-seed", "5", "-only", "kill-both-leaders,leader-alone",
+		"-bin", binaries, "-etcd", etcdtest.Binary, "-dir", dir, "-cycles", "2", "-seed", "5", "-only", "kill-both-leaders,leader-alone",
 	}
 	if err := cluster.Run(t.Context(), args, &out, io.Discard); err != nil {
 		t.Errorf("%v\n%s", err, out.String())

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +37,7 @@ func traced(of chosen, fault string, ends bool) func(context.Context, *strike) e
 		if err := trace.Start(); err != nil {
 			return err
 		}
-		s.pause(ctx)
+		s.pause(ctx, 1)
 		err := trace.Process.Signal(syscall.SIGTERM) // it lets go of the process
 		_ = trace.Wait()                             // by that signal, or because the process has ended
 		return err
@@ -97,7 +97,7 @@ func fullDisk(ctx context.Context, s *strike) error {
 		return err
 	}
 	_, err = f.Write(make([]byte, max(0, int64(room.Bavail)*int64(room.Bsize)-smallDiskLeft)))
-	s.pause(ctx)
+	s.pause(ctx, 1)
 	return errors.Join(err, f.Close(), os.Remove(filler))
 }
 
@@ -126,22 +126,18 @@ func fullEtcd(ctx context.Context, s *strike) (err error) {
 	return errors.Join(err, failed)
 }
 
-// flippedBit alters a byte on the disk of a node that has stopped. If it does not start then, it begins anew.
+// flippedBit alters a bit in the copy or a snapshot of a node that has stopped. If it does not start then, it begins anew.
 func flippedBit(ctx context.Context, s *strike) error {
 	p := s.APIs[s.chance.IntN(len(s.APIs))]
 	if err := p.Stop(); err != nil {
 		return err
 	}
-	var files []string
-	err := filepath.WalkDir(s.dataDir(p), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil {
+	journal, err := filepath.Glob(filepath.Join(s.dataDir(p), "journal", "*"))
+	snapshots, errSnapshots := filepath.Glob(filepath.Join(s.dataDir(p), "snapshots", "*"))
+	if err = errors.Join(err, errSnapshots); err != nil {
 		return err
 	}
+	files := slices.Concat(journal, snapshots)
 	path := files[s.chance.IntN(len(files))]
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -26,7 +26,9 @@ const (
 	// patience is how long a caller sends the same again, to one node after the other, and silenceMax how long it
 	// waits for an answer before it does.
 	patience   = 15 * time.Second
-	silenceMax = 4 * time.Second
+	silenceMax = 3 * time.Second
+	// archiveEvery is how long the operator pauses at most.
+	archiveEvery = time.Second / 2
 	// wellMax is within what time everything must be well again by itself.
 	wellMax = 30 * time.Second
 	// calm is how long callers work before something happens and once everything is well again.
@@ -182,7 +184,10 @@ func (h *house) load(ctx context.Context, chance *rand.Rand) (stop func()) {
 	for n := range h.settings.workers {
 		work(n, func(w *town.Worker) error { return w.Step(ctx) })
 	}
-	work(0, func(w *town.Worker) error { return w.Archive(ctx) })
+	work(0, func(w *town.Worker) error {
+		_ = caller.Pause(ctx, time.Duration(w.Chance.Int64N(int64(archiveEvery)))) // else no reading of a month gets in between
+		return w.Archive(ctx)
+	})
 	return func() {
 		over.Store(true)
 		group.Wait()

@@ -37,9 +37,16 @@ type strike struct {
 
 func (s *strike) ends(p *programs.Program) bool { return slices.Contains(s.ended, p) }
 
-// pause lets something go on for a while.
-func (s *strike) pause(ctx context.Context) {
-	d := time.Second/2 + time.Duration(s.chance.Int64N(int64(s.settings.longest-time.Second/2)))
+// outageMax is how long nobody may be able to work: callers who try for 15 seconds must come through.
+const outageMax = 8 * time.Second
+
+// pause lets something go on for a while. If it befalls several, nobody may be able to work meanwhile.
+func (s *strike) pause(ctx context.Context, befallen int) {
+	longest := s.settings.longest
+	if befallen > 1 {
+		longest = min(longest, outageMax)
+	}
+	d := time.Second/2 + time.Duration(s.chance.Int64N(int64(longest-time.Second/2)))
 	s.detail += " for " + d.Round(time.Millisecond).String()
 	_ = caller.Pause(ctx, d) // who ends the drill finds out by itself
 }
@@ -182,7 +189,7 @@ func killed(of chosen) func(context.Context, *strike) error {
 		for _, p := range all {
 			err = errors.Join(err, p.Kill())
 		}
-		s.pause(ctx)
+		s.pause(ctx, len(all))
 		return err
 	})
 }
@@ -202,7 +209,7 @@ func frozen(of chosen) func(context.Context, *strike) error {
 		for _, p := range all {
 			err = errors.Join(err, syscall.Kill(p.PID(), syscall.SIGSTOP))
 		}
-		s.pause(ctx)
+		s.pause(ctx, len(all))
 		for _, p := range all {
 			err = errors.Join(err, syscall.Kill(p.PID(), syscall.SIGCONT))
 		}
@@ -240,7 +247,7 @@ func cut(some, others chosen, f form) func(context.Context, *strike) error {
 			}
 		}
 		s.network.set(faults)
-		s.pause(ctx)
+		s.pause(ctx, len(from))
 		return nil
 	})
 }

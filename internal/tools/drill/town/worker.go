@@ -32,7 +32,7 @@ func (w *Worker) Ask(what string, request func() (caller.Answer, error)) (meter.
 	answer, err := request()
 	if err != nil {
 		answered(ErrUnanswered.Error())
-		return "", answer, errors.Join(ErrUnanswered, err)
+		return "", answer, fmt.Errorf("%s: %w: %w", what, ErrUnanswered, err)
 	}
 	code := answer.Code()
 	answered(string(code))
