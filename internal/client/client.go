@@ -77,13 +77,8 @@ func get[T any](ctx context.Context, c *Client, path string, p ...string) (T, er
 	return ask[T](ctx, c, call{method: http.MethodGet, path: path, parameters: p})
 }
 
-// post sends a POST request, and decodes its answer.
+// post sends a POST request that may be done twice, and decodes its answer.
 func post[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
-	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p})
-}
-
-// postAgain is post for what may be done twice.
-func postAgain[T any](ctx context.Context, c *Client, path string, p ...string) (T, error) {
 	return ask[T](ctx, c, call{method: http.MethodPost, path: path, parameters: p, isRepeatable: true})
 }
 

@@ -28,7 +28,7 @@ func (c *Client) StartMaintenance(ctx context.Context, q MaintenanceRequest) (ap
 	if q.DryRun {
 		dry = "true"
 	}
-	return postAgain[api.MaintenanceResult](ctx, c, "/maintenance/start",
+	return post[api.MaintenanceResult](ctx, c, "/maintenance/start",
 		"maintenance_type", string(q.Type), "date", q.Date, "month", q.Month, "wait", wait, "dry_run", dry)
 }
 
@@ -39,7 +39,7 @@ func (c *Client) MaintenanceStatus(ctx context.Context) (api.MaintenanceStatus, 
 
 // Restore asks the api to add the readings that it lacks from the archive folder.
 func (c *Client) Restore(ctx context.Context) (api.RestoreResult, error) {
-	return postAgain[api.RestoreResult](ctx, c, "/restore_data")
+	return post[api.RestoreResult](ctx, c, "/restore_data")
 }
 
 // Shutdown makes the api refuse readings and registrations until Resume.

@@ -98,7 +98,8 @@ func (t *task) goesOn() error {
 // worded says why a run failed. What a run of a term that is over has found in the archive folder
 // is what the next one put there.
 func (t *task) worded(err error) error {
-	if errors.Is(err, meter.ErrStopped) && meter.Stopped(t.ctx) != nil {
+	wasEnded := errors.Is(err, meter.ErrStopped) || errors.Is(err, context.Canceled)
+	if wasEnded && t.ctx.Err() != nil && !t.lead.isOver() {
 		return t.stopped()
 	}
 	if err == nil || t.isAlone() || errors.Is(err, errOver) {

@@ -56,22 +56,20 @@ func TestOperatingGuideGivesWhatItShows(t *testing.T) {
 	}
 }
 
-// TestLogLinesThatAreExplainedAreInTheSource holds the table of log lines against the texts
+// TestLogLinesThatAreExplainedAreInTheSource holds the tables of log lines against the texts
 // of the programs.
 func TestLogLinesThatAreExplainedAreInTheSource(t *testing.T) {
-	text, err := os.ReadFile(operating)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(text), "## Troubleshoot by log line")
-	rows := regexp.MustCompile("(?m)^\\| `([^`]*)` \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(table, -1)
-	if len(rows) < 20 || len(rows) != strings.Count(table, "\n| `") {
-		t.Fatalf("%d rows were found", len(rows))
-	}
 	texts := textsOf(t, "../..")
-	for _, row := range rows {
-		if !strings.Contains(texts, row[1]) {
-			t.Errorf("no program says %q", row[1])
+	for path, title := range map[string]string{operating: "Troubleshoot by log line", severalNodes: "Log lines"} {
+		table, _ := section(t, path, title)
+		rows := regexp.MustCompile("(?m)^\\| `([^`]*)` \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(table, -1)
+		if len(rows) < 12 || len(rows) != strings.Count(table, "\n| `") {
+			t.Fatalf("%d rows were found in %s", len(rows), path)
+		}
+		for _, row := range rows {
+			if !strings.Contains(texts, row[1]) {
+				t.Errorf("no program says %q", row[1])
+			}
 		}
 	}
 }

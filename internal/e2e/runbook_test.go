@@ -27,7 +27,7 @@ const severalNodes = "../doc/several-nodes.md"
 func TestRunbookOfSeveralNodesGivesWhatItShows(t *testing.T) {
 	m := newMachines(t, "n1", "n2", "n3")
 	m.at["n1"].start("meterledger-api")
-	m.type_(`ssh n1 curl -s -X POST "'localhost:8000/register_account?owner_name=Tan+Ah+Kow&address=1+Orchard+Road&meter_id=m-1'"`)
+	m.enter(`ssh n1 curl -s -X POST "'localhost:8000/register_account?owner_name=Tan+Ah+Kow&address=1+Orchard+Road&meter_id=m-1'"`)
 	text, err := os.ReadFile(severalNodes)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestRunbookOfSeveralNodesGivesWhatItShows(t *testing.T) {
 		t.Fatalf("only %d commands found", len(steps))
 	}
 	for _, step := range steps {
-		printed, err := m.type_(step.command)
+		printed, err := m.enter(step.command)
 		if err != nil || !step.answer.MatchString(printed) {
 			t.Fatalf("$ %s\n%v\ngot  %s\nwant %s", step.command, err, printed, step.answer)
 		}
@@ -154,8 +154,8 @@ func (m *machines) here(on, text string) string {
 	return text
 }
 
-// type_ types a command where the operator sits.
-func (m *machines) type_(command string) (printed string, err error) {
+// enter types a command where the operator sits.
+func (m *machines) enter(command string) (printed string, err error) {
 	c := exec.Command("sh", "-c", m.here("", command))
 	c.Dir, c.Env = filepath.Join(m.folder, "operator"), m.environment
 	var problems bytes.Buffer

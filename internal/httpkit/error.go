@@ -72,6 +72,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	public := publicError(err)
+	if a := answerOf(w); public.Kind == meter.KindInternal && a != nil && a.program != nil && a.program.IsOwn != nil && a.program.IsOwn(err) {
+		public = errOwn
+	}
 	setProblemHeader(w, public)
 	if answerOf(w) != nil && isPage(r) {
 		writeErrorPage(w, r, public, instance)
@@ -87,6 +90,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		Instance: instance, Reason: public.Reason,
 	})))
 }
+
+// errOwn is the answer to what another node does.
+var errOwn = meter.Unavailable(meter.CodeNotReady, time.Second, "this node has failed, and the others go on: the same request may be sent again")
 
 // publicError returns what a caller may know of err.
 func publicError(err error) *meter.Error {

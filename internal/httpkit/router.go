@@ -64,6 +64,9 @@ type Program struct {
 	Proxies   Proxies      // whose word on who asks is believed
 	Audit     Audit        // nil for none
 	SwaggerUI http.Handler // answers the paths below /docs/ that SwaggerUI has
+	// IsOwn reports whether what went wrong is the fault of this process or its machine, so that another node does what
+	// was asked: then the answer is 503, not 500. Nil for a program that is alone.
+	IsOwn func(error) bool
 }
 
 // NewRouter returns a NewBareRouter with what all programs answer: /healthz, /metrics and the

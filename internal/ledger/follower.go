@@ -200,7 +200,9 @@ func (f *follower) copyAll(ctx context.Context) {
 				more = false
 			}
 		}
-		f.awaitRoom(ctx, batches)
+		if !f.awaitRoom(ctx, batches) {
+			return // the next start copies them
+		}
 		if err := f.journal.PutAll(batches); err != nil {
 			f.fail(err)
 			return
@@ -209,15 +211,19 @@ func (f *follower) copyAll(ctx context.Context) {
 	}
 }
 
-// awaitRoom waits for room on the disk: a node without it stands still, and Pebble would end it.
-func (f *follower) awaitRoom(ctx context.Context, batches [][]byte) {
+// awaitRoom waits for room on the disk, and reports whether there is some: a node without it stands still, and Pebble
+// would end it.
+func (f *follower) awaitRoom(ctx context.Context, batches [][]byte) bool {
 	bytes := 0
 	for _, batch := range batches {
 		bytes += len(batch)
 	}
-	for !f.hasRoom(uint64(bytes)) && ctx.Err() == nil {
-		pause(ctx, roomAgain)
+	for !f.hasRoom(uint64(bytes)) {
+		if pause(ctx, roomAgain); ctx.Err() != nil {
+			return false
+		}
 	}
+	return true
 }
 
 // position returns the end of what has arrived.

@@ -1,6 +1,10 @@
 package ledger
 
-import "meterledger/internal/meter"
+import (
+	"slices"
+
+	"meterledger/internal/meter"
+)
 
 // gate is one reason why readings and registrations are not taken.
 type gate struct {
@@ -29,6 +33,11 @@ func (l *Ledger) refusal() error {
 		}
 	}
 	return nil
+}
+
+// isShutFor reports whether a gate of a reason is shut; there may be several.
+func (l *Ledger) isShutFor(r meter.Reason) bool {
+	return slices.ContainsFunc(l.gates, func(g gate) bool { return g.refusal.Reason == r && g.shut() })
 }
 
 // shutForPeople is refusal for what a person enters, who may do that also while reception is shut

@@ -81,6 +81,9 @@ func (j *joining) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if j.l.founded, err = cluster.Ask(ctx, j.Engine.Founded); err != nil {
+		return err
+	}
 	end := j.l.journal.End()
 	isOther := v.Head.Journal != end.Journal
 	if isOther && end.Sequence > 0 {

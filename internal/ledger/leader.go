@@ -55,7 +55,8 @@ type leader struct {
 	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
 	attested time.Time    // when a witness was written last; touched while leading alone
 	stamped  time.Time    // by the clock, when that was written last; likewise
-	hangs    func() bool  // this node must not go on leading
+	hangs    func() bool  // what is applied does not come on
+	isUnfit  func() bool  // this node must not lead
 	led      uint64       // the last term; touched while leading alone
 
 	mu     sync.Mutex     // guards all below
@@ -305,6 +306,9 @@ func (l *leader) append(ctx context.Context, term uint64, after chain.Position, 
 	}
 }
 
+// errUnfit ends a term.
+var errUnfit = errors.New("other nodes have come to other verdicts, or most have another time than this one")
+
 // renew keeps the lease, unless the node hangs.
 func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCauseFunc) {
 	for hung := false; ; {
@@ -314,10 +318,14 @@ func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCaus
 		}
 		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
 			if !hung {
-				l.log.Warn("this node does not renew its lease: it hangs, or most other nodes have come to other verdicts or have another time", "term", term)
+				l.log.Warn("this node does not renew its lease: it hangs", "term", term)
 			}
 			hung = true
 			continue
+		}
+		if l.isUnfit() {
+			over(errUnfit)
+			return
 		}
 		once, done := context.WithTimeout(ctx, renewEvery)
 		err := l.engine.Renew(once, term)

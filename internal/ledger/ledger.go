@@ -21,6 +21,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/cluster"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 	"meterledger/internal/metric"
@@ -79,8 +80,9 @@ type Ledger struct {
 	lateRows func(*store.Store, store.Meter, store.MonthSummary) ([]meter.Point, error)
 
 	committer *committer
-	shared    *shared      // the order of several nodes; nil for a node alone
-	unserve   func() error // ends what other nodes are answered
+	shared    *shared       // the order of several nodes; nil for a node alone
+	founded   cluster.Order // what that order began with
+	unserve   func() error  // ends what other nodes are answered
 	metrics   *metrics
 	refused   *metric.Minute // of the readings that were refused as isKept says
 	silences  silences

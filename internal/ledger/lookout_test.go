@@ -15,6 +15,7 @@ import (
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/meter"
+	"meterledger/internal/metric"
 )
 
 // watched is a lookout whose log is read.
@@ -126,6 +127,7 @@ func TestANodeWithAnotherClockThanTheLeadersTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
 		a := openMember(t, vfs.NewMem(), engine, network, "a")
+		a.waitToLead()
 		b := openMember(t, vfs.NewMem(), engine, network, "b", clockAhead(-70*time.Second))
 		time.Sleep(5 * sayEvery)
 		for m, want := range map[member]meter.Reason{a: "", b: meter.ReasonClockSkew} {
@@ -229,6 +231,71 @@ func TestANodeThatIsCutOffBelievesOperatorsAlone(t *testing.T) {
 			if err := m.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+func TestABalancerIsToldOfANodeThatLiesBehindAndOfNodesWithoutALeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		members, _, _ := threeWithCredentials(t)
+		a, b := members[0], members[1]
+		wantReady := func(when string, m member, want error) {
+			t.Helper()
+			if err := m.Ready(); err != want {
+				t.Errorf("%s, node %s is ready: %v, want %v", when, m.shared.self.Name, err, want)
+			}
+		}
+		b.engine.Set(clustertest.Faults{Stalled: true})
+		if err := a.Register(t.Context(), "M2", "Tan", "Road"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lookEvery)
+		wantReady("for a moment behind", b, nil)
+		time.Sleep(lagMax + lookEvery)
+		wantReady("behind", a, nil)
+		wantReady("behind", b, errLagging)
+		b.engine.Set(clustertest.Faults{})
+		time.Sleep(2 * lookEvery)
+		wantReady("up to the others again", b, nil)
+
+		if err := a.engine.Halt(t.Context(), a.shared.tail.copied.load()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(leaderlessMax - lookEvery)
+		wantReady("for a moment without a leader", a, nil)
+		time.Sleep(2 * lookEvery)
+		for _, m := range members {
+			wantReady("without a leader", m, errUnled)
+			if s := m.Cluster(); s.Leader.Term != 0 || s.Halted != a.shared.tail.copied.load() || len(s.Nodes) != 3 || s.Copies != 3 || !s.Confirmed {
+				t.Errorf("it stands so: %+v", s)
+			}
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// scarceFS is a file system with little room.
+type scarceFS struct{ vfs.FS }
+
+func (scarceFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: 1 << 20, TotalBytes: 1 << 30}, nil
+}
+
+func TestAFullDiskIsMeasuredThoughTheDisksOfOthersHaveRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+		set := metric.NewSet()
+		m := openMember(t, scarceFS{vfs.NewMem()}, engine, network, "a", func(o *Options) { o.Metrics, o.DiskFreeMin = set, 2<<20 })
+		m.shared.crowded.Store(false)
+		var text bytes.Buffer
+		set.Write(&text)
+		if want := "meterledger_accepting{reason=\"disk_full\"} 0"; !strings.Contains(text.String(), want) || !strings.Contains(text.String(), "meterledger_accepting{reason=\"no_quorum\"} 1") {
+			t.Errorf("there is no %s in %s", want, &text)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

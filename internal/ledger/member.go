@@ -22,7 +22,7 @@ func (l *Ledger) share(o *Shared) {
 		return !everything
 	}
 	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
-	l.shared.quit = l.committer.quit
+	l.shared.quit, l.shared.founded = l.committer.quit, l.founded
 	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
 	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room

@@ -158,7 +158,7 @@ func (l *Ledger) measure() {
 		gauge("accepting", "0 while this is a reason why readings and registrations are not taken, 1 while it is not: they are taken while all are 1.",
 			func() float64 {
 				l.space.look()
-				return metric.Flag(!g.shut())
+				return metric.Flag(!l.isShutFor(g.refusal.Reason))
 			}, "reason", string(g.refusal.Reason))
 	}
 	l.metrics.set.DiskFree("data", l.space.free)

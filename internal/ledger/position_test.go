@@ -18,7 +18,9 @@ import (
 func openTwo(t *testing.T) (engine *clustertest.Engine, a, b member) {
 	t.Helper()
 	engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
-	a, b = openMember(t, vfs.NewMem(), engine, network, "a"), openMember(t, vfs.NewMem(), engine, network, "b")
+	a = openMember(t, vfs.NewMem(), engine, network, "a")
+	a.waitToLead()
+	b = openMember(t, vfs.NewMem(), engine, network, "b")
 	if err := a.Register(t.Context(), "FIRST", "Tan", "Road"); err != nil {
 		t.Fatal(err)
 	}

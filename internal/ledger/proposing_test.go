@@ -31,20 +31,9 @@ func openTrio(t *testing.T, changes ...func(*Options)) *trio {
 	for _, name := range []string{"a", "b", "c"} {
 		s.disks = append(s.disks, vfs.NewCrashableMem())
 		s.members = append(s.members, openMember(t, s.disks[len(s.disks)-1], s.engine, s.network, name, changes...))
-		s.leads(0)
+		s.members[0].waitToLead()
 	}
 	return s
-}
-
-// leads waits until a node leads.
-func (s *trio) leads(n int) {
-	for range 1000 {
-		if _, _, leads := s.members[n].Lead(); leads {
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // of the bubble
-	}
-	panic(fmt.Sprintf("member %d does not lead", n))
 }
 
 func (s *trio) register(n int, id meter.ID) error {

@@ -77,13 +77,13 @@ func (r *roster) others() (nodes []cluster.Node) {
 	return nodes
 }
 
-// allKnow reports whether all nodes that were ever heard of are live and know the rules of a level. One that is
-// started again while others are may come back as the older program, which could not read on.
+// allKnow reports whether all nodes that were ever heard of know the rules of a level, by what they said last. One that is
+// away may come back as the older program that it was, which could not read on.
 func (r *roster) allKnow(l store.Level) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.ever {
-		if !c.isLive || c.Level < uint8(l) {
+		if c.Level < uint8(l) {
 			return false
 		}
 	}

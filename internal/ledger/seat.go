@@ -153,7 +153,7 @@ func (s *shared) hasLed(why error) {
 }
 
 func (s *shared) isVacant(v cluster.View) bool {
-	if v.Halted > 0 || s.disputed.Load() || s.roster.isAstray() {
+	if v.Halted > 0 || s.isUnfit() {
 		return false
 	}
 	isGone := s.mine.isGone(v.Leader) || v.Leader.Name == s.self.Name // the process before this one
@@ -163,19 +163,11 @@ func (s *shared) isVacant(v cluster.View) bool {
 // hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many
 // nodes must be there as keep each batch, so that one that has more than the founding one can tell.
 func (s *shared) hasBegun(v cluster.View) bool {
-	if s.goesOn {
+	if !s.founded.Again || s.founded.At != v.Head {
 		return true
 	}
-	o, err := s.engine.Founded(s.ctx)
-	if err != nil {
-		return false
-	}
-	if o.Again && o.At == v.Head {
-		nodes, err := s.engine.Nodes(s.ctx)
-		return err == nil && len(nodes) >= s.copies
-	}
-	s.goesOn = true
-	return true
+	nodes, err := s.engine.Nodes(s.ctx)
+	return err == nil && len(nodes) >= s.copies
 }
 
 // hasAll waits a moment for what another leader has added last, and reports whether this node has all

@@ -86,6 +86,7 @@ type shared struct {
 
 	roster   roster
 	copies   int
+	founded  cluster.Order // what the order began with
 	cutEvery time.Duration
 	room     func() cluster.Room // on the disk
 
@@ -105,7 +106,6 @@ type shared struct {
 	current  arrival       // that next has handed out
 	begun    atomic.Int64  // when it was, in ns; 0 while none is
 	takeover takeover      // touched by leadAll alone
-	goesOn   bool          // the order has begun; touched by leadAll alone
 	disputed atomic.Bool   // as many nodes diverge as agree
 	full     atomic.Bool   // fewer nodes than there must be copies have room on their disks
 	crowded  atomic.Bool   // the same, for readings and registrations
@@ -143,7 +143,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh.term = leader{
 		engine: o.Engine, self: o.Self, store: s, applied: &sh.tail.applied, log: log, receive: sh.tail.receive, fail: sh.failWith,
 		peers: o.Peers, roster: &sh.roster, now: now, isFull: sh.full.Load, trim: func() []byte { return nil },
-		hangs: func() bool { return sh.isStuck() || sh.disputed.Load() || sh.roster.isAstray() }, filled: make(chan struct{}, 1),
+		hangs: sh.isStuck, isUnfit: sh.isUnfit, filled: make(chan struct{}, 1),
 	}
 	sh.lookout = lookout{self: o.Self, log: log, now: now}
 	sh.lookout.begin()
@@ -309,6 +309,10 @@ func (s *shared) isLate() bool {
 	since := s.mine.oldest.Load()
 	return since > 0 && time.Since(time.Unix(0, since)) > lateMax || s.lookout.isUnconfirmed()
 }
+
+// isUnfit reports whether this node must not lead: as many nodes have come to other verdicts as to its own, or most have
+// another time.
+func (s *shared) isUnfit() bool { return s.disputed.Load() || s.roster.isAstray() }
 
 // isStuck reports whether a batch is being applied for long.
 func (s *shared) isStuck() bool {

@@ -28,6 +28,17 @@ type member struct {
 // server answers the peers of a member.
 func (m member) Snapshot(to io.Writer) error { return m.SnapshotTo(to) }
 
+// waitToLead returns once a member leads.
+func (m member) waitToLead() {
+	for range 1000 {
+		if _, _, leads := m.Lead(); leads {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // of the bubble
+	}
+	panic("it does not lead")
+}
+
 // foundOrder founds the order of a node's journal, unless there is one.
 func foundOrder(t *testing.T, engine cluster.Engine, disk vfs.FS) {
 	t.Helper()

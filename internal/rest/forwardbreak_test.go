@@ -214,3 +214,23 @@ func TestARunWhoseLeaderIsGoneIsBegunAgainAtTheNext(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatFollowsTheAnswerOfTheLeaderIsPassedOn, as the position does when all of a list has been read.
+func TestWhatFollowsTheAnswerOfTheLeaderIsPassedOn(t *testing.T) {
+	const position = "0d2da6e059afef89266b5c96c78d14df/7"
+	ms := newMembers(t, func(o *rest.Options) {
+		o.Peers = &spied{answer: &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/csv"}}, Trailer: http.Header{"Ledger-Position": {position}},
+			Body: io.NopCloser(strings.NewReader("meter_id,rule\nA,HIGH\n")),
+		}}
+	})
+	got, err := http.DefaultTransport.RoundTrip(ms.b.request(t.Context(), "GET", "/exceptions?format=csv", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	content, err := io.ReadAll(got.Body)
+	if err != nil || string(content) != "meter_id,rule\nA,HIGH\n" || got.Trailer.Get("Ledger-Position") != position {
+		t.Errorf("%q, behind it %v, %v", content, got.Trailer, err)
+	}
+}

@@ -11,10 +11,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"sync"
+	"syscall"
 
 	"github.com/go-chi/chi/v5"
 
@@ -98,7 +100,15 @@ func (o *Options) program() httpkit.Program {
 	if o.Audit != nil {
 		program.Audit = o.Audit
 	}
+	if o.Ledger.IsShared() {
+		program.IsOwn = o.isOwn
+	}
 	return program
+}
+
+// isOwn reports whether an error is of this node's disk, or comes as it ends.
+func (o *Options) isOwn(err error) bool {
+	return o.Ledger.Failure() != nil || errors.Is(err, syscall.EIO)
 }
 
 // logged returns the handler of a route, which tells the log what operators ask.

@@ -9,15 +9,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"meterledger/api/apitest"
 	"meterledger/internal/archive"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
@@ -30,7 +34,8 @@ type trio struct {
 	t       *testing.T
 	engine  *clustertest.Engine
 	network *clustertest.Network
-	disk    vfs.FS // of all, with a data folder for each
+	disk    vfs.FS       // of all, with a data folder for each
+	broken  atomic.Value // the folder in which nothing can be made safe any more, a string
 	zone    *meter.Zone
 	began   time.Time
 	members []*peerNode
@@ -53,7 +58,8 @@ func newTrio(t *testing.T) *trio {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &trio{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1), disk: vfs.NewMem(), zone: zone, began: time.Now()}
+	o := &trio{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1), zone: zone, began: time.Now()}
+	o.disk = faulttest.Watch(vfs.NewMem(), o.fails)
 	alone := o.open(&peerNode{trio: o, name: "a"}, nil)
 	id, _ := alone.Position()
 	if err := errors.Join(alone.Close(), archive.Share(o.disk, "Archive", id)); err != nil {
@@ -69,6 +75,14 @@ func newTrio(t *testing.T) *trio {
 		o.catchUp()
 	}
 	return o
+}
+
+// fails is the error of an operation on a broken disk.
+func (o *trio) fails(op errorfs.Op) error {
+	if folder, _ := o.broken.Load().(string); folder != "" && faulttest.Syncs(op) && strings.HasPrefix(op.Path, folder) {
+		return syscall.EIO
+	}
+	return nil
 }
 
 // open opens a node, and what answers for it.

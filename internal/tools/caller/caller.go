@@ -29,7 +29,7 @@ const (
 const Patience = 2 * time.Minute
 
 // ErrPatience says that a request got no final answer in time.
-var ErrPatience = fmt.Errorf("no final answer within %s", Patience)
+var ErrPatience = errors.New("no final answer in time")
 
 // Caller sends requests over one connection, which it renews when it breaks. One goroutine uses it.
 type Caller struct {
@@ -67,6 +67,9 @@ func (c *Caller) Do(ctx context.Context, request, body []byte) (Answer, error) {
 		case begun.IsZero():
 			begun = time.Now()
 		case time.Since(begun) > cmp.Or(c.Patience, Patience):
+			if err == nil {
+				err = errors.New(a.String())
+			}
 			return a, errors.Join(ErrPatience, err)
 		}
 		if c.Next != nil {
