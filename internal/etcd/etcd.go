@@ -41,6 +41,9 @@ const (
 	// A connection that is silent is given up after both, the shortest that gRPC takes and an etcd allows.
 	aliveEvery = 10 * time.Second
 	aliveWait  = 3 * time.Second
+	// stepMax is how long a member may take for a step: one that is parted from the others would keep it for seven
+	// seconds, and another one may be asked instead.
+	stepMax = 2 * time.Second
 )
 
 // Engine is a connection to an etcd. Its calls fail at a member that has no quorum, and may go to another one
@@ -112,8 +115,15 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 	return cluster.EngineID(r.Header.ClusterId), cluster.Revision(r.Header.Revision), nil
 }
 
-// txn is one step of the etcd.
+// txn is one step of the etcd. Without an answer for stepMax it is unknown whether it was made.
 func (e *Engine) txn(ctx context.Context, compared []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepMax)
+	defer cancel()
+	return e.longTxn(ctx, compared, then, otherwise)
+}
+
+// longTxn is a step whose answer may be large.
+func (e *Engine) longTxn(ctx context.Context, compared []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
 	r, err := e.steps.Txn(clientv3.WithRequireLeader(ctx)).If(compared...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return nil, worded(err)
@@ -123,6 +133,8 @@ func (e *Engine) txn(ctx context.Context, compared []clientv3.Cmp, then, otherwi
 
 // lease makes keys that are put with it end by themselves, unless it is renewed.
 func (e *Engine) lease(ctx context.Context, life time.Duration) (clientv3.LeaseID, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepMax)
+	defer cancel()
 	r, err := pb.NewLeaseClient(e.client.ActiveConnection()).LeaseGrant(clientv3.WithRequireLeader(ctx), &pb.LeaseGrantRequest{TTL: int64(life / time.Second)})
 	if err != nil {
 		err = worded(clientv3.ContextError(ctx, err))

@@ -202,3 +202,35 @@ func TestStreamsEndWithTheConnection(t *testing.T) {
 	between.cut()
 	endWithin(t, time.Minute, ended)
 }
+
+// A member that is parted from the others takes calls and does not answer them for long.
+func TestAMemberThatDoesNotAnswerKeepsNoStepForLong(t *testing.T) {
+	running := etcdtest.Start(t, etcdtest.Options{Members: 1, Flags: quick})
+	between := newProxy(t, running.Members[0].Endpoint)
+	a := newAppender(t, open(t, newOrder(), between.address()), 8)
+	a.renew()
+	between.hold()
+	ctx, end := context.WithTimeout(t.Context(), 10*time.Second) // before the connection is found to be dead
+	defer end()
+	calls := map[string]func() error{
+		"View": func() error { _, err := a.View(ctx); return err },
+		"Lead": func() error { _, err := a.Lead(ctx, nodeB, a.term); return err },
+		"Append": func() error {
+			_, _, err := a.Append(ctx, a.term, a.end, a.next())
+			return err
+		},
+		"Say": func() error { return a.Say(ctx, cluster.Status{Node: nodeB}) },
+	}
+	ended := make(chan struct{})
+	for name, call := range calls {
+		go func() {
+			if err := call(); err == nil || errors.Is(err, cluster.ErrRefused) || ctx.Err() != nil {
+				t.Errorf("%s ends with %v", name, err)
+			}
+			ended <- struct{}{}
+		}()
+	}
+	for range calls {
+		<-ended
+	}
+}

@@ -56,7 +56,7 @@ func (e *Engine) Tail(ctx context.Context, after uint64, take func(batch []byte)
 		return take(batch.Value)
 	}
 	for {
-		r, err := e.txn(ctx, nil, append(e.look(), clientv3.OpGet(e.batchKey(after+1), clientv3.WithRange(end), clientv3.WithLimit(page))), nil)
+		r, err := e.longTxn(ctx, nil, append(e.look(), clientv3.OpGet(e.batchKey(after+1), clientv3.WithRange(end), clientv3.WithLimit(page))), nil)
 		if err != nil {
 			return err
 		}
