@@ -22,7 +22,7 @@ func (l *Ledger) share(o *Shared) {
 		return !everything
 	}
 	l.shared = newShared(o, l.journal, l.store, l.now, l.log, l.committer.answer, hasRoom)
-	l.shared.quit, l.shared.founded = l.committer.quit, l.founded
+	l.shared.quit, l.shared.anew = l.committer.quit, l.anew(o)
 	l.shared.settled = func() { l.clock.newest.Store(l.store.Written().Unix()) } // also by the clocks of others
 	l.committer.order = l.shared
 	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room
@@ -48,6 +48,17 @@ func (l *Ledger) room() cluster.Room {
 		return cluster.RoomForLittle
 	}
 	return cluster.RoomForAll
+}
+
+// anew returns where the order goes on behind an engine that was lost or brought back.
+func (l *Ledger) anew(o *Shared) chain.Position {
+	switch {
+	case o.Heal:
+		return l.journal.End()
+	case l.founded.Again:
+		return l.founded.At
+	}
+	return chain.Position{}
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.

@@ -160,10 +160,10 @@ func (s *shared) isVacant(v cluster.View) bool {
 	return (v.Leader.Term == 0 || isGone && s.takeover.may(time.Now())) && s.hasBegun(v)
 }
 
-// hasBegun reports whether something may be added to the order. Behind an engine that was lost, as many
-// nodes must be there as keep each batch, so that one that has more than the founding one can tell.
+// hasBegun reports whether something may be added to the order. Behind an engine that was lost or brought back, as many
+// nodes must be there as keep each batch, so that one that has more than the first can tell.
 func (s *shared) hasBegun(v cluster.View) bool {
-	if !s.founded.Again || s.founded.At != v.Head {
+	if s.anew != v.Head {
 		return true
 	}
 	nodes, err := s.engine.Nodes(s.ctx)

@@ -86,7 +86,7 @@ type shared struct {
 
 	roster   roster
 	copies   int
-	founded  cluster.Order // what the order began with
+	anew     chain.Position // where the order goes on behind an engine that was lost or brought back; the zero value if it was neither
 	cutEvery time.Duration
 	room     func() cluster.Room // on the disk
 

@@ -54,7 +54,7 @@ var errOne = errors.New("one batch was handed out")
 func (m *membership) mend(ctx context.Context, j *journal.Journal, v cluster.View) error {
 	err := j.Batches(v.Head.Sequence, func(batch []byte) error {
 		if _, err := v.Head.Follow(batch); err != nil {
-			return fmt.Errorf("%s has another batch %d than the order of the engine, so one of the two was brought back from an older copy and has gone on: %w", m.DataDir, v.Head.Sequence, err)
+			return fmt.Errorf("%w: %w", m.otherBatch(v.Head.Sequence), err)
 		}
 		if _, _, err := m.Shared.Engine.Mend(ctx, v.Head, batch); errors.Is(err, cluster.ErrRefused) || ctx.Err() != nil {
 			return errors.Join(err, context.Cause(ctx))
@@ -69,4 +69,9 @@ func (m *membership) mend(ctx context.Context, j *journal.Journal, v cluster.Vie
 		return fmt.Errorf("the engine ends with batch %d, and %s begins with batch %d: start a node that holds what is between with -cluster-heal before", v.Head.Sequence, m.DataDir, cut.First)
 	}
 	return err
+}
+
+// otherBatch is the error of a folder that the order does not go on from.
+func (m *membership) otherBatch(sequence uint64) error {
+	return fmt.Errorf("%s has another batch %d than the order of the engine, so one of the two was brought back from an older copy and has gone on", m.DataDir, sequence)
 }

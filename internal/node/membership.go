@@ -178,10 +178,22 @@ func (m *membership) goOn(ctx context.Context, o cluster.Order, j *journal.Journ
 	case isOther && !isOwn:
 		return fmt.Errorf("%s: %w", m.DataDir, m.mark.otherError(m.engine))
 	}
+	if err == nil {
+		err = m.fits(ctx, end)
+	}
 	if err != nil || !isOther && !m.isFounding() {
 		return err
 	}
 	return m.write(m.mark.Journal, m.engine)
+}
+
+// fits refuses an order that has another batch where the folder ends. Where the order goes on, the next batch tells.
+func (m *membership) fits(ctx context.Context, end chain.Position) error {
+	v, err := cluster.Ask(ctx, m.Shared.Engine.View)
+	if err == nil && v.Head.Sequence == end.Sequence && v.Head != end {
+		err = m.otherBatch(end.Sequence)
+	}
+	return err
 }
 
 // write marks the folder as one of an engine.

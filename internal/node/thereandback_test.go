@@ -385,6 +385,38 @@ func TestAnEngineThatWasBroughtBackIsRefusedByAllAndHealed(t *testing.T) {
 	})
 }
 
+// TestNodesThatHaveLessDoNotGoOnAlone heals an engine first with a node that lacks what was acknowledged, and then
+// with as many as keep each batch.
+func TestNodesThatHaveLessDoNotGoOnAlone(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		then := tr.head()
+		tr.close("c", "b")
+		tr.takes("a", 5) // nobody else has them
+		tr.close("a")
+		end := tr.head()
+		if err := tr.engine.RollBack(then); err != nil {
+			t.Fatal(err)
+		}
+		tr.open("c", healing)
+		time.Sleep(time.Minute)
+		tr.takesNothing("c")
+		taken := tr.taken
+		tr.open("b", healing)
+		for tr.head() < end {
+			tr.takes("c", 1)
+		}
+		if tr.head() != end {
+			t.Fatalf("the order ends with batch %d, and not with %d", tr.head(), end)
+		}
+		tr.refuses("a", healing, fmt.Sprintf("has another batch %d", end))
+		tr.refuses("a", together, fmt.Sprintf("has another batch %d", end))
+		tr.taken = append(taken[:len(taken)-5:len(taken)-5], tr.taken[len(taken):]...)
+		tr.has("b", "c")
+		tr.close("c", "b")
+	})
+}
+
 func TestAnEngineThatIsBroughtBackUnderRunningNodesIsHaltedAndHealedByOneOfThem(t *testing.T) {
 	started(t, func(t *testing.T, tr *trip) {
 		tr.has("a", "b", "c")
