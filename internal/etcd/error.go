@@ -3,8 +3,11 @@ package etcd
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"meterledger/internal/cluster"
 )
@@ -30,7 +33,15 @@ func worded(err error) error {
 	if isNoRoom(err) {
 		return fmt.Errorf("%w: give each member a larger --quota-backend-bytes, or free what was cut with etcdctl defrag, and then lift the alarm with etcdctl alarm disarm", err)
 	}
+	if isStranger(err) {
+		return fmt.Errorf("etcd: %w: the etcd and this node must have certificates that the other's authorities issued: see -cluster-ca, -cluster-cert and -cluster-key, and what the members were started with", err)
+	}
 	return fmt.Errorf("etcd: %w", err)
+}
+
+// isStranger reports whether a handshake of TLS has failed. gRPC hands its error on as text alone.
+func isStranger(err error) bool {
+	return status.Code(err) == codes.Unavailable && (strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "x509: "))
 }
 
 func isNoRoom(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }

@@ -14,6 +14,7 @@ import (
 
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
@@ -25,7 +26,8 @@ type trip struct {
 	t       *testing.T
 	engine  *clustertest.Engine
 	network *clustertest.Network
-	shared  *vfs.MemFS // the disk of the archive folder
+	shared  *vfs.MemFS          // the disk of the archive folder
+	mount   func(vfs.FS) vfs.FS // how nodes see it; nil: as it is
 	began   time.Time
 	nodes   map[string]*traveller
 	taken   []meter.ID // what was acknowledged
@@ -42,6 +44,9 @@ type traveller struct {
 
 func newTrip(t *testing.T, names ...string) *trip {
 	tr := &trip{t: t, engine: clustertest.NewEngine(1), network: clustertest.NewNetwork(1), shared: vfs.NewCrashableMem(), began: time.Now(), nodes: map[string]*traveller{}}
+	if err := durable.MakeFolder(tr.shared, "Archive"); err != nil { // where all have mounted it
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		tr.nodes[name] = &traveller{trip: tr, name: name, disk: vfs.NewCrashableMem()}
 	}
@@ -62,8 +67,12 @@ func healing(o *node.Options) { o.Shared.Heal = true }
 func (x *traveller) options(change func(*node.Options)) node.Options {
 	tr := x.trip
 	x.processes++
+	var mounted vfs.FS = tr.shared
+	if tr.mount != nil {
+		mounted = tr.mount(mounted)
+	}
 	o := node.Options{
-		FS: mountedFS{x.disk, tr.shared}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: loadZone(tr.t, "Asia/Singapore"),
+		FS: mountedFS{x.disk, mounted}, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: loadZone(tr.t, "Asia/Singapore"),
 		Now: func() time.Time { return now.Add(time.Since(tr.began)) }, Log: slog.New(slog.DiscardHandler), Holder: "a test", RefusalsMax: 1000,
 		Shared: &ledger.Shared{
 			Engine: tr.engine.Client(fmt.Sprint(x.name, x.processes)), Peers: tr.network.Peers(x.name), Cluster: "test",
@@ -437,7 +446,7 @@ func TestNodesThatDoNotFitTheClusterAreRefusedByName(t *testing.T) {
 		tr.nodes["o"] = other.nodes["o"]
 		other.nodes["o"].trip = tr
 		tr.refuses("o", func(o *node.Options) { o.Zone = loadZone(t, "Europe/Berlin") }, "founded with the time zone Asia/Singapore, not Europe/Berlin", "-timezone")
-		tr.nodes["o"].disk, tr.shared = vfs.NewCrashableMem(), vfs.NewCrashableMem()
+		tr.nodes["o"].disk, tr.shared = vfs.NewCrashableMem(), newTrip(t).shared
 		tr.open("o", alone)
 		tr.takes("o", 1)
 		tr.close("o")
