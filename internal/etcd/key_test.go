@@ -47,7 +47,7 @@ func TestTheKeysOfAnOrderAreThoseThatAreDrawn(t *testing.T) {
 			}
 		case key == "nodes/a":
 			if got := string(kv.Value); !strings.HasPrefix(got, `{"Name":"a","Incarnation":10,"Address":"10.0.0.1:8100","Applied":{"Journal":`) ||
-				!strings.HasSuffix(got, `"Copied":8,"First":3,"Pinned":0,"Level":2,"Witness":1,"Digest":9223372036854775815}`) {
+				!strings.HasSuffix(got, `"Copied":8,"First":3,"Pinned":0,"Level":2,"Witness":1,"Digest":9223372036854775815,"Clock":0,"Room":0}`) {
 				t.Errorf("%s is %s", key, got)
 			}
 		case !known || value != string(kv.Value):
