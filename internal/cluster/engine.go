@@ -141,11 +141,24 @@ type Engine interface {
 
 	// Nodes returns the last that each node has said that is known, in the order of their names.
 	Nodes(ctx context.Context) ([]Seen, error)
+
+	// Usage returns how much room the engine takes. What was cut takes none any more, at once or soon.
+	Usage(ctx context.Context) (Usage, error)
 }
 
 // AppendBytesMax is the size of the largest batch that every engine takes: a commit of 1 MiB, with what
 // stands around it.
 const AppendBytesMax = 1<<20 + 64<<10
+
+// Usage is how much room an engine takes.
+type Usage struct {
+	Bytes int64
+	Max   int64 // how many bytes it may take, and takes no batch beyond; 0 if that is not known
+}
+
+// IsHigh reports whether three quarters are taken. What is still free then is for the leader, who needs it to
+// cut what nodes have copied once they are back.
+func (u Usage) IsHigh() bool { return u.Max > 0 && u.Bytes > u.Max/4*3 }
 
 // Seen is what a node said last.
 type Seen struct {

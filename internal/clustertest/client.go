@@ -115,6 +115,18 @@ func (c *Client) Resign(ctx context.Context, term uint64) error {
 	})
 }
 
+func (c *Client) Usage(ctx context.Context) (cluster.Usage, error) {
+	return ask(ctx, c, "usage", func(e *Engine) (u cluster.Usage, err error) {
+		u.Max = e.max
+		for _, r := range e.order {
+			if r.head.Sequence >= e.first {
+				u.Bytes += int64(len(r.batch))
+			}
+		}
+		return u, nil
+	})
+}
+
 func (c *Client) Cut(ctx context.Context, term, upTo uint64, counted []cluster.Seen) error {
 	return c.change(ctx, "cut", func(e *Engine) error {
 		if err := e.mustLead(term); err != nil {

@@ -23,6 +23,7 @@ type Engine struct {
 	changed  chan struct{} // closed when anything has
 	restored int           // how often the engine was rolled back
 	full     bool          // takes no batch
+	max      int64         // bytes of batches that it says it may take; 0 if it does not say
 	revision uint64        // rises with every change; terms and lives are named by it
 	lost     uint64        // how far behind that Identity is, since the engine was rolled back
 	founding cluster.Order
@@ -86,6 +87,11 @@ func (e *Engine) Expire() {
 // Fill makes Append ErrRefused from now on, or no longer: the engine has no room, which an operator mends.
 func (e *Engine) Fill(full bool) {
 	e.do(func() { e.full = full })
+}
+
+// Limit has the engine say how many bytes it may take; 0 if it does not say.
+func (e *Engine) Limit(bytes int64) {
+	e.do(func() { e.max = bytes })
 }
 
 // RollBack makes the engine what a backup of it holds that was made when a batch was its head: who led

@@ -74,6 +74,29 @@ var ofNodes = []sentence{
 			x.Errorf("they are %q", got)
 		}
 	}},
+	{"Usage returns how much room the engine takes; what was cut takes none any more, at once or soon", func(x *trial) {
+		at := x.found()
+		term := x.leads(x.A, nodeA, 0).Term
+		before := x.usage()
+		for range 40 {
+			b := chain.Encode(nil, at, pattern(64<<10, 1))
+			if added, _, err := x.A.Append(x.ctx, term, at, b); !added {
+				x.Fatal(err)
+			}
+			at = at.After(b)
+		}
+		x.eventually("what was added takes no room", func() bool { return x.usage() > before+2<<20 })
+		x.must(x.A.Cut(x.ctx, term, at.Sequence, nil))
+		x.eventually("what was cut takes room", func() bool { return x.usage() < before+1<<20 })
+	}},
+}
+
+// usage returns how many bytes the engine takes.
+func (x *trial) usage() int64 {
+	x.Helper()
+	u, err := x.B.Usage(x.ctx)
+	x.must(err)
+	return u.Bytes
 }
 
 func (x *trial) nodes() []cluster.Seen {

@@ -115,6 +115,15 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 	return cluster.EngineID(r.Header.ClusterId), cluster.Revision(r.Header.Revision), nil
 }
 
+// Usage is that of the member that is asked. What an etcd has freed it uses again, though its file stays as large.
+func (e *Engine) Usage(ctx context.Context) (cluster.Usage, error) {
+	status, err := pb.NewMaintenanceClient(e.client.ActiveConnection()).Status(ctx, &pb.StatusRequest{})
+	if err != nil {
+		return cluster.Usage{}, worded(clientv3.ContextError(ctx, err))
+	}
+	return cluster.Usage{Bytes: status.DbSizeInUse, Max: status.DbSizeQuota}, nil
+}
+
 // txn is one step of the etcd. Without an answer for stepMax it is unknown whether it was made.
 func (e *Engine) txn(ctx context.Context, compared []clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepMax)

@@ -9,6 +9,7 @@ import (
 
 	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
+	"meterledger/internal/meter"
 	"meterledger/internal/mutant"
 	"meterledger/internal/store"
 )
@@ -38,7 +39,26 @@ func (s *shared) sayAll() {
 			s.crowded.Store(s.roster.lackRoom(s.copies, cluster.RoomForAll))
 			s.lookout.sawNodes(nodes)
 		}
+		if usage, err := s.engine.Usage(s.ctx); err == nil {
+			s.sawUsage(usage)
+		}
 		pause(s.ctx, sayEvery)
+	}
+}
+
+// errEngineFull is the answer to readings and registrations while the engine keeps what nodes lack that are away, and has
+// little room left.
+var errEngineFull = meter.Unavailable(meter.CodeDiskFull, 10*time.Second,
+	"the engine that keeps the order of the nodes is nearly full; readings and registrations are taken again once nodes that are away have copied what they lack, or it may take more").Because(meter.ReasonDiskFull)
+
+// sawUsage shuts that gate or opens it.
+func (s *shared) sawUsage(u cluster.Usage) {
+	switch high := u.IsHigh(); {
+	case s.engineFull.Swap(high) == high:
+	case high:
+		s.log.Error("the engine is nearly full: readings and registrations are refused until nodes that are away are back, or it may take more", "bytes", u.Bytes, "bytes_max", u.Max)
+	default:
+		s.log.Info("the engine has room again", "bytes", u.Bytes, "bytes_max", u.Max)
 	}
 }
 

@@ -164,11 +164,14 @@ var errThere = errors.New("the next batch is there")
 
 // fetch makes the journal go on behind the newest snapshot of another node, if there is one that lies ahead.
 func (j *joining) fetch(ctx context.Context) error {
+	nodes, err := j.others(ctx)
+	if len(nodes) == 0 {
+		return errors.Join(err, ctx.Err())
+	}
 	if err := j.isHeard(ctx); err != nil {
 		return err
 	}
-	nodes, err := j.others(ctx)
-	if err != nil {
+	if nodes, err = j.others(ctx); err != nil {
 		return err
 	}
 	for _, n := range nodes {

@@ -152,6 +152,7 @@ func threeWithCredentials(t *testing.T) (members []member, operator, household [
 	engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
 	for _, name := range []string{"a", "b", "c"} {
 		members = append(members, openMember(t, vfs.NewMem(), engine, network, name))
+		members[0].waitToLead()
 	}
 	if err := members[0].Register(t.Context(), "M", "Tan", "Road"); err != nil {
 		t.Fatal(err)

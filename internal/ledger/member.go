@@ -28,7 +28,7 @@ func (l *Ledger) share(o *Shared) {
 	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room
 	l.stall.max = 0 // the order has a gate of its own
 	l.clock.isShared = true
-	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
+	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errEngineFull, l.shared.engineFull.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
 }
 
 // takePart lets other nodes ask this one, and then begins to follow the order.
@@ -50,15 +50,16 @@ func (l *Ledger) room() cluster.Room {
 	return cluster.RoomForAll
 }
 
-// anew returns where the order goes on behind an engine that was lost or brought back.
-func (l *Ledger) anew(o *Shared) chain.Position {
+// anew returns where the order goes on behind an engine that was lost or brought back; nil if it was neither.
+func (l *Ledger) anew(o *Shared) *chain.Position {
+	end := l.journal.End()
 	switch {
 	case o.Heal:
-		return l.journal.End()
+		return &end
 	case l.founded.Again:
-		return l.founded.At
+		return &l.founded.At
 	}
-	return chain.Position{}
+	return nil
 }
 
 // Order returns the id of the journal of all nodes of an order. A node alone has none.

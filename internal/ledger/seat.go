@@ -163,7 +163,7 @@ func (s *shared) isVacant(v cluster.View) bool {
 // hasBegun reports whether something may be added to the order. Behind an engine that was lost or brought back, as many
 // nodes must be there as keep each batch, so that one that has more than the first can tell.
 func (s *shared) hasBegun(v cluster.View) bool {
-	if s.anew != v.Head {
+	if s.anew == nil || *s.anew != v.Head {
 		return true
 	}
 	nodes, err := s.engine.Nodes(s.ctx)

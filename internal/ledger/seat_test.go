@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -273,6 +274,35 @@ func TestWritesWaitForAnEngineThatRefusesAndGoOnThen(t *testing.T) {
 		for n := range 3 {
 			s.mustRegister(n, meter.ID(fmt.Sprint("N", n)))
 		}
+		s.end()
+	})
+}
+
+// TestReadingsAreRefusedWhileTheEngineIsNearlyFull keeps two of three nodes away, whose batches the engine keeps. Once they are
+// back it cuts, though it takes as much as before.
+func TestReadingsAreRefusedWhileTheEngineIsNearlyFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keepsLittle := func(o *Options) { o.Shared.KeepMin = 1 }
+		s := openTrio(t, keepsLittle)
+		s.mustRegister(0, "M")
+		for _, n := range []int{1, 2} {
+			if err := s.members[n].Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.engine.Limit(100_000)
+		var err error
+		for n := 0; err == nil && n < 1000; n++ {
+			err = s.register(0, meter.ID(fmt.Sprint("N", n)))
+			time.Sleep(time.Second)
+		}
+		if meter.CodeOf(err) != meter.CodeDiskFull || !strings.Contains(err.Error(), "the engine") {
+			t.Fatalf("a node alone answers %v", err)
+		}
+		for _, n := range []int{1, 2} {
+			s.members[n] = openMember(t, s.disks[n], s.engine, s.network, s.members[n].shared.self.Name, keepsLittle)
+		}
+		s.mustRegister(0, "O")
 		s.end()
 	})
 }

@@ -86,7 +86,7 @@ type shared struct {
 
 	roster   roster
 	copies   int
-	anew     chain.Position // where the order goes on behind an engine that was lost or brought back; the zero value if it was neither
+	anew     *chain.Position // where the order goes on behind an engine that was lost or brought back; nil if it was neither
 	cutEvery time.Duration
 	room     func() cluster.Room // on the disk
 
@@ -105,16 +105,17 @@ type shared struct {
 	stopping   chan struct{}   // closed when nothing is sent any more
 	stopped    chan struct{}   // closed when nothing is handed out any more
 
-	current  arrival       // that next has handed out
-	begun    atomic.Int64  // when it was, in ns; 0 while none is
-	takeover takeover      // touched by leadAll alone
-	disputed atomic.Bool   // as many nodes diverge as agree
-	full     atomic.Bool   // fewer nodes than there must be copies have room on their disks
-	crowded  atomic.Bool   // the same, for readings and registrations
-	lost     chan struct{} // closed once err is set
-	once     sync.Once
-	ended    sync.Once
-	err      error
+	current    arrival       // that next has handed out
+	begun      atomic.Int64  // when it was, in ns; 0 while none is
+	takeover   takeover      // touched by leadAll alone
+	disputed   atomic.Bool   // as many nodes diverge as agree
+	full       atomic.Bool   // fewer nodes than there must be copies have room on their disks
+	crowded    atomic.Bool   // the same, for readings and registrations
+	engineFull atomic.Bool   // the engine has little room left
+	lost       chan struct{} // closed once err is set
+	once       sync.Once
+	ended      sync.Once
+	err        error
 }
 
 var (
