@@ -91,3 +91,12 @@ func SenderOf(r *http.Request) Sender {
 	}
 	return Sender{Network: meter.NetworkOf(ClientAddr(r))}
 }
+
+// RateKey returns whose rate a request counts for, and what that is, a credential or an address.
+func RateKey(r *http.Request) (key, what string) {
+	sender := SenderOf(r)
+	if sender.Credential != "" {
+		return sender.Credential, "credential"
+	}
+	return sender.Network.String(), "address"
+}

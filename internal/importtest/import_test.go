@@ -14,7 +14,7 @@ const module = "meterledger/"
 // floors says on which floor a package lives; a slash at the end stands for all
 // that is below it.
 var floors = map[string]int{
-	"internal/meter": 1, "internal/chain": 1, "internal/durable": 1, "internal/config": 1, "internal/mutant": 1, "internal/metric": 1, "internal/rules": 1, "api": 1,
+	"internal/meter": 1, "internal/chain": 1, "internal/durable": 1, "internal/config": 1, "internal/mutant": 1, "internal/metric": 1, "internal/rules": 1, "internal/pace": 2, "api": 1,
 	"internal/journal": 2, "internal/cluster": 2, "internal/snapshot": 2, "internal/store": 2, "internal/archive": 2, "internal/billing": 2, "internal/vee": 2, "internal/httpkit": 2, "internal/access": 2, "internal/audit": 2,
 	"internal/ledger": 3, "internal/query": 3, "internal/closing": 3, "internal/client": 3, "internal/etcd": 3,
 	"internal/rest": 4, "internal/pages": 4, "internal/node": 4, "internal/peer": 4, "internal/maintenance": 4,

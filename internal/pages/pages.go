@@ -18,6 +18,7 @@ import (
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/pace"
 	"meterledger/internal/query"
 )
 
@@ -44,7 +45,7 @@ type site struct {
 func Mount(ctx context.Context, r chi.Router, o Options) {
 	s := &site{Options: o, zone: o.Reader.Zone(), sampler: sampler{metrics: o.Metrics, log: o.Log}}
 	go s.sampler.run(ctx)
-	limited := httpkit.LimitRate(o.RateLimit)
+	limited := pace.Limit(o.RateLimit, httpkit.RateKey, httpkit.WriteError)
 	for _, route := range s.routes() {
 		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
 	}

@@ -26,6 +26,7 @@ import (
 	"meterledger/internal/httpkit"
 	"meterledger/internal/ledger"
 	"meterledger/internal/meter"
+	"meterledger/internal/pace"
 	"meterledger/internal/query"
 )
 
@@ -66,7 +67,7 @@ type app struct {
 
 // NewHandler returns the api, to which pages can be added.
 func NewHandler(o Options) chi.Router {
-	a, limited := newApp(o), httpkit.LimitRate(o.RateLimit)
+	a, limited := newApp(o), pace.Limit(o.RateLimit, httpkit.RateKey, httpkit.WriteError)
 	r := httpkit.NewRouter(o.program())
 	for _, route := range a.routes() {
 		h := a.logged(route)

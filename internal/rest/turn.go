@@ -5,7 +5,7 @@ import (
 	"io"
 	"runtime"
 
-	"meterledger/internal/httpkit"
+	"meterledger/internal/pace"
 )
 
 // turns are the right to work on bulk bodies, held by few at a time: a processor is left to
@@ -69,7 +69,7 @@ func (t *turn) end() {
 func (t *turn) rest() error {
 	rows := t.rows
 	t.rows = 0
-	return httpkit.Pace(t.ctx, rows)
+	return pace.Rows(t.ctx, rows)
 }
 
 // arrival reads what a caller sends. The turn goes to others while nothing arrives.

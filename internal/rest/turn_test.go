@@ -14,6 +14,7 @@ import (
 
 	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
+	"meterledger/internal/pace"
 )
 
 // TestFewBodiesAreWorkedOnAtATime has sixteen bodies whose rows take a millisecond each, and looks
@@ -127,7 +128,7 @@ func TestTheWorkOnABodyEndsWithItsCaller(t *testing.T) {
 func TestRowsBeyondARateAreReadMoreSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute, rows = 3600, 10*turnRows + 5
-		limited := httpkit.LimitRate(perMinute)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		limited := pace.Limit(perMinute, httpkit.RateKey, httpkit.WriteError)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			turn := &turn{turns: make(turns, 1), ctx: r.Context()}
 			for range rows {
 				if err := turn.row(); err != nil {

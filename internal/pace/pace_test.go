@@ -1,4 +1,4 @@
-package httpkit_test
+package pace_test
 
 import (
 	"context"
@@ -13,32 +13,38 @@ import (
 	"time"
 
 	"meterledger/internal/httpkit"
+	"meterledger/internal/meter"
+	"meterledger/internal/pace"
 )
 
 // newLimited returns a program with a limit of requests, which reads as many rows as the query
 // says.
 func newLimited(perMinute int) http.Handler {
 	r := httpkit.NewRouter(httpkit.Program{
-		Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI(), Door: roleDoor{},
+		Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), SwaggerUI: httpkit.SwaggerUI(), Door: namedDoor{},
 	})
-	r.With(httpkit.LimitRate(perMinute)).Get("/", func(w http.ResponseWriter, r *http.Request) {
+	r.With(pace.Limit(perMinute, httpkit.RateKey, httpkit.WriteError)).Get("/", func(w http.ResponseWriter, r *http.Request) {
 		rows, _ := strconv.Atoi(r.URL.Query().Get("rows"))
 		time.Sleep(time.Second) // until the first row arrives
-		if err := httpkit.Pace(r.Context(), rows); err != nil {
+		if err := pace.Rows(r.Context(), rows); err != nil {
 			httpkit.WriteError(w, r, err)
 		}
 	})
 	return r
 }
 
+// namedDoor takes what a header says for the caller's credential.
+type namedDoor struct{}
+
+func (namedDoor) Caller(r *http.Request) (meter.Caller, error) {
+	return meter.Caller{Role: meter.RoleMeter, Credential: r.Header.Get("Credential")}, nil
+}
+
 // askLimited asks once, from an address and with a credential, or with none.
 func askLimited(ctx context.Context, h http.Handler, peer, credential, query string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/?"+query, nil)
 	r.RemoteAddr = peer
-	if credential != "" {
-		r.Header.Set("Authorization", "meter")
-		r.Header.Set("Credential", credential)
-	}
+	r.Header.Set("Credential", credential)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
@@ -119,8 +125,8 @@ func TestRowsCountAndAreReadMoreSlowlyOverTheRate(t *testing.T) {
 func TestBulkOverTheRateEndsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, hangUp := context.WithCancel(t.Context())
-		h := httpkit.LimitRate(60)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if err := httpkit.Pace(r.Context(), 1000); !errors.Is(err, context.Canceled) {
+		h := pace.Limit(60, httpkit.RateKey, httpkit.WriteError)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if err := pace.Rows(r.Context(), 1000); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		}))

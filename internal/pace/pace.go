@@ -1,4 +1,6 @@
-package httpkit
+// Package pace limits how many requests, and rows of their bodies, a caller may send. It is a room of its own, since
+// daily and monthly need none of it.
+package pace
 
 import (
 	"context"
@@ -10,9 +12,9 @@ import (
 	"meterledger/internal/meter"
 )
 
-// LimitRate returns middleware that lets each caller send so many requests a minute: each
-// credential, and each network of those without one. More are answered 429. 0 sets no limit.
-func LimitRate(perMinute int) func(http.Handler) http.Handler {
+// Limit returns middleware that lets each sender send so many requests a minute. More are refused as too
+// many. 0 sets no limit. sender says by key who it is, and what the key is of, in a word.
+func Limit(perMinute int, sender func(*http.Request) (key, what string), refuse func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
 	if perMinute == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
@@ -21,15 +23,11 @@ func LimitRate(perMinute int) func(http.Handler) http.Handler {
 	rows := httprate.NewRateLimiter(perMinute, time.Minute, counter, httprate.WithResponseHeaders(httprate.ResponseHeaders{}))
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			sender := SenderOf(r)
-			key, what := sender.Credential, "credential"
-			if key == "" {
-				key, what = sender.Network.String(), "address"
-			}
+			key, what := sender(r)
 			if requests.OnLimit(w, r, key) {
 				tooMany := meter.Errorf(meter.KindTooMany, meter.CodeRateLimited, "this %s sends more requests a minute than it may", what)
 				tooMany.RetryAfter = time.Minute
-				WriteError(w, r, tooMany)
+				refuse(w, r, tooMany)
 				return
 			}
 			pace := &pace{rows: rows, key: key, perSecond: max(1, perMinute/60)}
@@ -48,10 +46,10 @@ type pace struct {
 	perSecond int
 }
 
-// Pace counts rows of a request's body as requests, and returns when the caller may send more: a
+// Rows counts rows of a request's body as requests, and returns when the caller may send more: a
 // bulk that is over the rate is read more slowly, and not refused half way. All bulks of a caller
 // share its rate. The error is that of ctx.
-func Pace(ctx context.Context, rows int) error {
+func Rows(ctx context.Context, rows int) error {
 	p, limited := ctx.Value(paceKey{}).(*pace)
 	for limited && rows > 0 {
 		part := min(rows, p.perSecond)
