@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -189,12 +190,12 @@ func (c *cachingFS) List(folder string) (names []string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.listed) < namesAge {
-		return c.names, nil
+		return slices.Clone(c.names), nil
 	}
 	if c.names, err = c.FS.List(folder); err == nil {
 		c.listed = time.Now()
 	}
-	return c.names, err
+	return slices.Clone(c.names), err
 }
 
 func (c *cachingFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
