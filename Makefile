@@ -17,7 +17,7 @@ SOAK_API_ARGS ?= -snapshot-size 1MiB -snapshot-interval 2s
 
 # The tests that go through every place where something can break only with
 # PROOFS=whole, and else through a sample.
-PROOFS_RUN := TailCut|TailGarbled|NothingAcknowledged|NoFailedWrite|FlippedBitIs|ToTheSameState|NaiveModel|AsTheUncutOne
+PROOFS_RUN := TailCut|TailGarbled|NothingAcknowledged|NoFailedWrite|FlippedBitIs|ToTheSameState|AnyStepOfClosing|StepOfAnArchive|NaiveModel|AsTheUncutOne
 
 # Which fuzz tests `make fuzz` runs, and how long each looks for an input that breaks it.
 FUZZ     ?= .
