@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,16 +19,14 @@ const (
 	// before it is no measure any more of what lies in the future.
 	offsetWarned = 2 * time.Second
 	offsetMax    = time.Minute
-	// offsetsKept is how many readings of the leader's clock the offset is made of.
-	offsetsKept = 8
 )
 
 // lookout is what this node sees of the others and of the engine: for operators, for balancers, and for the log,
 // which says each change once.
 type lookout struct {
-	self cluster.Node
-	log  *slog.Logger
-	now  func() time.Time
+	self   cluster.Node
+	log    *slog.Logger
+	roster *roster // which hears of the nodes before
 
 	viewed atomic.Int64 // when the newest view was asked for, in ns
 	led    atomic.Int64 // when a node led, as far as was seen, in ns
@@ -41,8 +38,6 @@ type lookout struct {
 	terms  uint64         // that were seen
 	nodes  []cluster.Seen
 	before [2]uint64 // the head when the nodes were looked at before, and before that
-	clocks []time.Duration
-	heard  int64 // what the leader said of its clock last
 
 	isBlind, isLeaderless, isOff bool // the log has said so
 }
@@ -86,7 +81,6 @@ func (o *lookout) sawLeader(l cluster.Leader) {
 	}
 	if l.Term != before.Term {
 		o.terms++
-		o.clocks = nil
 	}
 	o.isLeaderless = false
 	if l.Incarnation != o.self.Incarnation { // else leader says so
@@ -130,12 +124,6 @@ func (o *lookout) sawNodes(nodes []cluster.Seen) {
 	defer o.mu.Unlock()
 	o.before = [2]uint64{o.view.Head.Sequence, o.before[0]}
 	o.nodes = nodes
-	for _, n := range nodes {
-		if n.Incarnation == o.view.Leader.Incarnation && n.Clock != o.heard {
-			o.heard = n.Clock
-			o.readClock(time.UnixMilli(n.Clock))
-		}
-	}
 	offset, known := o.offset()
 	o.skewed.Store(known && offset.Abs() > offsetMax)
 	switch isOff := known && offset.Abs() > offsetWarned; {
@@ -151,14 +139,6 @@ func (o *lookout) sawNodes(nodes []cluster.Seen) {
 	o.isOff = !o.isOff
 }
 
-// readClock adds a reading of the leader's clock. It is too old by the time that it took to come here.
-func (o *lookout) readClock(of time.Time) {
-	o.clocks = append(o.clocks, o.now().Sub(of))
-	if len(o.clocks) > offsetsKept {
-		o.clocks = o.clocks[1:]
-	}
-}
-
 // offset returns by how much the clock of this node is ahead of the leader's, within a second or so: the reading that
 // came fastest is right by half of sayEvery.
 func (o *lookout) offset() (ahead time.Duration, known bool) {
@@ -167,10 +147,9 @@ func (o *lookout) offset() (ahead time.Duration, known bool) {
 		return 0, false
 	case o.view.Leader.Incarnation == o.self.Incarnation:
 		return 0, true
-	case len(o.clocks) == 0:
-		return 0, false
 	}
-	return slices.Min(o.clocks) - sayEvery/2, true
+	ahead, known = o.roster.ahead(o.view.Leader.Name)
+	return ahead - sayEvery/2, known
 }
 
 // copies returns on how many nodes' disks is what was the newest a second or two before the nodes were seen last.

@@ -30,7 +30,7 @@ func newWatched(t *testing.T) *watched {
 	w := &watched{t: t}
 	w.lookout = &lookout{
 		self: cluster.Node{Name: "self", Incarnation: 1}, log: slog.New(slog.NewTextHandler(&w.said, nil)),
-		now: func() time.Time { return time.Now().Add(w.skew) },
+		roster: &roster{self: "self", now: func() time.Time { return time.Now().Add(w.skew) }, ever: make(map[string]*colleague)},
 	}
 	w.begin()
 	return w
@@ -50,7 +50,9 @@ func (w *watched) wantSaid(words string) {
 func (w *watched) see(v cluster.View, d time.Duration) {
 	for range d / lookEvery {
 		w.saw(v, time.Now())
-		w.sawNodes([]cluster.Seen{{Status: cluster.Status{Node: v.Leader.Node, Clock: time.Now().UnixMilli()}}})
+		nodes := []cluster.Seen{{Status: cluster.Status{Node: v.Leader.Node, Clock: time.Now().UnixMilli()}}}
+		w.roster.hear(nodes)
+		w.sawNodes(nodes)
 		time.Sleep(lookEvery)
 	}
 }

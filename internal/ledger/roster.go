@@ -60,6 +60,17 @@ func (r *roster) hear(nodes []cluster.Seen) {
 	}
 }
 
+// ahead returns by how much this node's clock is ahead of another's, and of the time that what it says takes to be heard.
+func (r *roster) ahead(name string) (by time.Duration, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.ever[name]
+	if c == nil || len(c.ahead) == 0 {
+		return 0, false
+	}
+	return slices.Min(c.ahead), true
+}
+
 // nodes returns those that are live.
 func (r *roster) nodes() []cluster.Seen {
 	r.mu.Lock()

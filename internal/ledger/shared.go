@@ -150,7 +150,7 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 		peers: o.Peers, roster: &sh.roster, now: now, isFull: sh.full.Load, trim: func() []byte { return nil },
 		hangs: sh.isStuck, isUnfit: sh.isUnfit, filled: make(chan struct{}, 1),
 	}
-	sh.lookout = lookout{self: o.Self, log: log, now: now}
+	sh.lookout = lookout{self: o.Self, log: log, roster: &sh.roster}
 	sh.lookout.begin()
 	sh.barrier = barrier{view: sh.look, applied: &sh.tail.applied}
 	return sh

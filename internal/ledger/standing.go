@@ -16,7 +16,7 @@ type Standing struct {
 	Terms     uint64         // that were seen to begin since the program started
 	Applied   uint64         // sequences of the last batches that are applied here,
 	Copied    uint64         // on the disk of this node,
-	Head      uint64         // and in the etcd, as seen last
+	Head      uint64         // and in the etcd, as seen last or applied since
 	Staleness time.Duration  // everything that was answered so long ago is applied here
 	Waiting   int            // proposals that were not met in the order yet
 	Halted    uint64         // the batch that the etcd has lost; 0 for none
@@ -37,9 +37,10 @@ func (l *Ledger) Cluster() *Standing {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	offset, known := o.offset()
+	applied := s.tail.applied.load()
 	return &Standing{
-		Node: s.self, Leader: o.view.Leader, Terms: o.terms, Applied: s.tail.applied.load(), Copied: s.tail.copied.load(),
-		Head: o.view.Head.Sequence, Staleness: l.Staleness(), Waiting: s.mine.waiting(), Halted: o.view.Halted, Disputed: s.disputed.Load(),
+		Node: s.self, Leader: o.view.Leader, Terms: o.terms, Applied: applied, Copied: s.tail.copied.load(),
+		Head: max(o.view.Head.Sequence, applied), Staleness: l.Staleness(), Waiting: s.mine.waiting(), Halted: o.view.Halted, Disputed: s.disputed.Load(),
 		Copies: o.copies(), Offset: offset, Offsets: known, Confirmed: !o.isUnconfirmed(), Nodes: o.nodes,
 	}
 }
