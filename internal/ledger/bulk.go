@@ -118,6 +118,35 @@ func (b *Bulk) Add(number int, row meter.Row) error {
 	return b.sendFull()
 }
 
+// AddAll is Add for rows that follow each other, at most BlockRows, the first of which has the number
+// given. So many rows are looked up where they lie; they may be changed after the call.
+func (b *Bulk) AddAll(number int, rows []meter.Row) error {
+	if b.scope != nil || len(rows) < blockRowsMin {
+		for i := range rows {
+			if err := b.Add(number+i, rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := b.send(b.rows); err != nil {
+		return err
+	}
+	for range rows {
+		b.numbers = append(b.numbers, number)
+		number++
+	}
+	b.number = number - 1
+	return b.sendOn(rows)
+}
+
+// BlockRows is how many rows go through the ledger together: they are judged under one read lock, so
+// this is also what a query may have to wait for.
+const BlockRows = submissionRows
+
+// blockRowsMin is how many rows are worth a commit of their own.
+const blockRowsMin = BlockRows / 4
+
 // Refuse is Add for a row that the caller cannot make a Row of.
 func (b *Bulk) Refuse(number int, err error) error {
 	b.number = number
@@ -129,7 +158,7 @@ func (b *Bulk) Refuse(number int, err error) error {
 // ErrTooManyRefusals the tally is whole.
 func (b *Bulk) Flush() (meter.Tally, error) {
 	defer b.Close()
-	if err := b.send(); err != nil {
+	if err := b.send(b.rows); err != nil {
 		return b.tally, err
 	}
 	for len(b.sent) > 0 {
@@ -184,10 +213,15 @@ func (b *Bulk) sendFull() error {
 	if len(b.rows) < submissionRows && (b.filling == nil || b.filling.refused < submissionRows) {
 		return nil
 	}
+	return b.sendOn(b.rows)
+}
+
+// sendOn sends rows unless the sender is gone, or sends no readings.
+func (b *Bulk) sendOn(rows []meter.Row) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
 	}
-	if err := b.send(); err != nil {
+	if err := b.send(rows); err != nil {
 		return err
 	}
 	if b.isHopeless() {
@@ -196,8 +230,8 @@ func (b *Bulk) sendFull() error {
 	return nil
 }
 
-func (b *Bulk) send() error {
-	if len(b.rows) == 0 && b.filling == nil {
+func (b *Bulk) send(rows []meter.Row) error {
+	if len(rows) == 0 && b.filling == nil {
 		return nil
 	}
 	for len(b.sent) == submissionsMax || len(b.sent) > 0 && (b.sent[0].answered() || b.l.held.Load() > heldMax) {
@@ -207,7 +241,7 @@ func (b *Bulk) send() error {
 	}
 	b.pacer.step()
 	s := b.next()
-	if err := b.locate(s); err != nil {
+	if err := b.locate(s, rows); err != nil {
 		return err
 	}
 	if err := b.queue(s); err != nil {
@@ -242,14 +276,14 @@ func (l *Ledger) barred() error {
 	return nil
 }
 
-// locate moves the rows into a submission.
-func (b *Bulk) locate(s *submission) error {
-	s.readings, b.unknown = b.l.store.Locate(b.rows, b.last, s.readings, b.unknown[:0])
+// locate moves rows into a submission.
+func (b *Bulk) locate(s *submission, rows []meter.Row) error {
+	s.readings, b.unknown = b.l.store.Locate(rows, b.last, s.readings, b.unknown[:0])
 	if len(b.unknown) > 0 && !s.sure {
 		if err := s.confirm(b.ctx); err != nil {
 			return err
 		}
-		s.readings, b.unknown = b.l.store.Locate(b.rows, b.last, s.readings[:0], b.unknown[:0])
+		s.readings, b.unknown = b.l.store.Locate(rows, b.last, s.readings[:0], b.unknown[:0])
 	}
 	if n := len(s.readings); n > 0 {
 		b.last = s.readings[n-1].Meter
@@ -258,7 +292,7 @@ func (b *Bulk) locate(s *submission) error {
 	for place, number := range b.numbers {
 		if len(unknown) > 0 && unknown[0] == place {
 			unknown = unknown[1:]
-			s.refuseUnknown(number, b.rows[place].Meter)
+			s.refuseUnknown(number, rows[place].Meter)
 			continue
 		}
 		s.rows = append(s.rows, number)

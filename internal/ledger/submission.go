@@ -35,7 +35,8 @@ type submission struct {
 	commit   *commit
 	recalls  int             // at the beginning of the commit
 	taken    []store.Reading // into the commit, after the recalls
-	places   []int           // by taken: its place in readings
+	picked   []store.Reading // that are taken, unless all are
+	places   []int           // by picked: its place in readings
 	judged   []store.PlacedVerdict
 	archived map[archivedMonth]*archivedRows
 
@@ -58,7 +59,7 @@ func (s *submission) reset(l *Ledger, p patience) {
 	clear(s.refusals)
 	*s = submission{
 		l: l, patience: p, firstGood: math.MaxInt, sure: l.isAlone(),
-		readings: s.readings[:0], rows: s.rows[:0], taken: s.taken[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0], kept: s.kept[:0],
+		readings: s.readings[:0], rows: s.rows[:0], picked: s.picked[:0], places: s.places[:0], judged: s.judged[:0], refusals: s.refusals[:0], kept: s.kept[:0],
 		commit: s.commit.again(),
 	}
 }
@@ -199,6 +200,29 @@ func (s *submission) look() {
 
 // judge refuses readings that need no journal for that, and takes the others.
 func (s *submission) judge() {
+	if s.takesAll() {
+		s.taken = s.readings[s.from:s.to]
+		return
+	}
+	s.pick()
+	s.taken = s.picked
+}
+
+// takesAll reports whether nothing is to be said before the journal about any reading, as nearly always.
+func (s *submission) takesAll() bool {
+	if len(s.judged) > 0 || s.full || s.refusal != nil {
+		return false
+	}
+	for _, at := range s.readings[s.from:s.to] {
+		if s.keptOut(at.Slot) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// pick takes one reading after the other, or refuses it.
+func (s *submission) pick() {
 	judged := s.judged
 	for i, at := range s.readings[s.from:s.to] {
 		place := s.from + i
@@ -255,7 +279,15 @@ func (s *submission) keptOut(slot meter.Slot) error {
 }
 
 func (s *submission) take(place int, at store.Reading) {
-	s.taken, s.places = append(s.taken, at), append(s.places, place)
+	s.picked, s.places = append(s.picked, at), append(s.places, place)
+}
+
+// placeOf returns the place in readings of one that was taken.
+func (s *submission) placeOf(taken int) int {
+	if len(s.places) > 0 {
+		return s.places[taken]
+	}
+	return s.from + taken
 }
 
 // answered reports whether settle would not have to wait.
@@ -270,20 +302,20 @@ func (s *submission) settle() error {
 		switch {
 		case err == nil:
 			verdicts = verdicts[s.recalls:]
-			for i, place := range s.places {
-				s.rule(place, verdicts[i])
+			for i := range s.taken {
+				s.rule(s.placeOf(i), verdicts[i])
 			}
 		case s.restore || !meter.Passes(err):
 			return err
 		default:
-			for _, place := range s.places {
-				s.decide(place, Result{Err: err})
+			for i := range s.taken {
+				s.decide(s.placeOf(i), Result{Err: err})
 			}
 		}
 	}
 	s.l.keeper.keep(s.kept)
 	s.kept = s.kept[:0]
-	s.from, s.recalls, s.taken, s.places, s.archived = s.to, 0, s.taken[:0], s.places[:0], nil
+	s.from, s.recalls, s.taken, s.picked, s.places, s.archived = s.to, 0, nil, s.picked[:0], s.places[:0], nil
 	s.commit = s.commit.again()
 	return nil
 }

@@ -35,11 +35,8 @@ type calendarDay struct {
 // ParseSlot reads a timestamp as Zone.ParseSlot does, which is asked if the day is new
 // or the timestamp is not in the form of Text.
 func (c *Calendar) ParseSlot(field string, s []byte) (Slot, error) {
-	if len(s) == stampBytes && (s[10] == 'T' || s[10] == ' ') {
-		date, rest, clock := binary.LittleEndian.Uint64(s), uint64(binary.LittleEndian.Uint16(s[8:])), binary.LittleEndian.Uint64(s[11:])
-		day, place := &c.read[dayHash(date, rest)], clockPlace(clock)
-		slot := day.midnight + Slot(place)
-		if day.date == date && day.rest == rest|'T'<<16 && clockTimes[place] == clock && slot-day.first < day.slots {
+	if len(s) == stampBytes {
+		if slot, ok := c.remembered(s); ok {
 			return slot, nil
 		}
 	}
@@ -48,6 +45,15 @@ func (c *Calendar) ParseSlot(field string, s []byte) (Slot, error) {
 		c.read[dayHash(c.day.date, c.day.rest)] = c.day
 	}
 	return slot, err
+}
+
+// remembered reads a timestamp in the form of Text, with a blank in place of the T or not, of a
+// day that was read before. It has stampBytes.
+func (c *Calendar) remembered(s []byte) (Slot, bool) {
+	date, rest, clock := binary.LittleEndian.Uint64(s), uint64(binary.LittleEndian.Uint16(s[8:])), binary.LittleEndian.Uint64(s[11:])
+	day, place := &c.read[dayHash(date, rest)], clockPlace(clock)
+	slot := day.midnight + Slot(place)
+	return slot, (s[10] == 'T' || s[10] == ' ') && day.date == date && day.rest == rest|'T'<<16 && clockTimes[place] == clock && slot-day.first < day.slots
 }
 
 // dayHash differs for the days of two months side by side.

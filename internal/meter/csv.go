@@ -80,6 +80,23 @@ const ByteOrderMark = "\ufeff"
 // Row returns the number of the row that was read last, from 1, the header not counted.
 func (c *CSVReader) Row() int { return c.row }
 
+// AtHand reads rows until the list is full, or one comes that is not in the usual form or not
+// read yet: that is for Next. They are valid until the next call, and Row is the number of the last.
+func (c *CSVReader) AtHand(rows []Row) (n int) {
+	all, _ := c.in.Peek(c.in.Buffered())
+	text := all
+	for ; n < len(rows) && len(text) >= usualLineMax; n++ {
+		length := c.rows.usualLine(&rows[n], text)
+		if length == 0 {
+			break
+		}
+		text = text[length:]
+	}
+	_, _ = c.in.Discard(len(all) - len(text)) // cannot fail: it was peeked at, and stays in the buffer
+	c.row += n
+	return n
+}
+
 // Next returns the next row, which is valid until the next call. After an error that has a
 // RowFault the next row can still be read. After the last row the error is io.EOF.
 func (c *CSVReader) Next() (Row, error) {

@@ -66,7 +66,14 @@ func rowsFrom(t interface{ Fatalf(string, ...any) }, z *meter.Zone, in io.Reader
 	if err != nil {
 		t.Fatalf("header: %v", err)
 	}
+	var block [3]meter.Row
 	for rows := []string{}; ; {
+		for _, row := range block[:c.AtHand(block[:])] {
+			rows = append(rows, written(meter.Reading{Meter: meter.ID(row.Meter), Slot: row.Slot, Register: row.Register}, nil))
+		}
+		if c.Row() != len(rows) {
+			t.Fatalf("%d rows were at hand, and the last is called %d", len(rows), c.Row())
+		}
 		next, err := c.Next()
 		if errors.Is(err, io.EOF) {
 			return rows
@@ -83,8 +90,13 @@ func rowsFrom(t interface{ Fatalf(string, ...any) }, z *meter.Zone, in io.Reader
 }
 
 // checkRows compares both, the text coming whole, byte by byte, and with its last
-// bytes together with its end.
+// bytes together with its end, and once more with much behind it.
 func checkRows(t interface{ Fatalf(string, ...any) }, z *meter.Zone, text string) {
+	checkText(t, z, text)
+	checkText(t, z, text+"\n"+strings.Repeat("Z,2026-11-01T00:00:00,1.5\n", 8))
+}
+
+func checkText(t interface{ Fatalf(string, ...any) }, z *meter.Zone, text string) {
 	want := generalRows(z, text)
 	for name, in := range map[string]io.Reader{
 		"whole":        strings.NewReader(text),
@@ -104,7 +116,9 @@ func anyCSV() *rapid.Generator[string] {
 		"A,2026-11-01T00:00:00,1.5\n", "A,2026-11-01T00:00:00,1.5\n", "B-2,2026-11-01 23:30:00,0.0\r\n", "A,2026-11-01T00:30:00,7",
 		"\"A\",\"2026-11-01T00:00:00\",\"1.5\"\n", " A ,\t2026-11-01T00:00:00 , 2 \n", "A,\"2026-11-01\nT\",1\n", "A,2026-11-01T00:10:00,1\n",
 		"A,2026-11-01T01:00:00,-1\n", "too,few\n", "far,too,many,fields\n", "\n", "\r\n", "\r", "\"", ",", " ", "\u00a0", "\ufeff", "\x00", "\xff", "a\"b",
-		"A,2026-11-01T00:00:00,1.5\r\r\n", "A,2026-11-01T24:00:00,1e1\n",
+		"A,2026-11-01T00:00:00,1.5\r\r\n", "A,2026-11-01T24:00:00,1e1\n", "A,2026-11-01T00:30:00,12345678.12345678\n", "A,2026-11-01T00:30:00,123456789\n",
+		"A,2026-11-01T00:30:00,1.123456789\n", "A,2026-11-01T00:30:00,0071.250\n", "A,2026-11-01T00:30:00,1.\n", "A,2026-11-01T00:30:00,.5\n", "A,2026-11-01T00:30:00,1:2\n",
+		"A,2026-11-01T00:30:00,1.5.5\n", "A,2026-11-01X00:30:00,1.5\n", "A,2026-11-01T00:30:001.5\n", "A,2026-11-01T00:30:00;1.5\n", "-A,2026-11-01T00:30:00,1.5\n", ",2026-11-01T00:30:00,1.5\n",
 	})
 	return rapid.Custom(func(t *rapid.T) string {
 		header := rapid.SampledFrom([]string{meter.RowHeader + "\n", meter.RowHeader + "\n", meter.RowHeader + "\r\n", "\ufeff" + meter.RowHeader + "\n", ""}).Draw(t, "header")
@@ -187,9 +201,15 @@ func readRows(t testing.TB, z *meter.Zone, text string) (rows int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ; ; rows++ {
+	var block [1024]meter.Row
+	for {
+		if n := c.AtHand(block[:]); n > 0 {
+			rows += n
+			continue
+		}
+		rows++
 		if _, err := c.Next(); errors.Is(err, io.EOF) {
-			return rows
+			return rows - 1
 		} else if err != nil {
 			t.Fatal(err)
 		}

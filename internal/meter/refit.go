@@ -23,7 +23,7 @@ type Limits struct {
 }
 
 // MaxKWDefault is 60 kW, as emoncms has it.
-var MaxKWDefault = Power{coefficient: 60}
+var MaxKWDefault = Power(register(60, 0))
 
 // allows reports whether a dial can have gone past its end between two registers, in so many
 // seconds.

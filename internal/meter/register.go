@@ -21,9 +21,20 @@ const (
 // counted. The zero value is 0 kWh.
 // It is always kept in its shortest form, so equal values compare equal with ==.
 type Register struct {
-	coefficient int64 // the digits, without the point
-	scale       uint8 // how many of them stand after the point
+	word uint64 // the digits, without the point, and in the lowest bits how many of them stand after it
 }
+
+// scaleBits is how many bits RegisterDecimalsMax takes. The digits take 60.
+const scaleBits = 4
+
+// register is coefficient × 10^-scale kWh, within the limits of a reading.
+func register(coefficient int64, scale uint8) Register {
+	return Register{uint64(coefficient)<<scaleBits | uint64(scale)}
+}
+
+func (k Register) coefficient() int64 { return int64(k.word >> scaleBits) }
+
+func (k Register) scale() uint8 { return uint8(k.word & (1<<scaleBits - 1)) }
 
 // Why a text is not a register value.
 var (
@@ -66,7 +77,7 @@ func ParseRegister[T ~string | ~[]byte](s T) (Register, error) {
 	if end < len(s) || digits > RegisterDigitsMax || decimals > RegisterDecimalsMax || point == end-1 {
 		return parseUnusual(s, end, point)
 	}
-	return Register{int64(coefficient), uint8(decimals)}.shortest(), nil
+	return shortest(int64(coefficient), uint8(decimals)), nil
 }
 
 // parseUnusual is ParseRegister for any text, whose mantissa ends at end and may have a point.
@@ -151,9 +162,9 @@ func newRegister(coefficient int64, scale int) (Register, error) {
 	case scale <= -RegisterDigitsMax || scale < 0 && coefficient >= powersOfTen[RegisterDigitsMax+scale]:
 		return Register{}, errTooManyDigits
 	case scale < 0:
-		return Register{coefficient: coefficient * powersOfTen[-scale]}, nil
+		return register(coefficient*powersOfTen[-scale], 0), nil
 	}
-	return Register{coefficient, uint8(scale)}, nil
+	return register(coefficient, uint8(scale)), nil
 }
 
 // RegisterFromParts is coefficient × 10^-scale kWh: the inverse of Parts. It reports
@@ -162,40 +173,42 @@ func RegisterFromParts(coefficient int64, scale uint8) (Register, bool) {
 	if coefficient < 0 || coefficient >= powersOfTen[RegisterDigitsMax] || scale > RegisterDecimalsMax {
 		return Register{}, false
 	}
-	return Register{coefficient, scale}.shortest(), true
+	return shortest(coefficient, scale), true
 }
 
-func (k Register) shortest() Register {
-	if k.coefficient == 0 {
+// shortest returns a register without zeros at the end of its decimals.
+func shortest(coefficient int64, scale uint8) Register {
+	if coefficient == 0 {
 		return Register{}
 	}
-	for k.scale > 0 && k.coefficient%10 == 0 {
-		k.coefficient /= 10
-		k.scale--
+	for scale > 0 && coefficient%10 == 0 {
+		coefficient /= 10
+		scale--
 	}
-	return k
+	return register(coefficient, scale)
 }
 
 // Parts returns the digits of k and how many of them stand after the point.
-func (k Register) Parts() (coefficient int64, scale uint8) { return k.coefficient, k.scale }
+func (k Register) Parts() (coefficient int64, scale uint8) { return k.coefficient(), k.scale() }
 
 // AtScale returns the digits of k written with the given number of decimals
 // (0 to 9), and whether that is exact and has at most 18 digits.
 func (k Register) AtScale(scale uint8) (int64, bool) {
-	if scale < k.scale || scale > RegisterDecimalsMax {
+	coefficient, own := k.Parts()
+	if scale < own || scale > RegisterDecimalsMax {
 		return 0, false
 	}
-	more := scale - k.scale
-	if k.coefficient >= powersOfTen[RegisterDigitsMax-more] {
-		return 0, k.coefficient == 0
+	more := scale - own
+	if coefficient >= powersOfTen[RegisterDigitsMax-more] {
+		return 0, coefficient == 0
 	}
-	return k.coefficient * powersOfTen[more], true
+	return coefficient * powersOfTen[more], true
 }
 
 // Cmp returns -1, 0 or 1 as k is less than, equal to or greater than other.
 func (k Register) Cmp(other Register) int {
-	if k.scale == other.scale {
-		return cmp.Compare(k.coefficient, other.coefficient)
+	if k.scale() == other.scale() {
+		return cmp.Compare(k.word, other.word)
 	}
 	high, low := k.nano()
 	otherHigh, otherLow := other.nano()
@@ -208,21 +221,21 @@ func (k Register) Cmp(other Register) int {
 // nano returns k in units of 10^-9 kWh as a 128-bit number, into which every
 // reading fits.
 func (k Register) nano() (high, low uint64) {
-	return bits.Mul64(uint64(k.coefficient), uint64(powersOfTen[RegisterDecimalsMax-k.scale]))
+	return bits.Mul64(uint64(k.coefficient()), uint64(powersOfTen[RegisterDecimalsMax-k.scale()]))
 }
 
 // plus returns the register that so much more energy makes, or the highest that there is.
 func (k Register) plus(more Register) Register {
 	sum, err := ParseRegister(k.Decimal().Add(more.Decimal()).String())
 	if err != nil {
-		return Register{coefficient: powersOfTen[RegisterDigitsMax] - 1}
+		return register(powersOfTen[RegisterDigitsMax]-1, 0)
 	}
 	return sum
 }
 
 // Decimal returns k as an arbitrary-precision decimal, in kWh.
 func (k Register) Decimal() decimal.Decimal {
-	return decimal.New(k.coefficient, -int32(k.scale))
+	return decimal.New(k.coefficient(), -int32(k.scale()))
 }
 
 // MarshalJSON writes k as a JSON number with exactly its digits.

@@ -67,12 +67,12 @@ func (k Register) Text() Text {
 // longText returns any k as Text does.
 func (k Register) longText() Text {
 	var text [RegisterDigitsMax + 2]byte // filled from the back; beside the digits a point, and a zero before it
-	at, rest := len(text), uint64(k.coefficient)
-	for range k.scale {
+	at, rest := len(text), uint64(k.coefficient())
+	for range k.scale() {
 		at--
 		text[at], rest = byte('0'+rest%10), rest/10
 	}
-	if k.scale > 0 {
+	if k.scale() > 0 {
 		at--
 		text[at] = '.'
 	}
@@ -92,10 +92,11 @@ const milliMax = 1_000_000_000
 // for MilliText. Nearly all registers are neither: a meter shows watt hours, and starts
 // again before it comes to a million kWh.
 func (k Register) Milli() (uint64, bool) {
-	if k.scale > 3 || k.coefficient >= milliMax {
+	coefficient, scale := k.Parts()
+	if scale > 3 || coefficient >= milliMax {
 		return 0, false
 	}
-	milli := uint64(k.coefficient) * uint64(powersOfTen[3-k.scale])
+	milli := uint64(coefficient) * uint64(powersOfTen[3-scale])
 	return milli, milli < milliMax
 }
 

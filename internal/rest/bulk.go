@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
@@ -19,7 +20,20 @@ import (
 type rowSource interface {
 	Next() (meter.Row, error)
 	Row() int // the number of the last row, from 1
+	// AtHand reads rows that it need not wait for, until the list is full. They are valid until the next
+	// call of either. If it reads none, Next has to read the next.
+	AtHand(rows []meter.Row) (n int)
 }
+
+// rowBlock is rows that were read together.
+type rowBlock [ledger.BlockRows]meter.Row
+
+// oneByOne reads no rows together.
+type oneByOne struct{}
+
+func (oneByOne) AtHand([]meter.Row) int { return 0 }
+
+var rowBlocks = sync.Pool{New: func() any { return new(rowBlock) }}
 
 // receiveReadings takes a body of any length. Rows go to the ledger while later ones still
 // arrive.
@@ -69,12 +83,17 @@ func (a *app) rows(contentType string, body io.Reader) (rowSource, error) {
 // none is worth sending again. The error of any other batch has what became of its rows
 // beside it, if it was begun.
 func takeRows(turn *turn, bulk *ledger.Bulk, rows rowSource) (answer api.BatchResult, err error) {
+	block := rowBlocks.Get().(*rowBlock)
+	defer rowBlocks.Put(block)
 	for {
-		if err := turn.row(); err != nil {
+		n := rows.AtHand(block[:])
+		if err := turn.take(max(n, 1)); err != nil {
 			return answer, err
 		}
-		row, err := rows.Next()
-		if err == nil {
+		var row meter.Row
+		if n > 0 {
+			err = bulk.AddAll(rows.Row()-n+1, block[:n])
+		} else if row, err = rows.Next(); err == nil {
 			err = bulk.Add(rows.Row(), row)
 		} else if fault := meter.RowFault(err, meter.CodeInvalidRow); fault != nil {
 			err = bulk.Refuse(rows.Row(), fault)

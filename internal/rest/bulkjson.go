@@ -13,6 +13,8 @@ import (
 
 // jsonRows reads a JSON array of rows, one element at a time.
 type jsonRows struct {
+	oneByOne
+
 	body *rowReader
 	in   *json.Decoder
 	rows jsonRowParser
@@ -107,6 +109,8 @@ const readBytes = 256 << 10
 
 // ndjsonRows reads one JSON object a line, and skips empty lines.
 type ndjsonRows struct {
+	oneByOne
+
 	lines *bufio.Reader
 	rows  jsonRowParser
 	row   int

@@ -29,8 +29,11 @@ type turn struct {
 }
 
 // row is called for each row. Its error, like that of begin and pass, is the caller's context's.
-func (t *turn) row() error {
-	if t.rows++; t.rows < turnRows {
+func (t *turn) row() error { return t.take(1) }
+
+// take is row for several.
+func (t *turn) take(rows int) error {
+	if t.rows += rows; t.rows < turnRows {
 		return nil
 	}
 	return t.pass()
