@@ -83,17 +83,25 @@ func (c *CSVReader) Row() int { return c.row }
 // AtHand reads rows until the list is full, or one comes that is not in the usual form or not
 // read yet: that is for Next. They are valid until the next call, and Row is the number of the last.
 func (c *CSVReader) AtHand(rows []Row) (n int) {
-	all, _ := c.in.Peek(c.in.Buffered())
+	n = ReadLines(c.in, rows, c.rows.usualLine)
+	c.row += n
+	return n
+}
+
+// ReadLines reads lines that are in in's buffer, until the list of their rows is full. line reads the one at the
+// beginning of a text and returns its length; 0 ends it, and also says that there is not the whole line. The
+// rows are valid until in is read again.
+func ReadLines(in *bufio.Reader, rows []Row, line func(row *Row, text []byte) (length int)) (n int) {
+	all, _ := in.Peek(in.Buffered())
 	text := all
-	for ; n < len(rows) && len(text) >= usualLineMax; n++ {
-		length := c.rows.usualLine(&rows[n], text)
+	for ; n < len(rows); n++ {
+		length := line(&rows[n], text)
 		if length == 0 {
 			break
 		}
 		text = text[length:]
 	}
-	_, _ = c.in.Discard(len(all) - len(text)) // cannot fail: it was peeked at, and stays in the buffer
-	c.row += n
+	_, _ = in.Discard(len(all) - len(text)) // cannot fail: it was peeked at
 	return n
 }
 

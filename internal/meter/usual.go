@@ -7,13 +7,16 @@ import (
 )
 
 // usualLineMax is more than a usual line has, so that eight bytes from any place in it can be loaded
-// at once.
+// at once. What is shorter is no usual line.
 const usualLineMax = 128
 
 // usualLine reads the line at the beginning of a text as Row does, if it looks as most do: an id, a
 // timestamp of a remembered day, at most eight digits, or a point between as many, and an end of
-// line. It returns the length of the line, and 0 for any other. The text has at least usualLineMax bytes.
+// line. It returns the length of the line, and 0 for any other.
 func (p *RowParser) usualLine(row *Row, text []byte) (length int) {
+	if len(text) < usualLineMax {
+		return 0
+	}
 	id := bytes.IndexByte(text[:IDLengthMax+1], ',')
 	if id < 0 || !isID(text[:id]) {
 		return 0

@@ -109,8 +109,6 @@ const readBytes = 256 << 10
 
 // ndjsonRows reads one JSON object a line, and skips empty lines.
 type ndjsonRows struct {
-	oneByOne
-
 	lines *bufio.Reader
 	rows  jsonRowParser
 	row   int
@@ -122,6 +120,22 @@ func newNDJSONRows(r io.Reader, zone *meter.Zone) *ndjsonRows {
 }
 
 func (n *ndjsonRows) Row() int { return n.row }
+
+func (n *ndjsonRows) AtHand(rows []meter.Row) (read int) {
+	read = meter.ReadLines(n.lines, rows, func(row *meter.Row, text []byte) (length int) {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 || end >= meter.RowBytesMax {
+			return 0
+		}
+		var ok bool
+		if *row, ok = n.rows.parsePlain(text[:end]); !ok {
+			return 0
+		}
+		return end + 1
+	})
+	n.row += read
+	return read
+}
 
 func (n *ndjsonRows) Next() (meter.Row, error) {
 	for {
