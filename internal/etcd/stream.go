@@ -118,7 +118,7 @@ func (e *Engine) follow(ctx context.Context, what *pb.WatchCreateRequest, hand f
 	streaming, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	what.Fragment = true // else one message may have all changes that were missed
-	stream, err := pb.NewWatchClient(e.client.ActiveConnection()).Watch(streaming)
+	stream, err := pb.NewWatchClient(e.members).Watch(streaming)
 	if err != nil {
 		return worded(clientv3.ContextError(ctx, err))
 	}
