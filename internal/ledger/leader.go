@@ -232,11 +232,12 @@ func (l *leader) own() (payloads [][]byte) {
 // have lost too, so those that were heard of before are asked as well. The head is asked for after
 // the nodes, since the view may be an old one, of a term that is over and behind which others have gone on.
 func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
+	asked := time.Now()
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
-	l.roster.hear(nodes)
+	l.roster.hear(nodes, asked)
 	copied := l.askPeers(ctx, began.Head.Sequence)
 	v, err := l.engine.View(ctx)
 	if err != nil {
