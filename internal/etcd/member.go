@@ -2,11 +2,14 @@ package etcd
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/balancer"
@@ -68,17 +71,36 @@ type policyBuilder struct{}
 func (policyBuilder) Name() string { return policy }
 
 func (policyBuilder) Build(conn balancer.ClientConn, o balancer.BuildOptions) balancer.Balancer {
-	return base.NewBalancerBuilder(policy, &members{missed: make(map[string]time.Time)}, base.Config{}).Build(conn, o)
+	return base.NewBalancerBuilder(policy, newMembers(), base.Config{}).Build(conn, o)
 }
 
 // members are those of an etcd, of which each is asked in turn. One that is parted from the others, or hangs, would
-// keep every call that goes to it until the call is given up. So a member that did not answer is passed over for a while; if
-// all are, the one that has been so for longest is asked.
+// keep every call that goes to it until the call is given up, and be silent to those who watch. So a member that did not
+// answer is passed over for a while, and what it streams is ended; if all are, the one that has been so for longest is asked.
 type members struct {
-	mu     sync.Mutex           // guards all below
-	missed map[string]time.Time // when a call to an address was not answered last
-	turn   int
+	mu      sync.Mutex           // guards all below
+	missed  map[string]time.Time // when a call to an address was not answered last
+	streams map[*stream]string   // to which address each goes
+	turn    int
 }
+
+func newMembers() *members {
+	return &members{missed: make(map[string]time.Time), streams: make(map[*stream]string)}
+}
+
+// stream is one that ends with an error when its member has missed a call.
+type stream struct{ end context.CancelCauseFunc }
+
+// streamKey is that of a context's stream.
+type streamKey struct{}
+
+// streaming returns a context for one stream, and what ends it.
+func streaming(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, end := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
+	return context.WithValue(ctx, streamKey{}, &stream{end}), end
+}
+
+var errMissed = errors.New("the member of the etcd that streams has not answered a call")
 
 // Build implements base.PickerBuilder: it is called when a connection was made or lost.
 func (m *members) Build(info base.PickerBuildInfo) balancer.Picker {
@@ -87,8 +109,9 @@ func (m *members) Build(info base.PickerBuildInfo) balancer.Picker {
 	}
 	p := &picker{members: m}
 	for conn, at := range info.ReadySCs {
-		heard := func(d balancer.DoneInfo) { m.heard(at.Address.Addr, d.Err) }
-		p.reached = append(p.reached, member{at.Address.Addr, balancer.PickResult{SubConn: conn, Done: heard}})
+		p.reached = append(p.reached, member{at.Address.Addr, balancer.PickResult{SubConn: conn, Done: func(d balancer.DoneInfo) {
+			m.heard(at.Address.Addr, d.Err)
+		}}})
 	}
 	slices.SortFunc(p.reached, func(a, b member) int { return cmp.Compare(a.address, b.address) })
 	return p
@@ -101,7 +124,19 @@ func (m *members) heard(address string, err error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.missed[address] = time.Now()
+		for s, at := range m.streams {
+			if at == address {
+				s.end(errMissed)
+			}
+		}
 	}
+}
+
+// drop forgets a stream that has ended.
+func (m *members) drop(s *stream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.streams, s)
 }
 
 // picker picks one of the members to which there is a connection.
@@ -117,9 +152,23 @@ type member struct {
 }
 
 // Pick implements balancer.Picker.
-func (p *picker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
+func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	to := p.next()
+	if s, isStream := info.Ctx.Value(streamKey{}).(*stream); isStream {
+		p.streams[s] = to.address
+		heard := to.picked.Done
+		to.picked.Done = func(d balancer.DoneInfo) {
+			p.drop(s)
+			heard(d)
+		}
+	}
+	return to.picked, nil
+}
+
+// next is the member to be asked now.
+func (p *picker) next() member {
 	p.turn++
 	best, longest := 0, time.Duration(-1)
 	for i := range p.reached {
@@ -128,5 +177,5 @@ func (p *picker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 			best, longest = at, since
 		}
 	}
-	return p.reached[best].picked, nil
+	return p.reached[best]
 }

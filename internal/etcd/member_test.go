@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,8 +26,10 @@ import (
 type standIn struct {
 	pb.UnimplementedKVServer
 	pb.UnimplementedMaintenanceServer
+	pb.UnimplementedWatchServer
 	endpoint string
 	asked    atomic.Int64
+	watched  atomic.Int64 // by so many streams
 	fault    atomic.Pointer[error] // instead of an answer
 }
 
@@ -54,6 +57,13 @@ func (s *standIn) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 	return &pb.StatusResponse{}, nil
 }
 
+// Watch is silent.
+func (s *standIn) Watch(w pb.Watch_WatchServer) error {
+	s.watched.Add(1)
+	<-w.Context().Done()
+	return w.Context().Err()
+}
+
 func (s *standIn) set(fault error) {
 	if fault == nil {
 		s.fault.Store(nil)
@@ -75,6 +85,7 @@ func openStandIns(t *testing.T) (*Engine, []*standIn) {
 		s, server := &standIn{endpoint: l.Addr().String()}, grpc.NewServer()
 		pb.RegisterKVServer(server, s)
 		pb.RegisterMaintenanceServer(server, s)
+		pb.RegisterWatchServer(server, s)
 		go func() { _ = server.Serve(l) }()
 		t.Cleanup(server.Stop)
 		all, endpoints = append(all, s), append(endpoints, s.endpoint)
@@ -155,6 +166,47 @@ func TestOfMembersThatDoNotAnswerEachIsAskedAgain(t *testing.T) {
 	}
 }
 
+// TestWhatAMemberStreamsEndsWhenItHasNotAnswered, and nothing that others do.
+func TestWhatAMemberStreamsEndsWhenItHasNotAnswered(t *testing.T) {
+	e, all := openStandIns(t)
+	const streams = 12
+	watching, watched := make(chan struct{}, streams), make(chan error, streams)
+	for range streams {
+		go func() {
+			watched <- e.Watch(t.Context(), func(cluster.Leader) { watching <- struct{}{} })
+		}()
+		<-watching
+	}
+	begun := func() (streams int64) {
+		for _, s := range all {
+			streams += s.watched.Load()
+		}
+		return streams
+	}
+	for begun() < streams {
+		runtime.Gosched()
+	}
+	all[1].set(rpctypes.ErrGRPCNoLeader)
+	for isAnswered(t, e) {
+	}
+	for range all[1].watched.Load() {
+		if err := <-watched; !errors.Is(err, errMissed) {
+			t.Errorf("a stream ends with %v", err)
+		}
+	}
+	for range 30 {
+		isAnswered(t, e)
+	}
+	select {
+	case err := <-watched:
+		t.Errorf("a stream of another member ends with %v", err)
+	default:
+	}
+	if all[1].watched.Load() == 0 || all[1].watched.Load() == streams {
+		t.Errorf("%d of %d streams are its", all[1].watched.Load(), streams)
+	}
+}
+
 // fakeConn is a connection that is only picked.
 type fakeConn struct {
 	balancer.SubConn
@@ -163,7 +215,7 @@ type fakeConn struct {
 
 func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		of := &members{missed: make(map[string]time.Time)}
+		of := newMembers()
 		conns := map[balancer.SubConn]base.SubConnInfo{}
 		a, b, c := &fakeConn{}, &fakeConn{}, &fakeConn{}
 		for conn, address := range map[*fakeConn]string{a: "a", b: "b", c: "c"} {
@@ -173,7 +225,7 @@ func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 			times = make(map[balancer.SubConn]int)
 			p := of.Build(base.PickerBuildInfo{ReadySCs: conns}) // as when another connection comes or goes
 			for range 30 {
-				picked, err := p.Pick(balancer.PickInfo{})
+				picked, err := p.Pick(balancer.PickInfo{Ctx: t.Context()})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -314,7 +314,7 @@ func (l *leader) viewAtLast(ctx context.Context) (cluster.View, error) {
 		if pause(ctx, appendAgain); ctx.Err() != nil {
 			return cluster.View{}, context.Cause(ctx)
 		}
-		once, done := context.WithTimeout(ctx, confirmMax)
+		once, done := context.WithTimeout(ctx, viewTry)
 		v, err := l.engine.View(once)
 		if done(); err == nil {
 			return v, nil
