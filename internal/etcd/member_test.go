@@ -29,7 +29,7 @@ type standIn struct {
 	pb.UnimplementedWatchServer
 	endpoint string
 	asked    atomic.Int64
-	watched  atomic.Int64 // by so many streams
+	watched  atomic.Int64          // by so many streams
 	fault    atomic.Pointer[error] // instead of an answer
 }
 
