@@ -32,8 +32,9 @@ func (s *shared) sayAll() {
 		} else if time.Since(said) > takenMax {
 			s.failWith(errTaken(s.self.Name))
 		}
+		asked := time.Now()
 		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
-			s.roster.hear(nodes)
+			s.roster.hear(nodes, asked)
 			s.compare(nodes)
 			s.full.Store(s.roster.lackRoom(s.copies, cluster.RoomForLittle))
 			s.crowded.Store(s.roster.lackRoom(s.copies, cluster.RoomForAll))

@@ -22,15 +22,13 @@ const (
 	// step: one that hangs lets another node lead.
 	renewEvery = cluster.LeaseTime / 3
 	stuckMax   = 2 * time.Second
-	// appendAgain is how long a leader waits before it asks again what became of a batch, and
-	// appendAgainMax how long at the most.
-	appendAgain    = 50 * time.Millisecond
-	appendAgainMax = 500 * time.Millisecond
+	// appendAgain is how long a leader waits before it asks again what became of a batch.
+	appendAgain = 50 * time.Millisecond
 	// askMax is how long a node that begins to lead waits for what others have.
 	askMax = 300 * time.Millisecond
-	// appendTry is how long a leader waits for the answer to an append before it asks again, and appendTryMax how long
-	// at the most, as each time is longer than the one before: an etcd answers after seven seconds what was
-	// under way when its own leader died, and one with a slow disk must not be asked more and more often.
+	// appendTry is how long a leader waits for the answer to an append before it asks what became of the batch, and
+	// appendTryMax how long at the most, as each time is longer than the one before: an etcd answers after seven seconds
+	// what was under way when its own leader died, and one with a slow disk must not be sent the same more and more often.
 	appendTry    = 500 * time.Millisecond
 	appendTryMax = 4 * time.Second
 	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
@@ -232,11 +230,12 @@ func (l *leader) own() (payloads [][]byte) {
 // have lost too, so those that were heard of before are asked as well. The head is asked for after
 // the nodes, since the view may be an old one, of a term that is over and behind which others have gone on.
 func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
+	asked := time.Now()
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
-	l.roster.hear(nodes)
+	l.roster.hear(nodes, asked)
 	copied := l.askPeers(ctx, began.Head.Sequence)
 	v, err := l.engine.View(ctx)
 	if err != nil {
@@ -278,31 +277,48 @@ func (l *leader) askPeers(ctx context.Context, after uint64) (copied uint64) {
 }
 
 // append adds a batch. An error other than that of ctx says that the term is over; whether the
-// batch was added, the tail tells. While nothing is known the same is asked again.
+// batch was added, the tail tells. While that is not known the engine is asked where the order ends, which it answers
+// as soon as it can; if it is not with the batch, the same is added again.
 func (l *leader) append(ctx context.Context, term uint64, after chain.Position, payload []byte) (end chain.Position, err error) {
 	batch := chain.Encode(nil, after, payload)
 	end = after.After(batch)
-	try := appendTry
-	for wait := appendAgain; ; wait = min(2*wait, appendAgainMax) {
+	for try := appendTry; ; try = min(try+try/2, appendTryMax) {
 		once, done := context.WithTimeout(ctx, try)
 		added, v, err := l.engine.Append(once, term, after, batch)
 		done()
-		try = min(try+try/2, appendTryMax)
+		isUnknown := err != nil && !errors.Is(err, cluster.ErrOver) && !errors.Is(err, cluster.ErrRefused)
+		if isUnknown {
+			v, err = l.viewAtLast(ctx)
+		}
 		switch {
 		case err == nil && (added || v.Leader.Term == term && v.Head == end && !mutant.OursOverlooked): // by this try or by an earlier one
 			return end, l.receive(ctx, batch)
 		case err == nil && (v.Leader.Term != term || v.Halted > 0), errors.Is(err, cluster.ErrOver):
 			return after, cluster.ErrOver
+		case err == nil && isUnknown && v.Head == after:
 		case err == nil:
 			l.fail(fmt.Errorf("the order ends with batch %d in the term of this node, which has added batch %d: the engine was brought back from an older copy", v.Head.Sequence, after.Sequence))
 			return after, cluster.ErrOver
 		case errors.Is(err, cluster.ErrRefused):
 			l.log.Error("the engine takes no batch", "error", err)
 			return after, err
-		case ctx.Err() != nil:
-			return after, context.Cause(ctx)
+		default:
+			return after, err
 		}
-		pause(ctx, wait)
+	}
+}
+
+// viewAtLast asks the engine until it answers. An error is that of ctx.
+func (l *leader) viewAtLast(ctx context.Context) (cluster.View, error) {
+	for {
+		if pause(ctx, appendAgain); ctx.Err() != nil {
+			return cluster.View{}, context.Cause(ctx)
+		}
+		once, done := context.WithTimeout(ctx, viewTry)
+		v, err := l.engine.View(once)
+		if done(); err == nil {
+			return v, nil
+		}
 	}
 }
 

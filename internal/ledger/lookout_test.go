@@ -51,7 +51,7 @@ func (w *watched) see(v cluster.View, d time.Duration) {
 	for range d / lookEvery {
 		w.saw(v, time.Now())
 		nodes := []cluster.Seen{{Status: cluster.Status{Node: v.Leader.Node, Clock: time.Now().UnixMilli()}}}
-		w.roster.hear(nodes)
+		w.roster.hear(nodes, time.Now())
 		w.sawNodes(nodes)
 		time.Sleep(lookEvery)
 	}
@@ -118,6 +118,63 @@ func TestAClockThatDiffersFromTheLeadersIsToldAndMeasured(t *testing.T) {
 			t.Errorf("of the leader: %v, %v", offset, known)
 		}
 	})
+}
+
+// hears has a node say what its clock was some time ago, in answer to a question of some time before.
+func (w *watched) hears(name string, ago, asked time.Duration) {
+	nodes := []cluster.Seen{{Status: cluster.Status{Node: led(name, 7).Leader.Node, Clock: time.Now().Add(-ago).UnixMilli()}}}
+	w.roster.hear(nodes, time.Now().Add(-asked))
+	w.sawNodes(nodes)
+}
+
+// TestWhatWasSaidLongAgoIsNoMeasureOfAClock: a process may have been stopped since.
+func TestWhatWasSaidLongAgoIsNoMeasureOfAClock(t *testing.T) {
+	for name, hears := range map[string]func(*watched){
+		"by a leader that was stopped before this node began": func(w *watched) {
+			w.hears("b", 9*time.Second, 0)
+			time.Sleep(sayEvery / 2)
+			w.hears("b", 17*time.Second/2, 0) // it goes on, with what it was about to say
+		},
+		"by a leader that is stopped again and again": func(w *watched) {
+			for range 5 {
+				w.hears("b", 4*time.Second, 0)
+				time.Sleep(5 * time.Second)
+			}
+		},
+		"until this node was stopped": func(w *watched) {
+			for range 5 {
+				w.hears("b", 5*time.Second, 5*time.Second)
+				time.Sleep(6 * time.Second)
+			}
+		},
+		"in an answer that comes behind a later one": func(w *watched) {
+			w.hears("b", 0, 0)
+			time.Sleep(sayEvery)
+			w.hears("b", 0, 0)
+			time.Sleep(sayEvery)
+			w.hears("b", 2*sayEvery, 3*sayEvery/2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatched(t)
+				w.saw(led("b", 7), time.Now())
+				w.wantSaid("another node leads")
+				hears(w)
+				if offset, known := w.offset(); known {
+					t.Errorf("the clock is taken to be %v ahead", offset)
+				}
+				for range 5 {
+					time.Sleep(sayEvery)
+					w.hears("b", 0, 0)
+				}
+				if offset, known := w.offset(); !known || offset.Abs() > sayEvery {
+					t.Errorf("the clock is taken to be %v ahead, known: %v", offset, known)
+				}
+				w.wantSaid("")
+			})
+		})
+	}
 }
 
 // clockAhead gives a member a clock of its own.

@@ -27,8 +27,10 @@ const (
 	stopMax = 5 * time.Second
 	// lateMax is how long what this node proposes may be under way before nothing more is taken.
 	lateMax = 2 * time.Second
-	// confirmMax is how long a barrier may take.
+	// confirmMax is how long a barrier may take, and viewTry how long the engine may take to say what it holds before
+	// it is asked again: the member that was asked may hang.
 	confirmMax = 2 * time.Second
+	viewTry    = time.Second
 )
 
 // Shared says how a ledger takes part in the order of several nodes.
