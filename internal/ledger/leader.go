@@ -50,12 +50,12 @@ type leader struct {
 	isFull  func() bool   // too few nodes have room on their disks
 	trim    func() []byte // an entry that lets what is kept of refused readings go, if it is too much
 
-	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
-	attested time.Time    // when a witness was written last; touched while leading alone
-	stamped  time.Time    // by the clock, when that was written last; likewise
-	hangs    func() bool  // what is applied does not come on
-	isUnfit  func() bool  // this node must not lead
-	led      uint64       // the last term; touched while leading alone
+	since    moment      // when the present step began; never while there is nothing to do
+	attested time.Time   // when a witness was written last; touched while leading alone
+	stamped  time.Time   // by the clock, when that was written last; likewise
+	hangs    func() bool // what is applied does not come on
+	isUnfit  func() bool // this node must not lead
+	led      uint64      // the last term; touched while leading alone
 
 	mu     sync.Mutex     // guards all below
 	term   cluster.Leader // in which proposals are taken; the zero value while none are
@@ -112,13 +112,13 @@ func (l *leader) take(ctx context.Context) ([]byte, error) {
 		if payload := l.join(); payload != nil {
 			return payload, nil
 		}
-		l.since.Store(0)
+		l.since.clear()
 		select {
 		case <-l.filled:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		l.since.Store(time.Now().UnixNano())
+		l.since.set(time.Now())
 	}
 }
 
@@ -150,7 +150,7 @@ func (l *leader) join() []byte {
 func (l *leader) lead(ctx context.Context, v cluster.View) error {
 	ctx, over := context.WithCancelCause(ctx)
 	defer over(cluster.ErrOver)
-	l.since.Store(time.Now().UnixNano())
+	l.since.set(time.Now())
 	var renewing sync.WaitGroup
 	renewing.Go(func() { l.renew(ctx, v.Leader.Term, over) })
 	l.log.Info("this node leads", "term", v.Leader.Term, "from_batch", v.Head.Sequence)
@@ -196,7 +196,7 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View) error {
 			if end, err = l.append(ctx, v.Leader.Term, end, next); err != nil {
 				return err
 			}
-			l.since.Store(time.Now().UnixNano())
+			l.since.set(time.Now())
 		}
 	}
 }
@@ -322,33 +322,45 @@ func (l *leader) viewAtLast(ctx context.Context) (cluster.View, error) {
 	}
 }
 
-// errUnfit ends a term.
-var errUnfit = errors.New("other nodes have come to other verdicts, or most have another time than this one")
+// errUnfit and errHangs end a term.
+var (
+	errUnfit = errors.New("other nodes have come to other verdicts, most have another time than this one, or they have room on their disks and this one has none")
+	errHangs = errors.New("this node hangs, and its lease has ended")
+)
 
-// renew keeps the lease, unless the node hangs.
+// renew keeps the lease, unless the node hangs. Once that has lasted longer than the lease the term is over here too: what waits
+// for room on the disk may wait for hours.
 func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCauseFunc) {
+	renewed := time.Now() // or a little before
 	for hung := false; ; {
 		pause(ctx, renewEvery)
 		if ctx.Err() != nil {
 			return
 		}
-		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
+		if l.since.ago() > stuckMax || l.hangs() {
 			if !hung {
 				l.log.Warn("this node does not renew its lease: it hangs", "term", term)
 			}
-			hung = true
+			if hung = true; time.Since(renewed) > cluster.LeaseTime {
+				over(errHangs)
+				return
+			}
 			continue
 		}
 		if l.isUnfit() {
 			over(errUnfit)
 			return
 		}
+		asked := time.Now()
 		once, done := context.WithTimeout(ctx, renewEvery)
 		err := l.engine.Renew(once, term)
 		done()
 		if errors.Is(err, cluster.ErrOver) {
 			over(err)
 			return
+		}
+		if err == nil {
+			hung, renewed = false, asked
 		}
 	}
 }
@@ -368,7 +380,7 @@ func (l *leader) close() {
 		close(l.over)
 	}
 	l.term, l.queue, l.bytes = cluster.Leader{}, nil, 0
-	l.since.Store(0)
+	l.since.clear()
 }
 
 // leads returns the term in which this node leads, which ends with over.

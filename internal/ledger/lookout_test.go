@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -84,12 +85,39 @@ func TestTheLogSaysEachChangeOfAClusterOnce(t *testing.T) {
 
 		halted := led("", 0)
 		halted.Halted = 90
-		w.led.Store(time.Now().Add(time.Hour).UnixNano()) // that nobody leads then is told above
+		w.led.set(time.Now().Add(time.Hour)) // that nobody leads then is told above
 		w.see(halted, time.Minute)
 		w.wantSaid("level=ERROR msg=\"the order is halted")
 		w.see(led("self", 1), time.Minute)
 		w.wantSaid("the order goes on") // leader says that this node leads
 	})
+}
+
+// setBack returns a time of before a clock was set back by some seconds: of it only what the clock said differs.
+func setBack(t *testing.T, at time.Time, seconds uint64) time.Time {
+	t.Helper()
+	before := at
+	*(*uint64)(unsafe.Pointer(&before)) += seconds << 30 // where package time keeps the seconds of a time of this process
+	if before.Sub(at) != 0 || before.Round(0).Sub(at.Round(0)) != time.Duration(seconds)*time.Second {
+		t.Fatalf("package time keeps times otherwise: %v of %v", before, at)
+	}
+	return before
+}
+
+// TestAClockThatIsSetBackLeavesANodeNeitherBlindNorTrusting: until it has come as far again the node would know of no other leader, of no
+// halt, and not that the engine is away.
+func TestAClockThatIsSetBackLeavesANodeNeitherBlindNorTrusting(t *testing.T) {
+	w := newWatched(t)
+	began := time.Now().Add(-2 * confirmedMax)
+	w.viewed.set(setBack(t, began, 3600))
+	w.led.set(setBack(t, began, 3600))
+	if !w.isUnconfirmed() || !w.lacksLeader() {
+		t.Errorf("nothing was heard for %v: unconfirmed %v, without a leader %v", 2*confirmedMax, w.isUnconfirmed(), w.lacksLeader())
+	}
+	w.saw(led("b", 7), time.Now())
+	if w.view.Leader.Name != "b" || w.isUnconfirmed() {
+		t.Errorf("it sees %+v, unconfirmed %v", w.view, w.isUnconfirmed())
+	}
 }
 
 func TestAClockThatDiffersFromTheLeadersIsToldAndMeasured(t *testing.T) {
