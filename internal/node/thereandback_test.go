@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/archive"
+	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/durable"
@@ -294,6 +296,47 @@ func TestANodeThatWasShutDownBecomesPartOfAClusterThatIsShutDown(t *testing.T) {
 			}
 		}
 		tr.close("b", "a")
+	})
+}
+
+func TestTwoClustersThatBeginEmptyHaveOrdersOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first chain.ID
+		for range 2 {
+			tr := newTrip(t, "a", "b")
+			tr.open("a", founding(ledger.FoundOnce))
+			tr.open("b", together)
+			tr.takes("b", 1)
+			order := tr.nodes["a"].Order()
+			if order == first || order != tr.nodes["b"].Order() {
+				t.Errorf("the orders are %x, %x and %x", first, order, tr.nodes["b"].Order())
+			}
+			first = order
+			tr.close("b", "a")
+		}
+	})
+}
+
+// TestANodeThatWasKilledAsItJoinedJoinsAnOrderThatHasNothingYet: its folder is marked, and its journal is still another one.
+func TestANodeThatWasKilledAsItJoinedJoinsAnOrderThatHasNothingYet(t *testing.T) {
+	traveling(t, "b", func(t *testing.T, tr *trip) {
+		engine, order := tr.engine.Client("founder"), chain.ID{1}
+		if err := engine.Found(t.Context(), cluster.Order{At: chain.Position{Journal: order}, Zone: "Asia/Singapore"}); err != nil {
+			t.Fatal(err)
+		}
+		id, revision, err := engine.Identity(t.Context())
+		if err = errors.Join(err, durable.MakeFolder(tr.nodes["b"].disk, "data")); err == nil {
+			err = cluster.Mark{Cluster: "test", Node: "b", Journal: order, Engine: id, Revision: revision}.Write(tr.nodes["b"].disk, "data")
+		}
+		if err = errors.Join(err, archive.Share(tr.shared, "Archive", order)); err != nil {
+			t.Fatal(err)
+		}
+		tr.open("b", together)
+		tr.takes("b", 1)
+		if tr.nodes["b"].Order() != order {
+			t.Errorf("it takes part in %x", tr.nodes["b"].Order())
+		}
+		tr.close("b")
 	})
 }
 
