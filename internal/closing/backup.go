@@ -24,11 +24,11 @@ const (
 // and a backup that was cut off leaves nothing of its name.
 //
 // Any of several nodes makes one, with its own data folder. If a run of the one that leads archives
-// something meanwhile, it is given up.
+// something meanwhile, it is given up. The folder of backups may be that of all nodes: of two backups of one name one is made.
 func (rs *Runs) Backup(name string) (folder string, err error) {
 	folder = rs.fs.PathJoin(rs.backupDir, name)
 	run, err := rs.start(Backup, name, func(t task) error {
-		return durable.WriteFolder(rs.fs, folder, t.backUp)
+		return durable.WriteFolder(rs.fs, folder, rs.node, t.backUp)
 	})
 	if err != nil {
 		return "", err

@@ -62,6 +62,7 @@ type Options struct {
 	FS        vfs.FS
 	BackupDir string // the folder of backups, created with the first
 	DataDir   string // where what was computed of days is kept
+	Node      string // the name of this one of several nodes; a node alone needs none
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
@@ -89,6 +90,7 @@ type Runs struct {
 	version         string
 	fs              vfs.FS
 	backupDir       string
+	node            string
 	diskFreeMin     uint64
 	copyBeside      func(string) error
 	closed          func()
@@ -120,7 +122,7 @@ type Runs struct {
 func Open(ctx context.Context, o Options) (*Runs, error) {
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
-		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
+		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, node: o.Node, diskFreeMin: o.DiskFreeMin,
 		copyBeside: o.CopyBeside, closed: o.Closed, confirm: o.Confirm, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
 		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
 		lists:      make(chan struct{}, listsMax),

@@ -112,6 +112,45 @@ func (s *trio) leaveNothing(round int) {
 	time.Sleep(2 * cutEvery)
 }
 
+// cutCounted is an engine that counts how often a leader has it forget.
+type cutCounted struct {
+	*clustertest.Client
+	cuts *atomic.Int64
+}
+
+func (e cutCounted) Cut(ctx context.Context, term, upTo uint64, counted []cluster.Seen) error {
+	e.cuts.Add(1)
+	return e.Client.Cut(ctx, term, upTo, counted)
+}
+
+// TestAnEngineForgetsWhatNodesHaveSaidThoughItKeepsAllBatches lets nodes say for a while how they are, which an engine that keeps
+// what was replaced until it is told would run full of.
+func TestAnEngineForgetsWhatNodesHaveSaidThoughItKeepsAllBatches(t *testing.T) {
+	for nodes := 1; nodes <= 2; nodes++ {
+		synctest.Test(t, func(t *testing.T) {
+			engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+			var cuts atomic.Int64
+			counted := func(o *Options) { o.Shared.Engine = cutCounted{o.Shared.Engine.(*clustertest.Client), &cuts} }
+			var members []member
+			for n := range nodes {
+				members = append(members, openMember(t, vfs.NewMem(), engine, network, fmt.Sprint("n", n), counted))
+			}
+			time.Sleep(10 * cutEvery)
+			if n := cuts.Load(); n < 8 {
+				t.Errorf("of %d nodes the one that leads has told it so %d times", nodes, n)
+			}
+			if begin, batches := engine.Order(); begin.Sequence > 0 || len(batches) == 0 {
+				t.Errorf("the order begins behind batch %d and has %d", begin.Sequence, len(batches))
+			}
+			for _, m := range members {
+				if err := m.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // slowPeers brings snapshots slowly.
 type slowPeers struct {
 	cluster.Peers

@@ -187,10 +187,11 @@ func (m *membership) goOn(ctx context.Context, o cluster.Order, j *journal.Journ
 	return m.write(m.mark.Journal, m.engine)
 }
 
-// fits refuses an order that has another batch where the folder ends. Where the order goes on, the next batch tells.
+// fits refuses an order that has another batch where the folder ends. Where the order goes on, the next batch tells. A folder
+// without any has the journal of nobody yet.
 func (m *membership) fits(ctx context.Context, end chain.Position) error {
 	v, err := cluster.Ask(ctx, m.Shared.Engine.View)
-	if err == nil && v.Head.Sequence == end.Sequence && v.Head != end {
+	if err == nil && end.Sequence > 0 && v.Head.Sequence == end.Sequence && v.Head != end {
 		err = m.otherBatch(end.Sequence)
 	}
 	return err

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/archive"
+	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/durable"
@@ -297,6 +299,47 @@ func TestANodeThatWasShutDownBecomesPartOfAClusterThatIsShutDown(t *testing.T) {
 	})
 }
 
+func TestTwoClustersThatBeginEmptyHaveOrdersOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first chain.ID
+		for range 2 {
+			tr := newTrip(t, "a", "b")
+			tr.open("a", founding(ledger.FoundOnce))
+			tr.open("b", together)
+			tr.takes("b", 1)
+			order := tr.nodes["a"].Order()
+			if order == first || order != tr.nodes["b"].Order() {
+				t.Errorf("the orders are %x, %x and %x", first, order, tr.nodes["b"].Order())
+			}
+			first = order
+			tr.close("b", "a")
+		}
+	})
+}
+
+// TestANodeThatWasKilledAsItJoinedJoinsAnOrderThatHasNothingYet: its folder is marked, and its journal is still another one.
+func TestANodeThatWasKilledAsItJoinedJoinsAnOrderThatHasNothingYet(t *testing.T) {
+	traveling(t, "b", func(t *testing.T, tr *trip) {
+		engine, order := tr.engine.Client("founder"), chain.ID{1}
+		if err := engine.Found(t.Context(), cluster.Order{At: chain.Position{Journal: order}, Zone: "Asia/Singapore"}); err != nil {
+			t.Fatal(err)
+		}
+		id, revision, err := engine.Identity(t.Context())
+		if err = errors.Join(err, durable.MakeFolder(tr.nodes["b"].disk, "data")); err == nil {
+			err = cluster.Mark{Cluster: "test", Node: "b", Journal: order, Engine: id, Revision: revision}.Write(tr.nodes["b"].disk, "data")
+		}
+		if err = errors.Join(err, archive.Share(tr.shared, "Archive", order)); err != nil {
+			t.Fatal(err)
+		}
+		tr.open("b", together)
+		tr.takes("b", 1)
+		if tr.nodes["b"].Order() != order {
+			t.Errorf("it takes part in %x", tr.nodes["b"].Order())
+		}
+		tr.close("b")
+	})
+}
+
 // loseEngine puts another engine in the place of the one that there was.
 func (tr *trip) loseEngine() { tr.engine = clustertest.NewEngine(2) }
 
@@ -491,4 +534,21 @@ func TestNodesThatDoNotFitTheClusterAreRefusedByName(t *testing.T) {
 		tr.refuses("b", healing, "of another order")
 		tr.close("o")
 	})
+}
+
+// TestANodeThatIsStoppedWhileItStartsSaysSo: that is no failure.
+func TestANodeThatIsStoppedWhileItStartsSaysSo(t *testing.T) {
+	for _, link := range []clustertest.Link{clustertest.Drops, clustertest.Refuses} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrip(t, "a")
+			ctx, stop := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { stop(errors.New("terminated signal received")) })
+			_, err := node.Open(ctx, tr.nodes["a"].options(func(o *node.Options) {
+				o.Shared.Engine.(*clustertest.Client).Set(clustertest.Faults{Link: link})
+			}))
+			if !errors.Is(err, meter.ErrStopped) {
+				t.Errorf("it says %v", err)
+			}
+		})
+	}
 }
