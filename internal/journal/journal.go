@@ -75,6 +75,7 @@ func OpenReadOnly(fs vfs.FS, folder string, log *slog.Logger) (*Journal, error) 
 		return nil, err
 	}
 	j := newJournal(fs, folder, begin, log)
+	j.setEnd(begin)
 	if found.Exists {
 		err = j.openWhole(last)
 	}

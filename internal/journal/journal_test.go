@@ -247,3 +247,18 @@ func TestAJournalIsWhatAListWouldBe(t *testing.T) {
 		closeJournal(t, j)
 	})
 }
+
+func TestANewJournalHasItsIdBeforeAnythingIsWritten(t *testing.T) {
+	disk := vfs.NewMem()
+	j, err := journal.OpenReadOnly(disk, folder, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := j.End()
+	closeJournal(t, j)
+	j = open(t, disk)
+	defer closeJournal(t, j)
+	if before != j.End() || before.Journal == (chain.ID{}) {
+		t.Errorf("it says %x, and then %x", before.Journal, j.End().Journal)
+	}
+}
