@@ -281,3 +281,23 @@ func TestATailThatIsSilentIsAskedAgain(t *testing.T) {
 		s.end()
 	})
 }
+
+// TestANameThatOutlivesItsProcessIsWaitedFor starts a node again whose name an engine in trouble keeps for long.
+func TestANameThatOutlivesItsProcessIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t)
+		s.mustRegister(0, "M")
+		s.members[1].engine.Close() // as a power cut does
+		_ = s.members[1].Close()
+		b := openMember(t, faulttest.PowerCut(s.disks[1]), s.engine, s.network, "b")
+		for begun := time.Now(); time.Since(begun) < 3*takenMax; time.Sleep(cluster.SayTime / 2) {
+			s.engine.Prolong()
+		}
+		if err := b.Failure(); err != nil {
+			t.Errorf("it ends: %v", err)
+		}
+		s.members[1] = b
+		s.mustRegister(1, "N")
+		s.end()
+	})
+}
