@@ -48,7 +48,8 @@ func (t task) backUp(temporary string) error {
 	if err != nil {
 		return err
 	}
-	err = t.archive.CopyTo(t.fs.PathJoin(temporary, backupArchive))
+	data := t.fs.PathJoin(temporary, backupData)
+	err = errors.Join(t.archive.CopyTo(t.fs.PathJoin(temporary, backupArchive)), t.exceptions.copyTo(data), t.totals.copyTo(data))
 	if errors.Is(err, os.ErrNotExist) && !t.isAlone() {
 		return errArchivedMeanwhile // what was half written is not there any more
 	}
@@ -58,12 +59,7 @@ func (t task) backUp(temporary string) error {
 	if _, err := t.archived(); err != nil {
 		return err
 	}
-	data := t.fs.PathJoin(temporary, backupData)
-	err = t.writer.CopyTo(t.ctx, data)
-	for _, kept := range []keptDays{t.exceptions, t.totals} {
-		err = errors.Join(err, kept.copyTo(data))
-	}
-	if err = errors.Join(err, t.copyBeside(data)); err != nil {
+	if err = errors.Join(t.writer.CopyTo(t.ctx, data), t.copyBeside(data)); err != nil {
 		return err
 	}
 	after, err := t.archived()

@@ -146,7 +146,7 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	}
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir, Node: name,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, KeptDir: keptDir(o), Node: name,
 		Restore:         n.restore,
 		Closed:          o.Closed,
 		Confirm:         n.confirm(o),
@@ -173,6 +173,14 @@ func (n *Node) openArchive(o Options) (*archive.Folder, error) {
 		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
 	}
 	return archive.OpenShared(o.FS, o.ArchiveDir, n.KeptZone(), n.Order())
+}
+
+// keptDir returns where what was computed of days is kept: of several nodes where the next one that leads finds it.
+func keptDir(o Options) string {
+	if o.Shared == nil {
+		return o.DataDir
+	}
+	return o.ArchiveDir
 }
 
 // restore returns the bulk that takes rows which a run puts back.
