@@ -78,7 +78,7 @@ func (s *Cluster) memberArgs(n int, at place, peers []string) []string {
 	name := string(numbered(Etcd, n))
 	_, peer, _ := strings.Cut(peers[n], "=")
 	return []string{
-		"--name", name, "--data-dir", filepath.Join(s.config.Folder, name), "--log-level", "error",
+		"--name", name, "--data-dir", filepath.Join(s.config.Folder, name), "--log-level", "panic",
 		"--listen-client-urls", "http://" + at.etcd, "--advertise-client-urls", "http://" + at.etcd,
 		"--listen-peer-urls", "http://" + at.etcdPeers, "--initial-advertise-peer-urls", peer, "--initial-cluster", strings.Join(peers, ","),
 		"--listen-metrics-urls", "http://" + at.etcdBeside, "--snapshot-catchup-entries", "1000",
