@@ -242,6 +242,7 @@ func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 			"no answer":                     {status.FromContextError(context.DeadlineExceeded).Err(), passedOver - 1, 0},
 			"no answer, a while ago":        {status.FromContextError(context.DeadlineExceeded).Err(), passedOver, 10},
 			"a call that was given up":      {context.Canceled, 0, 10},
+			"a leader that has changed":     {rpctypes.ErrGRPCLeaderChanged, 0, 10},
 			"an answer":                     {nil, 0, 10},
 			"an answer that refuses":        {status.Error(codes.ResourceExhausted, "no space"), 0, 10},
 			"the end of a stream by itself": {status.FromContextError(context.Canceled).Err(), 0, 10},
