@@ -16,8 +16,8 @@ const (
 	// reachMax is how long an etcd may take to answer before it is asked again, and reachAgain the pause before that.
 	reachMax   = 3 * time.Second
 	reachAgain = 200 * time.Millisecond
-	// reachTold is how often the log says that it does not answer.
-	reachTold = 5 * time.Second
+	// reachTold is how often the log says that it does not answer, unless something else is wrong.
+	reachTold = time.Minute
 )
 
 // waiting is what callers are told of an etcd that does not answer. Why, the log says.
@@ -32,6 +32,7 @@ func (s *clusterSeat) reach(ctx context.Context, tell func(fmt.Stringer)) error 
 		return nil
 	}
 	var told time.Time
+	var toldHint string
 	for {
 		once, done := context.WithTimeout(ctx, reachMax)
 		_, _, err := s.engine.Identity(once)
@@ -48,8 +49,8 @@ func (s *clusterSeat) reach(ctx context.Context, tell func(fmt.Stringer)) error 
 			return &config.SettingError{Setting: "-cluster", Problem: err.Error()}
 		}
 		tell(waiting{})
-		if time.Since(told) > reachTold {
-			told = time.Now()
+		if hint != toldHint || time.Since(told) > reachTold {
+			told, toldHint = time.Now(), hint
 			s.log.Warn("waiting for the etcd", "error", err)
 		}
 		select {

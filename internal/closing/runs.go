@@ -28,6 +28,8 @@ type Writer interface {
 	Lead() (t store.Term, over <-chan struct{}, leads bool)
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
+	// Lift lifts a hold. Of several nodes one may do so also while its own disk is full, since all others wait for it.
+	Lift(ctx context.Context, id store.HoldID) (store.Verdict, error)
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
@@ -132,7 +134,7 @@ func Open(ctx context.Context, o Options) (*Runs, error) {
 	if hold, stands := rs.store.Hold(); stands && rs.isAlone() {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		// Without room on the disk it stands until there is room, as nothing is taken in until then.
-		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
+		if _, err := rs.writer.Lift(ctx, hold.ID); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
 			return nil, err
 		}
 	}

@@ -86,7 +86,7 @@ func (c *Cluster) check() error {
 	case len(given) > 1:
 		return wrong(given[1], "it does not go together with %s", given[0])
 	case len(c.Endpoints) == 0:
-		return nil
+		return c.checkAlone()
 	case !c.isPlain() && (c.Cert == "" || c.Key == "" || c.CA == ""):
 		return wrong("-cluster-cert", "-cluster-cert, -cluster-key and -cluster-ca go together: give all three or none")
 	case c.Advertise == "" && isEverywhere(c.Addr):
@@ -95,6 +95,18 @@ func (c *Cluster) check() error {
 	for _, endpoint := range c.Endpoints {
 		if host, _, _ := net.SplitHostPort(endpoint); c.isPlain() && !isLoopback(host) {
 			return wrong("-cluster", "%s is not on loopback, which needs -cluster-cert, -cluster-key and -cluster-ca", endpoint)
+		}
+	}
+	return nil
+}
+
+// checkAlone refuses what only a node of several is given: without the etcd it would go on alone.
+func (c *Cluster) checkAlone() error {
+	for _, s := range []struct{ setting, value string }{
+		{"-cluster-advertise", c.Advertise}, {"-cluster-ca", c.CA}, {"-cluster-cert", c.Cert}, {"-cluster-key", c.Key},
+	} {
+		if s.value != "" {
+			return &SettingError{Setting: s.setting, Problem: "it needs -cluster, the members of the etcd: without them this node would be alone"}
 		}
 	}
 	return nil

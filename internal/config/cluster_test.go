@@ -74,6 +74,8 @@ func TestAWrongSettingOfAClusterIsNamed(t *testing.T) {
 		{[]string{plain, "-cluster-copies", "1"}, `-cluster-copies: "1" is not a number of nodes, 2 to 100`},
 		{[]string{plain, "-cluster-found=twice"}, `-cluster-found: "twice" is neither once nor again`},
 		{[]string{plain, "-cluster-found", "-cluster-leave"}, `-cluster-leave: it does not go together with -cluster-found`},
+		{[]string{"-cluster-advertise", "n1:8010"}, `-cluster-advertise: it needs -cluster, the members of the etcd: without them this node would be alone`},
+		{[]string{"-cluster-cert", "c.pem"}, `-cluster-cert: it needs -cluster, the members of the etcd: without them this node would be alone`},
 		{[]string{"-cluster-found"}, `-cluster-found: it needs -cluster, the members of the etcd`},
 		{[]string{"-cluster-leave"}, `-cluster-leave: it needs -cluster, the members of the etcd`},
 		{[]string{"-cluster-heal"}, `-cluster-heal: it needs -cluster, the members of the etcd`},

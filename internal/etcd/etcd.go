@@ -52,6 +52,9 @@ func Open(o Options) (*Engine, error) {
 	if o.Cluster == "" || strings.Contains(o.Cluster, "/") {
 		return nil, fmt.Errorf("%q is no name of a cluster: it must not be empty and have no slash", o.Cluster)
 	}
+	if len(o.Endpoints) == 0 {
+		return nil, errors.New("no member of an etcd is named")
+	}
 	for _, endpoint := range o.Endpoints {
 		if strings.Contains(endpoint, "/") {
 			return nil, fmt.Errorf("the etcd endpoint %q must be host:port: whether it is asked over TLS, the other settings say", endpoint)

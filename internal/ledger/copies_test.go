@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -277,6 +278,59 @@ func TestATailThatIsSilentIsAskedAgain(t *testing.T) {
 		}
 		if took := time.Since(began); armed.Load() || took > 3*lookEvery {
 			t.Errorf("after %v there is something", took)
+		}
+		s.end()
+	})
+}
+
+// TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes has a fourth node say, for an hour, that it fetches the snapshot of
+// the first batch. So a pin needs no limit of time: what it holds back fills no disk.
+func TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const kept = 8000
+		s := openTrio(t, func(o *Options) { o.Shared.KeepMin, o.Shared.KeepMax = 1, kept })
+		fetching, pins := s.engine.Client("d"), 0
+		pinned := func(during time.Duration) {
+			for began := time.Now(); time.Since(began) < during; time.Sleep(cluster.SayTime / 2) { // of the bubble
+				if fetching.Say(t.Context(), cluster.Status{Node: cluster.Node{Name: "d", Incarnation: 4}, Pinned: 1}) == nil {
+					pins++
+				}
+			}
+		}
+		for minute := range 60 {
+			pinned(time.Minute)
+			for n := range 10 {
+				s.mustRegister(n%3, meter.ID(fmt.Sprintf("M%d-%d", minute, n)))
+			}
+			for _, m := range s.members {
+				if err := m.Ledger.Snapshot(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if first, err := s.members[1].journal.First(); minute == 2 && (err != nil || first > 2) {
+				t.Errorf("while it may wait for it, a journal begins with batch %d, %v", first, err)
+			}
+		}
+		pinned(2 * cutEvery)
+		bytesFrom := func(first uint64) (bytes int) {
+			at, batches := s.engine.Order()
+			for _, batch := range batches[first-1-at.Sequence:] {
+				bytes += len(batch)
+			}
+			return bytes
+		}
+		if all := bytesFrom(1); pins < 700 || all < 5*kept {
+			t.Errorf("it has said so %d times, beside an order of %d bytes", pins, all)
+		}
+		for _, m := range s.members {
+			first, err := m.journal.First()
+			if held := bytesFrom(first); err != nil || held > 2*kept {
+				t.Errorf("a journal holds %d bytes for it, %v", held, err)
+			}
+		}
+		err := fetching.Tail(t.Context(), 0, func([]byte) error { return errThere })
+		if cut, ok := errors.AsType[*cluster.CutError](err); !ok || bytesFrom(cut.First) > 2*kept {
+			t.Errorf("the engine keeps what is behind batch 0: %v", err)
 		}
 		s.end()
 	})

@@ -74,7 +74,8 @@ type forkError struct {
 }
 
 func (e *forkError) Error() string {
-	return fmt.Sprintf("batch %d of the order does not follow what this node has: %v; one of the two was brought back from an older copy", e.sequence, e.err)
+	return fmt.Sprintf("batch %d of the order does not follow what this node has: %v; one of the two was brought back from an older copy, or founded again with less, and has gone on: "+
+		"move the data folder of this node away and keep it, for the others lack what it holds, and let the node join with an empty folder", e.sequence, e.err)
 }
 
 // receive takes the batch that comes next; one that has arrived before is passed over. It

@@ -158,7 +158,11 @@ func (l *leader) lead(ctx context.Context, v cluster.View) error {
 	l.close()
 	over(cluster.ErrOver)
 	renewing.Wait()
-	l.log.Info("this node leads no more", "term", v.Leader.Term, "why", err)
+	why := err
+	if errors.Is(err, context.Canceled) {
+		why = errors.New("it stops")
+	}
+	l.log.Info("this node leads no more", "term", v.Leader.Term, "why", why)
 	l.led = v.Leader.Term
 	l.resign(ctx)
 	return err
@@ -339,7 +343,7 @@ func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCaus
 		}
 		if l.since.ago() > stuckMax || l.hangs() {
 			if !hung {
-				l.log.Warn("this node does not renew its lease: it hangs", "term", term)
+				l.log.Warn("this node does not renew its lease, so that another one may lead: what it adds has not come through for long, since the etcd, or this node, hangs", "term", term)
 			}
 			if hung = true; time.Since(renewed) > cluster.LeaseTime {
 				over(errHangs)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -106,6 +107,11 @@ func (o *lookout) missed(err error) {
 		return
 	}
 	o.isBlind = true
+	if errors.Is(err, cluster.ErrNotFounded) {
+		o.log.Error("the etcd holds no order any more, so it is another one, or has lost everything: readings and registrations are refused; stop all nodes, and choose their etcd, " +
+			"or start the node that has most with -cluster-found=again and the others with -cluster-heal")
+		return
+	}
 	o.log.Warn("too few members of the etcd answer: readings and registrations are refused, and questions are answered with what is known here", "error", err)
 }
 

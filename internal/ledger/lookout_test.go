@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -82,6 +83,13 @@ func TestTheLogSaysEachChangeOfAClusterOnce(t *testing.T) {
 		w.wantSaid(`level=WARN msg="too few members of the etcd answer`)
 		w.see(led("c", 8), time.Minute)
 		w.wantSaid(`msg="the etcd answers again" after=20`)
+		for range 20 {
+			w.missed(fmt.Errorf("etcd: %w", cluster.ErrNotFounded))
+			time.Sleep(time.Second)
+		}
+		w.wantSaid(`level=ERROR msg="the etcd holds no order any more`)
+		w.see(led("c", 8), time.Minute)
+		w.wantSaid(`msg="the etcd answers again"`)
 
 		halted := led("", 0)
 		halted.Halted = 90

@@ -100,6 +100,44 @@ func TestReadingsAreRefusedWhereTooFewDisksHaveRoom(t *testing.T) {
 	})
 }
 
+// TestALeaderLiftsAHoldThoughItsDiskIsFull: readings that it holds back are refused by all nodes.
+func TestALeaderLiftsAHoldThoughItsDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRooms()
+		s := openTrio(t, r.limit)
+		term, _, _ := s.members[0].Lead()
+		id := store.HoldID{Term: term.Number, Incarnation: term.Incarnation, Number: 1}
+		ask := func(payload []byte) error {
+			verdict, err := s.members[0].Ask(t.Context(), payload, 1)
+			if err == nil && verdict.Outcome != store.Accepted {
+				err = fmt.Errorf("the verdict is %v", verdict)
+			}
+			return err
+		}
+		if err := ask(store.AppendHold(nil, store.Hold{ID: id})); err != nil {
+			t.Fatal(err)
+		}
+		r["a"].Store(0)
+		if err := ask(store.AppendFree(nil, id)); meter.CodeOf(err) != meter.CodeDiskFull {
+			t.Errorf("what a run writes on a full disk is answered %v", err)
+		}
+		if verdict, err := s.members[0].Lift(t.Context(), id); err != nil || verdict.Outcome != store.Accepted {
+			t.Errorf("lifting it is answered %v, %v", verdict, err)
+		}
+		for _, m := range s.members {
+			if err := m.Confirm(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if hold, stands := m.store.Hold(); stands {
+				t.Errorf("at node %s %+v stands", m.shared.self.Name, hold)
+			}
+		}
+		r["a"].Store(roomOfAll)
+		s.mustRegister(0, "M")
+		s.end()
+	})
+}
+
 // TestANodeThatWasStartedOnAFullDiskCopiesOnceThereIsRoom starts it without room for the beginning of its journal.
 func TestANodeThatWasStartedOnAFullDiskCopiesOnceThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meterledger/internal/chain"
+	"meterledger/internal/cluster"
 	"meterledger/internal/durable"
 	"meterledger/internal/meter"
 	"meterledger/internal/snapshot"
@@ -103,9 +104,9 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 
 // CopyTo puts the data folder, as it is, into a new folder, while reception goes on. All
 // that was answered before the call is in the copy, and no secret: the first operator's token is
-// left out. It waits for a snapshot that is being taken: no file may vanish meanwhile, nor a part
-// of the journal. Since Pebble copies no journal that is open for reading only, a ledger that was
-// started on a full disk has to wait for room.
+// left out. So is the mark of a cluster: the copy is the folder of a node alone. It waits for a snapshot
+// that is being taken: no file may vanish meanwhile, nor a part of the journal. Since Pebble copies no
+// journal that is open for reading only, a ledger that was started on a full disk has to wait for room.
 func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 	if l.seal.closed.Load() {
 		return errDiskFull
@@ -115,7 +116,7 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 		return err
 	}
 	defer resume()
-	if err := durable.CopyFolder(l.fs, l.folder, folder, OperatorTokenName); err != nil {
+	if err := durable.CopyFolder(l.fs, l.folder, folder, OperatorTokenName, cluster.MarkName); err != nil {
 		return err
 	}
 	if err := l.snapshots.folder.CopyTo(l.fs.PathJoin(folder, snapshotsName)); err != nil {

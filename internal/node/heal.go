@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 	"meterledger/internal/journal"
 )
@@ -71,7 +72,19 @@ func (m *membership) mend(ctx context.Context, j *journal.Journal, v cluster.Vie
 	return err
 }
 
+// isFork reports whether what a folder has behind the head of the order does not follow that. It never will, so nothing
+// is gained by a halt.
+func isFork(j *journal.Journal, head chain.Position) (fork bool) {
+	_ = j.Batches(head.Sequence, func(batch []byte) error { // what cannot be read is no fork
+		_, err := head.Follow(batch)
+		fork = err != nil
+		return errOne
+	})
+	return fork
+}
+
 // otherBatch is the error of a folder that the order does not go on from.
 func (m *membership) otherBatch(sequence uint64) error {
-	return fmt.Errorf("%s has another batch %d than the order of the engine, so one of the two was brought back from an older copy and has gone on", m.DataDir, sequence)
+	return fmt.Errorf("%s has another batch %d than the order of the engine, so one of the two was brought back from an older copy, or founded again with less, and has gone on: "+
+		"move the folder away and keep it, for the others lack what it holds, and let the node join with an empty folder", m.DataDir, sequence)
 }

@@ -75,6 +75,8 @@ func (m *membership) end(ctx context.Context) error {
 		return nil
 	case m.isFounding() && (errors.Is(err, cluster.ErrNotFounded) || err == nil && v.Head.Journal != m.mark.Journal):
 		return nil // it has had no part in any order
+	case errors.Is(err, cluster.ErrNotFounded):
+		return fmt.Errorf("%w: choose the engine of %s with -cluster or CLUSTER; if that is lost, start this node with -cluster-found=again, stop it, and leave then", err, m.DataDir)
 	case err != nil:
 		return err
 	case m.mark.isOther(m.engine):

@@ -110,6 +110,9 @@ func (m *membership) enterWith(ctx context.Context, j *journal.Journal) error {
 	if err := m.agrees(order); err != nil {
 		return err
 	}
+	if _, err := archive.OpenShared(m.FS, m.ArchiveDir, m.Zone, order.At.Journal); err != nil {
+		return err
+	}
 	switch isOther := order.At.Journal != m.mark.Journal; {
 	case !m.isMarked() || m.isFounding() && isOther:
 		err = m.join(order, j.End())
@@ -172,6 +175,8 @@ func (m *membership) goOn(ctx context.Context, o cluster.Order, j *journal.Journ
 	isOther := m.mark.isOther(m.engine)
 	isOwn := m.Shared.Founding == ledger.FoundAgain && o.Again && o.At == end // by a process that ended before it wrote the mark
 	switch {
+	case isAhead && isFork(j, v.Head):
+		err = m.otherBatch(v.Head.Sequence)
 	case m.Shared.Heal:
 		err = m.heal(ctx, j)
 	case isAhead:
@@ -236,8 +241,12 @@ func (m *membership) found(ctx context.Context, end chain.Position) error {
 	}
 	o := cluster.Order{At: end, Zone: m.Zone.String(), Compressed: m.ArchiveCompress, Again: m.Shared.Founding == ledger.FoundAgain}
 	err := m.ask(ctx, func(ctx context.Context) error { return m.Shared.Engine.Found(ctx, o) })
+	said := "the order of a cluster was founded; until other nodes have copied it, what this folder holds is on this disk alone"
+	if o.Again {
+		said = "the order of a cluster was founded again; readings are taken once as many nodes are there as keep each batch: start the others with -cluster-heal"
+	}
 	if err == nil {
-		m.Log.Info("the order of a cluster was founded; until other nodes have copied it, what this folder holds is on this disk alone", "cluster", m.Shared.Cluster, "behind_batch", end.Sequence, "again", o.Again)
+		m.Log.Info(said, "cluster", m.Shared.Cluster, "behind_batch", end.Sequence)
 	}
 	if errors.Is(err, cluster.ErrFounded) { // by an earlier try, or by another node
 		err = nil

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,9 @@ func (k *keeper) stop() {
 // raise writes the revision that the engine is at now. Without an answer the next time does.
 func (k *keeper) raise(ctx context.Context) {
 	now, err := k.check(ctx)
+	if err != nil && !errors.Is(err, cluster.ErrRefused) {
+		return // the ledger says so
+	}
 	if err == nil && now.revision > k.m.mark.Revision {
 		next := k.m.mark
 		next.Revision = now.revision
@@ -87,7 +91,7 @@ func (k *keeper) raise(ctx context.Context) {
 			k.m.mark = next
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		k.m.Log.Warn("the mark of the data folder keeps an older revision of the engine", "error", err)
 	}
 }

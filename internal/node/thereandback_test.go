@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -353,6 +354,9 @@ func TestAnEngineThatIsLostIsFoundedAgainByTheNodeThatHasMost(t *testing.T) {
 		tr.refuses("b", together, "holds no order", "-cluster-found=again", "-cluster-heal")
 		tr.refuses("b", healing, "holds no order", "-cluster-found=again")
 		tr.refuses("b", founding(ledger.FoundOnce), "-cluster-found=again")
+		if err := tr.leave("b"); err == nil || !strings.Contains(err.Error(), "-cluster-found=again, stop it, and leave") {
+			t.Errorf("it leaves: %v", err)
+		}
 		tr.open("a", founding(ledger.FoundAgain))
 		tr.takesNothing("a") // another one may have more
 		tr.refuses("b", together, "-cluster-heal")
@@ -551,4 +555,77 @@ func TestANodeThatIsStoppedWhileItStartsSaysSo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFolderOfAForkIsRefusedAndHaltsNobody founds the order again with a node that has less. When the one that has more
+// comes, the others have gone on: its batches fit nowhere.
+func TestAFolderOfAForkIsRefusedAndHaltsNobody(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		tr.close("c", "b")
+		taken := tr.taken
+		tr.takes("a", 9) // nobody else has them
+		tr.close("a")
+		tr.loseEngine()
+		tr.open("c", founding(ledger.FoundAgain))
+		tr.open("b", healing)
+		tr.taken = taken
+		tr.takes("b", 1)
+		for _, how := range []func(*node.Options){together, healing} {
+			tr.refuses("a", how, "has another batch", "empty folder")
+			if halted := tr.halted(); halted > 0 {
+				t.Errorf("the order is halted for batch %d, which fits nowhere", halted)
+			}
+		}
+		tr.takes("c", 1)
+		tr.close("c", "b")
+	})
+}
+
+func TestANodeWithoutTheArchivesTakesNoPartAndLeavesItsFolderAsItIs(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.nodes["d"] = &traveller{trip: tr, name: "d", disk: vfs.NewCrashableMem()}
+		tr.mount = func(vfs.FS) vfs.FS { return vfs.NewMem() } // the folder beneath the mount
+		tr.refuses("d", together, "has no file CLUSTER", "mount the disk")
+		tr.mount = nil
+		if _, err := cluster.ReadMark(tr.nodes["d"].disk, "data"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("its folder is marked: %v", err)
+		}
+		tr.close("c", "b", "a")
+	})
+}
+
+// TestABackupOfAMemberIsThatOfANodeAlone goes back to it alone, and to a cluster of its own. The one that goes on takes
+// no old folder.
+func TestABackupOfAMemberIsThatOfANodeAlone(t *testing.T) {
+	started(t, func(t *testing.T, tr *trip) {
+		tr.has("a", "b", "c")
+		if _, err := tr.nodes["b"].Backup("one"); err != nil {
+			t.Fatal(err)
+		}
+		taken := tr.taken
+		tr.takes("a", 2)
+		disk := tr.nodes["b"].disk
+		tr.nodes["d"] = &traveller{trip: tr, name: "d", disk: disk}
+		restored := func(o *node.Options) { o.DataDir, o.ArchiveDir, o.FS = "backup/one/data", "backup/one/Archive", disk }
+		both := func(change func(*node.Options)) func(*node.Options) {
+			return func(o *node.Options) { restored(o); change(o) }
+		}
+		tr.refuses("d", both(together), "has no file CLUSTER")
+		tr.refuses("d", func(o *node.Options) { o.DataDir = "backup/one/data" }, "holds the journal of another node", "empty folder")
+		tr.close("c", "b", "a")
+		tr.taken = taken
+		tr.open("d", both(alone))
+		tr.has("d")
+		tr.takes("d", 1)
+		tr.close("d")
+		tr.loseEngine()
+		tr.nodes["e"] = &traveller{trip: tr, name: "e", disk: vfs.NewCrashableMem()}
+		tr.open("d", both(founding(ledger.FoundOnce)))
+		tr.nodes["d"].keepsSnapshot()
+		tr.open("e", func(o *node.Options) { o.FS, o.DataDir, o.ArchiveDir = disk, "e", "backup/one/Archive" })
+		tr.takes("e", 1)
+		tr.has("d", "e")
+		tr.close("e", "d")
+	})
 }
