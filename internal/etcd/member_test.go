@@ -52,8 +52,12 @@ func (s *standIn) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, e
 	return answer, nil
 }
 
-// Status is known to a member without the others.
-func (s *standIn) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
+// Status is known to a member without the others, unless it hangs.
+func (s *standIn) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
+	if fault := s.fault.Load(); fault != nil && errors.Is(*fault, errHangs) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return &pb.StatusResponse{}, nil
 }
 
@@ -258,4 +262,20 @@ func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 			t.Errorf("without a connection: %v", err)
 		}
 	})
+}
+
+// TestAMemberThatHangsDoesNotKeepWhoAsksWhichEtcdItIs: its connection is well, so nothing else would end the call.
+func TestAMemberThatHangsDoesNotKeepWhoAsksWhichEtcdItIs(t *testing.T) {
+	e, all := openStandIns(t)
+	for _, s := range all {
+		s.set(errHangs)
+	}
+	ctx, done := context.WithTimeout(t.Context(), 10*stepMax)
+	defer done()
+	if _, _, err := e.Identity(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("who it is was asked for as long as the caller waited: %v", err)
+	}
+	if _, err := e.Usage(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("how full it is was asked for as long as the caller waited: %v", err)
+	}
 }
