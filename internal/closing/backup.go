@@ -24,11 +24,11 @@ const (
 // and a backup that was cut off leaves nothing of its name.
 //
 // Any of several nodes makes one, with its own data folder. If a run of the one that leads archives
-// something meanwhile, it is given up.
+// something meanwhile, it is given up. The folder of backups may be that of all nodes: of two backups of one name one is made.
 func (rs *Runs) Backup(name string) (folder string, err error) {
 	folder = rs.fs.PathJoin(rs.backupDir, name)
 	run, err := rs.start(Backup, name, func(t task) error {
-		return durable.WriteFolder(rs.fs, folder, t.backUp)
+		return durable.WriteFolder(rs.fs, folder, rs.node, t.backUp)
 	})
 	if err != nil {
 		return "", err
@@ -48,7 +48,8 @@ func (t task) backUp(temporary string) error {
 	if err != nil {
 		return err
 	}
-	err = t.archive.CopyTo(t.fs.PathJoin(temporary, backupArchive))
+	data := t.fs.PathJoin(temporary, backupData)
+	err = errors.Join(t.archive.CopyTo(t.fs.PathJoin(temporary, backupArchive)), t.exceptions.copyTo(data), t.totals.copyTo(data))
 	if errors.Is(err, os.ErrNotExist) && !t.isAlone() {
 		return errArchivedMeanwhile // what was half written is not there any more
 	}
@@ -58,12 +59,7 @@ func (t task) backUp(temporary string) error {
 	if _, err := t.archived(); err != nil {
 		return err
 	}
-	data := t.fs.PathJoin(temporary, backupData)
-	err = t.writer.CopyTo(t.ctx, data)
-	for _, kept := range []keptDays{t.exceptions, t.totals} {
-		err = errors.Join(err, kept.copyTo(data))
-	}
-	if err = errors.Join(err, t.copyBeside(data)); err != nil {
+	if err = errors.Join(t.writer.CopyTo(t.ctx, data), t.copyBeside(data)); err != nil {
 		return err
 	}
 	after, err := t.archived()

@@ -26,10 +26,14 @@ func (t task) examine(day meter.Day) {
 		return // it goes on; once it has ended it is archived again
 	}
 	due := append(t.unexamined(day), day)
+	untidy := errors.Join(t.exceptions.tidy(), t.totals.tidy())
 	for _, day := range due {
-		err := t.examineDay(day)
+		err := untidy
+		if err == nil {
+			err = t.examineDay(day)
+		}
 		switch {
-		case err == nil || meter.Stopped(t.ctx) != nil:
+		case err == nil, meter.Stopped(t.ctx) != nil, errors.Is(err, errOver):
 		case errors.Is(err, errNotInMemory):
 			t.log.Warn("the exceptions of a day were not computed", "day", day, "error", err)
 		default:
@@ -63,7 +67,7 @@ func (t task) unexamined(day meter.Day) (due []meter.Day) {
 func (t task) examineDay(day meter.Day) error {
 	meters, _ := t.store.Counts()
 	if !t.exceptions.hasRoom(t.diskFreeMin + uint64(meters)*(1+totalBytes)) {
-		return fmt.Errorf("less than the %d MiB that are kept free would be left on the disk of the data folder", t.diskFreeMin>>20)
+		return fmt.Errorf("less than the %d MiB that are kept free would be left on the disk of %s", t.diskFreeMin>>20, t.exceptions.folder)
 	}
 	t.run.progress.begin("finding exceptions of "+day.String(), meters, 0)
 	x := examination{task: t, window: t.zone.DayWindow(day), meters: meters}

@@ -2,6 +2,7 @@ package closing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -75,9 +76,12 @@ func nationOn(b testing.TB, meters int, day meter.Day) task {
 		b.Fatal(err)
 	}
 	rs, err := Open(b.Context(), Options{
-		Writer: idleWriter{}, Store: dayOfAll(b, p, zone, day), Archive: archives, Zone: zone, Now: now, Log: slog.New(slog.DiscardHandler), FS: vfs.Default, DataDir: folder,
+		Writer: idleWriter{}, Store: dayOfAll(b, p, zone, day), Archive: archives, Zone: zone, Now: now, Log: slog.New(slog.DiscardHandler), FS: vfs.Default, KeptDir: folder,
 	})
 	if err != nil {
+		b.Fatal(err)
+	}
+	if err := errors.Join(rs.exceptions.tidy(), rs.totals.tidy()); err != nil {
 		b.Fatal(err)
 	}
 	for back := 1; back <= vee.PastDays; back++ {
@@ -87,7 +91,7 @@ func nationOn(b testing.TB, meters int, day meter.Day) task {
 	}
 	run := &Run{}
 	run.progress.now, run.progress.log, run.progress.told = now, rs.log, now()
-	return task{Runs: rs, ctx: b.Context(), run: run, archive: rs.archive}
+	return task{Runs: rs, ctx: b.Context(), run: run, archive: rs.archive, exceptions: rs.exceptions, totals: rs.totals}
 }
 
 func population(b testing.TB, zone *meter.Zone, meters int) *households.Population {

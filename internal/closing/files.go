@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -110,6 +111,11 @@ func (rs *Runs) checkFolder(lost bool) error {
 	missing, known, err := rs.missing()
 	if err != nil || lost || known == 0 || len(missing) < known {
 		return err
+	}
+	for _, name := range missing { // the list of a network file system may be older than what another node wrote
+		if _, _, err := rs.archive.Stat(name); !errors.Is(err, archive.ErrMissing) {
+			return err
+		}
 	}
 	return meter.Unavailable(meter.CodeArchiveUnavailable, time.Minute,
 		"none of the %d archives that were written is in the archive folder: mount its disk, or put them back; if they are lost, start a run with archives=lost", known)

@@ -21,7 +21,7 @@ type hold struct {
 // returns, every reading that was accepted in it is in the store.
 func (t task) take(w meter.Window) (*hold, error) {
 	if left, stands := t.store.Hold(); stands { // of a run that could not lift it on a full disk
-		if _, err := t.writer.Ask(t.ctx, store.AppendFree(nil, left.ID), 1); err != nil {
+		if _, err := t.writer.Lift(t.ctx, left.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +72,7 @@ func (h *hold) end(entry []byte) (isDone bool, err error) {
 
 // lift lifts the hold of a run that has written all that it had to.
 func (h *hold) lift() error {
-	verdict, err := h.writer.Ask(context.Background(), store.AppendFree(nil, h.id), 1)
+	verdict, err := h.writer.Lift(context.Background(), h.id)
 	h.ended = err == nil
 	if err == nil && verdict.Outcome != store.Accepted {
 		err = errOver

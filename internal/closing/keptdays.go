@@ -21,14 +21,19 @@ import (
 // line of its checksum:
 //
 //	body | "crc32c," | CRC-32C of the body, 8 hexadecimal digits | line feed
+//
+// A node alone has the folder in its data folder. That of several nodes lies in the archive folder that they
+// share, for the next one that leads, and is written in terms as package archive says of its own files.
 type keptDays struct {
 	fs     vfs.FS
 	folder string
 	suffix string
+	mark   durable.Mark // of the term in which files are written
+	goesOn func() error // an error if that term is over; nil for a node alone
 }
 
 const (
-	exceptionsName = "exceptions" // in the data folder
+	exceptionsName = "exceptions"
 	totalsName     = "days"
 
 	trailer       = "crc32c,%08x\n"
@@ -40,6 +45,17 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // errDamaged says that a file is not what was written.
 var errDamaged = errors.New("is damaged")
+
+func keptIn(fs vfs.FS, folder string) (exceptions, totals keptDays) {
+	return keptDays{fs: fs, folder: fs.PathJoin(folder, exceptionsName), suffix: ".csv"},
+		keptDays{fs: fs, folder: fs.PathJoin(folder, totalsName), suffix: ".totals"}
+}
+
+// in returns the files as they are written in a term.
+func (f keptDays) in(mark durable.Mark, goesOn func() error) keptDays {
+	f.mark, f.goesOn = mark, goesOn
+	return f
+}
 
 func (f keptDays) path(day meter.Day) string { return f.fs.PathJoin(f.folder, day.String()+f.suffix) }
 
@@ -60,7 +76,22 @@ func (f keptDays) days() ([]meter.Day, error) {
 	return days, err
 }
 
-// removeAllBut removes what a crash left, and the files of all days but the newest.
+// tidy makes the folder, and removes what a crash or another term left there half written. It comes before
+// anything is written.
+func (f keptDays) tidy() error {
+	if err := durable.MakeFolder(f.fs, f.folder); err != nil {
+		return err
+	}
+	if f.goesOn == nil {
+		return durable.RemoveTemporary(f.fs, f.folder, f.suffix)
+	}
+	if err := f.goesOn(); err != nil {
+		return err
+	}
+	return durable.RemoveOthers(f.fs, f.folder, f.mark, f.suffix)
+}
+
+// removeAllBut removes the files of all days but the newest.
 func (f keptDays) removeAllBut(newest int) error {
 	days, err := f.days()
 	if err != nil || len(days) == 0 {
@@ -71,7 +102,7 @@ func (f keptDays) removeAllBut(newest int) error {
 			return fmt.Errorf("removing an old file: %w", err)
 		}
 	}
-	return durable.RemoveTemporary(f.fs, f.folder, f.suffix)
+	return nil
 }
 
 // hasRoom reports whether so many bytes are free on the disk, or nobody can tell.
@@ -82,10 +113,7 @@ func (f keptDays) hasRoom(bytes uint64) bool {
 
 // write makes the file of a day.
 func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
-	if err := durable.MakeFolder(f.fs, f.folder); err != nil {
-		return err
-	}
-	return durable.WriteFile(f.fs, f.path(day), func(w io.Writer) error {
+	return durable.ReplaceFile(f.fs, f.path(day), f.mark, func(w io.Writer) error {
 		sum := crc32.New(castagnoli)
 		out := bufio.NewWriterSize(io.MultiWriter(sum, w), keptReadBytes) // a file may change what it has written
 		err := errors.Join(body(out), out.Flush())
@@ -93,6 +121,11 @@ func (f keptDays) write(day meter.Day, body func(io.Writer) error) error {
 			_, err = fmt.Fprintf(w, trailer, sum.Sum32())
 		}
 		return err
+	}, func(string) error {
+		if f.goesOn == nil {
+			return nil
+		}
+		return f.goesOn()
 	})
 }
 

@@ -66,7 +66,9 @@ func (t *task) enter() error {
 	if t.isAlone() {
 		return nil
 	}
-	t.archive = t.Runs.archive.In(durable.Mark{Term: t.lead.term.Number, Incarnation: t.lead.term.Incarnation}, t.goesOn)
+	mark := durable.Mark{Term: t.lead.term.Number, Incarnation: t.lead.term.Incarnation}
+	t.archive = t.Runs.archive.In(mark, t.goesOn)
+	t.exceptions, t.totals = t.exceptions.in(mark, t.goesOn), t.totals.in(mark, t.goesOn)
 	if t.run.DryRun || t.tidied == t.lead.term {
 		return nil
 	}

@@ -28,6 +28,8 @@ type Writer interface {
 	Lead() (t store.Term, over <-chan struct{}, leads bool)
 	// Ask writes one or more entries as one commit, and returns the verdict on the first.
 	Ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error)
+	// Lift lifts a hold. Of several nodes one may do so also while its own disk is full, since all others wait for it.
+	Lift(ctx context.Context, id store.HoldID) (store.Verdict, error)
 	// PauseSnapshots waits for a snapshot that is being taken, and lets none begin until
 	// resume is called.
 	PauseSnapshots(ctx context.Context) (resume func(), err error)
@@ -61,7 +63,8 @@ type Options struct {
 	Metrics   *metric.Set
 	FS        vfs.FS
 	BackupDir string // the folder of backups, created with the first
-	DataDir   string // where what was computed of days is kept
+	KeptDir   string // where what was computed of days is kept: the data folder, or the archive folder that several nodes share
+	Node      string // the name of this one of several nodes; a node alone needs none
 
 	// DiskFreeMin is how many bytes must stay free on the archive folder's disk.
 	DiskFreeMin uint64
@@ -89,6 +92,7 @@ type Runs struct {
 	version         string
 	fs              vfs.FS
 	backupDir       string
+	node            string
 	diskFreeMin     uint64
 	copyBeside      func(string) error
 	closed          func()
@@ -118,20 +122,19 @@ type Runs struct {
 // not know. If the node is alone, it lifts the hold of a run that was cut off with the process before; of several nodes the
 // next term drops it.
 func Open(ctx context.Context, o Options) (*Runs, error) {
+	exceptions, totals := keptIn(o.FS, o.KeptDir)
 	rs := &Runs{
 		writer: o.Writer, restore: o.Restore, restoreAccounts: o.RestoreAccounts, restoreEvents: o.RestoreEvents, store: o.Store, archive: o.Archive, zone: o.Zone,
-		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, diskFreeMin: o.DiskFreeMin,
+		now: o.Now, steady: o.Steady, log: o.Log, version: o.Version, fs: o.FS, backupDir: o.BackupDir, node: o.Node, diskFreeMin: o.DiskFreeMin,
 		copyBeside: o.CopyBeside, closed: o.Closed, confirm: o.Confirm, incarnation: rand.Uint64(), last: make(map[Kind]*Run),
-		exceptions: keptDays{o.FS, o.FS.PathJoin(o.DataDir, exceptionsName), ".csv"},
-		lists:      make(chan struct{}, listsMax),
-		totals:     keptDays{o.FS, o.FS.PathJoin(o.DataDir, totalsName), ".totals"},
+		exceptions: exceptions, totals: totals, lists: make(chan struct{}, listsMax),
 	}
 	rs.measure(o.Metrics)
 	rs.rememberExceptions()
 	if hold, stands := rs.store.Hold(); stands && rs.isAlone() {
 		rs.log.Info("a run of maintenance was cut off; the next one does it again")
 		// Without room on the disk it stands until there is room, as nothing is taken in until then.
-		if _, err := rs.writer.Ask(ctx, store.AppendFree(nil, hold.ID), 1); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
+		if _, err := rs.writer.Lift(ctx, hold.ID); err != nil && meter.CodeOf(err) != meter.CodeDiskFull {
 			return nil, err
 		}
 	}
@@ -167,6 +170,8 @@ type task struct {
 	run     *Run
 	lead    lead
 	archive *archive.Folder // in which the run writes
+
+	exceptions, totals keptDays // likewise
 }
 
 func (rs *Runs) start(kind Kind, subject string, work func(task) error) (*Run, error) {
@@ -195,7 +200,7 @@ func (rs *Runs) begin(run *Run, work func(task) error) (*Run, error) {
 	run.progress.begin("starting", 0, 0)
 	rs.current, rs.cancel = run, cancel
 	rs.group.Go(func() {
-		err := rs.leading(task{rs, ctx, run, lead, rs.archive}, work)
+		err := rs.leading(task{rs, ctx, run, lead, rs.archive, rs.exceptions, rs.totals}, work)
 		cancel()
 		rs.finish(run, err)
 	})

@@ -130,9 +130,9 @@ type Engine interface {
 	// next one was cut. The bytes of a batch may be kept and must not be changed.
 	Tail(ctx context.Context, after uint64, take func(batch []byte) error) error
 
-	// Cut drops the batches up to a sequence, if the term is that of the present leader, else it is ErrOver,
-	// and each node that was counted has been there without a gap since it was seen, else it is ErrGone.
-	// The head stays where it is.
+	// Cut drops the batches up to a sequence, which may be none, if the term is that of the present leader, else it is
+	// ErrOver, and each node that was counted has been there without a gap since it was seen, else it is ErrGone.
+	// The head stays where it is. The engine may forget what was replaced before, such as what nodes have said.
 	Cut(ctx context.Context, term, upTo uint64, counted []Seen) error
 
 	// Say makes known what a node says of itself, until SayTime after the call or soon after that. It is

@@ -1,15 +1,14 @@
 package deploy
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
 	"meterledger/internal/config"
+	"meterledger/internal/etcdtest"
 )
 
 // assigned are the settings of an environment file.
@@ -54,10 +53,7 @@ func TestNodesSettingsFitEachOther(t *testing.T) {
 }
 
 func TestEtcdKnowsWhatItIsTold(t *testing.T) {
-	help, err := exec.Command("../../bin/tools/etcd", "--help").CombinedOutput()
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
-	}
+	help, err := exec.Command(etcdtest.Tool(t, "etcd"), "--help").CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,12 +52,16 @@ func SyncFolder(fs vfs.FS, path string) error {
 // WriteFolder makes a new folder at path hold what write puts into it, whole or not at
 // all: write gets the path of a folder with a temporary name, which is renamed and made
 // safe at the end. Only the user of this program may look into it. The error is
-// os.ErrExist if there is something at path already.
-func WriteFolder(fs vfs.FS, path string, write func(temporary string) error) error {
+// os.ErrExist if there is something at path already, also if another program was faster. Programs that may do so at the same
+// time each have a name; one that is alone needs none.
+func WriteFolder(fs vfs.FS, path, name string, write func(temporary string) error) error {
 	if _, err := fs.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return errors.Join(err, fmt.Errorf("creating folder %s: %w", path, os.ErrExist))
 	}
 	temporary := path + temporarySuffix
+	if name != "" {
+		temporary = path + "." + name + temporarySuffix
+	}
 	err := fs.RemoveAll(temporary) // which a crash left
 	if err == nil {
 		err = MakeFolder(fs, fs.PathDir(path))

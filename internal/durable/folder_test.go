@@ -98,3 +98,40 @@ func TestSyncingAFolderMakesItsNamesSurvive(t *testing.T) {
 		t.Errorf("a missing folder: error %v", err)
 	}
 }
+
+// TestTwoProgramsThatMakeOneFolderMixNothing has two nodes put a backup of one name into a folder that both have mounted.
+func TestTwoProgramsThatMakeOneFolderMixNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "backup")
+	put := func(text string) func(string) error {
+		return func(temporary string) error { return os.WriteFile(filepath.Join(temporary, text), nil, 0o600) }
+	}
+	begun, whole, second := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	err := durable.WriteFolder(vfs.Default, path, "a", func(temporary string) error {
+		if err := put("of a")(temporary); err != nil {
+			return err
+		}
+		go func() {
+			second <- durable.WriteFolder(vfs.Default, path, "b", func(temporary string) error {
+				defer close(begun)
+				return put("of b")(temporary)
+			})
+			close(whole)
+		}()
+		<-begun
+		return nil
+	})
+	<-whole
+	names, listed := vfs.Default.List(path)
+	left, _ := vfs.Default.List(filepath.Dir(path))
+	other := <-second
+	if (err == nil) == (other == nil) || err != nil && !errors.Is(err, os.ErrExist) || other != nil && !errors.Is(other, os.ErrExist) {
+		t.Errorf("one is answered %v, the other %v", err, other)
+	}
+	want := "of a"
+	if err != nil {
+		want = "of b"
+	}
+	if listed != nil || len(names) != 1 || names[0] != want || len(left) != 1 {
+		t.Errorf("the folder has %q, %v, and not what %q wrote; beside it lie %q", names, listed, want, left)
+	}
+}

@@ -81,9 +81,14 @@ func (a *attack) isOver() bool {
 	}
 }
 
-// hold holds a connection for as long as the program lets it.
+// hold holds a connection for as long as the program lets it, which may be over before its
+// opening is known here.
 func (a *attack) hold(host string, opened func()) error {
 	c, err := net.Dial("tcp", host)
+	if isReset(err) {
+		opened()
+		return nil
+	}
 	if err != nil {
 		return err
 	}

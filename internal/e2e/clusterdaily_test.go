@@ -140,16 +140,21 @@ func TestDailyEndsADayAtTheNextLeader(t *testing.T) {
 	daily := n.startDaily()
 	for round := range 2 {
 		ended := make(chan struct{})
+		var answer *http.Response
+		var err error
 		go func() {
 			defer close(ended)
-			var done api.PerformResult
-			n.call(http.MethodPost, daily.URL, "/perform_daily_maintenance", url.Values{"date": {yesterday}}, http.StatusOK, &done)
-			if !strings.HasSuffix(done.ArchivePath, "daily_"+yesterday+".csv") {
-				t.Errorf("daily says %+v", done)
-			}
+			answer, err = n.client.Post(daily.URL+"/perform_daily_maintenance?date="+yesterday, "", nil)
 		}()
 		killed := n.killDuring(ended)
-		<-ended
+		if <-ended; err != nil {
+			t.Fatal(err)
+		}
+		var done api.PerformResult
+		err = json.NewDecoder(answer.Body).Decode(&done)
+		if answer.Body.Close(); err != nil || !strings.HasSuffix(done.ArchivePath, "daily_"+yesterday+".csv") {
+			t.Errorf("daily says %s: %+v, %v", answer.Status, done, err)
+		}
 		n.wantFile(yesterday, rows)
 		if err := n.apis[killed].Start(t.Context()); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,13 +161,7 @@ func (m *nodesMeter) anyAt(point int) int {
 
 func newNodesHistorian(t *testing.T) *nodesHistorian {
 	t.Helper()
-	etcd, err := filepath.Abs(etcdtest.Binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(etcd); err != nil {
-		t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
-	}
+	etcd := etcdtest.Tool(t, "etcd")
 	buildPrograms(t)
 	cluster, err := startTrio(t, etcd)
 	for range 2 {

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"meterledger/internal/etcdtest"
+	"meterledger/internal/tools/port"
 	"meterledger/internal/tools/suite/programs"
 )
 
@@ -53,6 +55,7 @@ func TestRunbookOfSeveralNodesGivesWhatItShows(t *testing.T) {
 type machines struct {
 	t           *testing.T
 	folder      string
+	tools       string // folder of etcd, etcdctl and etcdutl
 	at          map[string]*machine
 	environment []string // of what the operator types
 }
@@ -74,23 +77,18 @@ type machine struct {
 func newMachines(t *testing.T, names ...string) *machines {
 	t.Helper()
 	needTools(t, "sh", "curl", "openssl", "sed", "tar")
-	buildPrograms(t)
-	tools, err := filepath.Abs("../../bin/tools")
-	if err != nil {
-		t.Fatal(err)
-	}
+	var tools string
 	for _, tool := range []string{"etcd", "etcdctl", "etcdutl"} {
-		if _, err := os.Stat(filepath.Join(tools, tool)); err != nil {
-			t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
-		}
+		tools = filepath.Dir(etcdtest.Tool(t, tool))
 	}
-	m := &machines{t: t, folder: t.TempDir(), at: map[string]*machine{}}
+	buildPrograms(t)
+	m := &machines{t: t, folder: t.TempDir(), tools: tools, at: map[string]*machine{}}
 	systemd := httptest.NewServer(http.HandlerFunc(m.serveSystemd))
 	t.Cleanup(systemd.Close)
 	for _, name := range names {
 		one := &machine{machines: m, name: name, folder: filepath.Join(m.folder, name), ports: map[string]string{}}
-		for _, port := range []string{"8000", "8010", "2379", "2380", "2381"} {
-			one.ports[port] = programs.FreeAddress()
+		for _, number := range []string{"8000", "8010", "2379", "2380", "2381"} {
+			one.ports[number] = port.Free()
 		}
 		for _, folder := range []string{"etc/meterledger", "var/lib/meterledger", "var/lib/meterledger-etcd"} {
 			m.must(os.MkdirAll(filepath.Join(one.folder, folder), 0o700))
@@ -242,7 +240,7 @@ func (m *machine) start(unit string) {
 
 // startEtcd starts a member, and waits until it has a quorum.
 func (m *machine) startEtcd() {
-	etcd := exec.Command("../../bin/tools/etcd")
+	etcd := exec.Command(filepath.Join(m.tools, "etcd"))
 	etcd.Env = append(os.Environ(), m.variables("etcd.env")...)
 	etcd.Stdout, etcd.Stderr = m, m
 	m.must(etcd.Start())

@@ -13,14 +13,12 @@ import (
 )
 
 func TestNodesKeepTheirPromisesWhateverBefallsThem(t *testing.T) {
-	if _, err := os.Stat(etcdtest.Binary); err != nil {
-		t.Skip("skipped: there is no etcd in bin/tools: `make etcd` builds it")
-	}
+	etcd := etcdtest.Tool(t, "etcd")
 	buildPrograms(t)
 	dir := filepath.Join(t.TempDir(), "runs")
 	var out bytes.Buffer
 	args := []string{
-		"-bin", binaries, "-etcd", etcdtest.Binary, "-dir", dir, "-cycles", "2", "-seed", "5", "-only", "kill-both-leaders,leader-alone",
+		"-bin", binaries, "-etcd", etcd, "-dir", dir, "-cycles", "2", "-seed", "5", "-only", "kill-both-leaders,leader-alone",
 	}
 	if err := cluster.Run(t.Context(), args, &out, io.Discard); err != nil {
 		t.Errorf("%v\n%s", err, out.String())

@@ -10,15 +10,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 
 	"meterledger/internal/cluster"
 )
@@ -35,12 +32,6 @@ const (
 	// DialTimeoutDefault is enough for a member in another building.
 	DialTimeoutDefault = 2 * time.Second
 
-	// A member that has come back is found within reconnectMax: what gRPC does by itself is two minutes.
-	reconnectMin = 100 * time.Millisecond
-	reconnectMax = time.Second
-	// A connection that is silent is given up after both, the shortest that gRPC takes and an etcd allows.
-	aliveEvery = 10 * time.Second
-	aliveWait  = 3 * time.Second
 	// stepMax is how long a member may take for a step: one that is parted from the others would keep it for seven
 	// seconds, and another one may be asked instead.
 	stepMax = 2 * time.Second
@@ -49,9 +40,9 @@ const (
 // Engine is a connection to an etcd. Its calls fail at a member that has no quorum, and may go to another one
 // when they are made again.
 type Engine struct {
-	client *clientv3.Client
-	steps  clientv3.KV // unlike the client's own it does not wait while nobody can be reached
-	prefix string      // of all keys
+	members *grpc.ClientConn
+	steps   clientv3.KV
+	prefix  string // of all keys
 }
 
 var _ cluster.Engine = (*Engine)(nil)
@@ -61,6 +52,9 @@ func Open(o Options) (*Engine, error) {
 	if o.Cluster == "" || strings.Contains(o.Cluster, "/") {
 		return nil, fmt.Errorf("%q is no name of a cluster: it must not be empty and have no slash", o.Cluster)
 	}
+	if len(o.Endpoints) == 0 {
+		return nil, errors.New("no member of an etcd is named")
+	}
 	for _, endpoint := range o.Endpoints {
 		if strings.Contains(endpoint, "/") {
 			return nil, fmt.Errorf("the etcd endpoint %q must be host:port: whether it is asked over TLS, the other settings say", endpoint)
@@ -69,30 +63,16 @@ func Open(o Options) (*Engine, error) {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = DialTimeoutDefault
 	}
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints:            o.Endpoints,
-		TLS:                  o.TLS,
-		DialTimeout:          o.DialTimeout,
-		DialKeepAliveTime:    aliveEvery,
-		DialKeepAliveTimeout: aliveWait,
-		Logger:               zap.NewNop(), // whatever is worth a line is in an error too
-		DialOptions: []grpc.DialOption{
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 2, Jitter: 0.2, MaxDelay: reconnectMax},
-				MinConnectTimeout: o.DialTimeout,
-			}),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)), // a page of batches is larger than what gRPC takes by itself
-		},
-	})
+	members, err := connect(o)
 	if err != nil {
 		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(o.Endpoints, ", "), err)
 	}
-	steps := clientv3.NewKVFromKVClient(pb.NewKVClient(client.ActiveConnection()), nil)
-	return &Engine{client: client, steps: steps, prefix: "/meterledger/" + o.Cluster + "/"}, nil
+	steps := clientv3.NewKVFromKVClient(pb.NewKVClient(members), nil)
+	return &Engine{members: members, steps: steps, prefix: "/meterledger/" + o.Cluster + "/"}, nil
 }
 
 // Close gives the connection up: calls and streams fail.
-func (e *Engine) Close() error { return e.client.Close() }
+func (e *Engine) Close() error { return e.members.Close() }
 
 // Versions of etcd before this one lose what they have confirmed when they are killed at a bad moment.
 const majorMin, minorMin = 3, 6
@@ -100,7 +80,7 @@ const majorMin, minorMin = 3, 6
 // Identity says which etcd it is, and how far it is: what a cluster.Mark keeps of it. An etcd that is too
 // old is an error.
 func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revision, error) {
-	status, err := pb.NewMaintenanceClient(e.client.ActiveConnection()).Status(ctx, &pb.StatusRequest{})
+	status, err := pb.NewMaintenanceClient(e.members).Status(ctx, &pb.StatusRequest{})
 	if err != nil {
 		return 0, 0, worded(clientv3.ContextError(ctx, err))
 	}
@@ -117,7 +97,7 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 
 // Usage is that of the member that is asked. What an etcd has freed it uses again, though its file stays as large.
 func (e *Engine) Usage(ctx context.Context) (cluster.Usage, error) {
-	status, err := pb.NewMaintenanceClient(e.client.ActiveConnection()).Status(ctx, &pb.StatusRequest{})
+	status, err := pb.NewMaintenanceClient(e.members).Status(ctx, &pb.StatusRequest{})
 	if err != nil {
 		return cluster.Usage{}, worded(clientv3.ContextError(ctx, err))
 	}
@@ -144,7 +124,7 @@ func (e *Engine) longTxn(ctx context.Context, compared []clientv3.Cmp, then, oth
 func (e *Engine) lease(ctx context.Context, life time.Duration) (clientv3.LeaseID, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepMax)
 	defer cancel()
-	r, err := pb.NewLeaseClient(e.client.ActiveConnection()).LeaseGrant(clientv3.WithRequireLeader(ctx), &pb.LeaseGrantRequest{TTL: int64(life / time.Second)})
+	r, err := pb.NewLeaseClient(e.members).LeaseGrant(clientv3.WithRequireLeader(ctx), &pb.LeaseGrantRequest{TTL: int64(life / time.Second)})
 	if err != nil {
 		err = worded(clientv3.ContextError(ctx, err))
 		if isNoRoom(err) { // that an unused lease may have been granted changes nothing

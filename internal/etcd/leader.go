@@ -49,7 +49,7 @@ func (e *Engine) Renew(ctx context.Context, term uint64) error {
 func (e *Engine) renewLease(ctx context.Context, lease int64) error {
 	streaming, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	stream, err := pb.NewLeaseClient(e.client.ActiveConnection()).LeaseKeepAlive(streaming)
+	stream, err := pb.NewLeaseClient(e.members).LeaseKeepAlive(streaming)
 	if err != nil {
 		return worded(clientv3.ContextError(ctx, err))
 	}

@@ -115,19 +115,19 @@ var errCompacted = errors.New("the etcd has forgotten what was before a later re
 // follow hands over changes as they come, until the connection, the quorum of its member or hand fails. The client's
 // own Watch would hide a lost connection, and keep in memory whatever is not taken in time.
 func (e *Engine) follow(ctx context.Context, what *pb.WatchCreateRequest, hand func(*mvccpb.Event) error) error {
-	streaming, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	defer cancel()
+	streaming, end := streaming(ctx)
+	defer end(nil)
 	what.Fragment = true // else one message may have all changes that were missed
-	stream, err := pb.NewWatchClient(e.client.ActiveConnection()).Watch(streaming)
+	stream, err := pb.NewWatchClient(e.members).Watch(streaming)
 	if err != nil {
-		return worded(clientv3.ContextError(ctx, err))
+		return streamed(streaming, err)
 	}
 	_ = stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: what}}) // if it fails, Recv says why
 	for {
 		r, err := stream.Recv()
 		switch {
 		case err != nil:
-			return worded(clientv3.ContextError(ctx, err))
+			return streamed(streaming, err)
 		case r.CompactRevision > 0:
 			return errCompacted
 		case r.Canceled:
@@ -139,4 +139,12 @@ func (e *Engine) follow(ctx context.Context, what *pb.WatchCreateRequest, hand f
 			}
 		}
 	}
+}
+
+// streamed says why a stream has ended.
+func streamed(streaming context.Context, err error) error {
+	if cause := context.Cause(streaming); cause != nil {
+		return worded(cause)
+	}
+	return worded(clientv3.ContextError(streaming, err))
 }

@@ -6,21 +6,19 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-)
 
-// Binary is what is run, seen from a package under internal. Any etcd of version 3.6 or later will do.
-const Binary = "../../bin/tools/etcd"
+	"meterledger/internal/tools/port"
+)
 
 // readyMax is how long a member may take to find a quorum.
 const readyMax = time.Minute
@@ -36,6 +34,7 @@ type Options struct {
 type Etcd struct {
 	Members []*Member
 	t       testing.TB
+	binary  string // path
 	tls     *tls.Config
 }
 
@@ -49,13 +48,35 @@ type Member struct {
 	ended    chan struct{} // closed when the process has
 }
 
-// Start starts an etcd and waits until each member has a quorum. Without the binary it skips the test.
+// Tool returns the path of one of the programs that `make etcd` builds: etcd, etcdctl or etcdutl. Any of version 3.6 or
+// later will do. It skips the test if the program is not there, and where all packages are tested at once, beside which
+// leases of seconds pass: ETCD_APART is then a pattern of the tests that `make nodes` runs, by folder and name.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apart := os.Getenv("ETCD_APART"); apart != "" {
+		if !regexp.MustCompile(apart).MatchString(filepath.Base(folder) + "/" + t.Name()) {
+			t.Errorf("`make nodes` does not find this test by its name: it looks for %s", apart)
+		}
+		t.Skip("all packages are tested at once: `make nodes` runs the tests on a real etcd one after another")
+	}
+	for ; folder != filepath.Dir(folder); folder = filepath.Dir(folder) {
+		path := filepath.Join(folder, "bin/tools", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
+	return ""
+}
+
+// Start starts an etcd and waits until each member has a quorum. It skips the test as Tool does.
 func Start(t testing.TB, o Options) *Etcd {
 	t.Helper()
-	if _, err := os.Stat(Binary); err != nil {
-		t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
-	}
-	e := &Etcd{t: t, tls: o.TLS}
+	e := &Etcd{t: t, binary: Tool(t, "etcd"), tls: o.TLS}
 	dir, scheme := t.TempDir(), "http://"
 	if o.TLS != nil {
 		scheme = "https://"
@@ -63,11 +84,11 @@ func Start(t testing.TB, o Options) *Etcd {
 	var names []string
 	peers := make([]string, o.Members)
 	for n := range peers {
-		peers[n] = "http://" + freeAddress()
+		peers[n] = "http://" + port.Free()
 		names = append(names, fmt.Sprintf("m%d=%s", n, peers[n]))
 	}
 	for n, peer := range peers {
-		m := &Member{Endpoint: freeAddress(), etcd: e, log: filepath.Join(dir, fmt.Sprintf("m%d.log", n))}
+		m := &Member{Endpoint: port.Free(), etcd: e, log: filepath.Join(dir, fmt.Sprintf("m%d.log", n))}
 		m.args = append([]string{
 			"--name", fmt.Sprintf("m%d", n), "--data-dir", filepath.Join(dir, fmt.Sprintf("m%d", n)), "--log-level", "warn",
 			"--listen-client-urls", scheme + m.Endpoint, "--advertise-client-urls", scheme + m.Endpoint,
@@ -122,7 +143,7 @@ func (m *Member) run() {
 		m.etcd.t.Fatal(err)
 	}
 	defer log.Close()
-	m.process = exec.Command(Binary, m.args...)
+	m.process = exec.Command(m.etcd.binary, m.args...)
 	m.process.Stdout, m.process.Stderr = log, log
 	if err := m.process.Start(); err != nil {
 		m.etcd.t.Fatal(err)
@@ -154,17 +175,5 @@ func (m *Member) waitReady() {
 		}
 		log, _ := os.ReadFile(m.log)
 		m.etcd.t.Fatalf("a member of the etcd is not ready: %v\n%s", err, log)
-	}
-}
-
-// freeAddress is one that nobody listens on, at a port that systems do not give to connections by themselves: a member
-// that is started again finds it free.
-func freeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
 	}
 }

@@ -61,8 +61,9 @@ func (b *barrier) head() (sequence uint64, err error) {
 	ctx, done := context.WithTimeout(context.Background(), confirmMax)
 	defer done()
 	for {
-		v, err := b.view(ctx)
-		if err == nil || ctx.Err() != nil {
+		once, done := context.WithTimeout(ctx, viewTry)
+		v, err := b.view(once)
+		if done(); err == nil || ctx.Err() != nil {
 			return max(v.Head.Sequence, v.Halted), err // what the engine has lost was acknowledged too
 		}
 		pause(ctx, tailAgain)

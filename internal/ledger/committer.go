@@ -21,6 +21,7 @@ type commit struct {
 	entries  int
 	isRun    bool             // of a run of maintenance: it has no effect in a later term
 	deferred bool             // may be refused while the disk is nearly full
+	isSpared bool             // is never refused because this disk is
 	at       int              // the place of its first entry in the batch, once handed out
 	verdicts []store.Verdict  // one an entry, once done
 	err      error            // instead of verdicts
@@ -238,7 +239,7 @@ func (c *committer) refuse(g *gathered, all bool) {
 	commits := g.commits
 	g.reset()
 	for _, k := range commits {
-		if !k.deferred && !all {
+		if !k.deferred && !all || k.isSpared {
 			g.add(k, c.order.batchBytesMax())
 			continue
 		}

@@ -26,14 +26,17 @@ func errTaken(name string) error {
 func (s *shared) sayAll() {
 	said := time.Now() // or at least not refused
 	for s.ctx.Err() == nil {
-		err := s.engine.Say(s.ctx, s.status())
+		status := s.status()
+		s.roomless.Store(status.Room == cluster.RoomForNothing)
+		err := s.engine.Say(s.ctx, status)
 		if !errors.Is(err, cluster.ErrNameTaken) {
 			said = time.Now()
 		} else if time.Since(said) > takenMax {
 			s.failWith(errTaken(s.self.Name))
 		}
+		asked := time.Now()
 		if nodes, err := s.engine.Nodes(s.ctx); err == nil {
-			s.roster.hear(nodes)
+			s.roster.hear(nodes, asked)
 			s.compare(nodes)
 			s.full.Store(s.roster.lackRoom(s.copies, cluster.RoomForLittle))
 			s.crowded.Store(s.roster.lackRoom(s.copies, cluster.RoomForAll))
@@ -118,9 +121,8 @@ func (s *shared) cutAll() {
 		if mutant.CutWithOneCopy && len(nodes) == 1 {
 			copies = 1
 		}
-		if upTo, counted := cutTo(nodes, copies, newest, s.farBehind()); upTo > 0 {
-			_ = s.engine.Cut(s.ctx, term.Term, upTo, counted) // else the next time
-		}
+		upTo, counted := cutTo(nodes, copies, newest, s.farBehind())
+		_ = s.engine.Cut(s.ctx, term.Term, upTo, counted) // else the next time; also of nothing, which lets the engine forget
 	}
 }
 

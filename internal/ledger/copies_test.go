@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -110,6 +111,45 @@ func (s *trio) leaveNothing(round int) {
 		}
 	}
 	time.Sleep(2 * cutEvery)
+}
+
+// cutCounted is an engine that counts how often a leader has it forget.
+type cutCounted struct {
+	*clustertest.Client
+	cuts *atomic.Int64
+}
+
+func (e cutCounted) Cut(ctx context.Context, term, upTo uint64, counted []cluster.Seen) error {
+	e.cuts.Add(1)
+	return e.Client.Cut(ctx, term, upTo, counted)
+}
+
+// TestAnEngineForgetsWhatNodesHaveSaidThoughItKeepsAllBatches lets nodes say for a while how they are, which an engine that keeps
+// what was replaced until it is told would run full of.
+func TestAnEngineForgetsWhatNodesHaveSaidThoughItKeepsAllBatches(t *testing.T) {
+	for nodes := 1; nodes <= 2; nodes++ {
+		synctest.Test(t, func(t *testing.T) {
+			engine, network := clustertest.NewEngine(1), clustertest.NewNetwork(1)
+			var cuts atomic.Int64
+			counted := func(o *Options) { o.Shared.Engine = cutCounted{o.Shared.Engine.(*clustertest.Client), &cuts} }
+			var members []member
+			for n := range nodes {
+				members = append(members, openMember(t, vfs.NewMem(), engine, network, fmt.Sprint("n", n), counted))
+			}
+			time.Sleep(10 * cutEvery)
+			if n := cuts.Load(); n < 8 {
+				t.Errorf("of %d nodes the one that leads has told it so %d times", nodes, n)
+			}
+			if begin, batches := engine.Order(); begin.Sequence > 0 || len(batches) == 0 {
+				t.Errorf("the order begins behind batch %d and has %d", begin.Sequence, len(batches))
+			}
+			for _, m := range members {
+				if err := m.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 }
 
 // slowPeers brings snapshots slowly.
@@ -238,6 +278,59 @@ func TestATailThatIsSilentIsAskedAgain(t *testing.T) {
 		}
 		if took := time.Since(began); armed.Load() || took > 3*lookEvery {
 			t.Errorf("after %v there is something", took)
+		}
+		s.end()
+	})
+}
+
+// TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes has a fourth node say, for an hour, that it fetches the snapshot of
+// the first batch. So a pin needs no limit of time: what it holds back fills no disk.
+func TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const kept = 8000
+		s := openTrio(t, func(o *Options) { o.Shared.KeepMin, o.Shared.KeepMax = 1, kept })
+		fetching, pins := s.engine.Client("d"), 0
+		pinned := func(during time.Duration) {
+			for began := time.Now(); time.Since(began) < during; time.Sleep(cluster.SayTime / 2) { // of the bubble
+				if fetching.Say(t.Context(), cluster.Status{Node: cluster.Node{Name: "d", Incarnation: 4}, Pinned: 1}) == nil {
+					pins++
+				}
+			}
+		}
+		for minute := range 60 {
+			pinned(time.Minute)
+			for n := range 10 {
+				s.mustRegister(n%3, meter.ID(fmt.Sprintf("M%d-%d", minute, n)))
+			}
+			for _, m := range s.members {
+				if err := m.Ledger.Snapshot(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if first, err := s.members[1].journal.First(); minute == 2 && (err != nil || first > 2) {
+				t.Errorf("while it may wait for it, a journal begins with batch %d, %v", first, err)
+			}
+		}
+		pinned(2 * cutEvery)
+		bytesFrom := func(first uint64) (bytes int) {
+			at, batches := s.engine.Order()
+			for _, batch := range batches[first-1-at.Sequence:] {
+				bytes += len(batch)
+			}
+			return bytes
+		}
+		if all := bytesFrom(1); pins < 700 || all < 5*kept {
+			t.Errorf("it has said so %d times, beside an order of %d bytes", pins, all)
+		}
+		for _, m := range s.members {
+			first, err := m.journal.First()
+			if held := bytesFrom(first); err != nil || held > 2*kept {
+				t.Errorf("a journal holds %d bytes for it, %v", held, err)
+			}
+		}
+		err := fetching.Tail(t.Context(), 0, func([]byte) error { return errThere })
+		if cut, ok := errors.AsType[*cluster.CutError](err); !ok || bytesFrom(cut.First) > 2*kept {
+			t.Errorf("the engine keeps what is behind batch 0: %v", err)
 		}
 		s.end()
 	})

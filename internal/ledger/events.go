@@ -210,7 +210,7 @@ func (s *Events) otherLimits(m store.Meter, e numberedEvent) error {
 	if limits == (meter.Limits{}) || limits == e.Limits() {
 		return nil
 	}
-	return meter.Invalid(meter.CodeExchangeConflict, "rolls_over_at", "and max_kw of meter %s are recorded with other values", m.ID)
+	return otherLimits(m)
 }
 
 func (s *Events) put(e eventEntry) error {
@@ -283,7 +283,7 @@ func (s *Events) fault(e eventEntry, v store.Verdict) error {
 	case e.correction != nil:
 		return s.l.correctionFault(0, e.correction.Edits[0], v)
 	case first.Kind == meter.EventLimits:
-		return s.l.limitsFault(first.Limits(), v)
+		return s.l.limitsFault(e.meter, first.Limits(), v)
 	case first.Kind == meter.EventRollover:
 		return meter.Invalid(meter.CodeExchangeConflict, "at", "is not where the dial rolled over: by %v kWh of %s it did not, or at another register", v.Other.Register, s.l.zone.Stamp(v.Other.Slot))
 	default:

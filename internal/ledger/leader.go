@@ -22,15 +22,13 @@ const (
 	// step: one that hangs lets another node lead.
 	renewEvery = cluster.LeaseTime / 3
 	stuckMax   = 2 * time.Second
-	// appendAgain is how long a leader waits before it asks again what became of a batch, and
-	// appendAgainMax how long at the most.
-	appendAgain    = 50 * time.Millisecond
-	appendAgainMax = 500 * time.Millisecond
+	// appendAgain is how long a leader waits before it asks again what became of a batch.
+	appendAgain = 50 * time.Millisecond
 	// askMax is how long a node that begins to lead waits for what others have.
 	askMax = 300 * time.Millisecond
-	// appendTry is how long a leader waits for the answer to an append before it asks again, and appendTryMax how long
-	// at the most, as each time is longer than the one before: an etcd answers after seven seconds what was
-	// under way when its own leader died, and one with a slow disk must not be asked more and more often.
+	// appendTry is how long a leader waits for the answer to an append before it asks what became of the batch, and
+	// appendTryMax how long at the most, as each time is longer than the one before: an etcd answers after seven seconds
+	// what was under way when its own leader died, and one with a slow disk must not be sent the same more and more often.
 	appendTry    = 500 * time.Millisecond
 	appendTryMax = 4 * time.Second
 	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
@@ -52,12 +50,12 @@ type leader struct {
 	isFull  func() bool   // too few nodes have room on their disks
 	trim    func() []byte // an entry that lets what is kept of refused readings go, if it is too much
 
-	since    atomic.Int64 // when the present step began, in ns; 0 while there is nothing to do
-	attested time.Time    // when a witness was written last; touched while leading alone
-	stamped  time.Time    // by the clock, when that was written last; likewise
-	hangs    func() bool  // what is applied does not come on
-	isUnfit  func() bool  // this node must not lead
-	led      uint64       // the last term; touched while leading alone
+	since    moment      // when the present step began; never while there is nothing to do
+	attested time.Time   // when a witness was written last; touched while leading alone
+	stamped  time.Time   // by the clock, when that was written last; likewise
+	hangs    func() bool // what is applied does not come on
+	isUnfit  func() bool // this node must not lead
+	led      uint64      // the last term; touched while leading alone
 
 	mu     sync.Mutex     // guards all below
 	term   cluster.Leader // in which proposals are taken; the zero value while none are
@@ -114,13 +112,13 @@ func (l *leader) take(ctx context.Context) ([]byte, error) {
 		if payload := l.join(); payload != nil {
 			return payload, nil
 		}
-		l.since.Store(0)
+		l.since.clear()
 		select {
 		case <-l.filled:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		l.since.Store(time.Now().UnixNano())
+		l.since.set(time.Now())
 	}
 }
 
@@ -152,7 +150,7 @@ func (l *leader) join() []byte {
 func (l *leader) lead(ctx context.Context, v cluster.View) error {
 	ctx, over := context.WithCancelCause(ctx)
 	defer over(cluster.ErrOver)
-	l.since.Store(time.Now().UnixNano())
+	l.since.set(time.Now())
 	var renewing sync.WaitGroup
 	renewing.Go(func() { l.renew(ctx, v.Leader.Term, over) })
 	l.log.Info("this node leads", "term", v.Leader.Term, "from_batch", v.Head.Sequence)
@@ -202,7 +200,7 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View) error {
 			if end, err = l.append(ctx, v.Leader.Term, end, next); err != nil {
 				return err
 			}
-			l.since.Store(time.Now().UnixNano())
+			l.since.set(time.Now())
 		}
 	}
 }
@@ -236,11 +234,12 @@ func (l *leader) own() (payloads [][]byte) {
 // have lost too, so those that were heard of before are asked as well. The head is asked for after
 // the nodes, since the view may be an old one, of a term that is over and behind which others have gone on.
 func (l *leader) nobodyIsAhead(ctx context.Context, began cluster.View) error {
+	asked := time.Now()
 	nodes, err := l.engine.Nodes(ctx)
 	if err != nil {
 		return err
 	}
-	l.roster.hear(nodes)
+	l.roster.hear(nodes, asked)
 	copied := l.askPeers(ctx, began.Head.Sequence)
 	v, err := l.engine.View(ctx)
 	if err != nil {
@@ -282,61 +281,90 @@ func (l *leader) askPeers(ctx context.Context, after uint64) (copied uint64) {
 }
 
 // append adds a batch. An error other than that of ctx says that the term is over; whether the
-// batch was added, the tail tells. While nothing is known the same is asked again.
+// batch was added, the tail tells. While that is not known the engine is asked where the order ends, which it answers
+// as soon as it can; if it is not with the batch, the same is added again.
 func (l *leader) append(ctx context.Context, term uint64, after chain.Position, payload []byte) (end chain.Position, err error) {
 	batch := chain.Encode(nil, after, payload)
 	end = after.After(batch)
-	try := appendTry
-	for wait := appendAgain; ; wait = min(2*wait, appendAgainMax) {
+	for try := appendTry; ; try = min(try+try/2, appendTryMax) {
 		once, done := context.WithTimeout(ctx, try)
 		added, v, err := l.engine.Append(once, term, after, batch)
 		done()
-		try = min(try+try/2, appendTryMax)
+		isUnknown := err != nil && !errors.Is(err, cluster.ErrOver) && !errors.Is(err, cluster.ErrRefused)
+		if isUnknown {
+			v, err = l.viewAtLast(ctx)
+		}
 		switch {
 		case err == nil && (added || v.Leader.Term == term && v.Head == end && !mutant.OursOverlooked): // by this try or by an earlier one
 			return end, l.receive(ctx, batch)
 		case err == nil && (v.Leader.Term != term || v.Halted > 0), errors.Is(err, cluster.ErrOver):
 			return after, cluster.ErrOver
+		case err == nil && isUnknown && v.Head == after:
 		case err == nil:
 			l.fail(fmt.Errorf("the order ends with batch %d in the term of this node, which has added batch %d: the engine was brought back from an older copy", v.Head.Sequence, after.Sequence))
 			return after, cluster.ErrOver
 		case errors.Is(err, cluster.ErrRefused):
 			l.log.Error("the engine takes no batch", "error", err)
 			return after, err
-		case ctx.Err() != nil:
-			return after, context.Cause(ctx)
+		default:
+			return after, err
 		}
-		pause(ctx, wait)
 	}
 }
 
-// errUnfit ends a term.
-var errUnfit = errors.New("other nodes have come to other verdicts, or most have another time than this one")
+// viewAtLast asks the engine until it answers. An error is that of ctx.
+func (l *leader) viewAtLast(ctx context.Context) (cluster.View, error) {
+	for {
+		if pause(ctx, appendAgain); ctx.Err() != nil {
+			return cluster.View{}, context.Cause(ctx)
+		}
+		once, done := context.WithTimeout(ctx, viewTry)
+		v, err := l.engine.View(once)
+		if done(); err == nil {
+			return v, nil
+		}
+	}
+}
 
-// renew keeps the lease, unless the node hangs.
+// errUnfit and errHangs end a term.
+var (
+	errUnfit = errors.New("other nodes have come to other verdicts, most have another time than this one, or they have room on their disks and this one has none")
+	errHangs = errors.New("this node hangs, and its lease has ended")
+)
+
+// renew keeps the lease, unless the node hangs. Once that has lasted longer than the lease the term is over here too: what waits
+// for room on the disk may wait for hours.
 func (l *leader) renew(ctx context.Context, term uint64, over context.CancelCauseFunc) {
+	renewed := time.Now() // or a little before
 	for hung := false; ; {
 		pause(ctx, renewEvery)
 		if ctx.Err() != nil {
 			return
 		}
-		if since := l.since.Load(); since > 0 && time.Since(time.Unix(0, since)) > stuckMax || l.hangs() {
+		if l.since.ago() > stuckMax || l.hangs() {
 			if !hung {
 				l.log.Warn("this node does not renew its lease, so that another one may lead: what it adds has not come through for long, since the etcd, or this node, hangs", "term", term)
 			}
-			hung = true
+			if hung = true; time.Since(renewed) > cluster.LeaseTime {
+				over(errHangs)
+				return
+			}
 			continue
 		}
 		if l.isUnfit() {
 			over(errUnfit)
 			return
 		}
+		asked := time.Now()
 		once, done := context.WithTimeout(ctx, renewEvery)
 		err := l.engine.Renew(once, term)
 		done()
 		if errors.Is(err, cluster.ErrOver) {
 			over(err)
 			return
+		}
+		if err == nil {
+			hung, renewed = false, asked
 		}
 	}
 }
@@ -356,7 +384,7 @@ func (l *leader) close() {
 		close(l.over)
 	}
 	l.term, l.queue, l.bytes = cluster.Leader{}, nil, 0
-	l.since.Store(0)
+	l.since.clear()
 }
 
 // leads returns the term in which this node leads, which ends with over.

@@ -295,6 +295,13 @@ func (l *Ledger) Ask(ctx context.Context, payload []byte, entries int) (store.Ve
 	return l.put(ctx, &commit{payload: payload, entries: entries, isRun: l.shared != nil}, steady)
 }
 
+// Lift lifts the hold of a run of maintenance, and returns the verdict. Of several nodes one may do so also while its own
+// disk is full: what others copy is safe, and none of them takes readings that are held back.
+func (l *Ledger) Lift(ctx context.Context, id store.HoldID) (store.Verdict, error) {
+	isShared := l.shared != nil
+	return l.put(ctx, &commit{payload: store.AppendFree(nil, id), entries: 1, isRun: isShared, isSpared: isShared}, steady)
+}
+
 // ask is Ask for what is of no run.
 func (l *Ledger) ask(ctx context.Context, payload []byte, entries int) (store.Verdict, error) {
 	return l.put(ctx, &commit{payload: payload, entries: entries}, steady)

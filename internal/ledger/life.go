@@ -117,8 +117,21 @@ func (l *Ledger) TakeBack(ctx context.Context, id meter.ID, at meter.Instant, by
 	}
 }
 
-// ChangeLimits records the limits that follow from those that a meter has. The log tells by whom.
-func (l *Ledger) ChangeLimits(ctx context.Context, id meter.ID, change func(meter.Limits) meter.Limits, by string) error {
+// ChangeLimits records some of a meter's limits; the others stay as they are then. The log tells by whom.
+func (l *Ledger) ChangeLimits(ctx context.Context, id meter.ID, some meter.SomeLimits, by string) error {
+	if l.store.Level() < store.LevelFields {
+		return l.changeAll(ctx, id, some, by)
+	}
+	m, err := l.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	return l.limit(ctx, m, store.AppendSomeLimits(nil, m.Index, some), some.Over(meter.Limits{}), by)
+}
+
+// changeAll records all limits of a meter, some of them anew, for nodes of older programs. Who changes others at
+// another node at the same moment may not be heard.
+func (l *Ledger) changeAll(ctx context.Context, id meter.ID, some meter.SomeLimits, by string) error {
 	l.setting.Lock()
 	defer l.setting.Unlock()
 	// Limits that another node has set are not to be set back.
@@ -130,7 +143,7 @@ func (l *Ledger) ChangeLimits(ctx context.Context, id meter.ID, change func(mete
 		return err
 	}
 	_, limits := l.store.Life(m.Index)
-	return l.SetLimits(ctx, id, change(limits), by)
+	return l.SetLimits(ctx, id, some.Over(limits), by)
 }
 
 // SetLimits records a meter's limits. The log tells by whom.
@@ -139,14 +152,20 @@ func (l *Ledger) SetLimits(ctx context.Context, id meter.ID, limits meter.Limits
 	if err != nil {
 		return err
 	}
-	v, err := l.change(ctx, m, store.AppendLimits(nil, m.Index, limits))
+	return l.limit(ctx, m, store.AppendLimits(nil, m.Index, limits), limits, by)
+}
+
+// limit writes an entry of limits, of which those that are said anew are given.
+func (l *Ledger) limit(ctx context.Context, m store.Meter, entry []byte, given meter.Limits, by string) error {
+	v, err := l.change(ctx, m, entry)
 	if err != nil {
 		return err
 	}
 	if v.Outcome == store.Accepted {
-		l.log.Info("a meter's limits were set", "meter_id", id, "rolls_over_at", unlessZero(limits.RollsOverAt), "max_kw", unlessZero(meter.Register(limits.MaxKW)), "by", by)
+		_, now := l.store.Life(m.Index)
+		l.log.Info("a meter's limits were set", "meter_id", m.ID, "rolls_over_at", unlessZero(now.RollsOverAt), "max_kw", unlessZero(meter.Register(now.MaxKW)), "by", by)
 	}
-	return l.limitsFault(limits, v)
+	return l.limitsFault(m, given, v)
 }
 
 // unlessZero returns nil for 0, which stands for a limit that is not set.
@@ -158,12 +177,19 @@ func unlessZero(r meter.Register) any {
 }
 
 // limitsFault says why limits were not taken.
-func (l *Ledger) limitsFault(limits meter.Limits, v store.Verdict) error {
-	if v.Outcome != store.AtModulus {
-		return nil
+func (l *Ledger) limitsFault(m store.Meter, limits meter.Limits, v store.Verdict) error {
+	switch v.Outcome {
+	case store.ExchangeConflict:
+		return otherLimits(m)
+	case store.AtModulus:
+		return meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "of %v kWh is not above %v kWh, which the dial showed at %s",
+			limits.RollsOverAt, v.Other.Register, l.zone.Stamp(v.Other.Slot))
 	}
-	return meter.Invalid(meter.CodeInvalidParameter, "rolls_over_at", "of %v kWh is not above %v kWh, which the dial showed at %s",
-		limits.RollsOverAt, v.Other.Register, l.zone.Stamp(v.Other.Slot))
+	return nil
+}
+
+func otherLimits(m store.Meter) error {
+	return meter.Invalid(meter.CodeExchangeConflict, "rolls_over_at", "and max_kw of meter %s are recorded with other values", m.ID)
 }
 
 // Dials returns all changes of a meter.

@@ -29,9 +29,9 @@ type lookout struct {
 	log    *slog.Logger
 	roster *roster // which hears of the nodes before
 
-	viewed atomic.Int64 // when the newest view was asked for, in ns
-	led    atomic.Int64 // when a node led, as far as was seen, in ns
-	skewed atomic.Bool  // the clock is more than offsetMax from the leader's
+	viewed moment      // when the newest view was asked for
+	led    moment      // when a node led, as far as was seen
+	skewed atomic.Bool // the clock is more than offsetMax from the leader's
 
 	mu     sync.Mutex // guards all below
 	view   cluster.View
@@ -44,23 +44,23 @@ type lookout struct {
 }
 
 func (o *lookout) begin() {
-	now := time.Now().UnixNano()
-	o.viewed.Store(now)
-	o.led.Store(now)
+	now := time.Now()
+	o.viewed.set(now)
+	o.led.set(now)
 }
 
 // saw takes down what the engine has answered to a question of some time before.
 func (o *lookout) saw(v cluster.View, asked time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if asked.UnixNano() < o.viewed.Load() {
+	if o.viewed.isAfter(asked) {
 		return
 	}
 	if o.isBlind {
-		o.log.Info("the etcd answers again", "after", time.Since(time.Unix(0, o.viewed.Load())).Round(time.Millisecond))
+		o.log.Info("the etcd answers again", "after", o.viewed.ago().Round(time.Millisecond))
 	}
 	o.isBlind = false
-	o.viewed.Store(asked.UnixNano())
+	o.viewed.set(asked)
 	o.sawLeader(v.Leader)
 	o.sawHalt(v.Halted)
 	o.view = v
@@ -69,13 +69,13 @@ func (o *lookout) saw(v cluster.View, asked time.Time) {
 func (o *lookout) sawLeader(l cluster.Leader) {
 	before := o.leader
 	if l.Term == 0 {
-		if since := time.Unix(0, o.led.Load()); !o.isLeaderless && time.Since(since) > leaderlessMax {
+		if !o.isLeaderless && o.lacksLeader() {
 			o.isLeaderless = true
 			o.log.Warn("no node leads: what is sent waits for one", "led_before", before.Name)
 		}
 		return
 	}
-	o.led.Store(time.Now().UnixNano())
+	o.led.set(time.Now())
 	o.leader = l
 	if l == before && !o.isLeaderless {
 		return
@@ -117,11 +117,11 @@ func (o *lookout) missed(err error) {
 
 // isUnconfirmed reports whether the engine has not answered for long. It is asked before each reading.
 func (o *lookout) isUnconfirmed() bool {
-	return time.Since(time.Unix(0, o.viewed.Load())) > confirmedMax
+	return o.viewed.ago() > confirmedMax
 }
 
 func (o *lookout) lacksLeader() bool {
-	return time.Since(time.Unix(0, o.led.Load())) > leaderlessMax
+	return o.led.ago() > leaderlessMax
 }
 
 // sawNodes takes down what the nodes say of themselves, which is about every sayEvery.

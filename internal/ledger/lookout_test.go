@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -52,7 +53,7 @@ func (w *watched) see(v cluster.View, d time.Duration) {
 	for range d / lookEvery {
 		w.saw(v, time.Now())
 		nodes := []cluster.Seen{{Status: cluster.Status{Node: v.Leader.Node, Clock: time.Now().UnixMilli()}}}
-		w.roster.hear(nodes)
+		w.roster.hear(nodes, time.Now())
 		w.sawNodes(nodes)
 		time.Sleep(lookEvery)
 	}
@@ -92,12 +93,39 @@ func TestTheLogSaysEachChangeOfAClusterOnce(t *testing.T) {
 
 		halted := led("", 0)
 		halted.Halted = 90
-		w.led.Store(time.Now().Add(time.Hour).UnixNano()) // that nobody leads then is told above
+		w.led.set(time.Now().Add(time.Hour)) // that nobody leads then is told above
 		w.see(halted, time.Minute)
 		w.wantSaid("level=ERROR msg=\"the order is halted")
 		w.see(led("self", 1), time.Minute)
 		w.wantSaid("the order goes on") // leader says that this node leads
 	})
+}
+
+// setBack returns a time of before a clock was set back by some seconds: of it only what the clock said differs.
+func setBack(t *testing.T, at time.Time, seconds uint64) time.Time {
+	t.Helper()
+	before := at
+	*(*uint64)(unsafe.Pointer(&before)) += seconds << 30 // where package time keeps the seconds of a time of this process
+	if before.Sub(at) != 0 || before.Round(0).Sub(at.Round(0)) != time.Duration(seconds)*time.Second {
+		t.Fatalf("package time keeps times otherwise: %v of %v", before, at)
+	}
+	return before
+}
+
+// TestAClockThatIsSetBackLeavesANodeNeitherBlindNorTrusting: until it has come as far again the node would know of no other leader, of no
+// halt, and not that the engine is away.
+func TestAClockThatIsSetBackLeavesANodeNeitherBlindNorTrusting(t *testing.T) {
+	w := newWatched(t)
+	began := time.Now().Add(-2 * confirmedMax)
+	w.viewed.set(setBack(t, began, 3600))
+	w.led.set(setBack(t, began, 3600))
+	if !w.isUnconfirmed() || !w.lacksLeader() {
+		t.Errorf("nothing was heard for %v: unconfirmed %v, without a leader %v", 2*confirmedMax, w.isUnconfirmed(), w.lacksLeader())
+	}
+	w.saw(led("b", 7), time.Now())
+	if w.view.Leader.Name != "b" || w.isUnconfirmed() {
+		t.Errorf("it sees %+v, unconfirmed %v", w.view, w.isUnconfirmed())
+	}
 }
 
 func TestAClockThatDiffersFromTheLeadersIsToldAndMeasured(t *testing.T) {
@@ -126,6 +154,63 @@ func TestAClockThatDiffersFromTheLeadersIsToldAndMeasured(t *testing.T) {
 			t.Errorf("of the leader: %v, %v", offset, known)
 		}
 	})
+}
+
+// hears has a node say what its clock was some time ago, in answer to a question of some time before.
+func (w *watched) hears(name string, ago, asked time.Duration) {
+	nodes := []cluster.Seen{{Status: cluster.Status{Node: led(name, 7).Leader.Node, Clock: time.Now().Add(-ago).UnixMilli()}}}
+	w.roster.hear(nodes, time.Now().Add(-asked))
+	w.sawNodes(nodes)
+}
+
+// TestWhatWasSaidLongAgoIsNoMeasureOfAClock: a process may have been stopped since.
+func TestWhatWasSaidLongAgoIsNoMeasureOfAClock(t *testing.T) {
+	for name, hears := range map[string]func(*watched){
+		"by a leader that was stopped before this node began": func(w *watched) {
+			w.hears("b", 9*time.Second, 0)
+			time.Sleep(sayEvery / 2)
+			w.hears("b", 17*time.Second/2, 0) // it goes on, with what it was about to say
+		},
+		"by a leader that is stopped again and again": func(w *watched) {
+			for range 5 {
+				w.hears("b", 4*time.Second, 0)
+				time.Sleep(5 * time.Second)
+			}
+		},
+		"until this node was stopped": func(w *watched) {
+			for range 5 {
+				w.hears("b", 5*time.Second, 5*time.Second)
+				time.Sleep(6 * time.Second)
+			}
+		},
+		"in an answer that comes behind a later one": func(w *watched) {
+			w.hears("b", 0, 0)
+			time.Sleep(sayEvery)
+			w.hears("b", 0, 0)
+			time.Sleep(sayEvery)
+			w.hears("b", 2*sayEvery, 3*sayEvery/2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatched(t)
+				w.saw(led("b", 7), time.Now())
+				w.wantSaid("another node leads")
+				hears(w)
+				if offset, known := w.offset(); known {
+					t.Errorf("the clock is taken to be %v ahead", offset)
+				}
+				for range 5 {
+					time.Sleep(sayEvery)
+					w.hears("b", 0, 0)
+				}
+				if offset, known := w.offset(); !known || offset.Abs() > sayEvery {
+					t.Errorf("the clock is taken to be %v ahead, known: %v", offset, known)
+				}
+				w.wantSaid("")
+			})
+		})
+	}
 }
 
 // clockAhead gives a member a clock of its own.

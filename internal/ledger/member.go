@@ -124,6 +124,14 @@ func (l *Ledger) WhileLed(ctx context.Context, by cluster.Leader) (led context.C
 	return led, done
 }
 
+// Missed tells why the node that leads could not be asked. If nobody serves there any more, another node leads before the
+// lease has ended.
+func (l *Ledger) Missed(leads cluster.Leader, why error) {
+	if l.shared != nil {
+		l.shared.mine.heard(leads, why)
+	}
+}
+
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.
 func (l *Ledger) Propose(p cluster.Proposal) error {
 	if l.shared == nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,8 +29,8 @@ const (
 type proposal struct {
 	cluster.Proposal
 	commits []*commit
-	isRun   bool  // of a run of maintenance, which is over with its term
-	since   int64 // when it was made, in ns
+	isRun   bool      // of a run of maintenance, which is over with its term
+	since   time.Time // when it was made
 }
 
 // proposer brings what this node's callers want written into the order. What becomes of it is seen in
@@ -46,7 +45,7 @@ type proposer struct {
 	log     *slog.Logger
 	nudge   func() // has this node look who leads
 
-	oldest atomic.Int64 // when what is pending longest was made, in ns; 0 if nothing is
+	oldest moment // when what is pending longest was made; never if nothing is
 
 	mu      sync.Mutex // guards all below
 	number  uint64     // of the last proposal
@@ -75,7 +74,7 @@ func (p *proposer) add(ctx context.Context, g *gathered) error {
 		Proposal: cluster.Proposal{Incarnation: p.self.Incarnation, Number: p.number, Entries: g.entries, Payload: slices.Clone(g.payload)},
 		commits:  slices.Clone(g.commits),
 		isRun:    isRun,
-		since:    time.Now().UnixNano(),
+		since:    time.Now(),
 	}
 	p.pending = append(p.pending, made)
 	p.tellLocked()
@@ -95,9 +94,9 @@ func (p *proposer) hurry() {
 // tellLocked wakes those who wait for a change.
 func (p *proposer) tellLocked() {
 	if len(p.pending) == 0 {
-		p.oldest.Store(0)
+		p.oldest.clear()
 	} else {
-		p.oldest.Store(p.pending[0].since)
+		p.oldest.set(p.pending[0].since)
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,6 +170,29 @@ func TestAProposalBehindAGapIsNotTakenAndNotRefused(t *testing.T) {
 		if err := s.members[0].Propose(p); !errors.Is(err, cluster.ErrMoved) || errors.Is(err, cluster.ErrRefused) {
 			t.Errorf("it is answered %v", err)
 		}
+		s.end()
+	})
+}
+
+// TestALeaderThatIsMissedIsFollowedAtOnce where nobody serves any more, and not where it may be slow.
+func TestALeaderThatIsMissedIsFollowedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t)
+		s.mustRegister(1, "M")
+		before := s.view().Leader
+		s.link(clustertest.Drops, 0)
+		s.members[1].Missed(before, context.DeadlineExceeded)
+		time.Sleep(lookEvery)
+		if v := s.view(); v.Leader != before {
+			t.Errorf("after a question that was not answered %+v leads", v.Leader)
+		}
+		s.members[1].Missed(before, fmt.Errorf("reaching it: %w", syscall.ECONNREFUSED))
+		time.Sleep(lookEvery)
+		if v := s.view(); v.Leader == before || v.Leader.Term == 0 {
+			t.Errorf("%+v leads", v.Leader)
+		}
+		s.link(clustertest.Whole, 0)
+		s.mustRegister(0, "N")
 		s.end()
 	})
 }

@@ -46,6 +46,18 @@ func (r rooms) limit(o *Options) {
 	o.FS, o.DiskFreeMin = sizedDisk{o.FS, r[o.Shared.Self.Name]}, roomMin
 }
 
+// leads returns the place of the node that leads, once one does.
+func (s *trio) leads() int {
+	for {
+		for n, m := range s.members {
+			if _, _, leads := m.Lead(); leads {
+				return n
+			}
+		}
+		time.Sleep(10 * time.Millisecond) // of the bubble
+	}
+}
+
 // TestReadingsAreRefusedWhereTooFewDisksHaveRoom fills the disks of nodes, one after the other.
 func TestReadingsAreRefusedWhereTooFewDisksHaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -84,6 +96,44 @@ func TestReadingsAreRefusedWhereTooFewDisksHaveRoom(t *testing.T) {
 		for n := range 3 {
 			s.mustRegister(n, meter.ID(fmt.Sprint("P", n)))
 		}
+		s.end()
+	})
+}
+
+// TestALeaderLiftsAHoldThoughItsDiskIsFull: readings that it holds back are refused by all nodes.
+func TestALeaderLiftsAHoldThoughItsDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRooms()
+		s := openTrio(t, r.limit)
+		term, _, _ := s.members[0].Lead()
+		id := store.HoldID{Term: term.Number, Incarnation: term.Incarnation, Number: 1}
+		ask := func(payload []byte) error {
+			verdict, err := s.members[0].Ask(t.Context(), payload, 1)
+			if err == nil && verdict.Outcome != store.Accepted {
+				err = fmt.Errorf("the verdict is %v", verdict)
+			}
+			return err
+		}
+		if err := ask(store.AppendHold(nil, store.Hold{ID: id})); err != nil {
+			t.Fatal(err)
+		}
+		r["a"].Store(0)
+		if err := ask(store.AppendFree(nil, id)); meter.CodeOf(err) != meter.CodeDiskFull {
+			t.Errorf("what a run writes on a full disk is answered %v", err)
+		}
+		if verdict, err := s.members[0].Lift(t.Context(), id); err != nil || verdict.Outcome != store.Accepted {
+			t.Errorf("lifting it is answered %v, %v", verdict, err)
+		}
+		for _, m := range s.members {
+			if err := m.Confirm(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if hold, stands := m.store.Hold(); stands {
+				t.Errorf("at node %s %+v stands", m.shared.self.Name, hold)
+			}
+		}
+		r["a"].Store(roomOfAll)
+		s.mustRegister(0, "M")
 		s.end()
 	})
 }
@@ -146,6 +196,62 @@ func TestANodeStopsThoughItsDiskHasNoRoomForWhatItHasApplied(t *testing.T) {
 		time.Sleep(2 * cluster.SayTime)
 		s.members[2] = openMember(t, s.disks[2], s.engine, s.network, "c", r.limit)
 		s.mustRegister(2, "O")
+		s.end()
+	})
+}
+
+// TestANodeStopsThoughItsDiskHasBeenFullForLong has more batches wait to be copied than may.
+func TestANodeStopsThoughItsDiskHasBeenFullForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRooms()
+		s := openTrio(t, r.limit)
+		r["c"].Store(0)
+		for i := range 3 * copiesMax {
+			s.mustRegister(0, meter.ID(fmt.Sprint("N", i)))
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- s.members[2].Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(4 * stopMax):
+			t.Error("it does not stop")
+			r["c"].Store(roomOfAll)
+			<-closed
+		}
+		r["c"].Store(roomOfAll)
+		time.Sleep(2 * cluster.SayTime)
+		s.members[2] = openMember(t, s.disks[2], s.engine, s.network, "c", r.limit)
+		s.mustRegister(2, "O")
+		s.end()
+	})
+}
+
+// TestANodeWithoutRoomLeavesTheLeadToOneThatHasSome fills the disk of the one that leads.
+func TestANodeWithoutRoomLeavesTheLeadToOneThatHasSome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRooms()
+		s := openTrio(t, r.limit)
+		for n := range 3 { // whoever leads
+			s.mustRegister(n, "M"+meter.ID(fmt.Sprint(n)))
+		}
+		leader := s.leads()
+		r[s.members[leader].shared.self.Name].Store(0)
+		for i := range 3 * copiesMax {
+			began := time.Now()
+			s.mustRegister((leader+1+i%2)%3, meter.ID(fmt.Sprint("N", i)))
+			if took := time.Since(began); took > 2*time.Second {
+				t.Fatalf("registration %d takes %v", i, took)
+			}
+		}
+		if s.leads() == leader {
+			t.Error("it leads on")
+		}
+		r[s.members[leader].shared.self.Name].Store(roomOfAll)
+		time.Sleep(3 * sayEvery)
+		s.mustRegister(leader, "O")
 		s.end()
 	})
 }

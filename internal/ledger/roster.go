@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ const (
 	skewMax = time.Minute
 	// skewLooks is of how many looks the best one counts: what a node says is seen later than it was said.
 	skewLooks = 8
+	// freshMax is how old a status may be at most that is a measure of a clock: what comes of its age is no warning.
+	freshMax = offsetWarned + sayEvery/2
 )
 
 // roster is what this node has heard of the nodes of its order.
@@ -22,24 +25,38 @@ type roster struct {
 	self string
 	now  func() time.Time
 
-	mu   sync.Mutex            // guards all below
-	live []cluster.Seen        // as heard last
-	ever map[string]*colleague // all others that were live while this process ran, by name
+	mu    sync.Mutex            // guards all below
+	asked time.Time             // for what was heard last
+	live  []cluster.Seen        // as heard last
+	ever  map[string]*colleague // all others that were live while this process ran, by name
 }
 
 // colleague is another node.
 type colleague struct {
 	cluster.Seen
 	isLive bool
-	ahead  []time.Duration // by how much this node's clock is ahead of what it said, newest last
+	heard  time.Time // when it was asked for last, of the times that it was there
+	after  time.Time // when it had not said yet what it said last
+	ahead  []aheadBy // newest last
 }
 
-// hear notes which nodes are live.
-func (r *roster) hear(nodes []cluster.Seen) {
+// aheadBy is by how much this node's clock is ahead of what another one said, and of the time that this took to be heard.
+type aheadBy struct {
+	time.Duration
+	isFresh bool // that is freshMax at most
+}
+
+// hear notes which nodes are live, as the engine answered to a question of some time before. A node says one thing after
+// another: it was not about to say the second while a look did not show the first. By that the age of what it says is known at
+// most, also if its process or this one was stopped meanwhile.
+func (r *roster) hear(nodes []cluster.Seen, asked time.Time) {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live = nodes
+	if asked.Before(r.asked) {
+		return
+	}
+	r.asked, r.live = asked, nodes
 	for _, c := range r.ever {
 		c.isLive = false
 	}
@@ -49,26 +66,33 @@ func (r *roster) hear(nodes []cluster.Seen) {
 		}
 		c := r.ever[n.Name]
 		if c == nil {
-			c = new(colleague)
+			c = &colleague{heard: asked.Add(-cluster.SayTime), after: asked.Add(-cluster.SayTime)}
 			r.ever[n.Name] = c
 		}
 		if n.Clock != c.Clock { // else it was said long ago
-			c.ahead = append(c.ahead, now.Sub(time.UnixMilli(n.Clock)))
+			c.ahead = append(c.ahead, aheadBy{now.Sub(time.UnixMilli(n.Clock)), time.Since(c.after) <= freshMax})
 			c.ahead = c.ahead[max(0, len(c.ahead)-skewLooks):]
+			c.after = c.heard
 		}
-		c.Seen, c.isLive = n, true
+		c.Seen, c.isLive, c.heard = n, true, asked
 	}
 }
 
-// ahead returns by how much this node's clock is ahead of another's, and of the time that what it says takes to be heard.
+// least is what has taken the shortest time to be heard.
+func (c *colleague) least() time.Duration {
+	return slices.MinFunc(c.ahead, func(a, b aheadBy) int { return cmp.Compare(a.Duration, b.Duration) }).Duration
+}
+
+// ahead returns by how much this node's clock is ahead of another's, and of the time that what it says takes to be heard. It is
+// not known before the other has said a few things, one after another, while this one listened.
 func (r *roster) ahead(name string) (by time.Duration, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.ever[name]
-	if c == nil || len(c.ahead) == 0 {
+	if c == nil || !slices.ContainsFunc(c.ahead, func(a aheadBy) bool { return a.isFresh }) {
 		return 0, false
 	}
-	return slices.Min(c.ahead), true
+	return c.least(), true
 }
 
 // nodes returns those that are live.
@@ -122,7 +146,7 @@ func (r *roster) isAstray() bool {
 	skews := []time.Duration{0}
 	for _, c := range r.ever {
 		if c.isLive && len(c.ahead) > 0 {
-			skews = append(skews, slices.Min(c.ahead))
+			skews = append(skews, c.least())
 		}
 	}
 	for _, theirs := range skews {

@@ -88,7 +88,7 @@ func (s *shared) lookAll() {
 
 // lookOnce is look for an engine that may hang.
 func (s *shared) lookOnce() (cluster.View, error) {
-	ctx, done := context.WithTimeout(s.ctx, confirmMax)
+	ctx, done := context.WithTimeout(s.ctx, viewTry)
 	defer done()
 	return s.look(ctx)
 }

@@ -27,8 +27,10 @@ const (
 	stopMax = 5 * time.Second
 	// lateMax is how long what this node proposes may be under way before nothing more is taken.
 	lateMax = 2 * time.Second
-	// confirmMax is how long a barrier may take.
+	// confirmMax is how long a barrier may take, and viewTry how long the engine may take to say what it holds before
+	// it is asked again: the member that was asked may hang.
 	confirmMax = 2 * time.Second
+	viewTry    = time.Second
 )
 
 // Shared says how a ledger takes part in the order of several nodes.
@@ -106,11 +108,12 @@ type shared struct {
 	stopped    chan struct{}   // closed when nothing is handed out any more
 
 	current    arrival       // that next has handed out
-	begun      atomic.Int64  // when it was, in ns; 0 while none is
+	begun      moment        // when it was; never while none is
 	takeover   takeover      // touched by leadAll alone
 	disputed   atomic.Bool   // as many nodes diverge as agree
 	full       atomic.Bool   // fewer nodes than there must be copies have room on their disks
 	crowded    atomic.Bool   // the same, for readings and registrations
+	roomless   atomic.Bool   // this one has none
 	engineFull atomic.Bool   // the engine has little room left
 	lost       chan struct{} // closed once err is set
 	once       sync.Once
@@ -190,7 +193,10 @@ func (s *shared) send(g *gathered) error {
 }
 
 func (s *shared) next() (ordered, bool) {
-	s.settle()
+	if !s.settle() {
+		s.end()
+		return ordered{}, false
+	}
 	select {
 	case a := <-s.tail.arrived:
 		b, err := s.place(a)
@@ -199,7 +205,7 @@ func (s *shared) next() (ordered, bool) {
 			s.end()
 			return ordered{}, false
 		}
-		s.begun.Store(time.Now().UnixNano())
+		s.begun.set(time.Now())
 		return b, true
 	case <-s.stopped:
 	case <-s.failed():
@@ -208,19 +214,33 @@ func (s *shared) next() (ordered, bool) {
 	return ordered{}, false
 }
 
-// settle gives the batch that was applied to be copied.
-func (s *shared) settle() {
-	s.begun.Store(0)
+// settle gives the batch that was applied to be copied, and waits while too many wait for that. It is false if nothing
+// more may be handed out, though the batch could not be given: the next start copies it.
+func (s *shared) settle() bool {
 	if s.current.batch == nil {
-		return
+		return true
 	}
 	s.settled()
 	s.tail.applied.raise(s.current.end.Sequence)
+	isGiven := s.give(s.current.batch)
+	s.current = arrival{}
+	s.begun.clear()
+	return isGiven
+}
+
+func (s *shared) give(batch []byte) bool {
 	select {
-	case s.tail.copies <- s.current.batch:
+	case s.tail.copies <- batch:
+		return true
+	default:
+	}
+	select {
+	case s.tail.copies <- batch:
+		return true
+	case <-s.stopped:
 	case <-s.failed():
 	}
-	s.current = arrival{}
+	return false
 }
 
 // entriesUnknown stands for the entries of a batch that says nothing of them.
@@ -317,16 +337,14 @@ func (s *shared) failWith(err error) {
 // isLate is the gate of an order that does not come on: what waits longest has waited for long, or the engine
 // does not answer.
 func (s *shared) isLate() bool {
-	since := s.mine.oldest.Load()
-	return since > 0 && time.Since(time.Unix(0, since)) > lateMax || s.lookout.isUnconfirmed()
+	return s.mine.oldest.ago() > lateMax || s.lookout.isUnconfirmed()
 }
 
-// isUnfit reports whether this node must not lead: as many nodes have come to other verdicts as to its own, or most have
-// another time.
-func (s *shared) isUnfit() bool { return s.disputed.Load() || s.roster.isAstray() }
-
-// isStuck reports whether a batch is being applied for long.
-func (s *shared) isStuck() bool {
-	begun := s.begun.Load()
-	return begun > 0 && time.Since(time.Unix(0, begun)) > stuckMax
+// isUnfit reports whether this node must not lead: as many nodes have come to other verdicts as to its own, most have
+// another time, or enough of them have room on their disks and this one has none.
+func (s *shared) isUnfit() bool {
+	return s.disputed.Load() || s.roster.isAstray() || s.roomless.Load() && !s.full.Load()
 }
+
+// isStuck reports whether a batch is being applied for long, or waits for long to be copied.
+func (s *shared) isStuck() bool { return s.begun.ago() > stuckMax }

@@ -57,7 +57,7 @@ const lagMax = time.Second
 
 // ready returns why a balancer should send readings to other nodes, though this one would take them.
 func (s *shared) ready(staleness time.Duration) error {
-	switch unseen := time.Since(time.Unix(0, s.lookout.viewed.Load())); {
+	switch unseen := s.lookout.viewed.ago(); {
 	case s.lookout.lacksLeader():
 		return errUnled
 	case staleness-unseen > lagMax:

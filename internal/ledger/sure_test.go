@@ -239,7 +239,8 @@ func TestWhatIsNotOfTheStateNeedsNoBarrier(t *testing.T) {
 	}
 }
 
-// TestALimitThatIsNotGivenStaysAsAnotherNodeHasSetIt changes one of the two while the other is changed elsewhere.
+// TestALimitThatIsNotGivenStaysAsAnotherNodeHasSetIt changes one of the two while the other is changed elsewhere, among nodes of
+// older programs.
 func TestALimitThatIsNotGivenStaysAsAnotherNodeHasSetIt(t *testing.T) {
 	l, o := openFar(t)
 	set := func(limits meter.Limits) error { return l.SetLimits(context.Background(), "A", limits, "") }
@@ -247,22 +248,19 @@ func TestALimitThatIsNotGivenStaysAsAnotherNodeHasSetIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := meter.Limits{RollsOverAt: kWh(2000), MaxKW: meter.Power(kWh(5))}
-	change := func(limits meter.Limits) meter.Limits {
-		limits.RollsOverAt = want.RollsOverAt
-		return limits
-	}
+	change := meter.SomeLimits{RollsOverAt: &want.RollsOverAt}
 	o.isCutOff = true
-	if err := l.ChangeLimits(t.Context(), "A", change, ""); meter.ReasonOf(err) != meter.ReasonNoQuorum {
+	if err := l.changeAll(t.Context(), "A", change, ""); meter.ReasonOf(err) != meter.ReasonNoQuorum {
 		t.Errorf("cut off, it was answered %v", err)
 	}
 	o.isCutOff, o.elsewhere = false, func() error { return set(meter.Limits{RollsOverAt: kWh(1000), MaxKW: want.MaxKW}) }
-	if err := l.ChangeLimits(t.Context(), "A", change, ""); err != nil {
+	if err := l.changeAll(t.Context(), "A", change, ""); err != nil {
 		t.Error(err)
 	}
 	if _, got := l.store.Life(0); got != want {
 		t.Errorf("the limits are %+v", got)
 	}
-	if err := l.ChangeLimits(t.Context(), "B", change, ""); meter.CodeOf(err) != meter.CodeMeterNotFound {
+	if err := l.changeAll(t.Context(), "B", change, ""); meter.CodeOf(err) != meter.CodeMeterNotFound {
 		t.Errorf("of an unknown meter: %v", err)
 	}
 }

@@ -22,6 +22,23 @@ type Limits struct {
 	MaxKW       Power    // the most that can go through the meter; 0 for MaxKWDefault
 }
 
+// SomeLimits are those of a meter's limits that are said anew. The others stay as they are.
+type SomeLimits struct {
+	RollsOverAt *Register // nil if it stays
+	MaxKW       *Power    // nil if it stays
+}
+
+// Over returns the limits that follow from those of before.
+func (s SomeLimits) Over(l Limits) Limits {
+	if s.RollsOverAt != nil {
+		l.RollsOverAt = *s.RollsOverAt
+	}
+	if s.MaxKW != nil {
+		l.MaxKW = *s.MaxKW
+	}
+	return l
+}
+
 // MaxKWDefault is 60 kW, as emoncms has it.
 var MaxKWDefault = Power{coefficient: 60}
 

@@ -160,6 +160,27 @@ func TestWhatNodesSharedOfFormat7Stays(t *testing.T) {
 	}
 }
 
+// TestSomeLimitsOfFormat8Stay reads the limits of a dial, which were set one behind the other, from the newest snapshot,
+// and from the journal after the one before.
+func TestSomeLimitsOfFormat8Stay(t *testing.T) {
+	for _, from := range []string{"the newest snapshot", "the one before"} {
+		t.Run(from, func(t *testing.T) {
+			b := oldFolder(t, "testdata/format8")
+			if from == "the one before" {
+				if err := b.fs.Remove("data/snapshots/00000000000000000028.snapshot"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.open()
+			m, _ := b.Store().Lookup("c_3")
+			if _, got := b.Store().Life(m.Index); got != (meter.Limits{RollsOverAt: kwh(t, "1000"), MaxKW: meter.Power(kwh(t, "9"))}) {
+				t.Errorf("the limits are %+v", got)
+			}
+			b.close()
+		})
+	}
+}
+
 // wantFacts compares all credentials, whose hashes are those of a word.
 func (b *bench) wantFacts(want ...string) {
 	b.t.Helper()

@@ -2,12 +2,15 @@ package node_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"meterledger/internal/closing"
 	"meterledger/internal/cluster"
 	"meterledger/internal/faulttest"
 	"meterledger/internal/ledger"
@@ -16,7 +19,7 @@ import (
 
 var errCutOff = errors.New("the process was killed")
 
-// killedAnywhere lets a node do something, once for each change that it makes of its marks on the two disks, and ends it
+// killedAnywhere lets a node do something, once for each change that it makes of its marks and of what is kept of days on the two disks, and ends it
 // as a power cut does right before that one. Then the same is done again, without a cut, and must bring the node to its end.
 func killedAnywhere(t *testing.T, begin func(*trip), step func(*trip) error, end func(*trip)) {
 	steps := 0
@@ -28,7 +31,8 @@ func killedAnywhere(t *testing.T, begin func(*trip), step func(*trip) error, end
 			var afterDisk, afterShared *vfs.MemFS
 			kill := func(op errorfs.Op) error {
 				isMark := strings.Contains(op.Path, cluster.MarkName) || op.Path == "data" || op.Path == "Archive"
-				if !isMark || !faulttest.Changes(op) {
+				isKept := strings.Contains(op.Path, "/exceptions") || strings.Contains(op.Path, "/days")
+				if !isMark && !isKept || !faulttest.Changes(op) {
 					return nil
 				}
 				if n++; n <= steps {
@@ -64,11 +68,13 @@ func TestLeavingThatIsCutOffAnywhereIsEndedByTheSameAgain(t *testing.T) {
 	killedAnywhere(t, func(tr *trip) {
 		tr.open("a", founding(ledger.FoundOnce))
 		tr.takes("a", 2)
+		tr.nodes["a"].findsGap()
 		tr.close("a")
 	}, func(tr *trip) error { return tr.leave("a") }, func(tr *trip) {
 		tr.refuses("b", together, "node a has left")
 		tr.open("a", alone)
 		tr.has("a")
+		tr.nodes["a"].knowsGap()
 		tr.takes("a", 1)
 		tr.close("a")
 	})
@@ -81,6 +87,7 @@ func TestFoundingThatIsCutOffAnywhereIsEndedByTheSameAgain(t *testing.T) {
 			killedAnywhere(t, func(tr *trip) {
 				tr.open("a", alone)
 				tr.takes("a", 2)
+				tr.nodes["a"].findsGap()
 				tr.close("a")
 				if again {
 					tr.open("a", founding(ledger.FoundOnce))
@@ -95,6 +102,8 @@ func TestFoundingThatIsCutOffAnywhereIsEndedByTheSameAgain(t *testing.T) {
 				tr.open("b", together)
 				tr.takes("b", 1)
 				tr.has("a", "b")
+				tr.nodes["a"].knowsGap()
+				tr.nodes["b"].knowsGap()
 				tr.close("b", "a")
 			})
 		})
@@ -127,4 +136,36 @@ func (tr *trip) opensAndCloses(name string, change func(*node.Options)) error {
 		return err
 	}
 	return n.Close()
+}
+
+// bench is the node as other tests ask it.
+func (x *traveller) bench() *bench {
+	return &bench{Node: x.Node, t: x.trip.t, zone: loadZone(x.trip.t, "Asia/Singapore")}
+}
+
+// findsGap archives a day in which a meter has a gap.
+func (x *traveller) findsGap() {
+	x.trip.t.Helper()
+	x.bench().register("gap")
+	x.bench().uses("gap", day(time.November, 21), 1000, 100, 21, 22, 23)
+	x.bench().archives(day(time.November, 21))
+	x.knowsGap()
+}
+
+// knowsGap wants the node to know what findsGap found, and to have nothing of it half written or in two places.
+func (x *traveller) knowsGap() {
+	x.trip.t.Helper()
+	x.bench().wantExceptions(x.name, closing.ExceptionsQuery{}, "gap MISSING 2026-11-21T10:00:00 to 2026-11-21T12:00:00: 2 open")
+	var found []string
+	for _, folder := range []string{"data/exceptions", "data/days", "Archive/exceptions", "Archive/days"} {
+		disk := vfs.FS(x.trip.shared)
+		if strings.HasPrefix(folder, "data") {
+			disk = x.disk
+		}
+		names, _ := disk.List(folder) // none if there is no folder
+		found = append(found, names...)
+	}
+	if slices.Sort(found); x.name == "a" && !slices.Equal(found, []string{"2026-11-21.csv", "2026-11-21.totals"}) {
+		x.trip.t.Errorf("the folders hold %q", found)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/chain"
+	"meterledger/internal/closing"
 	"meterledger/internal/cluster"
 	"meterledger/internal/durable"
 	"meterledger/internal/ledger"
@@ -21,10 +22,11 @@ const leadMax = 2 * cluster.LeaseTime
 //
 //  1. the folder is locked, and must have all that the engine has
 //  2. the engine ends the order, in the name of this node
-//  3. the mark of the archive folder goes
-//  4. the mark of the data folder goes
+//  3. what was computed of days goes from the archive folder into the data folder
+//  4. the mark of the archive folder goes
+//  5. the mark of the data folder goes
 //
-// Whatever ends it in between, the same again goes on with it. Before 2 nothing has changed, and before 4 the folder
+// Whatever ends it in between, the same again goes on with it. Before 2 nothing has changed, and before 5 the folder
 // does not start alone. A folder without a mark is one of a node alone already.
 func Leave(ctx context.Context, o Options) (err error) {
 	lock, err := durable.LockFolder(o.FS, o.DataDir, o.Holder)
@@ -41,6 +43,9 @@ func Leave(ctx context.Context, o Options) (err error) {
 		return nil
 	}
 	if err := m.end(ctx); err != nil {
+		return err
+	}
+	if err := closing.UnshareKept(o.FS, o.ArchiveDir, o.DataDir); err != nil {
 		return err
 	}
 	if err := archive.Unshare(o.FS, o.ArchiveDir, m.mark.Journal); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"meterledger/internal/archive"
 	"meterledger/internal/chain"
+	"meterledger/internal/closing"
 	"meterledger/internal/cluster"
 	"meterledger/internal/journal"
 	"meterledger/internal/ledger"
@@ -239,6 +240,9 @@ func (m *membership) found(ctx context.Context, end chain.Position) error {
 		}
 	}
 	if err := archive.Share(m.FS, m.ArchiveDir, end.Journal); err != nil {
+		return err
+	}
+	if err := closing.ShareKept(m.FS, m.DataDir, m.ArchiveDir); err != nil {
 		return err
 	}
 	o := cluster.Order{At: end, Zone: m.Zone.String(), Compressed: m.ArchiveCompress, Again: m.Shared.Founding == ledger.FoundAgain}

@@ -82,6 +82,26 @@ func TestNothingIsArchivedWhileAllArchivesAreMissing(t *testing.T) {
 	}
 }
 
+// oldList is a file system that lists the archive folder as it was, as one of a network may for a while.
+type oldList struct{ vfs.FS }
+
+func (o oldList) List(folder string) ([]string, error) {
+	if folder == "Archive" {
+		return nil, nil
+	}
+	return o.FS.List(folder)
+}
+
+func TestAnOldListOfTheFolderKeepsNobodyFromArchiving(t *testing.T) {
+	b := lived(t)
+	defer func() { b.close() }()
+	b.close()
+	b.fs = oldList{b.fs}
+	b.open()
+	b.mustMaintain(daily(5))
+	b.mustMaintain(october)
+}
+
 func contains(all []string, one string) bool { return strings.Contains(strings.Join(all, "\n"), one) }
 
 func TestALostDayIsWrittenAgainFromMemoryAndItsMonth(t *testing.T) {

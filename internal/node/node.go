@@ -75,7 +75,7 @@ type Node struct {
 }
 
 // Open takes the folders, brings the state back and starts to receive. It returns an
-// error if a folder is in use, damaged, or of another time zone, and when ctx is done
+// error if a folder is in use, damaged, or of another time zone, and meter.ErrStopped when ctx is done
 // before the state is back.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	var n Node
@@ -83,16 +83,24 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 		return nil, errors.Join(err, n.unlock())
 	}
 	if err := n.enter(ctx, &o); err != nil {
-		return nil, errors.Join(err, n.unlock())
+		return nil, errors.Join(stopped(ctx, err), n.unlock())
 	}
 	n.Audit = audit.Open(audit.Options{
 		FS: o.FS, Folder: o.FS.PathJoin(o.DataDir, auditName), Zone: o.Zone, Now: o.Now, Log: o.Log, FreeMin: o.DiskFreeMin, Slow: o.DiskSlow,
 	})
 	if err := n.open(ctx, o); err != nil {
 		n.keeper.stop()
-		return nil, errors.Join(err, n.Audit.Close(), n.unlock())
+		return nil, errors.Join(stopped(ctx, err), n.Audit.Close(), n.unlock())
 	}
 	return &n, nil
+}
+
+// stopped words an error with which a start ends once ctx is done.
+func stopped(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) {
+		err = errors.Join(meter.Stopped(ctx), err)
+	}
+	return err
 }
 
 // enter makes sure that the data folder belongs where it is started.
@@ -132,9 +140,13 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	folder.Compress = o.ArchiveCompress
 	n.Reader = query.New(n.Store(), folder, n.KeptZone(), o.Now, n.Asked)
 	n.Reader.Confirm = n.confirm(o)
+	name := ""
+	if o.Shared != nil {
+		name = o.Shared.Self.Name
+	}
 	n.Runs, err = closing.Open(ctx, closing.Options{
 		Writer: n.Ledger, Store: n.Store(), Archive: folder, Zone: n.KeptZone(), Now: o.Now, Steady: o.Steady, Log: o.Log,
-		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, DataDir: o.DataDir,
+		Version: o.Version, DiskFreeMin: o.DiskFreeMin, Metrics: o.Metrics, FS: o.FS, BackupDir: o.BackupDir, KeptDir: keptDir(o), Node: name,
 		Restore:         n.restore,
 		Closed:          o.Closed,
 		Confirm:         n.confirm(o),
@@ -161,6 +173,14 @@ func (n *Node) openArchive(o Options) (*archive.Folder, error) {
 		return archive.OpenFolder(o.FS, o.ArchiveDir, n.KeptZone())
 	}
 	return archive.OpenShared(o.FS, o.ArchiveDir, n.KeptZone(), n.Order())
+}
+
+// keptDir returns where what was computed of days is kept: of several nodes where the next one that leads finds it.
+func keptDir(o Options) string {
+	if o.Shared == nil {
+		return o.DataDir
+	}
+	return o.ArchiveDir
 }
 
 // restore returns the bulk that takes rows which a run puts back.

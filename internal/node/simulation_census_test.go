@@ -44,6 +44,7 @@ const (
 	runEnded   event = "a run ends well"
 	runOver    event = "a run is cut off by the end of its term"
 	lateRename event = "a file is to take its place when its term is over"
+	lateWrite  event = "a run that is over writes under its hold while another one stands"
 	heldBack   event = "a reading is held back by a run"
 
 	rolledBack  event = "the engine is rolled back"

@@ -73,7 +73,6 @@ const skewMax = 29 * time.Second
 // start starts a node on a machine.
 func (s *simulation) start(m *host) {
 	m.lives++
-	m.full.Store(false)
 	p := &process{client: s.engine.Client(fmt.Sprint(m.name, m.lives)), saw: s.census.saw, leads: s.noteLead, luck: rand.New(rand.NewPCG(s.seed, m.lives<<8|uint64(m.name[0])))}
 	p.slow.Store([]int64{0, 0, 1e8, 2e9}[p.luck.IntN(4)])
 	p.client.Set(m.faults)

@@ -1,11 +1,13 @@
 package node_test
 
 import (
+	"context"
 	"math"
 	"time"
 
 	"meterledger/internal/closing"
 	"meterledger/internal/meter"
+	"meterledger/internal/store"
 )
 
 // runs are what maintenance is asked for: both months that callers send readings of, and a day of each.
@@ -91,8 +93,31 @@ func (s *simulation) hangs(m *host) {
 	select {
 	case <-h.begun:
 		s.did("%s hangs for %v before its file takes its place", m.name, h.pause)
+		s.calls.Go(func() { s.writesLate(m) })
 	case <-time.After(3 * time.Second):
 		p.hang(nil)
+	}
+}
+
+// writesLate has a run that is over still lift its hold, while that of another run stands.
+func (s *simulation) writesLate(m *host) {
+	p := m.take()
+	if p == nil {
+		return
+	}
+	defer p.calls.Done()
+	hold, stands := p.Store().Hold()
+	if !stands {
+		return
+	}
+	hold.ID.Number--
+	verdict, err := p.Ask(context.Background(), store.AppendFree(nil, hold.ID), 1)
+	switch {
+	case err != nil:
+	case verdict.Outcome == store.Over:
+		s.saw(lateWrite)
+	default:
+		s.isFault("%s lifts the hold of another run by %+v, which does not stand: %v", m.name, hold.ID, verdict.Outcome)
 	}
 }
 

@@ -540,6 +540,23 @@ func TestNodesThatDoNotFitTheClusterAreRefusedByName(t *testing.T) {
 	})
 }
 
+// TestANodeThatIsStoppedWhileItStartsSaysSo: that is no failure.
+func TestANodeThatIsStoppedWhileItStartsSaysSo(t *testing.T) {
+	for _, link := range []clustertest.Link{clustertest.Drops, clustertest.Refuses} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrip(t, "a")
+			ctx, stop := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { stop(errors.New("terminated signal received")) })
+			_, err := node.Open(ctx, tr.nodes["a"].options(func(o *node.Options) {
+				o.Shared.Engine.(*clustertest.Client).Set(clustertest.Faults{Link: link})
+			}))
+			if !errors.Is(err, meter.ErrStopped) {
+				t.Errorf("it says %v", err)
+			}
+		})
+	}
+}
+
 // TestAFolderOfAForkIsRefusedAndHaltsNobody founds the order again with a node that has less. When the one that has more
 // comes, the others have gone on: its batches fit nowhere.
 func TestAFolderOfAForkIsRefusedAndHaltsNobody(t *testing.T) {

@@ -126,6 +126,9 @@ func (s *site) act(w http.ResponseWriter, r *http.Request) error {
 		return s.showForm(w, r, a, known, status, problem)
 	case isPreview:
 		return s.showPreview(w, r, a, known, answer)
+	}
+	remember(w, answer)
+	switch {
 	case a.result != nil:
 		return s.showResult(w, r, a, known, answer)
 	case a.after != "":

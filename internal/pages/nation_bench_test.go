@@ -78,7 +78,7 @@ func nation(b *testing.B, meters int) http.Handler {
 	ctx, stop := context.WithCancel(b.Context())
 	b.Cleanup(stop)
 	runs, err := closing.Open(ctx, closing.Options{
-		Writer: idleWriter{}, Store: s, Archive: archives, Zone: zone, Now: now, Log: log, FS: fs, DataDir: "data",
+		Writer: idleWriter{}, Store: s, Archive: archives, Zone: zone, Now: now, Log: log, FS: fs, KeptDir: "data",
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -47,7 +47,11 @@ func Mount(ctx context.Context, r chi.Router, o Options) {
 	go s.sampler.run(ctx)
 	limited := pace.Limit(o.RateLimit, httpkit.RateKey, httpkit.WriteError)
 	for _, route := range s.routes() {
-		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(route.handler)))
+		h := route.handler
+		if route.method == http.MethodGet && route.roles != meter.Anyone {
+			h = s.after(h)
+		}
+		r.Method(route.method, route.pattern, httpkit.For(route.roles, limited(h)))
 	}
 	assets.Mount(r)
 }

@@ -31,6 +31,10 @@ const (
 	// idleMax is how long a connection without a request is kept: less than a node itself keeps it.
 	idleMax = time.Minute
 
+	// forwardedMax is how many requests of callers a node has under way at another one: far fewer than connections of one
+	// address are taken there. More wait.
+	forwardedMax = 64
+
 	refusalBytesMax = 4 << 10
 	headerBytesMax  = 16 << 10
 )
@@ -42,8 +46,15 @@ type Peers struct {
 	mutual *httpkit.Mutual
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu    sync.Mutex                 // guards what is below
-	nodes map[string]*http.Transport // by name: each of its connections was made to a node that has shown the name
+	mu    sync.Mutex                // guards what is below
+	nodes map[route]*http.Transport // each of its connections was made to a node that has shown the name
+}
+
+// route is a way to a node. What is forwarded has connections of its own: it may take long, and must not be in the way of what
+// the nodes ask of each other, since a node takes so many of one address.
+type route struct {
+	name     string // of the node
+	forwards bool
 }
 
 var _ cluster.Peers = (*Peers)(nil)
@@ -54,7 +65,7 @@ func NewPeers(m *httpkit.Mutual) *Peers {
 	if m == nil {
 		dialer.Control = loopbackOnly
 	}
-	return &Peers{mutual: m, dial: dialer.DialContext, nodes: map[string]*http.Transport{}}
+	return &Peers{mutual: m, dial: dialer.DialContext, nodes: map[route]*http.Transport{}}
 }
 
 // Close ends the connections that nobody uses.
@@ -155,7 +166,7 @@ func (p *Peers) ask(ctx context.Context, n cluster.Node, method, path string, bo
 	// It is not sent, but has the same asked again on another connection if one has ended meanwhile. Of two
 	// proposals that arrive the second is known by its number.
 	request.Header["Idempotency-Key"] = nil
-	answer, err := p.to(n.Name).RoundTrip(request)
+	answer, err := p.to(route{name: n.Name}).RoundTrip(request)
 	if err != nil {
 		return err
 	}
@@ -194,13 +205,16 @@ func (s stream) Read(b []byte) (int, error) {
 }
 
 // to returns how a node is reached.
-func (p *Peers) to(name string) *http.Transport {
+func (p *Peers) to(way route) *http.Transport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.nodes[name] == nil {
-		p.nodes[name] = p.newTransport(name)
+	if p.nodes[way] == nil {
+		p.nodes[way] = p.newTransport(way.name)
+		if way.forwards {
+			p.nodes[way].MaxConnsPerHost = forwardedMax
+		}
 	}
-	return p.nodes[name]
+	return p.nodes[way]
 }
 
 func (p *Peers) newTransport(name string) *http.Transport {

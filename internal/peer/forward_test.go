@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"meterledger/internal/httpkit"
@@ -57,5 +60,51 @@ func TestOnlyANodeForwards(t *testing.T) {
 				t.Errorf("it is answered with %v, %q, %v", answer, saw, err)
 			}
 		})
+	}
+}
+
+// TestWhatIsForwardedLeavesRoomForWhatNodesAsk has many callers wait for what the node that leads answers.
+func TestWhatIsForwardedLeavesRoomForWhatNodesAsk(t *testing.T) {
+	l, err := httpkit.OpenMutual("127.0.0.1:0", "-cluster-addr", "CLUSTER_ADDR", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan struct{})
+	var asked atomic.Int64
+	serveLeading(t, l, &proposed{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		<-answer
+	}))
+	to, p := at("b", l.Addr().String()), peers(t, nil)
+	const callers = 300 // more than connections of one address are taken
+	var waiting sync.WaitGroup
+	for range callers {
+		waiting.Go(func() {
+			r, err := http.NewRequest(http.MethodGet, "/maintenance/status", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			got, err := p.Forward(to, r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = got.Body.Close()
+		})
+	}
+	for asked.Load() < forwardedMax {
+		runtime.Gosched()
+	}
+	if err := p.Propose(t.Context(), toPropose(to)); err != nil {
+		t.Errorf("while callers wait a proposal is answered %v", err)
+	}
+	if n := asked.Load(); n > forwardedMax {
+		t.Errorf("%d requests of callers are under way", n)
+	}
+	close(answer)
+	waiting.Wait()
+	if n := asked.Load(); n != callers {
+		t.Errorf("%d requests of callers were answered", n)
 	}
 }

@@ -66,6 +66,7 @@ func (a *app) forward(w http.ResponseWriter, r *http.Request, path string) error
 	case err != nil && r.Context().Err() != nil:
 		return context.Cause(r.Context())
 	case err != nil:
+		a.ledger.Missed(leader, err)
 		return fmt.Errorf("%w (%w)", errLeaderAway, err)
 	}
 	delete(answer.Header, "Connection") // which is between the two nodes

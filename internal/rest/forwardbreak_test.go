@@ -3,17 +3,24 @@ package rest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"meterledger/api"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/rest"
 )
@@ -47,6 +54,34 @@ func TestWhatCannotBeForwardedIsNotReady(t *testing.T) {
 	for method, path := range map[string]string{"GET": "/maintenance/status", "POST": "/maintenance/start?maintenance_type=daily"} {
 		wantNotReady(t, "when the leader cannot be reached "+path, ms.b.ask(method, path, ""))
 	}
+}
+
+// refusing is where a node that has ended was.
+type refusing struct{}
+
+func (refusing) Forward(cluster.Node, *http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("reaching it: %w", syscall.ECONNREFUSED)
+}
+
+// TestALeaderThatIsGoneIsMissedByWhoForwardsToIt: another node leads long before the lease has ended.
+func TestALeaderThatIsGoneIsMissedByWhoForwardsToIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newTrio(t)
+		a, b := o.members[0], o.members[1]
+		o.part(clustertest.Faults{Link: clustertest.Drops}, a)
+		h := rest.NewHandler(rest.Options{Ledger: b.Ledger, Reader: b.Reader, Runs: b.Runs, Audit: b.Audit, Log: slog.New(slog.DiscardHandler), Metrics: httpkit.NewMetrics(), Peers: refusing{}})
+		got := httptest.NewRecorder()
+		h.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost"+daily, http.NoBody))
+		if got.Code != http.StatusServiceUnavailable {
+			t.Errorf("it is answered with %d: %s", got.Code, got.Body)
+		}
+		time.Sleep(cluster.LeaseTime / 3)
+		if leads, isSelf := b.Leader(); leads.Name == "a" || leads.Term == 0 && !isSelf {
+			t.Errorf("%+v leads", leads)
+		}
+		o.part(clustertest.Faults{}, a)
+		o.close()
+	})
 }
 
 // TestHalfAnAnswerOfTheLeaderIsNoWholeOne: the caller's connection breaks too.

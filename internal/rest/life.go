@@ -133,7 +133,7 @@ func (a *app) setMeter(ctx context.Context, q *settingsRequest) (api.Meter, erro
 	}
 	q.By = by
 	if q.RollsOverAt != nil || q.MaxKW != nil {
-		err = a.ledger.ChangeLimits(ctx, q.Meter, q.limits, q.By)
+		err = a.ledger.ChangeLimits(ctx, q.Meter, meter.SomeLimits{RollsOverAt: (*meter.Register)(q.RollsOverAt), MaxKW: (*meter.Power)(q.MaxKW)}, q.By)
 	}
 	if err == nil && (q.OwnerName != "" || q.Address != "") {
 		err = a.ledger.SetOwner(ctx, q.Meter, q.OwnerName, q.Address, q.By)
@@ -146,17 +146,6 @@ func (a *app) setMeter(ctx context.Context, q *settingsRequest) (api.Meter, erro
 		return api.Meter{}, err
 	}
 	return a.describe(known), nil
-}
-
-// limits returns the limits of a meter that has others.
-func (q *settingsRequest) limits(limits meter.Limits) meter.Limits {
-	if q.RollsOverAt != nil {
-		limits.RollsOverAt = meter.Register(*q.RollsOverAt)
-	}
-	if q.MaxKW != nil {
-		limits.MaxKW = meter.Power(*q.MaxKW)
-	}
-	return limits
 }
 
 type oneMeterRequest struct {

@@ -139,7 +139,8 @@ const (
 	// of its data folder.
 	thisNode
 	// atLeader is what only the node that leads does or knows: runs of maintenance and how they go, a restore, which
-	// is a run, and exceptions, which a run finds and keeps in its data folder. Other nodes forward it.
+	// is a run, and exceptions, which a run writes to the archive folder: elsewhere its disk may show them late. Other nodes
+	// forward it.
 	atLeader
 )
 

@@ -68,8 +68,8 @@ func (s *state) share() state {
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
 // restored; 4 nothing of a meter's life; 5 no credentials, and no changes of owners; 6 nothing of an order that
-// several nodes share.
-const Format = 7
+// several nodes share; 7 no changes of some of a meter's limits.
+const Format = 8
 
 // kind is the first byte of an entry. 13 is not used. Beside each is the size of the longest that
 // the program writes, in bytes; with what stands around it a commit has 1 MiB at the most.
@@ -111,6 +111,8 @@ const (
 	kindRevoked    kind = 32 // 19
 	kindUsed       kind = 33 // 10,251 of 1,024 credentials
 	kindOwner      kind = 34 // 1,617
+
+	kindSomeLimits kind = 35 // 24
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -150,6 +152,7 @@ var entryKinds = map[kind]entryKind{
 	kindTakenBack:   {factOf((*decoder).takenBack), false},
 	kindDialBills:   {factOf((*decoder).dialBills), true},
 	kindLimits:      {factOf((*decoder).limitsFact), false},
+	kindSomeLimits:  {factOf((*decoder).someLimits), false},
 	kindRefusals:    {factOf((*decoder).refusals), false},
 	kindResolution:  {factOf((*decoder).resolution), false},
 	kindCredential:  {factOf((*decoder).credential), false},

@@ -26,7 +26,11 @@ const (
 	// From here on arrivals are kept.
 	LevelHolds Level = 2
 
-	LevelNewest = LevelHolds
+	// LevelFields has the change of some of a meter's limits as an entry. Those that an operator puts back take the place
+	// of no others.
+	LevelFields Level = 3
+
+	LevelNewest = LevelFields
 )
 
 // AppendLevel adds to a batch that the entries after it are judged by the rules of a

@@ -19,8 +19,13 @@ func (h *historian) live() entry {
 		over, _ := meter.RegisterFromParts(pick[int64](h, 0, 0, 1, 100_000, 999_999_999), 3)
 		power, _ := meter.RegisterFromParts(pick[int64](h, 0, 1, 1_000_000), 0)
 		limits := meter.Limits{RollsOverAt: over, MaxKW: meter.Power(power)}
-		if h.between(0, 3) == 0 {
-			return entry{AppendRestoredLimits(nil, i, limits), func(m *model) []Verdict { return one(m.limit(i, limits)) }}
+		switch h.between(0, 5) {
+		case 0:
+			keeps := h.s.level >= LevelFields
+			return entry{AppendRestoredLimits(nil, i, limits), func(m *model) []Verdict { return one(m.putLimitsBack(i, limits, keeps)) }}
+		case 1, 2, 3:
+			some := pick(h, meter.SomeLimits{RollsOverAt: &limits.RollsOverAt}, meter.SomeLimits{MaxKW: &limits.MaxKW}, meter.SomeLimits{RollsOverAt: &limits.RollsOverAt, MaxKW: &limits.MaxKW})
+			return entry{AppendSomeLimits(nil, i, some), func(m *model) []Verdict { return one(m.limit(i, some.Over(m.lifeOf(i).limits))) }}
 		}
 		return entry{AppendLimits(nil, i, limits), func(m *model) []Verdict { return one(m.limit(i, limits)) }}
 	case "rollover":
@@ -305,6 +310,14 @@ func (m *model) comes(i Index, p meter.Point) {
 	l := m.lives[i]
 	l.displaced = slices.DeleteFunc(slices.Clone(l.displaced), func(d meter.Point) bool { return d == p })
 	m.lives[i] = l
+}
+
+// putLimitsBack gives a meter limits that it had; with keeps it keeps others that it has.
+func (m *model) putLimitsBack(i Index, limits meter.Limits, keeps bool) Verdict {
+	if now := m.lifeOf(i).limits; keeps && now != limits && now != (meter.Limits{}) {
+		return Verdict{Outcome: ExchangeConflict}
+	}
+	return m.limit(i, limits)
 }
 
 func (m *model) limit(i Index, limits meter.Limits) Verdict {

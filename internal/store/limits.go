@@ -42,6 +42,63 @@ func (f limitsFact) effect(s *Store) Verdict {
 	return Verdict{Outcome: Accepted}
 }
 
+// restoredLimits are limits that an operator puts back.
+type restoredLimits struct{ limitsFact }
+
+func (f restoredLimits) effect(s *Store) Verdict {
+	if now := s.lifeOf(f.meter).limits; s.level >= LevelFields && now != (meter.Limits{}) && now != f.limits {
+		return Verdict{Outcome: ExchangeConflict}
+	}
+	return f.limitsFact.effect(s)
+}
+
+// someLimits changes some of a meter's limits.
+//
+//	some limits  35 | meter uint32 | which uint8 | limits
+//
+// which is 1 for the register at which the dial rolls over, and 2 more for the power. What is not given is 0.
+type someLimits struct {
+	meter Index
+	some  meter.SomeLimits
+}
+
+const (
+	givenRollsOverAt = 1 << iota
+	givenMaxKW
+)
+
+// AppendSomeLimits adds a change of some of a meter's limits to a batch. It needs LevelFields: programs of before do not know it.
+func AppendSomeLimits(b []byte, i Index, some meter.SomeLimits) []byte {
+	which := byte(0)
+	if some.RollsOverAt != nil {
+		which |= givenRollsOverAt
+	}
+	if some.MaxKW != nil {
+		which |= givenMaxKW
+	}
+	b = append(binary.BigEndian.AppendUint32(append(b, byte(kindSomeLimits)), uint32(i)), which)
+	return appendLimits(b, some.Over(meter.Limits{}))
+}
+
+func (d *decoder) someLimits() someLimits {
+	f := someLimits{meter: d.meter()}
+	which, limits := d.uint8(), d.limits()
+	if which > givenRollsOverAt|givenMaxKW {
+		d.fail(fmt.Errorf("limits of which %d are given are not known to this version: %w", which, ErrNewer))
+	}
+	if which&givenRollsOverAt != 0 {
+		f.some.RollsOverAt = &limits.RollsOverAt
+	}
+	if which&givenMaxKW != 0 {
+		f.some.MaxKW = &limits.MaxKW
+	}
+	return f
+}
+
+func (f someLimits) effect(s *Store) Verdict {
+	return limitsFact{f.meter, f.some.Over(s.lifeOf(f.meter).limits)}.effect(s)
+}
+
 // shownBelow reports whether the present dial of a meter is known to have shown nothing but
 // registers below one. If it has rolled over, it has shown all below that at which it did. It
 // also returns the most that it has shown.

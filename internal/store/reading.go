@@ -73,7 +73,7 @@ func (d *decoder) restoredFact(k kind) fact {
 		x.restored = true
 		return x
 	case kindLimits:
-		return d.limitsFact()
+		return restoredLimits{d.limitsFact()}
 	case kindCorrection:
 		return restoredCorrection{d.correction()}
 	case kindRollover:

@@ -165,7 +165,7 @@ func TestARecordOfALaterVersionIsRefusedAndSaysSo(t *testing.T) {
 	later := slices.Clone(whole)
 	later[0] = bytes.Clone(whole[0])
 	later[0][3] = byte(LevelNewest) + 1
-	if _, err := decodeState(later); err == nil || !strings.Contains(err.Error(), "level 3 is not known to this version") {
+	if _, err := decodeState(later); err == nil || !strings.Contains(err.Error(), "level 4 is not known to this version") {
 		t.Errorf("a later level: %v", err)
 	}
 	if _, err := decodeState(append(slices.Clone(whole[:1]), []byte{99, 1})); err == nil || !strings.Contains(err.Error(), "kind 99 is not known to this version") {

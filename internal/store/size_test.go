@@ -51,6 +51,7 @@ func longestEntries() map[kind][]byte {
 		kindExchange:    AppendExchange(nil, 0, change, false),
 		kindTakenBack:   AppendTakenBack(nil, 0, 0),
 		kindLimits:      AppendLimits(nil, 0, meter.Limits{}),
+		kindSomeLimits:  AppendSomeLimits(nil, 0, meter.SomeLimits{}),
 		kindCorrection:  AppendCorrection(nil, &Correction{Note: Note{at, text, text}, Edits: edits}),
 		kindRefusals:    AppendRefusals(nil, 0, make([]Refusal, rows)),
 		kindResolution:  AppendResolution(nil, Resolution{At: at, Reason: text, By: text}),

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/dsnet/try"
+
+	"meterledger/internal/etcdtest"
 )
 
 // binaries is the folder of the programs and the floor, built once for all tests.
@@ -33,9 +35,6 @@ func buildAndRun(m *testing.M) int {
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", folder, "meterledger/cmd/...", "meterledger/internal/tools/bench/floor").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
-	}
-	if etcd, err := filepath.Abs("../../../bin/tools/etcd"); err == nil {
-		_ = os.Symlink(etcd, filepath.Join(folder, "etcd")) // without one the rows of a cluster are skipped
 	}
 	binaries = folder
 	return m.Run()
@@ -72,6 +71,30 @@ func measure(t *testing.T, args ...string) (table string, told report) {
 
 func TestEveryRowIsMeasured(t *testing.T) {
 	table, told := measure(t)
+	wantRows(t, rows, table, told)
+	if !told.Quick || !strings.Contains(table, "the figures mean nothing") {
+		t.Errorf("the quick form passes for the whole:\n%s", table)
+	}
+}
+
+func TestEveryRowOfNodesIsMeasured(t *testing.T) {
+	etcd := filepath.Join(binaries, "etcd")
+	if err := os.Symlink(etcdtest.Tool(t, "etcd"), etcd); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(etcd)
+	ofNodes := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !strings.HasPrefix(r.name, "cluster-") })
+	var names []string
+	for _, r := range ofNodes {
+		names = append(names, r.name)
+	}
+	table, told := measure(t, "-only", strings.Join(names, ","))
+	wantRows(t, ofNodes, table, told)
+}
+
+// wantRows wants rows to be measured, or to say why they were skipped.
+func wantRows(t *testing.T, rows []row, table string, told report) {
+	t.Helper()
 	for _, r := range rows {
 		found := false
 		for _, l := range told.Lines {
@@ -99,9 +122,6 @@ func TestEveryRowIsMeasured(t *testing.T) {
 		if !found {
 			t.Errorf("%s has no line", r.name)
 		}
-	}
-	if !told.Quick || !strings.Contains(table, "the figures mean nothing") {
-		t.Errorf("the quick form passes for the whole:\n%s", table)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"meterledger/internal/tools/port"
 	"meterledger/internal/tools/suite/programs"
 )
 
@@ -164,7 +165,7 @@ func TestARefusedWayResetsItsConnectionsAndTheNewOnes(t *testing.T) {
 func TestAConnectionToNobodyIsReset(t *testing.T) {
 	n := newNetwork(func(net.Conn) programs.Name { return a })
 	defer n.close()
-	one, err := net.Dial("tcp", n.via("", c, programs.FreeAddress()))
+	one, err := net.Dial("tcp", n.via("", c, port.Free()))
 	if err == nil { // else it was reset before it was told that it is there
 		defer one.Close()
 		_, err = one.Read(make([]byte, 1))

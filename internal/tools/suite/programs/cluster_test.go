@@ -1,17 +1,14 @@
 package programs
 
 import (
-	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// realEtcd is the one that `make etcd` builds.
-const realEtcd = "../../../../bin/tools/etcd"
+	"meterledger/internal/etcdtest"
+)
 
 // clusterOf is for three nodes of stand-ins.
 func clusterOf(t *testing.T) ClusterConfig {
@@ -186,11 +183,8 @@ func TestMissingEtcdIsNamed(t *testing.T) {
 }
 
 func TestRealMembersFindAQuorumAndComeBack(t *testing.T) {
-	if _, err := os.Stat(realEtcd); errors.Is(err, os.ErrNotExist) {
-		t.Skip("there is no etcd in bin/tools: `make etcd` builds it")
-	}
 	c := clusterOf(t)
-	c.Etcd = realEtcd
+	c.Etcd = etcdtest.Tool(t, "etcd")
 	s := startCluster(t, c)
 	for _, end := range []func(*Program) error{(*Program).Kill, (*Program).Stop} {
 		member := s.Members[1]

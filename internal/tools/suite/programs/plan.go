@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"meterledger/internal/tools/port"
 )
 
 // place is where one node's api and its member of etcd listen, as host:port.
@@ -17,27 +17,15 @@ type place struct{ api, peers, etcd, etcdPeers, etcdBeside string }
 // nodePorts is the distance from one node's ports to the next one's.
 const nodePorts = 100
 
-// placeOf returns the place of node n, from 0. Port 0 takes free ones.
-func placeOf(port, n int) place {
+// placeOf returns the place of node n, from 0. Base 0 takes free ports.
+func placeOf(base, n int) place {
 	at := func(distance int) string {
-		if port == 0 {
-			return FreeAddress()
+		if base == 0 {
+			return port.Free()
 		}
-		return fmt.Sprintf("127.0.0.1:%d", port+n*nodePorts+distance)
+		return fmt.Sprintf("127.0.0.1:%d", base+n*nodePorts+distance)
 	}
 	return place{api: at(0), peers: at(10), etcd: at(20), etcdPeers: at(21), etcdBeside: at(22)}
-}
-
-// FreeAddress is one that nobody listens on, at a port that systems do not give to connections by themselves: a
-// program that is started again finds it free.
-func FreeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
 }
 
 // numbered is the name of the program of a kind at node n, from 0.
