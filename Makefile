@@ -28,9 +28,8 @@ FUZZ_READ_BACK := Fuzz(Apply|StateRecords|Frames|Index|Rows|Events|Manifest|Curs
 
 # The tests on a real etcd: in whole packages, and by their names in others. Leases of seconds pass where all packages
 # are tested at once: there these tests are skipped, and one that `make nodes` would not find fails.
-NODES_PACKAGES := ./internal/etcd ./internal/tools/suite/programs ./cmd/api ./internal/deploy
-NODES_RUN      := Cluster|Etcd|Nodes|NextLeader
-APART          := ETCD_APART='^(etcd|programs|api|deploy)/|$(NODES_RUN)'
+NODES_RUN := Cluster|Etcd|Nodes|NextLeader
+APART     := ETCD_APART='^(etcd|programs|api|deploy)/|$(NODES_RUN)'
 
 # How many seeds `make simulate` goes through.
 SEEDS ?= 10000
@@ -92,7 +91,8 @@ soak-cluster: build bin/tools/etcd ## lets everything befall three nodes and the
 
 # Where there is a C compiler, what speaks to an etcd does so under the race detector.
 nodes: etcd ## the tests of several nodes on a real etcd, one after another, and a whole history of what callers saw
-	$(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test) -count=1 -p 1 -parallel 8 -timeout 30m $(NODES_PACKAGES)
+	$(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test) -count=1 -p 1 -parallel 8 -timeout 30m ./internal/etcd ./cmd/api
+	go test -count=1 -p 1 -timeout 30m ./internal/tools/suite/programs ./internal/deploy
 	PROOFS=whole go test -count=1 -p 1 -timeout 30m -run '$(NODES_RUN)' ./internal/e2e ./internal/tools/bench
 
 mutants: ## breaks the program in a few ways, each of which a test must notice; takes minutes

@@ -135,8 +135,8 @@ type Engine interface {
 	// The head stays where it is. The engine may forget what was replaced before, such as what nodes have said.
 	Cut(ctx context.Context, term, upTo uint64, counted []Seen) error
 
-	// Say makes known what a node says of itself, until SayTime after the call or soon after that. It is
-	// ErrNameTaken while another incarnation of the same name is known.
+	// Say makes known what a node says of itself, until SayTime after the call or soon after that; an engine that is in
+	// trouble itself may begin that time anew. It is ErrNameTaken while another incarnation of the same name is known.
 	Say(ctx context.Context, s Status) error
 
 	// Nodes returns the last that each node has said that is known, in the order of their names.

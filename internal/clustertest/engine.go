@@ -84,6 +84,18 @@ func (e *Engine) Expire() {
 	e.do(func() { e.setLeader(cluster.Leader{}, time.Time{}) })
 }
 
+// Prolong begins the time of the term and of what nodes have said anew, as an engine does that changes its own leader.
+func (e *Engine) Prolong() {
+	e.do(func() {
+		now := time.Now()
+		e.until = later(e.until, now.Add(cluster.LeaseTime))
+		for name, l := range e.nodes {
+			l.until = later(l.until, now.Add(cluster.SayTime))
+			e.nodes[name] = l
+		}
+	})
+}
+
 // Fill makes Append ErrRefused from now on, or no longer: the engine has no room, which an operator mends.
 func (e *Engine) Fill(full bool) {
 	e.do(func() { e.full = full })

@@ -80,9 +80,9 @@ const majorMin, minorMin = 3, 6
 // Identity says which etcd it is, and how far it is: what a cluster.Mark keeps of it. An etcd that is too
 // old is an error.
 func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revision, error) {
-	status, err := pb.NewMaintenanceClient(e.members).Status(ctx, &pb.StatusRequest{})
+	status, err := e.status(ctx)
 	if err != nil {
-		return 0, 0, worded(clientv3.ContextError(ctx, err))
+		return 0, 0, err
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(status.Version, "%d.%d", &major, &minor); err != nil || major < majorMin || major == majorMin && minor < minorMin {
@@ -97,11 +97,22 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 
 // Usage is that of the member that is asked. What an etcd has freed it uses again, though its file stays as large.
 func (e *Engine) Usage(ctx context.Context) (cluster.Usage, error) {
-	status, err := pb.NewMaintenanceClient(e.members).Status(ctx, &pb.StatusRequest{})
+	status, err := e.status(ctx)
 	if err != nil {
-		return cluster.Usage{}, worded(clientv3.ContextError(ctx, err))
+		return cluster.Usage{}, err
 	}
 	return cluster.Usage{Bytes: status.DbSizeInUse, Max: status.DbSizeQuota}, nil
+}
+
+// status is that of the member that is asked, which is given up like a step: before a node leads it asks who the etcd is.
+func (e *Engine) status(ctx context.Context) (*pb.StatusResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepMax)
+	defer cancel()
+	r, err := pb.NewMaintenanceClient(e.members).Status(ctx, &pb.StatusRequest{})
+	if err != nil {
+		return nil, worded(clientv3.ContextError(ctx, err))
+	}
+	return r, nil
 }
 
 // txn is one step of the etcd. Without an answer for stepMax it is unknown whether it was made.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -121,6 +122,9 @@ func (m *members) Build(info base.PickerBuildInfo) balancer.Picker {
 func (m *members) heard(address string, err error) {
 	switch status.Code(err) {
 	case codes.DeadlineExceeded, codes.Unavailable: // it has no quorum, says an etcd by the latter
+		if errors.Is(rpctypes.Error(err), rpctypes.ErrLeaderChanged) {
+			return // it has a quorum again
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.missed[address] = time.Now()

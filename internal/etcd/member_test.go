@@ -52,8 +52,12 @@ func (s *standIn) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, e
 	return answer, nil
 }
 
-// Status is known to a member without the others.
-func (s *standIn) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
+// Status is known to a member without the others, unless it hangs.
+func (s *standIn) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
+	if fault := s.fault.Load(); fault != nil && errors.Is(*fault, errHangs) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return &pb.StatusResponse{}, nil
 }
 
@@ -242,6 +246,7 @@ func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 			"no answer":                     {status.FromContextError(context.DeadlineExceeded).Err(), passedOver - 1, 0},
 			"no answer, a while ago":        {status.FromContextError(context.DeadlineExceeded).Err(), passedOver, 10},
 			"a call that was given up":      {context.Canceled, 0, 10},
+			"a leader that has changed":     {rpctypes.ErrGRPCLeaderChanged, 0, 10},
 			"an answer":                     {nil, 0, 10},
 			"an answer that refuses":        {status.Error(codes.ResourceExhausted, "no space"), 0, 10},
 			"the end of a stream by itself": {status.FromContextError(context.Canceled).Err(), 0, 10},
@@ -257,4 +262,20 @@ func TestAMemberIsPassedOverForAWhile(t *testing.T) {
 			t.Errorf("without a connection: %v", err)
 		}
 	})
+}
+
+// TestAMemberThatHangsDoesNotKeepWhoAsksWhichEtcdItIs: its connection is well, so nothing else would end the call.
+func TestAMemberThatHangsDoesNotKeepWhoAsksWhichEtcdItIs(t *testing.T) {
+	e, all := openStandIns(t)
+	for _, s := range all {
+		s.set(errHangs)
+	}
+	ctx, done := context.WithTimeout(t.Context(), 10*stepMax)
+	defer done()
+	if _, _, err := e.Identity(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("who it is was asked for as long as the caller waited: %v", err)
+	}
+	if _, err := e.Usage(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("how full it is was asked for as long as the caller waited: %v", err)
+	}
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,24 +13,14 @@ import (
 	"meterledger/internal/store"
 )
 
-// takenMax is how long this node's name may be that of another process: longer than the name of one that has ended.
-const takenMax = 2 * cluster.SayTime
-
-// errTaken ends a node whose name another process has.
-func errTaken(name string) error {
-	return fmt.Errorf("another process takes part as node %s: stop it, or give this one another name with -cluster-node or CLUSTER_NODE", name)
-}
-
 // sayAll tells the others how far this node has come, and compares what they say with its own.
 func (s *shared) sayAll() {
-	said := time.Now() // or at least not refused
+	var other namesake
 	for s.ctx.Err() == nil {
 		status := s.status()
 		s.roomless.Store(status.Room == cluster.RoomForNothing)
 		err := s.engine.Say(s.ctx, status)
-		if !errors.Is(err, cluster.ErrNameTaken) {
-			said = time.Now()
-		} else if time.Since(said) > takenMax {
+		if other.lives(s.ctx, s.engine, s.self.Name, err) {
 			s.failWith(errTaken(s.self.Name))
 		}
 		asked := time.Now()

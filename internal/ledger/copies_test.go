@@ -283,6 +283,26 @@ func TestATailThatIsSilentIsAskedAgain(t *testing.T) {
 	})
 }
 
+// TestANameThatOutlivesItsProcessIsWaitedFor starts a node again whose name an engine in trouble keeps for long.
+func TestANameThatOutlivesItsProcessIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t)
+		s.mustRegister(0, "M")
+		s.members[1].engine.Close() // as a power cut does
+		_ = s.members[1].Close()
+		b := openMember(t, faulttest.PowerCut(s.disks[1]), s.engine, s.network, "b")
+		for begun := time.Now(); time.Since(begun) < 3*takenMax; time.Sleep(cluster.SayTime / 2) {
+			s.engine.Prolong()
+		}
+		if err := b.Failure(); err != nil {
+			t.Errorf("it ends: %v", err)
+		}
+		s.members[1] = b
+		s.mustRegister(1, "N")
+		s.end()
+	})
+}
+
 // TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes has a fourth node say, for an hour, that it fetches the snapshot of
 // the first batch. So a pin needs no limit of time: what it holds back fills no disk.
 func TestANodeThatFetchesForEverIsNotWaitedForBeyondAFewBytes(t *testing.T) {

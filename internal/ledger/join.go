@@ -42,11 +42,12 @@ func (j *joining) announce(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var saying sync.WaitGroup
 	saying.Go(func() {
+		var other namesake
 		for heard := false; ctx.Err() == nil; pause(ctx, sayEvery) {
 			err := j.Engine.Say(ctx, cluster.Status{
 				Node: j.Self, Copied: j.l.journal.Last(), Pinned: j.pinned.Load(), Level: uint8(store.LevelNewest), Clock: j.l.now().UnixMilli(),
 			})
-			j.isTaken.Store(errors.Is(err, cluster.ErrNameTaken))
+			j.isTaken.Store(other.lives(ctx, j.Engine, j.Self.Name, err))
 			if err == nil && !heard {
 				heard = true
 				close(j.heard)
@@ -67,7 +68,7 @@ func (j *joining) isHeard(ctx context.Context) error {
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(takenMax):
+		case <-time.After(sayEvery):
 			if j.isTaken.Load() {
 				return errTaken(j.Self.Name)
 			}

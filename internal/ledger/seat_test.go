@@ -244,7 +244,7 @@ func TestANodeThatHangsLetsAnotherOneLead(t *testing.T) {
 		if took := time.Since(began); took > 2*cluster.LeaseTime+stuckMax+2*time.Second {
 			t.Errorf("after %v another node takes something", took)
 		}
-		time.Sleep(2 * renewEvery)
+		time.Sleep(stuckMax + 2*cluster.LeaseTime)
 		if _, _, leads := s.members[0].Lead(); leads {
 			t.Error("the one that hangs still says that it leads")
 		}

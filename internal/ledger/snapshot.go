@@ -108,7 +108,7 @@ func (l *Ledger) Snapshot(ctx context.Context) error {
 // that is being taken: no file may vanish meanwhile, nor a part of the journal. Since Pebble copies no
 // journal that is open for reading only, a ledger that was started on a full disk has to wait for room.
 func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
-	if l.seal.closed.Load() {
+	if l.seal.closed.Load() || l.IsShared() && l.room() == cluster.RoomForNothing {
 		return errDiskFull
 	}
 	resume, err := l.PauseSnapshots(ctx)
@@ -116,6 +116,10 @@ func (l *Ledger) CopyTo(ctx context.Context, folder string) error {
 		return err
 	}
 	defer resume()
+	_, answered := l.Position()
+	if err := l.committer.order.kept(ctx, answered); err != nil { // one of several nodes answers before that
+		return err
+	}
 	if err := durable.CopyFolder(l.fs, l.folder, folder, OperatorTokenName, cluster.MarkName); err != nil {
 		return err
 	}

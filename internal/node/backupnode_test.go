@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -18,13 +19,22 @@ import (
 // wantBackup wants a backup to be whole.
 func (x *seat) wantBackup(name string) {
 	x.t.Helper()
+	if out := x.verifyBackup(name); !strings.Contains(out, "monthly_2026-10.csv") {
+		x.t.Errorf("the backup %s of %s lacks an archive:\n%s", name, x.name, out)
+	}
+}
+
+// verifyBackup wants a backup to be good, and returns what it holds.
+func (x *seat) verifyBackup(name string) string {
+	x.t.Helper()
 	var out strings.Builder
 	err := node.Verify(x.t.Context(), node.Options{
 		FS: x.fs, DataDir: "backup/" + name + "/data", ArchiveDir: "backup/" + name + "/Archive", Zone: x.zone, Log: slog.New(slog.DiscardHandler),
 	}, io.Writer(&out))
-	if err != nil || !strings.Contains(out.String(), "monthly_2026-10.csv") {
+	if err != nil {
 		x.t.Errorf("the backup %s of %s: %v\n%s", name, x.name, err, &out)
 	}
+	return out.String()
 }
 
 func TestAnyNodeBacksItsOwnDataFolderUp(t *testing.T) {
@@ -39,6 +49,35 @@ func TestAnyNodeBacksItsOwnDataFolderUp(t *testing.T) {
 				t.Fatalf("%s: %v", x.name, err)
 			}
 			x.wantBackup("one")
+		}
+	})
+}
+
+// TestABackupHasWhatWasAnsweredBeforeItWasCopied: a node of several answers what the engine has, and copies it once there is
+// room on its disk.
+func TestABackupHasWhatWasAnsweredBeforeItWasCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSeats(t, func(errorfs.Op) error { return nil })
+		defer s.end()
+		s.b.close()
+		disk := &limitedDisk{FS: s.b.fs}
+		disk.free.Store(1 << 30)
+		s.b.fs, s.b.diskFreeMin = disk, 1000
+		s.b.sit()
+		disk.free.Store(1)
+		s.a.register("A")
+		for known := false; !known; time.Sleep(time.Millisecond) { // of the bubble
+			_, known = s.b.Store().Lookup("A")
+		}
+		if _, err := s.b.Backup("full"); meter.CodeOf(err) != meter.CodeDiskFull {
+			t.Errorf("without room: %v", err)
+		}
+		disk.free.Store(1 << 30)
+		if _, err := s.b.Backup("one"); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.b.verifyBackup("one"); !strings.Contains(out, "1 meters") {
+			t.Errorf("the backup lacks what was answered:\n%s", out)
 		}
 	})
 }

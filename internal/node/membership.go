@@ -110,9 +110,6 @@ func (m *membership) enterWith(ctx context.Context, j *journal.Journal) error {
 	if err := m.agrees(order); err != nil {
 		return err
 	}
-	if _, err := archive.OpenShared(m.FS, m.ArchiveDir, m.Zone, order.At.Journal); err != nil {
-		return err
-	}
 	switch isOther := order.At.Journal != m.mark.Journal; {
 	case !m.isMarked() || m.isFounding() && isOther:
 		err = m.join(order, j.End())
@@ -161,13 +158,22 @@ func (m *membership) join(o cluster.Order, end chain.Position) error {
 	if end.Sequence > 0 {
 		return fmt.Errorf("%s holds the journal of another node, up to batch %d: join the cluster with an empty folder; what that one holds can begin a cluster with an engine that holds no order yet, by -cluster-found", m.DataDir, end.Sequence)
 	}
+	if err := m.hasArchives(o); err != nil {
+		return err
+	}
 	return m.write(o.At.Journal, m.engine)
+}
+
+// hasArchives makes sure that the folder which nodes share is there, before this one takes part.
+func (m *membership) hasArchives(o cluster.Order) error {
+	_, err := archive.OpenShared(m.FS, m.ArchiveDir, m.Zone, o.At.Journal)
+	return err
 }
 
 // goOn refuses an engine that is another one than before, or has lost something, unless it is to be healed.
 func (m *membership) goOn(ctx context.Context, o cluster.Order, j *journal.Journal) error {
 	v, err := cluster.Ask(ctx, m.Shared.Engine.View)
-	if err != nil {
+	if err = errors.Join(err, m.hasArchives(o)); err != nil {
 		return err
 	}
 	end := j.End()

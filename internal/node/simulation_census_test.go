@@ -24,6 +24,7 @@ const (
 	stoppedEvent event = "a process is stopped"
 	wipedEvent   event = "a disk is lost"
 	skewedEvent  event = "a process starts with a clock a quarter of a minute off"
+	nameKept     event = "the engine keeps the name of a process that has ended for long"
 	diskFull     event = "a node refuses since its disk is full"
 	engineFull   event = "the engine refuses a batch for want of room"
 
@@ -64,10 +65,10 @@ const (
 // how nodes go about it.
 var least = map[event]int{
 	taken: 30000, refusedEvent: 40000, putOff: 1500, unanswered: 700,
-	killedEvent: 300, stoppedEvent: 350, wipedEvent: 60, skewedEvent: 350, diskFull: 300, engineFull: 30,
+	killedEvent: 300, stoppedEvent: 350, wipedEvent: 60, skewedEvent: 350, nameKept: 10, diskFull: 300, engineFull: 30,
 	led: 500, regained: 120, takenOver: 120, addedUnheard: 60, addedTooLate: 120, postElsewhere: 400, postOfOther: 70,
 	cutDone: 500, cutMet: 50, caughtUp: 2000, snapshots: 30,
-	runEnded: 500, runOver: 50, lateRename: 8, heldBack: 150,
+	runEnded: 500, runOver: 50, lateRename: 8, lateWrite: 30, heldBack: 150,
 	rolledBack: 15, laggardMet: 15, healedEvent: 15,
 	shutEvent: 90, resumedEvent: 90, shutOut: 5000,
 	revokedEvent: 20, shownLive: 500, shownDead: 700, ownerEvent: 300,

@@ -93,6 +93,8 @@ func (s *simulation) do() {
 		s.did("the disk of %s is full", m.name)
 	case n < 41:
 		s.fillEngine()
+	case n < 42:
+		s.leaveName(m)
 	case n < 44:
 		s.expire()
 	case n < 50:
@@ -190,6 +192,19 @@ func (s *simulation) fillEngine() {
 	time.Sleep(time.Duration(s.luck.IntN(3000)) * time.Millisecond)
 	s.engine.Fill(false)
 	s.did("the engine has room")
+}
+
+// leaveName has the engine keep the name of a process that was killed, while another one takes its place.
+func (s *simulation) leaveName(m *host) {
+	s.calmAll()
+	s.kill(m, 100)
+	s.start(m)
+	for range 4 {
+		s.engine.Prolong()
+		time.Sleep(cluster.SayTime * 2 / 3)
+	}
+	s.did("the engine has kept the name of %s", m.name)
+	s.saw(nameKept)
 }
 
 // leaveAlone lets a node be the only one for so long that the others count no more, and then lose its disk.

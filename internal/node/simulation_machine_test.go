@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meterledger/internal/chain"
 	"meterledger/internal/cluster"
 	"meterledger/internal/clustertest"
 	"meterledger/internal/faulttest"
@@ -60,6 +61,9 @@ type process struct {
 	calls  sync.WaitGroup // under way
 	slow   atomic.Int64   // in ns: what a change in the archive folder takes at most
 	cut    uint64         // where this process has cut the order; touched by one goroutine
+
+	// unheard is where the order ends if the batch was added of which no answer came; nil once that is known.
+	unheard atomic.Pointer[chain.Position]
 
 	mu    sync.Mutex // guards all below
 	luck  *rand.Rand

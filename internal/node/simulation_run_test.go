@@ -93,7 +93,7 @@ func (s *simulation) hangs(m *host) {
 	select {
 	case <-h.begun:
 		s.did("%s hangs for %v before its file takes its place", m.name, h.pause)
-		s.calls.Go(func() { s.writesLate(m) })
+		s.writesLate(m)
 	case <-time.After(3 * time.Second):
 		p.hang(nil)
 	}

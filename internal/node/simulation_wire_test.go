@@ -29,6 +29,9 @@ type mortalEngine struct {
 
 func (e mortalEngine) View(ctx context.Context) (cluster.View, error) {
 	v, err := e.Client.View(ctx)
+	if end := e.of.unheard.Load(); err == nil && end != nil && v.Head == *end && e.of.unheard.CompareAndSwap(end, nil) {
+		e.of.saw(addedUnheard)
+	}
 	if e.of.killed.Load() {
 		return cluster.View{}, nil
 	}
@@ -52,9 +55,12 @@ func (e mortalEngine) Append(ctx context.Context, term uint64, after chain.Posit
 	case added:
 	case errors.Is(err, cluster.ErrRefused):
 		e.of.saw(engineFull)
-	case err == nil && v.Leader.Term != term:
+	case err != nil:
+		end := after.After(batch)
+		e.of.unheard.Store(&end)
+	case v.Leader.Term != term:
 		e.of.saw(addedTooLate)
-	case err == nil && v.Head == after.After(batch):
+	case v.Head == after.After(batch):
 		e.of.saw(addedUnheard)
 	}
 	return added, v, err

@@ -611,7 +611,7 @@ func TestABackupOfAMemberIsThatOfANodeAlone(t *testing.T) {
 		both := func(change func(*node.Options)) func(*node.Options) {
 			return func(o *node.Options) { restored(o); change(o) }
 		}
-		tr.refuses("d", both(together), "has no file CLUSTER")
+		tr.refuses("d", both(together), "holds the journal of another node")
 		tr.refuses("d", func(o *node.Options) { o.DataDir = "backup/one/data" }, "holds the journal of another node", "empty folder")
 		tr.close("c", "b", "a")
 		tr.taken = taken

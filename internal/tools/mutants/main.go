@@ -44,7 +44,7 @@ var table = []mutant{
 	{"fence-dropped", "./internal/node", simulation},
 	{"folder-untidied", "./internal/node", simulation},
 	{"hold-outlives-term", "./internal/node", simulation},
-	{"hold-without-id", "./internal/store", ""},
+	{"hold-without-id", "./internal/node", simulation},
 	{"missing-believed", "./internal/node", simulation},
 	{"other-term-taken", "./internal/node", simulation},
 	{"ours-overlooked", "./internal/node", simulation},

@@ -57,7 +57,7 @@ func (h *house) settle(ctx context.Context) error {
 			return nil
 		}
 		if ended := caller.Pause(ctx, 50*time.Millisecond); ended != nil {
-			return fmt.Errorf("%w: the order ends with %d, %+v, %w", ended, v.Head.Sequence, all, err)
+			return errors.Join(fmt.Errorf("%w: the order ends with %d, %+v", ended, v.Head.Sequence, all), err)
 		}
 	}
 }
