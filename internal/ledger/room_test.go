@@ -58,6 +58,18 @@ func (s *trio) leads() int {
 	}
 }
 
+// propose proposes to the node that leads, whichever that is by then.
+func (s *trio) propose(p cluster.Proposal) error {
+	for {
+		leader := s.members[s.leads()]
+		p.To, _, _ = leader.shared.term.leads()
+		if err := leader.Propose(p); !errors.Is(err, cluster.ErrMoved) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond) // of the bubble
+	}
+}
+
 // TestReadingsAreRefusedWhereTooFewDisksHaveRoom fills the disks of nodes, one after the other.
 func TestReadingsAreRefusedWhereTooFewDisksHaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -84,9 +96,7 @@ func TestReadingsAreRefusedWhereTooFewDisksHaveRoom(t *testing.T) {
 		}
 		r["a"].Store(0)
 		time.Sleep(3 * sayEvery)
-		p := cluster.Proposal{Incarnation: 5, Number: 1, Entries: 1, Payload: store.AppendReception(nil, true)}
-		p.To, _, _ = s.members[0].shared.term.leads()
-		if err := s.members[0].Propose(p); !errors.Is(err, cluster.ErrFull) {
+		if err := s.propose(cluster.Proposal{Incarnation: 5, Number: 1, Entries: 1, Payload: store.AppendReception(nil, true)}); !errors.Is(err, cluster.ErrFull) {
 			t.Errorf("where one of three has any room, a proposal is answered %v", err)
 		}
 		for _, free := range r {

@@ -16,8 +16,9 @@ const (
 	skewMax = time.Minute
 	// skewLooks is of how many looks the best one counts: what a node says is seen later than it was said.
 	skewLooks = 8
-	// freshMax is how old a status may be at most that is a measure of a clock: what comes of its age is no warning.
-	freshMax = offsetWarned + sayEvery/2
+	// freshMax is how old a status may be at most that is a measure of a clock: three looks, where a node looks just when
+	// another one says something, and a little more.
+	freshMax = 3*sayEvery + sayEvery/2
 )
 
 // roster is what this node has heard of the nodes of its order.
