@@ -84,13 +84,19 @@ func (c *colleague) least() time.Duration {
 	return slices.MinFunc(c.ahead, func(a, b aheadBy) int { return cmp.Compare(a.Duration, b.Duration) }).Duration
 }
 
+// isMeasured reports whether the clock of another node is known: one may have been stopped since it has said anything, or have ended
+// while an engine in trouble keeps what it said.
+func (c *colleague) isMeasured() bool {
+	return slices.ContainsFunc(c.ahead, func(a aheadBy) bool { return a.isFresh })
+}
+
 // ahead returns by how much this node's clock is ahead of another's, and of the time that what it says takes to be heard. It is
 // not known before the other has said a few things, one after another, while this one listened.
 func (r *roster) ahead(name string) (by time.Duration, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.ever[name]
-	if c == nil || !slices.ContainsFunc(c.ahead, func(a aheadBy) bool { return a.isFresh }) {
+	if c == nil || !c.isMeasured() {
 		return 0, false
 	}
 	return c.least(), true
@@ -146,7 +152,7 @@ func (r *roster) isAstray() bool {
 	defer r.mu.Unlock()
 	skews := []time.Duration{0}
 	for _, c := range r.ever {
-		if c.isLive && len(c.ahead) > 0 {
+		if c.isLive && c.isMeasured() {
 			skews = append(skews, c.least())
 		}
 	}
