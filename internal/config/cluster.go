@@ -68,8 +68,9 @@ func (s *settings) addCluster(c *Cluster) {
 // isPlain reports whether other nodes and the etcd are reached without TLS.
 func (c *Cluster) isPlain() bool { return c.Cert == "" && c.Key == "" && c.CA == "" }
 
-// check refuses settings that have no effect without another, or that would be understood by nobody.
-func (c *Cluster) check() error {
+// check refuses settings that have no effect without another, or that would be understood by nobody. With access on nobody may
+// come in by the port of nodes without a certificate.
+func (c *Cluster) check(access bool) error {
 	wrong := func(setting, format string, arguments ...any) error {
 		return &SettingError{Setting: setting, Problem: fmt.Sprintf(format, arguments...)}
 	}
@@ -89,6 +90,8 @@ func (c *Cluster) check() error {
 		return c.checkAlone()
 	case !c.isPlain() && (c.Cert == "" || c.Key == "" || c.CA == ""):
 		return wrong("-cluster-cert", "-cluster-cert, -cluster-key and -cluster-ca go together: give all three or none")
+	case access && c.isPlain():
+		return wrong("-cluster-cert", "-auth on needs it, with -cluster-key and -cluster-ca: without certificates any user of this machine may do at -cluster-addr what an operator may")
 	case c.Advertise == "" && isEverywhere(c.Addr):
 		return wrong("-cluster-advertise", "-cluster-addr %s is of all interfaces: say at which address other nodes reach this one", c.Addr)
 	}

@@ -67,6 +67,7 @@ func TestAWrongSettingOfAClusterIsNamed(t *testing.T) {
 		{[]string{"-cluster", "localhost"}, `-cluster: "localhost" is not host:port of a member of an etcd, such as localhost:2379`},
 		{[]string{"-cluster", "localhost:2379,etcd:2379"}, `-cluster: etcd:2379 is not on loopback, which needs -cluster-cert, -cluster-key and -cluster-ca`},
 		{[]string{plain, "-cluster-cert", "c.pem", "-cluster-key", "k.pem"}, `-cluster-cert: -cluster-cert, -cluster-key and -cluster-ca go together: give all three or none`},
+		{[]string{plain, "-auth", "on"}, `-cluster-cert: -auth on needs it, with -cluster-key and -cluster-ca: without certificates any user of this machine may do at -cluster-addr what an operator may`},
 		{[]string{plain, "-cluster-addr", ":8010"}, `-cluster-advertise: -cluster-addr :8010 is of all interfaces: say at which address other nodes reach this one`},
 		{[]string{plain, "-cluster-addr", "[::]:8010"}, `-cluster-advertise: -cluster-addr [::]:8010 is of all interfaces: say at which address other nodes reach this one`},
 		{[]string{plain, "-cluster-advertise", "0.0.0.0:8010"}, `-cluster-advertise: "0.0.0.0:8010" is not host:port such as api-1.example:8010`},

@@ -154,7 +154,7 @@ func LoadAPI(args []string, getenv func(string) string, out io.Writer) (API, err
 		err = c.Network.check()
 	}
 	if err == nil {
-		err = c.Cluster.check()
+		err = c.Cluster.check(c.Auth)
 	}
 	if err == nil && (c.OIDCIssuer == "") != (c.OIDCAudience == "") {
 		err = &SettingError{Setting: "-oidc-audience", Problem: "-oidc-issuer and -oidc-audience go together: give both or neither"}
