@@ -85,9 +85,10 @@ soak: build ## kills the api under load, 30 times, and compares all it keeps; CY
 	@go build -o bin/tools/ ./internal/tools/drill
 	@exec bin/tools/drill kill -bin bin -dir .soak -cycles $(CYCLES) -api-args '$(SOAK_API_ARGS)'
 
-soak-cluster: build bin/tools/etcd ## lets everything befall three nodes and their etcd, one thing a cycle, and compares all nodes; ten seconds a cycle (CLUSTER_SOAK='-only kill-leader -longest 20s')
+soak-cluster: bin/tools/etcd ## lets everything befall three nodes and their etcd, one thing a cycle, and compares all nodes; ten seconds a cycle (CLUSTER_SOAK='-only kill-leader -longest 20s')
+	@go build -tags drill -ldflags '$(LDFLAGS)' -o bin/tools/soak/ ./cmd/...
 	@go build -o bin/tools/ ./internal/tools/drill
-	@exec bin/tools/drill cluster -bin bin -dir .soak -cycles $(CYCLES) $(CLUSTER_SOAK)
+	@exec bin/tools/drill cluster -bin bin/tools/soak -dir .soak -cycles $(CYCLES) $(CLUSTER_SOAK)
 
 # Where there is a C compiler, what speaks to an etcd does so under the race detector.
 nodes: etcd ## the tests of several nodes on a real etcd, one after another, and a whole history of what callers saw

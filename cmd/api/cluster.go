@@ -157,7 +157,7 @@ func leave(ctx context.Context, settings config.API, log *slog.Logger) (err erro
 		return err
 	}
 	return node.Leave(ctx, node.Options{
-		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Now: time.Now, Log: log,
+		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, Zone: settings.Timezone, Now: now, Log: log,
 		Holder: fmt.Sprintf("process %d, which leaves the cluster", os.Getpid()), Shared: s.shared(), ArchiveCompress: settings.ArchiveCompress,
 	})
 }

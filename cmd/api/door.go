@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"meterledger/api"
 	"meterledger/internal/access"
@@ -24,7 +23,7 @@ func newDoor(settings config.API, log *slog.Logger) *access.Door {
 	}
 	door := &access.Door{Came: httpkit.Came, Address: httpkit.ClientAddr}
 	if settings.OIDCIssuer != "" {
-		door.Issuer = access.NewIssuer(settings.OIDCIssuer, settings.OIDCAudience, settings.Timezone, time.Now, log)
+		door.Issuer = access.NewIssuer(settings.OIDCIssuer, settings.OIDCAudience, settings.Timezone, now, log)
 	}
 	return door
 }

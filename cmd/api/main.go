@@ -114,7 +114,7 @@ func openNode(ctx context.Context, settings config.API, listener *httpkit.Listen
 	started := time.Now()
 	return node.Open(ctx, node.Options{
 		FS: vfs.Default, DataDir: settings.DataDir, ArchiveDir: settings.ArchiveDir, BackupDir: settings.BackupDir,
-		Zone: settings.Timezone, Now: time.Now, Log: log,
+		Zone: settings.Timezone, Now: now, Log: log,
 		Steady:   func() time.Time { return started.Add(time.Since(started)) }, // Since does not ask the clock, which may be set
 		Holder:   fmt.Sprintf("process %d, listening on %s since %s", os.Getpid(), listener.Addr(), time.Now().Format(time.RFC3339)),
 		Progress: func(p ledger.Progress) { tell(p) },

@@ -45,7 +45,7 @@ func traced(of chosen, fault string, ends bool) func(context.Context, *strike) e
 }
 
 // needsStrace tries it on a program that does nothing.
-func needsStrace() error {
+func needsStrace(settings) error {
 	if err := exec.Command("strace", "-f", "-o", os.DevNull, "true").Run(); err != nil {
 		return fmt.Errorf("strace, which makes fsync slow and fail, cannot be used: %w", err)
 	}
@@ -72,7 +72,7 @@ func mountSmallDisk(at string) error {
 
 func unmount(at string) { _ = exec.Command("umount", at).Run() } // nothing is mounted there, or it stays until somebody ends it
 
-func needsMount() error {
+func needsMount(settings) error {
 	at, err := os.MkdirTemp("", "soak")
 	if err == nil {
 		err = mountSmallDisk(at)

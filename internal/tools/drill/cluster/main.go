@@ -37,7 +37,7 @@ type settings struct {
 
 func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags := programs.NewFlags("drill cluster", "lets things go wrong with nodes of the api and members of etcd under load, and compares what all nodes keep", stderr)
-	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binaries api, daily and monthly")
+	flags.StringVar(&s.bin, "bin", "bin", "folder that holds the binaries api, daily and monthly; with -tags drill the clock of an api can be wrong")
 	flags.StringVar(&s.etcd, "etcd", "bin/tools/etcd", "binary of an etcd")
 	flags.StringVar(&s.dir, "dir", ".soak", "folder in which each run makes one of its own, removed unless something was wrong")
 	flags.StringVar(&s.only, "only", "", "what may happen, parted by commas; nothing for all of: "+strings.Join(names(nemeses), ", "))
@@ -111,7 +111,7 @@ func (d *drill) choose() (may []nemesis, err error) {
 		if len(only) > 0 && !slices.Contains(only, n.name) {
 			continue
 		}
-		if why := n.needs(); why != nil {
+		if why := n.needs(d.settings); why != nil {
 			d.say("SKIPPED: %s: %v", n.name, why)
 			continue
 		}

@@ -23,7 +23,7 @@ import (
 type nemesis struct {
 	name   string
 	strike func(context.Context, *strike) error
-	needs  func() error // why it cannot be made to happen here
+	needs  func(settings) error // why it cannot be made to happen here
 }
 
 // strike is one time that something goes wrong.
@@ -87,11 +87,12 @@ var nemeses = []nemesis{
 	{"full-disk", fullDisk, needsMount},
 	{"full-etcd", fullEtcd, here},
 	{"flipped-bit", flippedBit, here},
+	{"wrong-clock", wrongClock, needsClock},
 }
 
-func here() error { return nil }
+func here(settings) error { return nil }
 
-func onLinux() error {
+func onLinux(settings) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("only Linux tells whose connection it is")
 	}

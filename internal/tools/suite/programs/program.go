@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -50,8 +51,8 @@ const (
 type Program struct {
 	Name Name
 	URL  string // where it answers, such as http://127.0.0.1:41377; Restart keeps it
-	// Args are its flags. A change counts from the next start on.
-	Args []string
+	// Args are its flags, and Env settings of its own. A change counts from the next start on.
+	Args, Env []string
 
 	config  Config
 	ca      *x509.CertPool // of API_CA, by which daily and monthly believe the api too
@@ -110,7 +111,7 @@ func (p *Program) Restart(ctx context.Context) error {
 
 // again is the environment of every start but the first, in which the program keeps its address.
 func (p *Program) again() []string {
-	env := p.config.Env[:len(p.config.Env):len(p.config.Env)]
+	env := slices.Concat(p.config.Env, p.Env)
 	if p.process == nil || p.process.output.address == "" {
 		return env
 	}
