@@ -110,7 +110,7 @@ func (s *server) bulkByThree() func() float64 {
 			callers[i] = &caller.Caller{Host: host, Impatient: true}
 		}
 		try.E(caller.Each(s.b.ctx, callers, len(parts), func(ctx context.Context, number int, c *caller.Caller, _ int) error {
-			return postBody(ctx, c, bodies[number], rows)
+			return postBody(ctx, c, csv, bodies[number], rows)
 		}))
 		return float64(rows*len(parts)) / time.Since(started).Seconds()
 	}

@@ -66,6 +66,11 @@ func inTurn(n int, floor, ours func() float64) (p pairs) {
 	return p
 }
 
+// add adds pairs that were measured later.
+func (p *pairs) add(more pairs) {
+	p.floor, p.ours = append(p.floor, more.floor...), append(p.ours, more.ours...)
+}
+
 // ratio is the median of ours to the floor measured beside it.
 func (p pairs) ratio() float64 {
 	ratios := make([]float64, len(p.ours))

@@ -160,9 +160,9 @@ func (s *server) sendAll(ctx context.Context, t *households.Traffic, rows int) (
 	}()
 	c := &caller.Caller{Host: s.host, Header: s.header, Impatient: true}
 	defer c.Close()
-	for csv := range written {
+	for body := range written {
 		n := min(rows, t.Len()-sent)
-		if err := postBody(s.b.ctx, c, csv, n); err != nil {
+		if err := postBody(s.b.ctx, c, csv, body, n); err != nil {
 			return sent, err
 		}
 		sent += n
@@ -180,8 +180,8 @@ func csvBody(b []byte, t *households.Traffic, n, m int) []byte {
 }
 
 // postBody posts one body, and wants each of its rows accepted.
-func postBody(ctx context.Context, c *caller.Caller, csv []byte, rows int) error {
-	answer, err := c.PostBody(ctx, "/receive_meter_readings", "text/csv", csv)
+func postBody(ctx context.Context, c *caller.Caller, contentType string, body []byte, rows int) error {
+	answer, err := c.PostBody(ctx, "/receive_meter_readings", contentType, body)
 	if err != nil {
 		return err
 	}

@@ -92,34 +92,6 @@ func (b *bench) againstConstant(what string, ours *server, connections int, next
 	return []line{l}
 }
 
-// bulk measures bodies of CSV from one client against the same bytes split into fields and thrown away.
-func bulk(b *bench) []line {
-	ours, floor := b.api(), b.floor(noAnswer)
-	slots, runs := b.sizes.bulkSlots, b.sizes.bulkRuns
-	t := ours.traffic(b.sizes.bulkMeters, b.past(30), slots*runs)
-	ours.register(t)
-	rows := b.sizes.bulkMeters * slots
-	var p pairs
-	var csv []byte
-	rate := func(s *server) func() float64 {
-		return func() float64 {
-			c := &caller.Caller{Host: s.host, Impatient: true}
-			defer c.Close()
-			started := time.Now()
-			try.E(postBody(b.ctx, c, csv, rows))
-			return float64(rows) / time.Since(started).Seconds()
-		}
-	}
-	for run := range runs {
-		csv = csvBody(csv, t, run*rows, (run+1)*rows)
-		one := inTurn(1, rate(floor), rate(ours))
-		p.floor, p.ours = append(p.floor, one.floor...), append(p.ours, one.ours...)
-	}
-	l := p.line(fmt.Sprintf("bulk CSV, durable, %s meters x %d slots, one client", caller.Grouped(b.sizes.bulkMeters), slots),
-		"the same bytes read and split into fields by the server, thrown away", "rows/s", ratioAtLeast(0.5))
-	return []line{l, {What: "the same, rows/s", Ours: l.Ours, aim: atLeast(3e6, "rows/s")}}
-}
-
 // queryUnderBulk measures queries at a steady rate, alone and while a client sends bulk at full speed.
 func queryUnderBulk(b *bench) []line {
 	const days = 200 // more than is sent, however fast
@@ -168,30 +140,4 @@ func (s *server) fillUntilStopped(t *households.Traffic) (stop func() int) {
 		try.E(err)
 		return sent
 	}
-}
-
-// burst measures how long every meter's reading of one half hour takes, all of them due at once.
-func burst(b *bench) []line {
-	ours, slots, rows := b.api(), max(b.sizes.pairs, 2), b.sizes.burstRows
-	t := ours.traffic(b.sizes.burstMeters, b.past(1), slots)
-	ours.register(t)
-	var runs []float64
-	var bodies [manyConnections][]byte
-	for slot := range slots {
-		now := t.Part(slot, 1)
-		started := time.Now()
-		count := (now.Len() + rows - 1) / rows
-		try.E(caller.Each(b.ctx, ours.callers(count), count, func(ctx context.Context, number int, c *caller.Caller, i int) error {
-			n, m := i*rows, min((i+1)*rows, now.Len())
-			bodies[number] = csvBody(bodies[number], now, n, m)
-			return postBody(ctx, c, bodies[number], m-n)
-		}))
-		runs = append(runs, time.Since(started).Seconds())
-	}
-	return []line{{
-		What: fmt.Sprintf("half-hour burst: %s meters once each, 64 connections, bulk of %s",
-			caller.Grouped(b.sizes.burstMeters), caller.Grouped(rows)),
-		Ours: medianOf("s", runs), aim: aim{"every reading acknowledged", func(line) bool { return true }},
-		Note: "a reading that was not acknowledged would have ended the run",
-	}}
 }

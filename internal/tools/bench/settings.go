@@ -65,7 +65,9 @@ var rows = []row{
 	{"consumption", "get_consumption over 64 connections", consumption},
 	{"token", "single posts and get_consumption with a token", withToken},
 	{"series", "31 days of half hours of one meter over 64 connections", series},
-	{"bulk", "bulk CSV by one client", bulk},
+	{"bulk", "bulk CSV by one client, in both orders", bulk},
+	{"bulk-ndjson", "bulk NDJSON beside CSV", bulkNDJSON},
+	{"bulk-nation", "bulk CSV of a nation's half hours by four clients", bulkNation},
 	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},
 	{"burst", "every meter once, on the half hour", burst},
 	{"memory", "memory a reading, and a cycle of the garbage collector", goBenchmark("./internal/store", "BenchmarkMemory",
@@ -98,6 +100,7 @@ type sizes struct {
 	singleMeters, connectionsMax                 int
 	consumptionMeters, seriesMeters, seriesSlots int
 	bulkMeters, bulkSlots, bulkRuns              int // one body of all meters and slots, a run
+	nationMeters, nationSlots                    int
 	queryRate                                    int // queries/s beside bulk ingest
 	burstMeters, burstRows                       int
 	restartMeters, restartSlots                  int
@@ -110,7 +113,7 @@ type sizes struct {
 var fullSizes = sizes{
 	pairs: 7, slice: 1500 * time.Millisecond, warm: time.Second, singleMeters: 10_000, connectionsMax: 1 << 20,
 	consumptionMeters: 2000, seriesMeters: 64, seriesSlots: 31 * 48,
-	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
+	bulkMeters: 20_000, bulkSlots: 100, bulkRuns: 5, nationMeters: 1_600_000, nationSlots: 5, queryRate: 2000, burstMeters: 100_000, burstRows: 1000,
 	restartMeters: 20_000, restartSlots: 31 * 48, snapshotMeters: 10_000, snapshotSlots: 7 * 48,
 	archiveMeters: 5000, archiveMonths: 3, fewMeters: 1000, manyMeters: 100_000, archivedSlots: 48, pauses: 5,
 }
@@ -119,7 +122,7 @@ var fullSizes = sizes{
 var quickSizes = sizes{
 	pairs: 1, slice: 50 * time.Millisecond, warm: 10 * time.Millisecond, singleMeters: 100, connectionsMax: 16,
 	consumptionMeters: 10, seriesMeters: 2, seriesSlots: 96,
-	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
+	bulkMeters: 100, bulkSlots: 10, bulkRuns: 1, nationMeters: 300, nationSlots: 1, queryRate: 200, burstMeters: 100, burstRows: 10,
 	restartMeters: 100, restartSlots: 48, snapshotMeters: 100, snapshotSlots: 4,
 	archiveMeters: 50, archiveMonths: 1, fewMeters: 10, manyMeters: 100, archivedSlots: 48, pauses: 1,
 }

@@ -147,6 +147,13 @@ func (t *Traffic) AppendRow(b []byte, n int) []byte {
 	return append(t.Register(n).Append(b), '\n')
 }
 
+// AppendObject writes reading n as a line of NDJSON.
+func (t *Traffic) AppendObject(b []byte, n int) []byte {
+	b = append(t.Meters.AppendID(append(b, `{"meter_id":"`...), t.Meter(n)), `","timestamp":"`...)
+	b = append(append(b, t.stamps[n/t.Meters.Len()]...), `","reading":`...)
+	return append(t.Register(n).Append(b), "}\n"...)
+}
+
 // AppendPost writes the request that posts reading n by itself, in the query string.
 func (t *Traffic) AppendPost(b []byte, n int) []byte {
 	b = append(b, "POST /receive_meter_reading?meter_id="...)

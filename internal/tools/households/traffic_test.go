@@ -3,6 +3,7 @@ package households_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"testing"
@@ -75,6 +76,20 @@ func TestRowSaysWhatThePostSays(t *testing.T) {
 		want := q.Get("meter_id") + "," + q.Get("timestamp") + "," + q.Get("reading") + "\n"
 		if row := string(tr.AppendRow(nil, n)); row != want {
 			t.Errorf("row %d is %q, want %q", n, row, want)
+		}
+		var object struct {
+			MeterID   string      `json:"meter_id"`
+			Timestamp string      `json:"timestamp"`
+			Reading   json.Number `json:"reading"`
+		}
+		line := bytes.NewReader(tr.AppendObject(nil, n))
+		in := json.NewDecoder(line)
+		in.UseNumber()
+		if err := in.Decode(&object); err != nil || line.Len() > 0 {
+			t.Fatalf("object %d: %v, and %d bytes more", n, err, line.Len())
+		}
+		if got := object.MeterID + "," + object.Timestamp + "," + object.Reading.String() + "\n"; got != want {
+			t.Errorf("object %d says %q, want %q", n, got, want)
 		}
 	}
 }
