@@ -15,27 +15,29 @@ import (
 )
 
 // tryAll is what a person does on a page of Swagger UI: it opens each operation, asks to
-// try it out, sends what is filled in, and waits for the answer.
+// try it out, sends what is filled in, and waits for the answer. Swagger UI may put another element in the
+// place of any, so each is looked for in the page, and nothing waits for one that is gone.
 const tryAll = `(async () => {
-	const seen = (root, what) => new Promise(done => {
-		const look = () => { const found = root.querySelector(what); if (found) { watch.disconnect(); done(found) } };
+	const seen = what => new Promise(done => {
+		const look = () => { const found = document.querySelector(what); if (found) { watch.disconnect(); done(found) } };
 		const watch = new MutationObserver(look);
-		watch.observe(root, {childList: true, subtree: true});
+		watch.observe(document, {childList: true, subtree: true});
 		look();
 	});
-	await seen(document, '.opblock');
+	await seen('.opblock');
 	const tried = [];
-	for (const operation of document.querySelectorAll('.opblock')) {
-		(await seen(operation, '.opblock-summary-control')).click();
-		(await seen(operation, '.try-out__btn')).click();
-		(await seen(operation, '.execute')).click();
-		const status = await seen(operation, '.live-responses-table .response .response-col_status');
+	for (const id of [...document.querySelectorAll('.opblock')].map(operation => operation.id)) {
+		const part = what => seen('#' + CSS.escape(id) + ' ' + what);
+		(await part('.opblock-summary-control')).click();
+		(await part('.try-out__btn')).click();
+		(await part('.execute')).click();
+		const status = await part('.live-responses-table .response .response-col_status');
 		tried.push({
-			Name: operation.id, Status: status.innerText,
-			URL: operation.querySelector('.request-url').innerText,
-			Answer: operation.querySelector('.live-responses-table').innerText,
+			Name: id, Status: status.innerText,
+			URL: (await part('.request-url')).innerText,
+			Answer: (await part('.live-responses-table')).innerText,
 		});
-		(await seen(operation, '.opblock-summary-control')).click(); // what is closed costs nothing any more
+		(await part('.opblock-summary-control')).click(); // what is closed costs nothing any more
 	}
 	return tried;
 })()`

@@ -18,8 +18,14 @@ type watch struct {
 	*Cluster
 	ctx  context.Context
 	out  io.Writer
-	ends chan *Program         // of those that have ended, each once
+	ends chan end              // of those that have ended, each once
 	live map[*Program]struct{} // those that were started and whose end was not told yet
+}
+
+// end is how a program has ended. It is told once the program can be started again.
+type end struct {
+	program *Program
+	status  string
 }
 
 // runCluster starts a cluster, obeys commands, and stops it when ctx ends.
@@ -34,7 +40,7 @@ func runCluster(ctx context.Context, c ClusterConfig, in io.Reader, stdout io.Wr
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	w := &watch{cluster, ctx, stdout, make(chan *Program), make(map[*Program]struct{})}
+	w := &watch{cluster, ctx, stdout, make(chan end), make(map[*Program]struct{})}
 	for _, p := range w.All() {
 		w.follow(p, nil)
 	}
@@ -94,8 +100,9 @@ func (w *watch) run(commands <-chan string) {
 		select {
 		case <-w.ctx.Done():
 			return
-		case p := <-w.ends:
-			delete(w.live, p)
+		case e := <-w.ends:
+			delete(w.live, e.program)
+			say(w.out, "%s has ended: %s; start %[1]s starts it again", e.program.Name, e.status)
 		case line := <-commands:
 			if err := w.obey(strings.Fields(line)); err != nil {
 				say(w.out, "%v", err)
@@ -126,9 +133,8 @@ func (w *watch) follow(p *Program, await func(context.Context) error) {
 		if process.err != nil {
 			status = process.err.Error()
 		}
-		say(w.out, "%s has ended: %s; start %[1]s starts it again", p.Name, status)
 		select {
-		case w.ends <- p:
+		case w.ends <- end{p, status}:
 		case <-w.ctx.Done():
 		}
 	}()
