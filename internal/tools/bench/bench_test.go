@@ -131,7 +131,7 @@ func TestOnlyTheChosenRowsAreMeasured(t *testing.T) {
 	for _, l := range told.Lines {
 		got = append(got, l.Row)
 	}
-	if !slices.Equal(got, []string{"burst", "bulk", "bulk"}) {
+	if !slices.Equal(got, []string{"burst", "bulk", "bulk", "bulk", "bulk"}) {
 		t.Errorf("measured %v", got)
 	}
 	_, err := parseSettings([]string{"-only", "burst,speed"}, t.Output())
