@@ -140,12 +140,15 @@ func (b *Bulk) AddAll(number int, rows []meter.Row) error {
 	return b.sendOn(rows)
 }
 
-// BlockRows is how many rows go through the ledger together: they are judged under one read lock, so
-// this is also what a query may have to wait for.
+// BlockRows is how many rows go through the ledger together.
 const BlockRows = submissionRows
 
 // blockRowsMin is how many rows are worth a commit of their own.
 const blockRowsMin = BlockRows / 4
+
+// Last returns the number of the last row that was taken or refused, 0 before the first: after ErrTooManyRefusals
+// it may lie before those that were given.
+func (b *Bulk) Last() int { return b.number }
 
 // Refuse is Add for a row that the caller cannot make a Row of.
 func (b *Bulk) Refuse(number int, err error) error {

@@ -88,16 +88,8 @@ func holdUpExceptions(t *testing.T, h *heldUp, end func(*seats, *heldUp, <-chan 
 	}
 	s.a.mustMaintain(q)
 	s.catchUp()
-	h.armed = true
-	ended := make(chan *closing.Run, 1)
-	go func() { ended <- s.a.maintain(q) }()
-	select {
-	case <-h.reached:
-	case run := <-ended:
-		if run.Err != nil {
-			t.Error(run.Err)
-		}
-		h.armed = false
+	ended, isHeld := s.runInto(h, q)
+	if !isHeld {
 		return false
 	}
 	s.part(clustertest.Drops)

@@ -112,6 +112,23 @@ func TestAnotherNodeEndsTheRunOfOneThatWasHeldUpAnywhere(t *testing.T) {
 	}
 }
 
+// runInto has a run of the first node begin. It returns once that is held up, or has ended before.
+func (s *seats) runInto(h *heldUp, q closing.Request) (ended <-chan *closing.Run, isHeld bool) {
+	h.armed = true
+	ending := make(chan *closing.Run, 1)
+	go func() { ending <- s.a.maintain(q) }()
+	select {
+	case <-h.reached:
+		return ending, true
+	case run := <-ending:
+		if run.Err != nil {
+			s.t.Error(run.Err)
+		}
+		h.armed = false
+		return ending, false
+	}
+}
+
 // holdUp reports whether the closing did as many operations.
 func holdUp(t *testing.T, h *heldUp, again bool, end func(*seats, *heldUp, <-chan *closing.Run) *closing.Run) (more bool) {
 	s := newSeats(t, h.meet)
@@ -125,16 +142,8 @@ func holdUp(t *testing.T, h *heldUp, again bool, end func(*seats, *heldUp, <-cha
 		rows = append(rows, sceneLateRows...)
 	}
 	s.catchUp()
-	h.armed = true
-	ended := make(chan *closing.Run, 1)
-	go func() { ended <- s.a.maintain(october) }()
-	select {
-	case <-h.reached:
-	case run := <-ended:
-		if run.Err != nil {
-			t.Error(run.Err)
-		}
-		h.armed = false
+	ended, isHeld := s.runInto(h, october)
+	if !isHeld {
 		return false
 	}
 	s.part(clustertest.Drops)

@@ -25,13 +25,13 @@ type rowSource interface {
 	AtHand(rows []meter.Row) (n int)
 }
 
-// rowBlock is rows that were read together.
-type rowBlock [ledger.BlockRows]meter.Row
-
 // oneByOne reads no rows together.
 type oneByOne struct{}
 
 func (oneByOne) AtHand([]meter.Row) int { return 0 }
+
+// rowBlock is rows that were read together.
+type rowBlock [ledger.BlockRows]meter.Row
 
 var rowBlocks = sync.Pool{New: func() any { return new(rowBlock) }}
 
@@ -101,7 +101,7 @@ func takeRows(turn *turn, bulk *ledger.Bulk, rows rowSource) (answer api.BatchRe
 			return endOf(turn, bulk, rows.Row(), err)
 		}
 		if errors.Is(err, ledger.ErrTooManyRefusals) {
-			return endOf(turn, bulk, rows.Row(), io.EOF)
+			return endOf(turn, bulk, bulk.Last(), io.EOF)
 		}
 		if err != nil {
 			return answer, err
