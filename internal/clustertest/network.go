@@ -13,7 +13,7 @@ import (
 
 // Server is what a node answers its peers.
 type Server interface {
-	Propose(p cluster.Proposal) error
+	Propose(ctx context.Context, p cluster.Proposal) error
 	Batches(after uint64, take func(batch []byte) error) error
 	Snapshot(to io.Writer) error
 }
@@ -84,7 +84,7 @@ func (p peers) Propose(ctx context.Context, proposal cluster.Proposal) error {
 	_, err := call(ctx, p.to(address), "propose", func() (Server, error) {
 		s, err := p.network.server(address)
 		if err == nil {
-			err = s.Propose(proposal)
+			err = s.Propose(ctx, proposal)
 		}
 		return s, err
 	})

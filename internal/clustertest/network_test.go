@@ -23,7 +23,7 @@ type node struct {
 	answer   error
 }
 
-func (n *node) Propose(p cluster.Proposal) error {
+func (n *node) Propose(_ context.Context, p cluster.Proposal) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.numbers = append(n.numbers, p.Number)

@@ -56,7 +56,7 @@ type answering struct {
 
 type handOut = func(after uint64, take func([]byte) error) error
 
-func (a *answering) Propose(p cluster.Proposal) error {
+func (a *answering) Propose(_ context.Context, p cluster.Proposal) error {
 	return a.propose.Load().(func(cluster.Proposal) error)(p)
 }
 

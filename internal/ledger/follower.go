@@ -18,6 +18,9 @@ const (
 	arrivedMax = 16
 	// copiesMax is how many applied batches wait to be copied into the journal.
 	copiesMax = 64
+	// copyTime is how long a batch that was applied waits for others, to be copied with the same fsync. It is safe in the
+	// engine meanwhile, and nobody waits for the copy.
+	copyTime = 20 * time.Millisecond
 	// tailAgain is how long a node waits before it asks again for what comes next.
 	tailAgain = 50 * time.Millisecond
 	// silenceMax is how long a peer may bring nothing.
@@ -187,20 +190,10 @@ func listen(ctx context.Context) (listening context.Context, heard, end func()) 
 	}
 }
 
-// copyAll copies what was applied into the journal, as much as waits with one fsync.
+// copyAll copies what was applied into the journal, as much as comes within copyTime with one fsync.
 func (f *follower) copyAll(ctx context.Context) {
 	for batch := range f.copies {
-		batches := [][]byte{batch}
-		for more := true; more && len(batches) < copiesMax; {
-			select {
-			case next, ok := <-f.copies:
-				if more = ok; ok {
-					batches = append(batches, next)
-				}
-			default:
-				more = false
-			}
-		}
+		batches := f.gatherCopies(batch)
 		if !f.awaitRoom(ctx, batches) {
 			return // the next start copies them
 		}
@@ -210,6 +203,23 @@ func (f *follower) copyAll(ctx context.Context) {
 		}
 		f.copied.raise(f.journal.Last())
 	}
+}
+
+func (f *follower) gatherCopies(first []byte) [][]byte {
+	batches := [][]byte{first}
+	enough := time.After(copyTime)
+	for len(batches) < copiesMax {
+		select {
+		case next, more := <-f.copies:
+			if !more {
+				return batches
+			}
+			batches = append(batches, next)
+		case <-enough:
+			return batches
+		}
+	}
+	return batches
 }
 
 // awaitRoom waits for room on the disk, and reports whether there is some: a node without it stands still, and Pebble

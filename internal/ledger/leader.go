@@ -18,6 +18,8 @@ import (
 const (
 	// queuedMax is how many bytes of proposals wait at a leader.
 	queuedMax = 16 << 20
+	// behindMax is how long a leader waits until it has applied what the node had that proposes.
+	behindMax = proposeMax / 2
 	// renewEvery is how often a leader renews its lease, and stuckMax how long it may have been at one
 	// step: one that hangs lets another node lead.
 	renewEvery = cluster.LeaseTime / 3
@@ -31,6 +33,11 @@ const (
 	// what was under way when its own leader died, and one with a slow disk must not be sent the same more and more often.
 	appendTry    = 500 * time.Millisecond
 	appendTryMax = 4 * time.Second
+	// gatherTime is from the beginning of one batch to the next while many wait for them: a batch costs nodes and engine
+	// some milliseconds of work, whatever is in it. manyEntries in a batch say so; gatheredBytes are enough for one at once.
+	gatherTime    = 5 * time.Millisecond
+	manyEntries   = 32
+	gatheredBytes = 64 << 10
 	// witnessEvery is how often the verdicts of all nodes are compared, while there are any.
 	witnessEvery = time.Second
 )
@@ -63,14 +70,20 @@ type leader struct {
 	table  map[uint64]uint64
 	queue  []cluster.Proposal
 	bytes  int           // of payloads in queue
+	ripe   time.Time     // from when on the next batch may begin
 	filled chan struct{} // holds a token if something was queued
 }
 
-// propose queues a proposal, as cluster.Peers has it.
-func (l *leader) propose(p cluster.Proposal) error {
+// propose queues a proposal, as cluster.Peers has it. The node that proposes may be a little ahead of this one.
+func (l *leader) propose(ctx context.Context, p cluster.Proposal) error {
+	if l.applied.load() < p.Applied && l.leadsIn(p.To) {
+		ctx, done := context.WithTimeout(ctx, behindMax)
+		defer done()
+		_ = l.applied.wait(ctx, p.Applied)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.term.Term == 0 || (p.To.Term != l.term.Term || p.To.Incarnation != l.term.Incarnation) && !mutant.OtherTermTaken {
+	if !l.leadsInLocked(p.To) {
 		return cluster.ErrMoved
 	}
 	last := l.table[p.Incarnation]
@@ -94,6 +107,16 @@ func (l *leader) propose(p cluster.Proposal) error {
 	return nil
 }
 
+func (l *leader) leadsIn(to cluster.Leader) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leadsInLocked(to)
+}
+
+func (l *leader) leadsInLocked(to cluster.Leader) bool {
+	return l.term.Term != 0 && (to.Term == l.term.Term && to.Incarnation == l.term.Incarnation || mutant.OtherTermTaken)
+}
+
 // check makes sure that every node can apply a proposal.
 func (l *leader) check(p cluster.Proposal) error {
 	if len(p.Payload) > commitBytesMax {
@@ -109,12 +132,19 @@ func (l *leader) check(p cluster.Proposal) error {
 // take returns the payload of the next batch, once something was proposed.
 func (l *leader) take(ctx context.Context) ([]byte, error) {
 	for {
-		if payload := l.join(); payload != nil {
+		payload, gathering := l.join(time.Now())
+		if payload != nil {
 			return payload, nil
 		}
-		l.since.clear()
+		var ripe <-chan time.Time
+		if gathering > 0 {
+			ripe = time.After(gathering)
+		} else {
+			l.since.clear()
+		}
 		select {
 		case <-l.filled:
+		case <-ripe:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -122,28 +152,36 @@ func (l *leader) take(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// join takes proposals from the queue, as many as go into one batch; nil if there are none.
-func (l *leader) join() []byte {
+// join takes proposals from the queue, as many as go into one batch; nil if there are none, or if more are to be gathered
+// for some time.
+func (l *leader) join(now time.Time) (payload []byte, gathering time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return nil, 0
+	}
+	if gathering = l.ripe.Sub(now); gathering > 0 && l.bytes < gatheredBytes {
+		return nil, gathering
+	}
 	var origins []store.Origin
-	bytes := 0
+	bytes, entries := 0, 0
 	for _, p := range l.queue {
 		if bytes > 0 && bytes+len(p.Payload) > cluster.BatchBytesMax {
 			break
 		}
 		bytes += len(p.Payload)
+		entries += p.Entries
 		origins = append(origins, store.Origin{Incarnation: p.Incarnation, Number: p.Number, Entries: uint32(p.Entries)})
 	}
-	if len(origins) == 0 {
-		return nil
+	if entries >= manyEntries {
+		l.ripe = now.Add(gatherTime)
 	}
-	payload := store.AppendContents(nil, origins)
+	payload = store.AppendContents(nil, origins)
 	for _, p := range l.queue[:len(origins)] {
 		payload = append(payload, p.Payload...)
 	}
 	l.queue, l.bytes = l.queue[len(origins):], l.bytes-bytes
-	return payload
+	return payload, 0
 }
 
 // lead leads in a term until it is over, and says why it is. The view is of the moment when it began, or later.

@@ -133,11 +133,11 @@ func (l *Ledger) Missed(leads cluster.Leader, why error) {
 }
 
 // Propose queues a proposal of another node, if this one leads; see cluster.Peers.
-func (l *Ledger) Propose(p cluster.Proposal) error {
+func (l *Ledger) Propose(ctx context.Context, p cluster.Proposal) error {
 	if l.shared == nil {
 		return cluster.ErrMoved
 	}
-	return l.shared.term.propose(p)
+	return l.shared.term.propose(ctx, p)
 }
 
 // Batches hands out the batches that this node has copied behind a sequence; see cluster.Peers.

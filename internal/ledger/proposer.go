@@ -191,7 +191,7 @@ func (p *proposer) nextLocked() (next cluster.Proposal, ready bool) {
 
 func (p *proposer) propose(ctx context.Context, next cluster.Proposal) error {
 	if next.To.Incarnation == p.self.Incarnation {
-		return p.local.propose(next)
+		return p.local.propose(ctx, next)
 	}
 	ctx, done := context.WithTimeout(ctx, proposeMax)
 	defer done()

@@ -167,7 +167,7 @@ func TestAProposalBehindAGapIsNotTakenAndNotRefused(t *testing.T) {
 		s := openTrio(t)
 		p := cluster.Proposal{Incarnation: 5, Number: 2, Entries: 1, Payload: store.AppendReception(nil, true)}
 		p.To, _, _ = s.members[0].shared.term.leads()
-		if err := s.members[0].Propose(p); !errors.Is(err, cluster.ErrMoved) || errors.Is(err, cluster.ErrRefused) {
+		if err := s.members[0].Propose(t.Context(), p); !errors.Is(err, cluster.ErrMoved) || errors.Is(err, cluster.ErrRefused) {
 			t.Errorf("it is answered %v", err)
 		}
 		s.end()

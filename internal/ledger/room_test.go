@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -63,7 +64,7 @@ func (s *trio) propose(p cluster.Proposal) error {
 	for {
 		leader := s.members[s.leads()]
 		p.To, _, _ = leader.shared.term.leads()
-		if err := leader.Propose(p); !errors.Is(err, cluster.ErrMoved) {
+		if err := leader.Propose(context.Background(), p); !errors.Is(err, cluster.ErrMoved) {
 			return err
 		}
 		time.Sleep(10 * time.Millisecond) // of the bubble

@@ -117,9 +117,9 @@ type answering struct {
 	of *process
 }
 
-func (a answering) Propose(p cluster.Proposal) error {
+func (a answering) Propose(ctx context.Context, p cluster.Proposal) error {
 	term, _, leads := a.Lead()
-	err := a.served.Propose(p)
+	err := a.served.Propose(ctx, p)
 	if errors.Is(err, cluster.ErrMoved) {
 		a.of.saw(postElsewhere)
 	}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"bufio"
 	"bytes"
 	"encoding/binary"
@@ -21,7 +22,7 @@ type journalOf struct {
 	snapshot []byte
 }
 
-func (journalOf) Propose(cluster.Proposal) error { return cluster.ErrMoved }
+func (journalOf) Propose(context.Context, cluster.Proposal) error { return cluster.ErrMoved }
 
 func (j journalOf) Batches(_ uint64, take func([]byte) error) error {
 	for _, b := range j.batches {

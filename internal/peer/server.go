@@ -12,6 +12,7 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -27,7 +28,7 @@ import (
 // Node is what answers; a *ledger.Ledger is one.
 type Node interface {
 	// Propose queues a proposal, as cluster.Peers has it. It may keep the payload.
-	Propose(p cluster.Proposal) error
+	Propose(ctx context.Context, p cluster.Proposal) error
 	// Batches hands out batches, as cluster.Peers has it.
 	Batches(after uint64, take func(batch []byte) error) error
 	// OpenSnapshot opens the newest snapshot, and returns how many bytes it has. It is fs.ErrNotExist
@@ -89,7 +90,7 @@ func (s server) propose(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return meter.Errorf(meter.KindUnsupportedMedia, meter.CodeUnsupportedMedia, "%v", err)
 	}
-	err = s.node.Propose(p)
+	err = s.node.Propose(r.Context(), p)
 	for _, known := range proposeStatus {
 		if errors.Is(err, known.err) {
 			httpkit.WriteJSON(w, known.status, refusal{Detail: err.Error()})

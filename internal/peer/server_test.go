@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"bytes"
 	"errors"
 	"io"
@@ -18,7 +19,7 @@ type proposed struct {
 	count atomic.Int32
 }
 
-func (p *proposed) Propose(cluster.Proposal) error {
+func (p *proposed) Propose(context.Context, cluster.Proposal) error {
 	p.count.Add(1)
 	return nil
 }

@@ -69,12 +69,14 @@ func (n *nodes) Write(line []byte) (int, error) {
 }
 
 // clusterSingle measures posts of one reading each to three nodes against the same to a node alone.
-func clusterSingle(b *bench, n *nodes) []line {
-	alone, shared := b.api().posting(), n.posting()
-	l := inTurn(b.sizes.pairs, alone, shared).line(
-		fmt.Sprintf("single POST to 3 nodes and 3 etcd, %d connections", b.connections(snapshotConnections)),
-		"the same posts to a node alone on the same CPUs", "/s", ratioAtLeast(0.5))
-	return []line{l}
+func clusterSingle(b *bench, n *nodes) (lines []line) {
+	alone := b.api()
+	for _, connections := range []int{snapshotConnections, 2048} {
+		lines = append(lines, inTurn(b.sizes.pairs, alone.posting(connections), n.posting(connections)).line(
+			fmt.Sprintf("single POST to 3 nodes and 3 etcd, %s connections", caller.Grouped(b.connections(connections))),
+			"the same posts to a node alone on the same CPUs", "/s", ratioAtLeast(0.5)))
+	}
+	return lines
 }
 
 // clusterBulk measures bodies of CSV, one to each node at the same time, against the same to a node alone.

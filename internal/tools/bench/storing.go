@@ -84,19 +84,20 @@ const snapshotConnections = 256
 
 // snapshots measures single posts while snapshots are taken all the time, against none meanwhile.
 func snapshots(b *bench) []line {
-	p := inTurn(b.sizes.pairs, b.api("SNAPSHOT_INTERVAL=24h").posting(), b.api("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s").posting())
+	p := inTurn(b.sizes.pairs, b.api("SNAPSHOT_INTERVAL=24h").posting(snapshotConnections), b.api("SNAPSHOT_SIZE=1MiB", "SNAPSHOT_INTERVAL=1s").posting(snapshotConnections))
 	return []line{p.line(fmt.Sprintf("single POST while snapshots are taken, %d connections", b.connections(snapshotConnections)),
 		"the same posts to an api that takes no snapshot meanwhile", "/s", ratioAtLeast(0.9))}
 }
 
-// posting gives an api readings, and returns what measures single posts a second.
-func (s *server) posting() func() float64 {
+// posting gives an api readings of meters of its own for so many connections, and returns what measures single posts a second
+// over these.
+func (s *server) posting(connections int) func() float64 {
 	const slots = 30 * meter.SlotsPerDay
 	b, there := s.b, s.b.sizes.snapshotSlots
-	t := s.traffic(b.sizes.snapshotMeters, b.past(30), slots)
+	t := s.trafficOf(fmt.Sprintf("c%d-", connections), b.sizes.snapshotMeters, b.past(30), slots)
 	s.settle(t.Part(0, there))
 	rest := posts(t.Part(there, slots-there))
-	connected := sync.OnceValue(func() *load { return b.newLoad(s, snapshotConnections, rest) }) // else idle ones are closed while others are filled
+	connected := sync.OnceValue(func() *load { return b.newLoad(s, connections, rest) }) // else idle ones are closed while others are filled
 	return func() float64 { return connected().run(b.sizes.slice).perSecond() }
 }
 
@@ -107,7 +108,7 @@ func withToken(b *bench) []line {
 		return inTurn(b.sizes.pairs, load(b.api()), load(b.api("AUTH=on"))).line(fmt.Sprintf("%s with a token, %d connections", what, b.connections(connections)),
 			"the same to an api with access off", "/s", ratioAtLeast(0.97))
 	}
-	return []line{row("single POST", snapshotConnections, (*server).posting), row("get_consumption of a day", queryConnections, (*server).asking)}
+	return []line{row("single POST", snapshotConnections, func(s *server) func() float64 { return s.posting(snapshotConnections) }), row("get_consumption of a day", queryConnections, (*server).asking)}
 }
 
 // asking gives an api readings, and returns what measures questions a second.
