@@ -1,9 +1,9 @@
 package peer
 
 import (
-	"context"
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"

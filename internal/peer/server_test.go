@@ -1,8 +1,8 @@
 package peer
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
