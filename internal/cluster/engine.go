@@ -154,6 +154,8 @@ const AppendBytesMax = 1<<20 + 64<<10
 type Usage struct {
 	Bytes int64
 	Max   int64 // how many bytes it may take, and takes no batch beyond; 0 if that is not known
+	// Refuses says that it takes nothing, not even a leader, whatever room there is, until an operator lets it: it was full once.
+	Refuses bool
 }
 
 // IsHigh reports whether three quarters are taken. What is still free then is for the leader, who needs it to

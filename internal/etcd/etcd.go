@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,13 +96,15 @@ func (e *Engine) Identity(ctx context.Context) (cluster.EngineID, cluster.Revisi
 	return cluster.EngineID(r.Header.ClusterId), cluster.Revision(r.Header.Revision), nil
 }
 
-// Usage is that of the member that is asked. What an etcd has freed it uses again, though its file stays as large.
+// Usage is that of the member that is asked. What an etcd has freed it uses again, though its file stays as large. Once it was
+// full it refuses until its alarm is lifted, which comes again if a file was not made smaller before.
 func (e *Engine) Usage(ctx context.Context) (cluster.Usage, error) {
 	status, err := e.status(ctx)
 	if err != nil {
 		return cluster.Usage{}, err
 	}
-	return cluster.Usage{Bytes: status.DbSizeInUse, Max: status.DbSizeQuota}, nil
+	isAlarmed := func(alarm string) bool { return strings.Contains(alarm, pb.AlarmType_NOSPACE.String()) }
+	return cluster.Usage{Bytes: status.DbSizeInUse, Max: status.DbSizeQuota, Refuses: slices.ContainsFunc(status.Errors, isAlarmed)}, nil
 }
 
 // status is that of the member that is asked, which is given up like a step: before a node leads it asks who the etcd is.

@@ -37,6 +37,13 @@ func TestWithoutRoomAppendIsRefusedAndSaysWhatToDo(t *testing.T) {
 	if err := e.Say(t.Context(), cluster.Status{Node: nodeB}); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("saying something without room: %v", err)
 	}
+	wantRefuses := func(want bool) {
+		t.Helper()
+		if u, err := e.Usage(t.Context()); err != nil || u.Refuses != want {
+			t.Errorf("the engine says that it takes %+v: %v", u, err)
+		}
+	}
+	wantRefuses(true)
 	a.check(e)
 	if err := e.Cut(t.Context(), a.term, a.end.Sequence, nil); err != nil {
 		t.Errorf("cutting without room: %v", err)
@@ -48,6 +55,7 @@ func TestWithoutRoomAppendIsRefusedAndSaysWhatToDo(t *testing.T) {
 	if _, err := client.AlarmDisarm(t.Context(), &clientv3.AlarmMember{}); err != nil {
 		t.Fatal(err)
 	}
+	wantRefuses(false)
 	if err := a.add(); err != nil {
 		t.Errorf("after what is to be done: %v", err)
 	}

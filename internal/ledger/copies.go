@@ -45,11 +45,16 @@ var errEngineFull = meter.Unavailable(meter.CodeDiskFull, 10*time.Second,
 
 // sawUsage shuts that gate or opens it.
 func (s *shared) sawUsage(u cluster.Usage) {
-	switch high := u.IsHigh(); {
-	case s.engineFull.Swap(high) == high:
-	case high:
+	before, isFull := s.usage, u.Refuses || u.IsHigh()
+	wasFull := s.engineFull.Swap(isFull)
+	s.usage = u
+	switch {
+	case u.Refuses && !before.Refuses:
+		s.log.Error("the engine takes nothing, since it was full: make room in each member with etcdctl defrag, and then lift the alarm with etcdctl alarm disarm; if it comes again, do both again",
+			"bytes", u.Bytes, "bytes_max", u.Max)
+	case isFull && !wasFull:
 		s.log.Error("the engine is nearly full: readings and registrations are refused until nodes that are away are back, or it may take more", "bytes", u.Bytes, "bytes_max", u.Max)
-	default:
+	case wasFull && !isFull:
 		s.log.Info("the engine has room again", "bytes", u.Bytes, "bytes_max", u.Max)
 	}
 }

@@ -28,7 +28,7 @@ func (l *Ledger) share(o *Shared) {
 	l.shared.term.trim, l.shared.room = l.keeper.trimmed, l.room
 	l.stall.max = 0 // the order has a gate of its own
 	l.clock.isShared = true
-	l.gates = slices.Insert(l.gates, 0, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errEngineFull, l.shared.engineFull.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
+	l.gates = slices.Insert(l.gates, 0, gate{errEngineFull, l.shared.engineFull.Load}, gate{errLate, l.shared.isLate}, gate{errDiskFull, l.shared.crowded.Load}, gate{errClockSkew, l.shared.lookout.skewed.Load})
 }
 
 // takePart lets other nodes ask this one, and then begins to follow the order.

@@ -114,7 +114,8 @@ type shared struct {
 	full       atomic.Bool   // fewer nodes than there must be copies have room on their disks
 	crowded    atomic.Bool   // the same, for readings and registrations
 	roomless   atomic.Bool   // this one has none
-	engineFull atomic.Bool   // the engine has little room left
+	engineFull atomic.Bool   // the engine has little room left, or refuses what is added
+	usage      cluster.Usage // of the engine, as it was seen last; touched by sayAll alone
 	lost       chan struct{} // closed once err is set
 	once       sync.Once
 	ended      sync.Once
