@@ -111,7 +111,7 @@ func dayOfAll(b testing.TB, p *households.Population, zone *meter.Zone, day mete
 	b.Helper()
 	s := store.New()
 	apply := func(batch []byte) {
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, store.Verdicts{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -198,9 +198,9 @@ func (a *Accounts) send() error {
 		switch {
 		case err != nil:
 			_ = a.Refuse(a.numbers[i], err) // which only counts
-		case verdicts[i].Outcome == store.NotReceiving:
+		case verdicts.At(i).Outcome == store.NotReceiving:
 			_ = a.Refuse(a.numbers[i], errNotReceiving)
-		case verdicts[i].Outcome == store.MeterExists: // it is in the list twice, or somebody was faster
+		case verdicts.At(i).Outcome == store.MeterExists: // it is in the list twice, or somebody was faster
 			m, _ := a.l.store.Lookup(account.ID)
 			a.count(a.numbers[i], a.exists(m.Index, account))
 		default:
@@ -213,16 +213,16 @@ func (a *Accounts) send() error {
 }
 
 // write returns the verdicts on the accounts that wait.
-func (a *Accounts) write() ([]store.Verdict, error) {
+func (a *Accounts) write() (store.Verdicts, error) {
 	k := a.commit
 	k.entries = len(a.accounts)
 	k.growth = accountsGrowth(k)
 	if err := a.l.meterRoom.begin(k.entries); err != nil {
-		return nil, err
+		return store.Verdicts{}, err
 	}
 	defer a.l.meterRoom.end(k.entries)
 	if err := a.l.committer.enqueue(a.ctx, k, bulky); err != nil {
-		return nil, err
+		return store.Verdicts{}, err
 	}
 	return a.l.committer.wait(k)
 }

@@ -17,8 +17,8 @@ type applier struct {
 	growth   *growth
 	memory   *memory
 	answer   func(*commit)
-	verdicts []store.Verdict // of a batch
-	entries  atomic.Uint64   // applied so far
+	verdicts store.Verdicts // of a batch
+	entries  atomic.Uint64  // applied so far
 
 	mu  sync.Mutex     // held while a batch is applied
 	end chain.Position // of the last batch that was applied; guarded by mu
@@ -31,7 +31,7 @@ func (a *applier) applyAll(o order) {
 			return
 		}
 		if mutant.AnsweredBeforeApplied && len(b.commits) > 0 {
-			a.verdicts = make([]store.Verdict, b.entries) // as if all were accepted
+			a.verdicts = store.AllAccepted(b.entries)
 			a.answerAll(b.commits)
 			b.commits = nil
 		}
@@ -42,7 +42,7 @@ func (a *applier) applyAll(o order) {
 
 func (a *applier) answerAll(commits []*commit) {
 	for _, k := range commits {
-		k.verdicts = append(k.verdicts[:0], a.verdicts[k.at:k.at+k.entries]...)
+		k.verdicts = a.verdicts.Part(k.at, k.entries, k.verdicts)
 		a.answer(k)
 	}
 }
@@ -50,12 +50,12 @@ func (a *applier) answerAll(commits []*commit) {
 func (a *applier) apply(b ordered) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	verdicts, err := a.store.Apply(b.payload, a.verdicts[:0])
-	if err != nil || len(verdicts) != b.entries && b.entries != entriesUnknown {
-		panic(fmt.Sprintf("BUG: %d entries came back with %d verdicts: %v", b.entries, len(verdicts), err))
+	verdicts, err := a.store.Apply(b.payload, a.verdicts)
+	if err != nil || verdicts.Len() != b.entries && b.entries != entriesUnknown {
+		panic(fmt.Sprintf("BUG: %d entries came back with %d verdicts: %v", b.entries, verdicts.Len(), err))
 	}
 	a.verdicts, a.end = verdicts, b.end
-	a.entries.Add(uint64(len(verdicts)))
+	a.entries.Add(uint64(verdicts.Len()))
 	a.growth.add(len(b.payload))
 	a.memory.look()
 }

@@ -23,7 +23,7 @@ type commit struct {
 	deferred bool             // may be refused while the disk is nearly full
 	isSpared bool             // is never refused because this disk is
 	at       int              // the place of its first entry in the batch, once handed out
-	verdicts []store.Verdict  // one an entry, once done
+	verdicts store.Verdicts   // on the entries, once done
 	err      error            // instead of verdicts
 	done     chan struct{}    // gets one message
 	late     <-chan time.Time // gets one once its caller waits no longer; nil for never
@@ -123,12 +123,12 @@ func (c *committer) push(k *commit) {
 }
 
 // wait returns the verdicts of a commit that was queued. The error is errUnanswered if they do not come in time.
-func (c *committer) wait(k *commit) ([]store.Verdict, error) {
+func (c *committer) wait(k *commit) (store.Verdicts, error) {
 	select {
 	case <-k.done:
 		return k.verdicts, k.err
 	case <-c.order.failed():
-		return nil, c.lost()
+		return store.Verdicts{}, c.lost()
 	case <-k.late:
 	}
 	select {
@@ -136,7 +136,7 @@ func (c *committer) wait(k *commit) ([]store.Verdict, error) {
 		return k.verdicts, k.err
 	default:
 		k.isLeft = true
-		return nil, errUnanswered
+		return store.Verdicts{}, errUnanswered
 	}
 }
 
@@ -145,7 +145,7 @@ func (k *commit) again() *commit {
 	if k.isLeft {
 		return &commit{deferred: k.deferred}
 	}
-	*k = commit{payload: k.payload[:0], verdicts: k.verdicts[:0], done: k.done, deferred: k.deferred}
+	*k = commit{payload: k.payload[:0], verdicts: k.verdicts.Emptied(), done: k.done, deferred: k.deferred}
 	return k
 }
 

@@ -67,7 +67,7 @@ func TestABatchIsClosedBeforeItIsLargerThanTheOrderTakes(t *testing.T) {
 		t.Errorf("batches of %d bytes were sent, not of %d", o.sizes, want)
 	}
 	for n, k := range queued {
-		if verdicts := k.verdicts; len(k.done) != 1 || len(verdicts) != k.entries || verdicts[0].Outcome != store.Accepted || verdicts[1].Outcome != store.MeterExists {
+		if verdicts := k.verdicts; len(k.done) != 1 || verdicts.Len() != k.entries || verdicts.At(0).Outcome != store.Accepted || verdicts.At(1).Outcome != store.MeterExists {
 			t.Errorf("commit %d was answered with %v", n, verdicts)
 		}
 	}

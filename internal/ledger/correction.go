@@ -117,7 +117,7 @@ func (l *Ledger) correct(ctx context.Context, m store.Meter, c *store.Correction
 		if err != nil {
 			return 0, v, err
 		}
-		if v = verdicts[len(verdicts)-1]; v.Outcome == store.Accepted || v.Outcome == store.Duplicate {
+		if v = verdicts.At(verdicts.Len() - 1); v.Outcome == store.Accepted || v.Outcome == store.Duplicate {
 			return 0, v, nil
 		}
 	}
@@ -158,10 +158,10 @@ func (l *Ledger) recallsFor(m store.Meter, months []store.MonthSummary) (recalls
 }
 
 // askGrowing writes entries that make the store grow by so many bytes and what is recalled.
-func (l *Ledger) askGrowing(ctx context.Context, payload []byte, entries int, growth int64) ([]store.Verdict, error) {
+func (l *Ledger) askGrowing(ctx context.Context, payload []byte, entries int, growth int64) (store.Verdicts, error) {
 	k := &commit{payload: payload, entries: entries, deferred: true, growth: growth + int64(len(payload))}
 	if err := l.committer.enqueue(ctx, k, steady); err != nil {
-		return nil, err
+		return store.Verdicts{}, err
 	}
 	return l.committer.wait(k)
 }

@@ -235,7 +235,7 @@ func (s *Events) send() error {
 		return err
 	}
 	for n, e := range s.entries {
-		v, fault := verdicts[n], error(nil)
+		v, fault := verdicts.At(n), error(nil)
 		if v.Outcome == store.Archived || v.Outcome == store.Held {
 			v, fault = s.recall(e)
 		}
@@ -292,12 +292,12 @@ func (s *Events) fault(e eventEntry, v store.Verdict) error {
 }
 
 // write returns the verdicts on the entries that wait.
-func (s *Events) write() ([]store.Verdict, error) {
+func (s *Events) write() (store.Verdicts, error) {
 	k := s.commit
 	k.entries = len(s.entries)
 	k.growth = accountsGrowth(k)
 	if err := s.l.committer.enqueue(s.ctx, k, bulky); err != nil {
-		return nil, err
+		return store.Verdicts{}, err
 	}
 	return s.l.committer.wait(k)
 }

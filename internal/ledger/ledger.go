@@ -316,5 +316,5 @@ func (l *Ledger) put(ctx context.Context, k *commit, p patience) (store.Verdict,
 	if err != nil {
 		return store.Verdict{}, err
 	}
-	return verdicts[0], nil
+	return verdicts.At(0), nil
 }

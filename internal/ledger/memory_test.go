@@ -20,7 +20,7 @@ func TestTheLogSaysOnceAtEachMarkThatMemoryFillsUp(t *testing.T) {
 	m.store = store.New()
 	for i := 0; !m.full(); i++ {
 		account := meter.Account{ID: meter.ID(fmt.Sprint("M", i)), OwnerName: "Tan", Address: "Road"}
-		if _, err := m.store.Apply(store.AppendAccount(nil, account), nil); err != nil {
+		if _, err := m.store.Apply(store.AppendAccount(nil, account), store.Verdicts{}); err != nil {
 			t.Fatal(err)
 		}
 		m.look()

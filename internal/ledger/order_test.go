@@ -106,12 +106,12 @@ func comeBackInOrder(t *testing.T, o orderHarness) {
 	s := store.New()
 	var got []*commit
 	for b, ok := o.next(); ok; b, ok = o.next() {
-		verdicts, err := s.Apply(b.payload, nil)
-		if err != nil || len(verdicts) != b.entries && b.entries != entriesUnknown {
-			t.Fatalf("a batch of %d entries has %d verdicts: %v", b.entries, len(verdicts), err)
+		verdicts, err := s.Apply(b.payload, store.Verdicts{})
+		if err != nil || verdicts.Len() != b.entries && b.entries != entriesUnknown {
+			t.Fatalf("a batch of %d entries has %d verdicts: %v", b.entries, verdicts.Len(), err)
 		}
 		for _, k := range b.commits {
-			if own := verdicts[k.at : k.at+k.entries]; own[0].Outcome != store.Accepted || own[1].Outcome != store.MeterExists {
+			if own := verdicts.Part(k.at, k.entries, store.Verdicts{}); own.At(0).Outcome != store.Accepted || own.At(1).Outcome != store.MeterExists {
 				t.Errorf("at place %d stands another commit: %v", k.at, own)
 			}
 		}

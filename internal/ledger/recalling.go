@@ -22,7 +22,7 @@ func (l *Ledger) change(ctx context.Context, m store.Meter, entry []byte) (store
 		if err != nil {
 			return store.Verdict{}, err
 		}
-		v = verdicts[len(verdicts)-1]
+		v = verdicts.At(entries - 1)
 		switch v.Outcome {
 		case store.Held:
 			return v, l.monthBusy(v.Other.Slot)
@@ -57,10 +57,10 @@ func (l *Ledger) recallAt(m store.Meter, slot meter.Slot) (recall []byte, err er
 }
 
 // askAll writes entries as one commit and returns all verdicts.
-func (l *Ledger) askAll(ctx context.Context, payload []byte, entries int) ([]store.Verdict, error) {
+func (l *Ledger) askAll(ctx context.Context, payload []byte, entries int) (store.Verdicts, error) {
 	k := &commit{payload: payload, entries: entries}
 	if err := l.committer.enqueue(ctx, k, steady); err != nil {
-		return nil, err
+		return store.Verdicts{}, err
 	}
 	return l.committer.wait(k)
 }

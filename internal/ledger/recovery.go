@@ -119,14 +119,14 @@ func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 }
 
 func (r *recovery) replay() error {
-	var verdicts []store.Verdict
+	var verdicts store.Verdicts
 	err := r.journal.Replay(r.from+1, func(sequence uint64, payload []byte) (err error) {
 		r.progress("replaying the journal", int64(sequence-r.from), int64(r.journal.Last()-r.from))
 		if err := meter.Stopped(r.ctx); err != nil {
 			return err
 		}
 		r.replayed += int64(len(payload))
-		verdicts, err = r.store.Apply(payload, verdicts[:0])
+		verdicts, err = r.store.Apply(payload, verdicts)
 		return errors.Join(err, r.fits(r.store.HeldBytes(), int64(sequence-r.from), int64(r.journal.Last()-r.from)))
 	})
 	if stop := meter.Stopped(r.ctx); stop != nil {

@@ -301,10 +301,7 @@ func (s *submission) settle() error {
 		verdicts, err := s.l.committer.wait(s.commit)
 		switch {
 		case err == nil:
-			verdicts = verdicts[s.recalls:]
-			for i := range s.taken {
-				s.rule(s.placeOf(i), verdicts[i])
-			}
+			s.ruleAll(verdicts)
 		case s.restore || !meter.Passes(err):
 			return err
 		default:
@@ -320,6 +317,40 @@ func (s *submission) settle() error {
 	return nil
 }
 
+// ruleAll counts the store's verdicts on what was taken.
+func (s *submission) ruleAll(verdicts store.Verdicts) {
+	if s.each != nil {
+		for at, v := range verdicts.From(s.recalls) {
+			s.rule(s.placeOf(at-s.recalls), v)
+		}
+		return
+	}
+	next := 0
+	for _, other := range verdicts.Others() {
+		if at := other.Place - s.recalls; at >= 0 {
+			s.accept(next, at)
+			s.rule(s.placeOf(at), other.Verdict)
+			next = at + 1
+		}
+	}
+	s.accept(next, len(s.taken))
+}
+
+// accept counts the readings that were taken from one place on to before another, which are all accepted.
+func (s *submission) accept(from, to int) {
+	if from == to {
+		return
+	}
+	s.accepted += to - from
+	s.good(s.rows[s.placeOf(from)])
+	s.good(s.rows[s.placeOf(to-1)])
+	for _, at := range s.taken[from:to] {
+		if at.Slot < s.closedUntil && s.l.isClosed(at.Slot) {
+			s.acceptedLate++
+		}
+	}
+}
+
 // rule counts the store's verdict on a reading. It is put into words only if somebody
 // reads them.
 func (s *submission) rule(place int, v store.Verdict) {
@@ -330,12 +361,6 @@ func (s *submission) rule(place int, v store.Verdict) {
 	switch {
 	case s.each != nil:
 		s.decide(place, s.l.result(s.readings[place], v))
-	case v.Outcome == store.Accepted:
-		s.accepted++
-		s.good(s.rows[place])
-		if slot := s.readings[place].Slot; slot < s.closedUntil && s.l.isClosed(slot) {
-			s.acceptedLate++
-		}
 	case s.retryUnlisted && passes(v.Outcome):
 		s.countRetry(s.rows[place], codeOf(v.Outcome))
 	case s.unlisted && v.Outcome != store.Duplicate && !passes(v.Outcome):

@@ -65,7 +65,7 @@ func (b *bench) follow(t *testing.T, batches [][]byte, n, end int) *follower {
 func (f *follower) apply(end int) {
 	f.t.Helper()
 	for ; f.applied < end; f.applied++ {
-		if _, err := f.store.Apply(f.batches[f.applied], nil); err != nil {
+		if _, err := f.store.Apply(f.batches[f.applied], store.Verdicts{}); err != nil {
 			f.t.Fatal(err)
 		}
 	}
@@ -116,7 +116,7 @@ func closedTwice(t *testing.T) (b *bench, batches [][]byte, first, intended int)
 	batches = b.batchesOf()
 	s := store.New()
 	for n, batch := range batches {
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, store.Verdicts{}); err != nil {
 			t.Fatal(err)
 		}
 		switch revision := s.Revision(october.Month); {

@@ -88,7 +88,7 @@ func TestReplayingTwiceAndInOtherBatchesLeadsToTheSameState(t *testing.T) {
 		again := store.New()
 		for range 2 { // twice
 			for _, batch := range joined {
-				if _, err := again.Apply(batch, nil); err != nil {
+				if _, err := again.Apply(batch, store.Verdicts{}); err != nil {
 					return err
 				}
 			}

@@ -41,7 +41,7 @@ func (s *simulation) checkOrder() {
 	origins := &originCheck{simulation: s, owners: s.owners(), led: make(map[uint64]int), written: make(map[string]uint64)}
 	truth := store.New()
 	at := begin
-	s.hold(truth, at.Sequence, nil, nil)
+	s.hold(truth, at.Sequence, nil, store.Verdicts{})
 	for _, batch := range batches {
 		payload, err := at.Follow(batch)
 		if err != nil {
@@ -49,7 +49,7 @@ func (s *simulation) checkOrder() {
 			return
 		}
 		at = at.After(batch)
-		verdicts, err := truth.Apply(payload, nil)
+		verdicts, err := truth.Apply(payload, store.Verdicts{})
 		if err != nil {
 			s.isFault("batch %d of the order: %v", at.Sequence, err)
 			return
@@ -113,7 +113,7 @@ func (s *simulation) takes(m *host, r func(try int) request) {
 
 // hold holds answers against the state behind a batch. Readings may also have been refused in the middle of
 // it, by a verdict of it, and what is fleeting have stood there.
-func (s *simulation) hold(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
+func (s *simulation) hold(truth *store.Store, sequence uint64, payload []byte, verdicts store.Verdicts) {
 	for _, q := range s.asked {
 		switch {
 		case q.err == nil && slices.Contains(q.standsAt, sequence) && !q.stands(truth):
@@ -125,7 +125,7 @@ func (s *simulation) hold(truth *store.Store, sequence uint64, payload []byte, v
 		case q.isRefused() && sequence >= q.asked:
 			code := meter.CodeOf(q.err)
 			q.isRight = q.isRight || q.isWrong(truth, code) || code == meter.CodeNotReceiving && !truth.Receiving() ||
-				sequence > q.asked && slices.ContainsFunc(verdicts, func(v store.Verdict) bool { return codes[v.Outcome] == code })
+				sequence > q.asked && slices.ContainsFunc(verdicts.Others(), func(v store.PlacedVerdict) bool { return codes[v.Outcome] == code })
 		}
 	}
 }
@@ -177,8 +177,8 @@ func (s *simulation) noteLead(v cluster.View) {
 	s.terms[v.Head.Sequence+1] = max(s.terms[v.Head.Sequence+1], v.Leader.Term)
 }
 
-func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, verdicts []store.Verdict) {
-	for _, v := range verdicts {
+func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, verdicts store.Verdicts) {
+	for _, v := range verdicts.Others() {
 		if v.Outcome == store.Diverged {
 			o.isFault("batch %d says that its writer has come to other verdicts", sequence)
 		}
@@ -202,7 +202,7 @@ func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, 
 		return
 	}
 	origins, _, ok := store.ReadContents(payload)
-	if !ok && len(verdicts) > 1 {
+	if !ok && verdicts.Len() > 1 {
 		o.isFault("batch %d does not say what it is made of", sequence)
 	}
 	entries := 1
@@ -213,8 +213,8 @@ func (o *originCheck) look(truth *store.Store, sequence uint64, payload []byte, 
 		o.last[origin.Incarnation] = origin.Number
 		entries += int(origin.Entries)
 	}
-	if ok && entries != len(verdicts) {
-		o.isFault("batch %d has %d verdicts, and says that it has %d entries", sequence, len(verdicts), entries)
+	if ok && entries != verdicts.Len() {
+		o.isFault("batch %d has %d verdicts, and says that it has %d entries", sequence, verdicts.Len(), entries)
 	}
 	o.lookTwice(sequence, payload)
 }

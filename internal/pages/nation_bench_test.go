@@ -93,7 +93,7 @@ func fillNation(b *testing.B, s *store.Store, meters int, from, to meter.Slot) {
 	b.Helper()
 	var batch []byte
 	apply := func() {
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, store.Verdicts{}); err != nil {
 			b.Fatal(err)
 		}
 		batch = batch[:0]

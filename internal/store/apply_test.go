@@ -17,12 +17,12 @@ func reading(slot meter.Slot, digits int64) Reading {
 
 func apply(t *testing.T, s *Store, batch []byte) []Outcome {
 	t.Helper()
-	verdicts, err := s.Apply(batch, nil)
+	verdicts, err := s.Apply(batch, Verdicts{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcomes := make([]Outcome, len(verdicts))
-	for i, v := range verdicts {
+	outcomes := make([]Outcome, verdicts.Len())
+	for i, v := range verdicts.From(0) {
 		outcomes[i] = v.Outcome
 	}
 	return outcomes
@@ -124,8 +124,8 @@ func TestBatchThatIsNoneIsRefusedNotGuessed(t *testing.T) {
 	whole := AppendReading(AppendAccount(nil, account), reading(960_000, 1))
 	s := New()
 	for cut := 1; cut < len(whole); cut++ {
-		verdicts, err := New().Apply(whole[:cut], nil)
-		if err == nil && len(verdicts) == 2 {
+		verdicts, err := New().Apply(whole[:cut], Verdicts{})
+		if err == nil && verdicts.Len() == 2 {
 			t.Errorf("cut at %d of %d: taken for whole", cut, len(whole))
 		}
 	}
@@ -134,7 +134,7 @@ func TestBatchThatIsNoneIsRefusedNotGuessed(t *testing.T) {
 		"unregistered meter":    AppendReading(nil, reading(960_000, 1)),
 		"register out of sight": append(AppendReading(nil, reading(960_000, 1))[:9], 99, 0, 0, 0, 0, 0, 0, 0, 1),
 	} {
-		if _, err := s.Apply(batch, nil); err == nil {
+		if _, err := s.Apply(batch, Verdicts{}); err == nil {
 			t.Errorf("%s was applied", name)
 		}
 	}

@@ -28,7 +28,7 @@ func BenchmarkApply(b *testing.B) {
 			s := filled(b, benchMeters, 1)
 			readings := make([]Reading, benchMeters)
 			var batch []byte
-			var verdicts []Verdict
+			var verdicts Verdicts
 			b.ReportAllocs()
 			for slot := benchFirst + meter.SlotsPerDay; b.Loop(); slot++ {
 				b.StopTimer()
@@ -39,8 +39,8 @@ func BenchmarkApply(b *testing.B) {
 				batch = form.append(batch[:0], readings)
 				b.StartTimer()
 				var err error
-				if verdicts, err = s.Apply(batch, verdicts[:0]); err != nil || verdicts[0].Outcome != Accepted {
-					b.Fatal(verdicts[0], err)
+				if verdicts, err = s.Apply(batch, verdicts); err != nil || verdicts.At(0).Outcome != Accepted {
+					b.Fatal(verdicts.At(0), err)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/benchMeters, "ns/reading")

@@ -79,7 +79,7 @@ func numberedCredential(n int) meter.Credential {
 }
 
 func mustApplyEntry(b *testing.B, s *store.Store, entry []byte) {
-	if _, err := s.Apply(entry, nil); err != nil {
+	if _, err := s.Apply(entry, store.Verdicts{}); err != nil {
 		b.Fatal(err)
 	}
 }

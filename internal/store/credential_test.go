@@ -284,7 +284,7 @@ func TestACredentialThatNoVersionWroteIsRefused(t *testing.T) {
 	} {
 		s := New()
 		apply(t, s, AppendAccount(nil, meter.Account{ID: "A"}))
-		_, err := s.Apply(c.entry, nil)
+		_, err := s.Apply(c.entry, Verdicts{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || (what == "a later role") != errors.Is(err, ErrNewer) {
 			t.Errorf("%s: %v", what, err)
 		}

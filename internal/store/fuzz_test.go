@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -37,13 +38,13 @@ func FuzzApply(f *testing.F) {
 			mustApply(t, other, prefix)
 			hash, frozen := one.Hash(), one.Freeze()
 			entries, refused := one.Check(batch, true)
-			verdicts, err := one.Apply(batch, nil)
-			again, errAgain := other.Apply(batch, nil)
-			if fmt.Sprint(err) != fmt.Sprint(errAgain) || !slices.Equal(verdicts, again) || one.Hash() != other.Hash() {
+			verdicts, err := one.Apply(batch, Verdicts{})
+			again, errAgain := other.Apply(batch, Verdicts{})
+			if fmt.Sprint(err) != fmt.Sprint(errAgain) || !reflect.DeepEqual(verdicts, again) || one.Hash() != other.Hash() {
 				t.Fatalf("applied twice: %v, %v and %v, %v", verdicts, err, again, errAgain)
 			}
-			if refused == nil && (err != nil || entries != len(verdicts)) {
-				t.Fatalf("%d entries passed the check, and %d were applied: %v", entries, len(verdicts), err)
+			if refused == nil && (err != nil || entries != verdicts.Len()) {
+				t.Fatalf("%d entries passed the check, and %d were applied: %v", entries, verdicts.Len(), err)
 			}
 			wantReadBack(t, frozen, hash)
 			frozen.Thaw()
@@ -184,7 +185,7 @@ func TestASlotBeyondAllTimeIsRefused(t *testing.T) {
 	} {
 		s := New()
 		mustApply(t, s, AppendAccount(nil, account))
-		if _, err := s.Apply(entry, nil); err == nil || len(s.grid.lanes) > 0 {
+		if _, err := s.Apply(entry, Verdicts{}); err == nil || len(s.grid.lanes) > 0 {
 			t.Errorf("%s: error %v, and the grid has %d lanes", name, err, len(s.grid.lanes))
 		}
 	}

@@ -39,7 +39,7 @@ func TestWhatAStoreSaysItTakesIsWhatTheHeapTakes(t *testing.T) {
 			if len(batch) < 1<<16 {
 				return
 			}
-			if _, err := s.Apply(batch, nil); err != nil {
+			if _, err := s.Apply(batch, store.Verdicts{}); err != nil {
 				t.Fatal(err)
 			}
 			batch = batch[:0]
@@ -66,7 +66,7 @@ func TestWhatAStoreSaysItTakesIsWhatTheHeapTakes(t *testing.T) {
 			refused[n].Reading = store.Reading{Meter: i, Slot: meter.Slot(sparseStart + r.IntN(10_000))}
 		}
 		batch = store.AppendRefusals(batch, 50_000, refused)
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, store.Verdicts{}); err != nil {
 			t.Fatal(err)
 		}
 		batch, frozen, refused = nil, nil, nil

@@ -303,7 +303,7 @@ func TestWhatNeedsNoHoldDoesNotStandUnderOne(t *testing.T) {
 		"reception":    AppendReception(nil, true),
 		"nothing more": nil,
 	} {
-		if _, err := s.Apply(append(AppendUnder(nil, h.ID), batch...), nil); err == nil {
+		if _, err := s.Apply(append(AppendUnder(nil, h.ID), batch...), Verdicts{}); err == nil {
 			t.Errorf("%s was applied", name)
 		}
 	}
@@ -324,7 +324,7 @@ func TestALevelIsNotLowered(t *testing.T) {
 			t.Errorf("the level is %d, want %d", got, step.want)
 		}
 	}
-	if _, err := s.Apply(AppendLevel(nil, LevelNewest+1), nil); err == nil {
+	if _, err := s.Apply(AppendLevel(nil, LevelNewest+1), Verdicts{}); err == nil {
 		t.Error("a level that this program does not know was taken")
 	}
 }

@@ -68,11 +68,11 @@ func TestApplyGivesItsLockUpAfterSoManyVerdicts(t *testing.T) {
 	s := New()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &batchReader{decoder: decoder{s: s}, verdicts: make([]Verdict, 4), yieldAt: 5}
+	r := &batchReader{decoder: decoder{s: s}, verdicts: AllAccepted(4), yieldAt: 5}
 	if r.yield(); r.yieldAt != 5 {
 		t.Errorf("it gives it up at %d, too early", r.yieldAt)
 	}
-	r.verdicts = make([]Verdict, 7)
+	r.verdicts = AllAccepted(7)
 	if r.yield(); r.yieldAt != 7+lockVerdicts {
 		t.Errorf("it gives it up again at %d", r.yieldAt)
 	}

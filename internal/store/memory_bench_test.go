@@ -72,7 +72,7 @@ func registerPopulation(b *testing.B, s *store.Store, p *households.Population) 
 	b.Helper()
 	for i := range p.Len() {
 		account := meter.Account{ID: p.ID(i), OwnerName: "Tan Ah Kow", Address: "1 Orchard Road, Singapore", RegisteredAt: time.Unix(0, 0)}
-		if _, err := s.Apply(store.AppendAccount(nil, account), nil); err != nil {
+		if _, err := s.Apply(store.AppendAccount(nil, account), store.Verdicts{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -107,7 +107,7 @@ func applyPopulation(b *testing.B, s *store.Store, p dialed, slots int) (took ti
 	const together = 4096
 	first := p.first()
 	var batch []byte
-	var verdicts []store.Verdict
+	var verdicts store.Verdicts
 	for n := range slots * p.Len() {
 		i, slot := n%p.Len(), first+meter.Slot(n/p.Len())
 		batch = p.append(batch, i, slot)
@@ -116,7 +116,7 @@ func applyPopulation(b *testing.B, s *store.Store, p dialed, slots int) (took ti
 		}
 		var err error
 		started := time.Now()
-		if verdicts, err = s.Apply(batch, verdicts[:0]); err != nil {
+		if verdicts, err = s.Apply(batch, verdicts); err != nil {
 			b.Fatal(err)
 		}
 		took += time.Since(started)

@@ -115,7 +115,7 @@ func TestARunThatIsNoneIsRefused(t *testing.T) {
 		"with distances that are none":   changed(20, 9),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := tenMeters(t).Apply(batch, nil); err == nil {
+			if _, err := tenMeters(t).Apply(batch, Verdicts{}); err == nil {
 				t.Error("it was taken")
 			}
 		})

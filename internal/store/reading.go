@@ -58,7 +58,7 @@ func (r *batchReader) restored() {
 		r.pack(true)
 	default:
 		if f := r.restoredFact(k); r.err == nil {
-			r.verdicts = append(r.verdicts, f.effect(r.s))
+			r.verdicts.add(f.effect(r.s))
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (d *decoder) restoredFact(k kind) fact {
 func (r *batchReader) reading(restored bool) {
 	i, point := r.meter(), r.point()
 	if r.err == nil {
-		r.verdicts = append(r.verdicts, r.s.take(Reading{i, point.Slot, point.Register}, restored))
+		r.verdicts.add(r.s.take(Reading{i, point.Slot, point.Register}, restored))
 	}
 }
 
@@ -110,7 +110,7 @@ func (r *batchReader) pack(restored bool) {
 		}
 		r.s.touch(readings)
 		for i := range readings {
-			r.verdicts = append(r.verdicts, r.s.take(readings[i], restored))
+			r.verdicts.add(r.s.take(readings[i], restored))
 		}
 		r.yield()
 		left -= len(readings)

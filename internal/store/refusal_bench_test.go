@@ -18,7 +18,7 @@ func BenchmarkKeepRefusals(b *testing.B) {
 		for i := range meters {
 			batch = AppendAccount(batch, meter.Account{ID: meter.ID(fmt.Sprint("M", i))})
 		}
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, Verdicts{}); err != nil {
 			b.Fatal(err)
 		}
 		longest := time.Duration(0)
@@ -29,7 +29,7 @@ func BenchmarkKeepRefusals(b *testing.B) {
 			}
 			batch = AppendRefusals(batch[:0], 1_000_000, part)
 			begun := time.Now()
-			if _, err := s.Apply(batch, nil); err != nil {
+			if _, err := s.Apply(batch, Verdicts{}); err != nil {
 				b.Fatal(err)
 			}
 			longest = max(longest, time.Since(begun))

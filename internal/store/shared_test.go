@@ -177,7 +177,7 @@ func TestATermAndContentsAreReadFromTheBytesOfTheirBatch(t *testing.T) {
 		if got, _, ok := ReadContents(payload); ok {
 			t.Errorf("%s is read as the contents %v", name, got)
 		}
-		if _, err := New().Apply(payload, nil); err == nil && len(payload) > 0 && kind(payload[0]) == kindContents {
+		if _, err := New().Apply(payload, Verdicts{}); err == nil && len(payload) > 0 && kind(payload[0]) == kindContents {
 			t.Errorf("%s is applied", name)
 		}
 	}
@@ -249,7 +249,7 @@ func TestADigestIsOfOutcomesAlone(t *testing.T) {
 		digests[s.Digest()] = true
 		other := thawed(t, s)
 		apply(t, s, AppendReception(nil, true))
-		if _, err := other.Apply(AppendReception(nil, true), []Verdict{{Outcome: Over}}); err != nil || s.Digest() != other.Digest() {
+		if _, err := other.Apply(AppendReception(nil, true), Verdicts{1, []PlacedVerdict{{0, Verdict{Outcome: Over}}}}); err != nil || s.Digest() != other.Digest() {
 			t.Errorf("behind verdicts of another batch the digest is %x, not %x: %v", other.Digest(), s.Digest(), err)
 		}
 	}

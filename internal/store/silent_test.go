@@ -20,7 +20,7 @@ func TestSilentMetersAreCountedOverAllMeters(t *testing.T) {
 				batch = AppendReadings(batch, []Reading{{Meter: Index(i), Slot: meter.Slot(1000 + i), Register: meter.Register{}}}, false)
 			}
 		}
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, Verdicts{}); err != nil {
 			t.Fatal(err)
 		}
 		want, last, newest := 0, meter.Slot(1000+meters/2), meter.Slot(0)

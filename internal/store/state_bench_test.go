@@ -12,7 +12,7 @@ func filled(b *testing.B, meters, days int) *Store {
 	s := New()
 	var batch []byte
 	apply := func() {
-		if _, err := s.Apply(batch, nil); err != nil {
+		if _, err := s.Apply(batch, Verdicts{}); err != nil {
 			b.Fatal(err)
 		}
 		batch = batch[:0]

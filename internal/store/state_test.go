@@ -34,12 +34,15 @@ func decodeState(records [][]byte) (*Store, error) {
 	return d.Store()
 }
 
-func mustApply(t fataler, s *Store, batch []byte) []Verdict {
-	verdicts, err := s.Apply(batch, nil)
+func mustApply(t fataler, s *Store, batch []byte) (all []Verdict) {
+	verdicts, err := s.Apply(batch, Verdicts{})
 	if err != nil {
 		t.Fatalf("applying: %v", err)
 	}
-	return verdicts
+	for _, v := range verdicts.From(0) {
+		all = append(all, v)
+	}
+	return all
 }
 
 func TestHashTellsStatesApart(t *testing.T) {

@@ -58,23 +58,23 @@ func (s *Store) Counts() (meters int, readings uint64) {
 // in: some hundred microseconds.
 const lockVerdicts = 1024
 
-// Apply makes a batch of entries part of the state and appends one verdict for each of
-// them, in order; a pack has one for each of its readings. Nothing else changes a
-// store. It gives its lock up now and then, so a query may see a part of the batch. An
+// Apply makes a batch of entries part of the state and returns one verdict for each of
+// them, in order and in the memory of others that nobody needs any more; a pack has one for
+// each of its readings. Nothing else changes a store. It gives its lock up now and then, so a query may see a part of the batch. An
 // error means that this program did not write the batch.
 //
 // What an entry does follows from the state and the entry alone, so a replay in
 // batches of any size comes to the same state and the same verdicts.
-func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
+func (s *Store) Apply(batch []byte, memory Verdicts) (Verdicts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.noteArrivals()
 	r := &s.reader
-	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: verdicts, rolled: len(verdicts), yieldAt: len(verdicts) + lockVerdicts}
+	*r = batchReader{decoder: decoder{rest: batch, s: s}, verdicts: memory.Emptied(), yieldAt: lockVerdicts}
 	defer s.noteHeld()
 	for len(r.rest) > 0 {
 		if r.entry(); r.err != nil {
-			return r.verdicts, fmt.Errorf("decoding entry %d of the batch: %w", len(r.verdicts)-len(verdicts), r.err)
+			return r.verdicts, fmt.Errorf("decoding entry %d of the batch: %w", r.verdicts.n, r.err)
 		}
 		r.yield()
 	}
@@ -86,19 +86,19 @@ func (s *Store) Apply(batch []byte, verdicts []Verdict) ([]Verdict, error) {
 type batchReader struct {
 	decoder
 
-	verdicts []Verdict
+	verdicts Verdicts
 	rolled   int // verdicts: those in the digest
 	yieldAt  int // verdicts
 }
 
 // yield lets readers of the store in if the lock was held for long.
 func (r *batchReader) yield() {
-	if len(r.verdicts) >= r.yieldAt {
+	if r.verdicts.n >= r.yieldAt {
 		r.s.noteArrivals()
 		r.s.noteHeld()
 		r.s.mu.Unlock()
 		r.s.mu.Lock()
-		r.yieldAt = len(r.verdicts) + lockVerdicts
+		r.yieldAt = r.verdicts.n + lockVerdicts
 	}
 }
 
@@ -128,9 +128,9 @@ func (r *batchReader) entry() {
 	switch {
 	case r.err != nil:
 	case needsHold && !held:
-		r.verdicts = append(r.verdicts, Verdict{Outcome: Over})
+		r.verdicts.add(Verdict{Outcome: Over})
 	default:
-		r.verdicts = append(r.verdicts, f.effect(r.s))
+		r.verdicts.add(f.effect(r.s))
 	}
 }
 

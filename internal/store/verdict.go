@@ -15,12 +15,6 @@ func (s *Store) Judge(r Reading, restored bool) Verdict {
 	return s.judge(r, restored)
 }
 
-// PlacedVerdict is a verdict on one of many readings.
-type PlacedVerdict struct {
-	Place int // among the readings that were asked about
-	Verdict
-}
-
 // JudgeMany judges readings as Judge does, under one read lock. It appends to judged
 // those that would not be accepted, in their order. Each is judged against the present
 // state, none beside another.

@@ -57,11 +57,11 @@ func (w witness) effect(s *Store) Verdict {
 // looks at none of them.
 func (r *batchReader) roll() {
 	if shared := &r.s.shared; shared.term != Alone {
-		for _, v := range r.verdicts[r.rolled:] {
+		for _, v := range r.verdicts.From(r.rolled) {
 			shared.digest = (shared.digest ^ uint64(v.Outcome)) * digestPrime
 		}
 	}
-	r.rolled = len(r.verdicts)
+	r.rolled = r.verdicts.n
 }
 
 // Digest returns the digest of the outcomes of all that was applied, 0 before the first term.
