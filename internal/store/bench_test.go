@@ -48,6 +48,35 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyRuns applies a day of one meter after another, as a file has it that was written meter by meter.
+func BenchmarkApplyRuns(b *testing.B) {
+	const meters, perBatch = benchMeters, 200
+	s := filled(b, meters, 1)
+	readings := make([]Reading, 0, perBatch*meter.SlotsPerDay)
+	var batch []byte
+	var verdicts Verdicts
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		readings = readings[:0]
+		for k := range perBatch {
+			i := n*perBatch + k
+			for place := range meter.Slot(meter.SlotsPerDay) {
+				slot := benchFirst + meter.SlotsPerDay*meter.Slot(1+i/meters) + place
+				register, _ := meter.RegisterFromParts(int64(slot)*250+int64(i%meters), 3)
+				readings = append(readings, Reading{Index(i % meters), slot, register})
+			}
+		}
+		batch = AppendReadings(batch[:0], readings, false)
+		b.StartTimer()
+		var err error
+		if verdicts, err = s.Apply(batch, verdicts); err != nil || len(verdicts.Others()) > 0 {
+			b.Fatal(verdicts, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/perBatch/meter.SlotsPerDay, "ns/reading")
+}
+
 // The lookups jump from meter to meter as questions do, so that they find little of
 // the grid in the processor's caches.
 func BenchmarkGrid(b *testing.B) {

@@ -46,7 +46,14 @@ func (c *chunk) get(b *block, place int) meter.Register {
 	return b.narrow(place)
 }
 
-// set records a register. The slot must not be taken.
+// setRun records registers of the day of a block. The slots must not be taken.
+func (c *chunk) setRun(b *block, run []Reading) {
+	start := slotOf(pageOf(run[0].Slot), 0)
+	for k := range run {
+		c.set(b, int(run[k].Slot-start), run[k].Register)
+	}
+}
+
 func (c *chunk) set(b *block, place int, register meter.Register) {
 	if !b.isWide() && !b.setNarrow(place, register) {
 		var w wideBlock

@@ -57,7 +57,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-func wantReadBack(t *testing.T, frozen *FrozenState, want [32]byte) {
+func wantReadBack(t rapid.TB, frozen *FrozenState, want [32]byte) {
 	t.Helper()
 	restored, err := decodeState(encodeState(t, frozen))
 	if err != nil {

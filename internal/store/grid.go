@@ -97,14 +97,19 @@ func (g *grid) looseAt(i Index, day uint32, place int) (meter.Register, bool) {
 
 // set records a register. The slot must not be taken.
 func (g *grid) set(i Index, slot meter.Slot, register meter.Register) {
-	day, place := slot.Page()
+	g.setRun([]Reading{{i, slot, register}})
+}
+
+// setRun records registers of one meter and one day, at least one. The slots must not be taken.
+func (g *grid) setRun(run []Reading) {
+	i, day := run[0].Meter, pageOf(run[0].Slot)
 	c, b := g.find(i, day)
 	if c != nil && !g.ice.covers(c.age) {
 		wide := cap(c.wide)
 		if b.mask() == 0 {
 			g.lane(i).find(day / tileDays).meet(i)
 		}
-		c.set(b, place, register)
+		c.setRun(b, run)
 		if cap(c.wide) != wide {
 			g.held.dense += int64(cap(c.wide)-wide) * wideSize
 		}
@@ -112,12 +117,12 @@ func (g *grid) set(i Index, slot meter.Slot, register meter.Register) {
 	}
 	g.change(i, day, func(t *tile) {
 		if !g.becomesDense(t, i, day) {
-			t.set(i, day%tileDays, place, register, g)
+			t.setRun(day%tileDays, run, g)
 			return
 		}
 		c := t.chunk(i, day%tileDays, g)
 		t.meet(i)
-		c.set(&c.blocks[i%chunkMeters], place, register)
+		c.setRun(&c.blocks[i%chunkMeters], run)
 	})
 }
 

@@ -1,12 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"meterledger/internal/meter"
@@ -32,6 +33,23 @@ func anyReadings(t *rapid.T, n int) []Reading {
 	return readings
 }
 
+// meterByMeter makes readings such as a file has that was written meter by meter: nearly all rise with time.
+func meterByMeter(t *rapid.T, readings []Reading) {
+	slices.SortStableFunc(readings, func(a, b Reading) int {
+		return cmp.Or(cmp.Compare(a.Meter, b.Meter), cmp.Compare(a.Slot, b.Slot))
+	})
+	if rapid.Bool().Draw(t, "registers rise") {
+		registers := make([]meter.Register, len(readings))
+		for i := range readings {
+			registers[i] = readings[i].Register
+		}
+		slices.SortFunc(registers, meter.Register.Cmp)
+		for i := range readings {
+			readings[i].Register = registers[i]
+		}
+	}
+}
+
 // tenMeters is a store with meters 0 to 9.
 func tenMeters(t fataler) *Store {
 	s := New()
@@ -44,11 +62,23 @@ func tenMeters(t fataler) *Store {
 }
 
 func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
-	packs := 0
+	packs, runs := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		together, single := tenMeters(t), tenMeters(t)
+		if rapid.Bool().Draw(t, "newest level") {
+			mustApply(t, together, AppendLevel(nil, LevelNewest))
+			mustApply(t, single, AppendLevel(nil, LevelNewest))
+		}
+		if rapid.Bool().Draw(t, "dense") {
+			together.grid.always, single.grid.always = 1, 1
+		}
 		for range rapid.IntRange(1, 3).Draw(t, "batches") {
 			readings := anyReadings(t, rapid.SampledFrom([]int{0, 1, 7, 8, 63, 64, 65, 200}).Draw(t, "readings"))
+			if rapid.Bool().Draw(t, "meter by meter") {
+				meterByMeter(t, readings)
+			}
+			before := together.Freeze()
+			hash := single.Hash()
 			batch := AppendReadings(nil, readings, false)
 			if len(batch) > 0 && kind(batch[0]) == kindPack {
 				packs++
@@ -60,17 +90,31 @@ func TestARunIsJudgedAsItsReadingsOneByOne(t *testing.T) {
 			for _, r := range readings {
 				entries = AppendReading(entries, r)
 			}
+			if len(readings) > 1 && together.isCalm(false) && together.onward(readings) > 1 {
+				runs++
+			}
+			var judged []PlacedVerdict // one by one
+			for place, r := range readings {
+				if v := single.Judge(r, false); v.Outcome != Accepted {
+					judged = append(judged, PlacedVerdict{place, v})
+				}
+			}
+			if many := together.JudgeMany(readings, false, nil); !slices.Equal(many, judged) {
+				t.Fatalf("together they are judged %v, and one by one %v", many, judged)
+			}
 			got, want := mustApply(t, together, batch), mustApply(t, single, entries)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(meter.Register{})); diff != "" {
+			if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(meter.Register{})); diff != "" {
 				t.Fatalf("verdicts (-single +pack):\n%s", diff)
 			}
 			if together.Hash() != single.Hash() {
 				t.Fatal("the states differ")
 			}
+			wantReadBack(t, before, hash)
+			before.Thaw()
 		}
 	})
-	if packs == 0 {
-		t.Error("no pack was written: nothing was compared")
+	if packs == 0 || runs == 0 {
+		t.Errorf("%d packs were written and %d runs recorded at once: nothing was compared", packs, runs)
 	}
 }
 

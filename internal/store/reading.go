@@ -109,12 +109,26 @@ func (r *batchReader) pack(restored bool) {
 			return
 		}
 		r.s.touch(readings)
-		for i := range readings {
-			r.verdicts.add(r.s.take(readings[i], restored))
-		}
+		r.takeAll(readings, restored)
 		r.yield()
 		left -= len(readings)
 		distances = distances[len(readings)*p.stride():]
+	}
+}
+
+// takeAll takes readings, as many at once as go on where their meters stand.
+func (r *batchReader) takeAll(readings []Reading, restored bool) {
+	isCalm := r.s.isCalm(restored)
+	for len(readings) > 0 {
+		n := 0
+		if isCalm {
+			n = r.s.goOn(readings)
+		}
+		if r.verdicts.n += n; n == 0 {
+			r.verdicts.add(r.s.take(readings[0], restored))
+			n = 1
+		}
+		readings = readings[n:]
 	}
 }
 

@@ -17,6 +17,7 @@ func filled(b *testing.B, meters, days int) *Store {
 		}
 		batch = batch[:0]
 	}
+	batch = AppendLevel(batch, LevelNewest)
 	for i := range meters {
 		batch = AppendAccount(batch, meter.Account{ID: meter.ID(fmt.Sprintf("M%07d", i)), OwnerName: "Tan", Address: "Road", RegisteredAt: account.RegisteredAt})
 	}

@@ -74,9 +74,9 @@ func (s strip) register(place int) (meter.Register, bool) {
 	return meter.RegisterFromParts(coefficient, scale)
 }
 
-// set records a register, and reports whether it is the first of its day. The slot must
+// setRun records registers of a day, and reports whether they are its first. The slots must
 // not be taken.
-func (s strip) set(day uint32, place int, register meter.Register) (longer strip, fresh bool) {
+func (s strip) setRun(day uint32, run []Reading) (longer strip, fresh bool) {
 	at, found := s.find(day)
 	var d looseDay
 	size := 0
@@ -84,7 +84,10 @@ func (s strip) set(day uint32, place int, register meter.Register) (longer strip
 		size = s[at:].size()
 		s[at:].unpack(&d)
 	}
-	d.set(place, register)
+	start := slotOf(pageOf(run[0].Slot), 0)
+	for k := range run {
+		d.set(int(run[k].Slot-start), run[k].Register)
+	}
 	var buffer [stripDayBytes]byte
 	return slices.Replace(s, at, at+size, d.append(buffer[:0], day)...), !found
 }

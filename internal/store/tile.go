@@ -104,12 +104,12 @@ func (t *tile) meters(yield func(Index) bool) {
 	}
 }
 
-// set records a register on a day that is not dense, and makes it dense if so many
+// setRun records registers of one meter on a day that is not dense, and makes it dense if so many
 // meters have readings then.
-func (t *tile) set(i Index, day uint32, place int, register meter.Register, g *grid) {
-	fresh := false
+func (t *tile) setRun(day uint32, run []Reading, g *grid) {
+	i, fresh := run[0].Meter, false
 	t.change(i, g.ice, func(s strip) strip {
-		s, fresh = s.set(day, place, register)
+		s, fresh = s.setRun(day, run)
 		return s
 	})
 	if fresh {

@@ -21,10 +21,18 @@ func (s *Store) Judge(r Reading, restored bool) Verdict {
 func (s *Store) JudgeMany(readings []Reading, restored bool, judged []PlacedVerdict) []PlacedVerdict {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for place := range readings {
+	isCalm := s.isCalm(restored)
+	for place := 0; place < len(readings); {
+		if isCalm {
+			if n := s.onward(readings[place:]); n > 0 { // all of them are behind what the present state has
+				place += n
+				continue
+			}
+		}
 		if v := s.judge(readings[place], restored); v.Outcome != Accepted {
 			judged = append(judged, PlacedVerdict{place, v})
 		}
+		place++
 	}
 	return judged
 }
