@@ -48,6 +48,13 @@ func (s *shared) sawUsage(u cluster.Usage) {
 	before, isFull := s.usage, u.Refuses || u.IsHigh()
 	wasFull := s.engineFull.Swap(isFull)
 	s.usage = u
+	s.engineMax.Store(u.Max)
+	if isFull {
+		select {
+		case s.crammed <- struct{}{}:
+		default:
+		}
+	}
 	switch {
 	case u.Refuses && !before.Refuses:
 		s.log.Error("the engine takes nothing, since it was full: make room in each member with etcdctl defrag, and then lift the alarm with etcdctl alarm disarm; if it comes again, do both again",
@@ -104,13 +111,17 @@ func (s *shared) compare(nodes []cluster.Seen) {
 // cutAll drops from the engine what enough nodes have on their disks, while this node leads.
 func (s *shared) cutAll() {
 	for s.ctx.Err() == nil {
-		pause(s.ctx, s.cutEvery)
+		select {
+		case <-time.After(s.cutEvery):
+		case <-s.crammed:
+		case <-s.ctx.Done():
+		}
 		term, _, leads := s.term.leads()
 		nodes, err := s.engine.Nodes(s.ctx)
 		if !leads || err != nil {
 			continue
 		}
-		newest, _ := s.tail.spans.before(s.keepMin)
+		newest, _ := s.tail.spans.before(s.atMost(s.keepMin, 8))
 		copies := s.copies
 		if mutant.CutWithOneCopy && len(nodes) == 1 {
 			copies = 1
@@ -123,11 +134,19 @@ func (s *shared) cutAll() {
 // farBehind returns up to which batch no node is waited for: as many bytes as are kept for one stand behind it. It is 0
 // while that is not known.
 func (s *shared) farBehind() uint64 {
-	far, isAll := s.tail.spans.before(s.keepMax)
+	far, isAll := s.tail.spans.before(s.atMost(s.keepMax, 2))
 	if !isAll {
 		return 0
 	}
 	return far
+}
+
+// atMost returns how many bytes are kept in an engine that may be small: a part of what it may take at the most.
+func (s *shared) atMost(bytes, part int64) int64 {
+	if most := s.engineMax.Load(); most > 0 {
+		return min(bytes, most/part)
+	}
+	return bytes
 }
 
 // cutTo returns up to which batch an engine need not keep the order, and the nodes because of which that is so: as many as there must be

@@ -311,6 +311,31 @@ func TestReadingsAreRefusedWhileTheEngineIsNearlyFull(t *testing.T) {
 	})
 }
 
+// TestASmallEngineKeepsLess adds far more than an engine may take, which is less than nodes would keep there of the newest.
+func TestASmallEngineKeepsLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 100_000
+		s := openTrio(t, func(o *Options) { o.Shared.KeepMin, o.Shared.CutEvery = 2*most, time.Hour })
+		s.engine.Limit(most)
+		time.Sleep(2 * sayEvery) // they have seen it
+		refused := 0
+		for n := range 2000 {
+			time.Sleep(10 * time.Millisecond) // of the bubble, as below
+			began := time.Now()
+			for err := s.register(n%3, meter.ID(fmt.Sprint("M", n))); err != nil; err = s.register(n%3, meter.ID(fmt.Sprint("M", n))) {
+				if refused++; meter.CodeOf(err) != meter.CodeDiskFull || time.Since(began) > 3*sayEvery {
+					t.Fatalf("registration %d is refused for %v: %v", n, time.Since(began), err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		if at, batches := s.engine.Order(); refused == 0 || at.Sequence+uint64(len(batches)) < 2000 {
+			t.Errorf("%d registrations were refused, and the order ends with batch %d", refused, at.Sequence+uint64(len(batches)))
+		}
+		s.end()
+	})
+}
+
 // aged is an engine whose node says that it knows older rules only.
 type aged struct {
 	*clustertest.Client

@@ -51,7 +51,8 @@ type Shared struct {
 	// Copies is how many nodes must have a batch on their disks before the engine drops it; 0 is 2.
 	Copies int
 	// KeepMin is how many bytes of the newest batches stay in the engine, whoever has them; 0 is 64 MiB. KeepMax is how many are
-	// kept in all for nodes that lie behind; 0 is 512 MiB.
+	// kept in all for nodes that lie behind; 0 is 512 MiB. Of an engine that may take less, they are an eighth and a half
+	// of that at the most.
 	KeepMin, KeepMax int64
 	// CutEvery is how often a leader drops from the engine what enough nodes have; 0 is every 10 s.
 	CutEvery time.Duration
@@ -116,6 +117,8 @@ type shared struct {
 	roomless   atomic.Bool   // this one has none
 	engineFull atomic.Bool   // the engine has little room left, or refuses what is added
 	usage      cluster.Usage // of the engine, as it was seen last; touched by sayAll alone
+	engineMax  atomic.Int64  // of usage
+	crammed    chan struct{} // gets a message while the engine is full
 	lost       chan struct{} // closed once err is set
 	once       sync.Once
 	ended      sync.Once
@@ -134,9 +137,9 @@ func newShared(o *Shared, j *journal.Journal, s *store.Store, now func() time.Ti
 	sh := &shared{
 		engine: o.Engine, self: o.Self, journal: j, store: s, id: j.End().Journal, log: log, now: now,
 		copies: max(o.Copies, 2), cutEvery: cmp.Or(o.CutEvery, cutEvery), keepMin: cmp.Or(o.KeepMin, 64<<20), keepMax: cmp.Or(o.KeepMax, 512<<20),
-		room:   func() cluster.Room { return cluster.RoomForAll },
-		roster: roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)},
-		again:  make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
+		room:    func() cluster.Room { return cluster.RoomForAll },
+		roster:  roster{self: o.Self.Name, now: now, ever: make(map[string]*colleague)},
+		crammed: make(chan struct{}, 1), again: make(chan struct{}, 1), nudged: make(chan struct{}, 1), views: make(chan cluster.View, 1),
 		stopping: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}),
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
