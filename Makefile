@@ -56,7 +56,7 @@ test: ## all tests
 	@echo "SKIPPED: the tests of several nodes on a real etcd, which \`make nodes\` runs one after another"
 
 check: FUZZ = $(FUZZ_READ_BACK)
-check: lint race fuzz proofs soak ## the stricter checks that CI runs after the tests
+check: lint race fuzz proofs soak nodes soak-cluster ## the stricter checks that CI runs after the tests
 
 lint: ## formatting, vet, staticcheck
 	@unformatted=$$(go run $(GOFUMPT) -l cmd internal api) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

@@ -213,6 +213,8 @@ func (l *leader) resign(ctx context.Context) {
 	_ = l.engine.Resign(ctx, l.led)
 }
 
+// leadOn takes proposals once the order is judged by rules that decide alike whoever proposes: below LevelHolds what is held
+// back or shut out is for the node that proposes to see. Every program that knows terms knows that level.
 func (l *leader) leadOn(ctx context.Context, v cluster.View) error {
 	if err := l.applied.wait(ctx, v.Head.Sequence); err != nil {
 		return err
@@ -224,6 +226,11 @@ func (l *leader) leadOn(ctx context.Context, v cluster.View) error {
 	end, err := l.append(ctx, v.Leader.Term, v.Head, payload)
 	if err != nil {
 		return err
+	}
+	if l.store.Level() < store.LevelHolds {
+		if end, err = l.append(ctx, v.Leader.Term, end, store.AppendLevel(nil, store.LevelHolds)); err != nil {
+			return err
+		}
 	}
 	if err := l.applied.wait(ctx, end.Sequence); err != nil {
 		return err

@@ -366,13 +366,13 @@ func TestRulesAreRaisedOnceEveryNodeThatWasEverThereKnowsThem(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * sayEvery)
-		wants(store.LevelBegun, "with-an-older-node")
+		wants(store.LevelHolds, "with-an-older-node")
 		if err := s.members[2].Close(); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * cluster.SayTime)
 		s.engine.Expire()
-		wants(store.LevelBegun, "while-it-is-away")
+		wants(store.LevelHolds, "while-it-is-away")
 		isOld.Store(false)
 		s.members[2] = openMember(t, s.disks[2], s.engine, s.network, "c", older)
 		time.Sleep(2 * sayEvery)
@@ -421,4 +421,15 @@ func TestANodeWithAWrongClockDoesNotLeadAndStopsNobody(t *testing.T) {
 			s.end()
 		})
 	}
+}
+
+// TestAnOrderBeginsWithRulesThatDecideAlike looks at the rules as soon as the first node leads.
+func TestAnOrderBeginsWithRulesThatDecideAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTrio(t)
+		if level := s.members[s.leads()].store.Level(); level < store.LevelHolds {
+			t.Errorf("entries are judged by the rules of level %d", level)
+		}
+		s.end()
+	})
 }
