@@ -98,12 +98,15 @@ func (s *simulation) takesAgain(m *host) {
 	}
 }
 
-// takes asks a node until it answers 200.
+// takes asks a node until it answers 200. A shutdown that nobody was answered may still have come behind the last resume.
 func (s *simulation) takes(m *host, r func(try int) request) {
 	began := time.Now()
 	for try := 1; time.Since(began) < healthyAfter && m.process != nil; try++ {
-		if err := s.ask(m.name, m.take(), r(try)); err == nil || meter.CodeOf(err) == meter.CodeMeterExists || meter.CodeOf(err) == meter.CodeAlreadyReceiving {
+		switch err := s.ask(m.name, m.take(), r(try)); {
+		case err == nil || meter.CodeOf(err) == meter.CodeMeterExists || meter.CodeOf(err) == meter.CodeAlreadyReceiving:
 			return
+		case meter.CodeOf(err) == meter.CodeNotReceiving && m.process != nil:
+			_ = s.ask(m.name, m.take(), reception{on: true}) // else the next time
 		}
 		time.Sleep(100 * time.Millisecond)
 		s.revive()

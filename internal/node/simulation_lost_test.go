@@ -53,16 +53,15 @@ func (s *simulation) rollBack() {
 	s.heal(ahead)
 }
 
-// heal starts nodes again that put back what the engine has lost.
+// heal starts nodes again that put back what the engine has lost. One that has come by a snapshot may lack some of it, and
+// does not start before the other.
 func (s *simulation) heal(nodes []*host) {
-	for _, m := range nodes {
-		if m.process != nil {
-			s.kill(m, 100)
-		}
-		m.heals = true
-		s.start(m)
-		m.heals = false
-		if m.process == nil {
+	left := nodes[1:]
+	if !s.startsToHeal(nodes[0]) {
+		left = []*host{nodes[1], nodes[0]}
+	}
+	for _, m := range left {
+		if !s.startsToHeal(m) {
 			s.isFault("%s does not start to heal the engine", m.name)
 		}
 	}
@@ -73,6 +72,16 @@ func (s *simulation) heal(nodes []*host) {
 		return
 	}
 	s.saw(healedEvent)
+}
+
+func (s *simulation) startsToHeal(m *host) bool {
+	if m.process != nil {
+		s.kill(m, 100)
+	}
+	m.heals = true
+	s.start(m)
+	m.heals = false
+	return m.process != nil
 }
 
 // findStill finds what was answered while nothing could be recorded: it stood before.
