@@ -74,6 +74,11 @@ func startSuiteIn(t *testing.T, folder string, more ...string) *suite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // for a test that fails or is skipped before it stops them
+		for _, p := range []*programs.Program{s.API, s.Daily, s.Monthly} {
+			_ = p.Kill()
+		}
+	})
 	return s
 }
 
