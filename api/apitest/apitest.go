@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -33,15 +34,20 @@ type Transport struct {
 // NewTransport returns a checking transport on top of next.
 func NewTransport(t testing.TB, next http.RoundTripper) *Transport {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	doc, err := document()
 	if err != nil {
 		t.Fatalf("loading the OpenAPI document: %v", err)
 	}
-	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 	return &Transport{t, next, doc}
 }
+
+// document is loaded once: that takes 40 ms, and tests make hundreds of transports.
+var document = sync.OnceValues(func() (*openapi3.T, error) {
+	for _, body := range []string{"application/x-ndjson", "text/csv", "text/html"} {
+		openapi3filter.RegisterBodyDecoder(body, openapi3filter.FileBodyDecoder)
+	}
+	return openapi3.NewLoader().LoadFromData(api.Document())
+})
 
 // RoundTrip sends a request and checks it and its answer.
 func (c *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -11,7 +11,7 @@ import (
 	"meterledger/internal/meter"
 )
 
-const bufferBytes = 1 << 20
+const bufferBytes = 256 << 10
 
 // Written says what a file holds.
 type Written struct {

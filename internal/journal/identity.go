@@ -20,7 +20,7 @@ const (
 	identityName    = "JOURNAL"
 	identitySizeMax = 4096
 	logSuffix       = ".log"
-	traceBytes      = 1 << 20 // read at once
+	traceBytes      = 256 << 10 // read at once
 )
 
 // identity is the content of the JOURNAL file: {"id":"hexadecimal","last":7}, and of a journal

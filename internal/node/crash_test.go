@@ -67,7 +67,7 @@ func TestNothingAcknowledgedIsLostWhereverTheLedgerIsCutOff(t *testing.T) {
 			}
 		})
 	}
-	operations := crashes(c, disk, plan(3, 4, 16), faulttest.Every(10), func(cut crash) {
+	operations := crashes(c, disk, plan(3, 4, 16), faulttest.Every(25), func(cut crash) {
 		if !t.Failed() {
 			waiting <- cut
 		}
@@ -86,7 +86,7 @@ func TestNothingAcknowledgedIsLostWhereverTheLedgerIsCutOff(t *testing.T) {
 	if operations < operationsMin {
 		t.Errorf("the life has only %d operations, want %d", operations, operationsMin)
 	}
-	if want := int64(2 * operations / faulttest.Every(10)); points.Load() < want {
+	if want := int64(2 * operations / faulttest.Every(25)); points.Load() < want {
 		t.Errorf("only %d crashes were looked at, want %d", points.Load(), want)
 	}
 }

@@ -277,7 +277,7 @@ func sweep(t *testing.T, s scene, try func(b *bench, disk *vfs.MemFS, points *fa
 	t.Helper()
 	prepared := s.set(t)
 	seen := make(map[string]int)
-	n, every := 1, faulttest.Every(3)
+	n, every := 1, faulttest.Every(7)
 	for ; ; n += every {
 		disk := prepared.CrashClone(vfs.CrashCloneCfg{})
 		points := &failpoints{steps: seen}

@@ -188,7 +188,7 @@ func TestNoFailedWriteIsEverAcknowledged(t *testing.T) {
 	steps := plan(1, 1, 2)
 	for _, s := range sorts {
 		t.Run(s.name, func(t *testing.T) {
-			step := faulttest.Every(20)
+			step := faulttest.Every(40)
 			var ends [failed + 1]atomic.Int64
 			const most = 10_000 // operations; the life has fewer
 			err := faulttest.SideBySide(most/step, func(i int) error {

@@ -13,6 +13,7 @@ import (
 
 	"meterledger/internal/billing"
 	"meterledger/internal/closing"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/meter"
 	"meterledger/internal/node"
 )
@@ -321,8 +322,8 @@ func TestARestoreThatIsKilledCanBeRepeated(t *testing.T) {
 	b.loses("A", "B", "C")
 	b.close()
 	prepared := b.fs.(*vfs.MemFS)
-	n := 1
-	for ; ; n++ {
+	n, every := 1, faulttest.Every(3)
+	for ; ; n += every {
 		disk := prepared.CrashClone(vfs.CrashCloneCfg{})
 		var after *vfs.MemFS
 		kill := &failpoints{steps: make(map[string]int), at: func(count int, _ errorfs.Op) error {

@@ -60,7 +60,7 @@ func TestTheNextNodeThatLeadsHasTheExceptionsAndTotalsOfTheOneBefore(t *testing.
 func TestExceptionsOfANodeThatWasHeldUpAnywhereDoNotTakeThePlaceOfLaterOnes(t *testing.T) {
 	for _, end := range ends {
 		t.Run("it "+end.name, func(t *testing.T) {
-			n, every := 1, faulttest.Every(3)
+			n, every := 1, faulttest.Every(7)
 			for more := true; more && !t.Failed(); n += every {
 				synctest.Test(t, func(t *testing.T) { more = holdUpExceptions(t, newHeldUp(n), end.do) })
 			}

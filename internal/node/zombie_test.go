@@ -13,6 +13,7 @@ import (
 
 	"meterledger/internal/closing"
 	"meterledger/internal/clustertest"
+	"meterledger/internal/faulttest"
 )
 
 // heldUp stops the first node at an operation in the archive folder, while the other one takes
@@ -94,7 +95,8 @@ func TestAnotherNodeEndsTheRunOfOneThatWasHeldUpAnywhere(t *testing.T) {
 		for _, end := range ends {
 			t.Run(fmt.Sprintf("again %v, it %s", again, end.name), func(t *testing.T) {
 				seen := make(map[string]int)
-				for n, more := 1, true; more && !t.Failed(); n++ {
+				n, every := 1, faulttest.Every(3)
+				for more := true; more && !t.Failed(); n += every {
 					synctest.Test(t, func(t *testing.T) {
 						h := newHeldUp(n)
 						more = holdUp(t, h, again, end.do)

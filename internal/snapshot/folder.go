@@ -24,7 +24,7 @@ import (
 
 const (
 	suffix      = ".snapshot"
-	bufferBytes = 1 << 20
+	bufferBytes = 256 << 10
 )
 
 // Folder is where snapshots are kept, one file each: 00000000000000000123.snapshot
