@@ -137,8 +137,11 @@ func (t *Traffic) Slot(n int) meter.Slot { return t.First + meter.Slot(n/t.Meter
 // Register returns what reading n says.
 func (t *Traffic) Register(n int) meter.Register { return t.Meters.Register(t.Meter(n), t.Slot(n)) }
 
-// Owner returns in whose name meter i is registered.
-func (t *Traffic) Owner(i int) string { return "Household " + strconv.Itoa(i) }
+// AppendAccount writes the account of meter i as a line of CSV.
+func (t *Traffic) AppendAccount(b []byte, i int) []byte {
+	b = strconv.AppendInt(append(b, "Household "...), int64(i), 10)
+	return append(t.Meters.AppendID(append(b, ",London,"...), i), '\n')
+}
 
 // AppendRow writes reading n as a line of CSV.
 func (t *Traffic) AppendRow(b []byte, n int) []byte {

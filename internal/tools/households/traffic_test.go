@@ -94,6 +94,18 @@ func TestRowSaysWhatThePostSays(t *testing.T) {
 	}
 }
 
+func TestAccountsAreReadAsTheApiReadsThem(t *testing.T) {
+	tr := newTraffic(t)
+	rows, err := meter.NewAccountReader(bytes.NewReader(tr.AppendAccount([]byte(meter.AccountHeader+"\n"), 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := rows.Next()
+	if want := (meter.Account{ID: "m-0000002", OwnerName: "Household 2", Address: "London"}); err != nil || account != want {
+		t.Errorf("the account is %+v, %v, want %+v", account, err, want)
+	}
+}
+
 func TestQuestionIsHTTP(t *testing.T) {
 	tr := newTraffic(t)
 	question := parsed(t, tr.AppendQuestion(nil, "/get_bill", 1, "&month=2026-10"))
