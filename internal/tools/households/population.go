@@ -128,6 +128,9 @@ func (t *Traffic) Part(skip, slots int) *Traffic {
 // Len returns how many readings there are.
 func (t *Traffic) Len() int { return t.Meters.Len() * t.Slots }
 
+// ByMeter returns the number of the i-th reading if all of one meter come after the other.
+func (t *Traffic) ByMeter(i int) int { return i%t.Slots*t.Meters.Len() + i/t.Slots }
+
 // Meter returns whose reading n is.
 func (t *Traffic) Meter(n int) int { return n % t.Meters.Len() }
 

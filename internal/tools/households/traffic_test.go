@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,23 @@ func TestReadingsComeHalfHourByHalfHour(t *testing.T) {
 		"POST /receive_meter_reading m-0000000 2026-11-23T00:00:00",
 		"POST /receive_meter_reading m-0000001 2026-11-23T00:00:00",
 		"POST /receive_meter_reading m-0000002 2026-11-23T00:00:00",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadingsByMeterAreTheSameInAnotherOrder(t *testing.T) {
+	tr := newTraffic(t)
+	var got []string
+	for i := range tr.Len() {
+		meterID, stamp, _ := strings.Cut(string(tr.AppendRow(nil, tr.ByMeter(i))), ",")
+		stamp, _, _ = strings.Cut(stamp, ",")
+		got = append(got, meterID+" "+stamp)
+	}
+	want := []string{
+		"m-0000000 2026-11-22T23:30:00", "m-0000000 2026-11-23T00:00:00", "m-0000001 2026-11-22T23:30:00",
+		"m-0000001 2026-11-23T00:00:00", "m-0000002 2026-11-22T23:30:00", "m-0000002 2026-11-23T00:00:00",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
