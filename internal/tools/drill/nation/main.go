@@ -3,7 +3,7 @@
 // taken must be.
 //
 // The api is one of its own on fresh folders, which are removed at the end. 1.6 million meters take 30 GB of disk, and
-// some twenty minutes on two cores.
+// a quarter of an hour on two cores.
 package nation
 
 import (
