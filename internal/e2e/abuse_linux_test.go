@@ -184,7 +184,7 @@ func TestPostsGoOnBesideCallersThatHoldConnections(t *testing.T) {
 	}
 	meanwhile := s.postMany(posts, 2*posts)
 	t.Logf("%.0f posts/s before, %.0f beside %d + %d + %d connections: %.2f; the api has taken %d MiB at the most",
-		before, meanwhile, all[0].count, all[1].count, all[2].count, meanwhile/before, highestMemory(t, s.API.PID())>>20)
+		before, meanwhile, all[0].count, all[1].count, all[2].count, meanwhile/before, highestMemory(t, s.API)>>20)
 	for _, a := range all {
 		close(a.over)
 	}

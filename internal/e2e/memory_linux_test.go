@@ -8,10 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,7 +59,7 @@ func TestABodyThatWouldFillTheMemoryEndsIn503sAndNotInADeath(t *testing.T) {
 		}
 		break
 	}
-	most := highestMemory(t, p.PID())
+	most := highestMemory(t, p)
 	t.Logf("%d readings in %d KiB of packed CSV were taken; the api has taken %d MiB at the most", sent, packed>>10, most>>20)
 	if most > limit*13/10 {
 		t.Errorf("the api took %d bytes, more than 1.3 times %d", most, limit)
@@ -70,7 +67,7 @@ func TestABodyThatWouldFillTheMemoryEndsIn503sAndNotInADeath(t *testing.T) {
 	s.wantFirstReadings(p.URL)
 	s.kill()
 	s.wantFirstReadings(p.URL)
-	if most := highestMemory(t, p.PID()); most > limit*13/10 {
+	if most := highestMemory(t, p); most > limit*13/10 {
 		t.Errorf("after a kill the api took %d bytes, more than 1.3 times %d", most, limit)
 	}
 }
@@ -136,17 +133,12 @@ func (s *suite) wantFirstReadings(base string) {
 	}
 }
 
-// highestMemory returns the most memory that a process has had.
-func highestMemory(t *testing.T, pid int) uint64 {
+// highestMemory returns the most memory that a program has had.
+func highestMemory(t *testing.T, p *programs.Program) uint64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, found := strings.Cut(string(status), "VmHWM:")
-	if err != nil || !found {
-		t.Fatalf("the memory of the api is not known: %v", err)
+	most := p.MemoryMax()
+	if most == 0 {
+		t.Fatalf("the memory of %s is not known", p.Name)
 	}
-	kib, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kib << 10
+	return most
 }

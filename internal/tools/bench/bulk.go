@@ -37,7 +37,7 @@ func (s sheet) write(b []byte, t *households.Traffic) []byte {
 	for i := range t.Len() {
 		n := i
 		if s.isByMeter {
-			n = i%t.Slots*t.Meters.Len() + i/t.Slots
+			n = t.ByMeter(i)
 		}
 		b = s.row(t, b, n)
 	}

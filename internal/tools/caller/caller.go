@@ -14,7 +14,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"meterledger/internal/meter"
-	"meterledger/internal/tools/households"
 	"meterledger/internal/tools/witness"
 )
 
@@ -207,20 +206,6 @@ func (c *Caller) send(ctx context.Context, method, target, header string, body [
 // Register registers a meter.
 func (c *Caller) Register(ctx context.Context, id meter.ID, owner, address string) (Answer, error) {
 	return c.Post(ctx, "/register_account", url.Values{"meter_id": {string(id)}, "owner_name": {owner}, "address": {address}})
-}
-
-// RegisterAll registers all meters of a traffic; those that are registered already stay so.
-func RegisterAll(ctx context.Context, callers []*Caller, t *households.Traffic) error {
-	return Each(ctx, callers, t.Meters.Len(), func(ctx context.Context, _ int, c *Caller, i int) error {
-		answer, err := c.Register(ctx, t.Meters.ID(i), t.Owner(i), "London")
-		if err == nil && !answer.OK() && answer.Code() != meter.CodeMeterExists {
-			err = errors.New(answer.String())
-		}
-		if err != nil {
-			err = fmt.Errorf("registering %s: %w", t.Meters.ID(i), err)
-		}
-		return err
-	})
 }
 
 // Record posts one reading by itself.

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,17 +20,25 @@ const (
 	Uncertain         // the last word was never heard: the api may hold it
 )
 
-// Delivery is how readings, which have numbers, are sent in one body of CSV.
+// Rows that are answered "not now" are sent again for as long as a single reading is.
+const (
+	RowsAgain = time.Second
+	RowsTries = int(Patience / RowsAgain)
+)
+
+// Delivery is how rows, which have numbers, are sent in one body of CSV: readings, if nothing else is said.
 type Delivery struct {
-	Row   func(b []byte, n int) []byte            // writes a reading as a line of CSV
-	Fate  func(n int, fate Fate, why api.Problem) // is told what became of a reading, once each
+	Path, Header string // of others than readings: where they go, and the first line
+
+	Row   func(b []byte, n int) []byte            // writes a line of CSV
+	Fate  func(n int, fate Fate, why api.Problem) // is told what became of a row, once each
 	Pause time.Duration                           // before rows are sent again
 	Tries int                                     // how often a row is sent that is answered "not now"
 
 	body []byte
 }
 
-// Deliver sends readings until each has its fate, and adds up how many were accepted and duplicates. After an
+// Deliver sends rows until each has its fate, and adds up how many were accepted and duplicates. After an
 // error those without a fate are uncertain.
 func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum api.BatchResult, err error) {
 	for try := 1; len(numbers) > 0; try++ {
@@ -69,14 +78,14 @@ func (d *Delivery) Deliver(ctx context.Context, c *Caller, numbers []int) (sum a
 }
 
 func (d *Delivery) post(ctx context.Context, c *Caller, numbers []int) (Answer, error) {
-	d.body = append(d.body[:0], witness.CSVHeader+"\n"...)
+	d.body = append(append(d.body[:0], cmp.Or(d.Header, witness.CSVHeader)...), '\n')
 	for _, n := range numbers {
 		d.body = d.Row(d.body, n)
 	}
-	return c.PostBody(ctx, "/receive_meter_readings", "text/csv", d.body)
+	return c.PostBody(ctx, cmp.Or(d.Path, "/receive_meter_readings"), "text/csv", d.body)
 }
 
-// sort tells the fates of the readings of a body, and returns those to send again: none at the last try.
+// sort tells the fates of the rows of a body, and returns those to send again: none at the last try.
 func (d *Delivery) sort(numbers []int, batch api.BatchResult, isLast bool) (again []int) {
 	refused := make(map[int]api.Problem, len(batch.Errors))
 	for _, e := range batch.Errors {

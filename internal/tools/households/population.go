@@ -128,6 +128,9 @@ func (t *Traffic) Part(skip, slots int) *Traffic {
 // Len returns how many readings there are.
 func (t *Traffic) Len() int { return t.Meters.Len() * t.Slots }
 
+// ByMeter returns the number of the i-th reading if all of one meter come after the other.
+func (t *Traffic) ByMeter(i int) int { return i%t.Slots*t.Meters.Len() + i/t.Slots }
+
 // Meter returns whose reading n is.
 func (t *Traffic) Meter(n int) int { return n % t.Meters.Len() }
 
@@ -137,8 +140,11 @@ func (t *Traffic) Slot(n int) meter.Slot { return t.First + meter.Slot(n/t.Meter
 // Register returns what reading n says.
 func (t *Traffic) Register(n int) meter.Register { return t.Meters.Register(t.Meter(n), t.Slot(n)) }
 
-// Owner returns in whose name meter i is registered.
-func (t *Traffic) Owner(i int) string { return "Household " + strconv.Itoa(i) }
+// AppendAccount writes the account of meter i as a line of CSV.
+func (t *Traffic) AppendAccount(b []byte, i int) []byte {
+	b = strconv.AppendInt(append(b, "Household "...), int64(i), 10)
+	return append(t.Meters.AppendID(append(b, ",London,"...), i), '\n')
+}
 
 // AppendRow writes reading n as a line of CSV.
 func (t *Traffic) AppendRow(b []byte, n int) []byte {

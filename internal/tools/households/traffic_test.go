@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,23 @@ func TestReadingsComeHalfHourByHalfHour(t *testing.T) {
 	}
 }
 
+func TestReadingsByMeterAreTheSameInAnotherOrder(t *testing.T) {
+	tr := newTraffic(t)
+	var got []string
+	for i := range tr.Len() {
+		meterID, stamp, _ := strings.Cut(string(tr.AppendRow(nil, tr.ByMeter(i))), ",")
+		stamp, _, _ = strings.Cut(stamp, ",")
+		got = append(got, meterID+" "+stamp)
+	}
+	want := []string{
+		"m-0000000 2026-11-22T23:30:00", "m-0000000 2026-11-23T00:00:00", "m-0000001 2026-11-22T23:30:00",
+		"m-0000001 2026-11-23T00:00:00", "m-0000002 2026-11-22T23:30:00", "m-0000002 2026-11-23T00:00:00",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRowSaysWhatThePostSays(t *testing.T) {
 	tr := newTraffic(t)
 	for n := range tr.Len() {
@@ -91,6 +109,18 @@ func TestRowSaysWhatThePostSays(t *testing.T) {
 		if got := object.MeterID + "," + object.Timestamp + "," + object.Reading.String() + "\n"; got != want {
 			t.Errorf("object %d says %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestAccountsAreReadAsTheApiReadsThem(t *testing.T) {
+	tr := newTraffic(t)
+	rows, err := meter.NewAccountReader(bytes.NewReader(tr.AppendAccount([]byte(meter.AccountHeader+"\n"), 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := rows.Next()
+	if want := (meter.Account{ID: "m-0000002", OwnerName: "Household 2", Address: "London"}); err != nil || account != want {
+		t.Errorf("the account is %+v, %v, want %+v", account, err, want)
 	}
 }
 

@@ -59,7 +59,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
 	f.sent = append(f.sent, r.Header.Values("Authorization")...)
 	switch r.URL.Path {
-	case "/register_account":
+	case "/import_accounts":
 		f.register(w, r)
 	case "/get_readings":
 		f.readings(w, r)
@@ -70,12 +70,27 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeAPI) register(w http.ResponseWriter, r *http.Request) {
-	id := meter.ID(r.FormValue("meter_id"))
-	if _, known := f.held[id]; known {
-		httpkit.WriteError(w, r, meter.Invalid(meter.CodeMeterExists, "meter_id", "is known"))
-		return
+	var v api.BatchResult
+	for i, line := range f.lines(r) {
+		id := meter.ID(strings.Split(line, ",")[2])
+		if _, known := f.held[id]; known {
+			v.Rejected++
+			v.Errors = append(v.Errors, api.RowError{Row: i + 1, Code: meter.CodeMeterExists, Detail: "is known"})
+			continue
+		}
+		v.Accepted++
+		f.held[id] = map[meter.Slot]meter.Register{}
 	}
-	f.held[id] = map[meter.Slot]meter.Register{}
+	httpkit.WriteJSON(w, http.StatusOK, v)
+}
+
+// lines returns those of a body, without the header.
+func (f *fakeAPI) lines(r *http.Request) []string {
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		f.t.Error(err)
+	}
+	return strings.Split(strings.TrimSpace(body.String()), "\n")[1:]
 }
 
 func (f *fakeAPI) readings(w http.ResponseWriter, r *http.Request) {
@@ -124,11 +139,7 @@ func (f *fakeAPI) hangUp() {
 }
 
 func (f *fakeAPI) takeAll(r *http.Request) (v api.BatchResult) {
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(r.Body); err != nil {
-		f.t.Error(err)
-	}
-	for i, line := range strings.Split(strings.TrimSpace(body.String()), "\n")[1:] {
+	for i, line := range f.lines(r) {
 		row := strings.Split(line, ",")
 		err := f.take(row[0], row[1], row[2], i == 1)
 		switch {

@@ -58,12 +58,6 @@ func (f *fleet) due(begun time.Time, n int) time.Time {
 	return begun.Add(time.Duration(n) * time.Second / time.Duration(f.settings.rate))
 }
 
-// The rows of a body that are answered "not now" are sent again for as long as a single reading is.
-const (
-	rowsAgain = time.Second
-	rowsTries = int(caller.Patience / rowsAgain)
-)
-
 // sender sends readings over one connection.
 type sender struct {
 	fleet   *fleet
@@ -109,7 +103,7 @@ func (s *sender) single(ctx context.Context) error {
 
 func (s *sender) bulk(ctx context.Context) error {
 	s.taken = 0
-	d := caller.Delivery{Row: s.fleet.traffic.AppendRow, Fate: s.fate, Pause: rowsAgain, Tries: rowsTries}
+	d := caller.Delivery{Row: s.fleet.traffic.AppendRow, Fate: s.fate, Pause: caller.RowsAgain, Tries: caller.RowsTries}
 	sum, err := d.Deliver(ctx, s.caller, s.numbers)
 	if err == nil && sum.Accepted+sum.Duplicates != s.taken {
 		err = fmt.Errorf("the api says it has %d new and %d known ones of %d readings that it took", sum.Accepted, sum.Duplicates, s.taken)
