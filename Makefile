@@ -55,6 +55,7 @@ cluster: build bin/tools/etcd ## three apis on one order, the three etcd that ke
 test: ## all tests
 	$(APART) GOGC=400 go test -vet=off -exec 'env -u GOGC' ./...
 	@command -v chromium >/dev/null || echo "SKIPPED: the tests of pages in a browser, which need chromium (apt-get install chromium)"
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "SKIPPED: the tests of the benchmark's row beside PostgreSQL, which need it (apt-get install postgresql)"
 	@echo "SKIPPED: the tests of several nodes on a real etcd, which \`make nodes\` runs one after another"
 
 check: FUZZ = $(FUZZ_READ_BACK)

@@ -31,6 +31,12 @@ var (
 	inNDJSON = sheet{ndjson, "", false, (*households.Traffic).AppendObject}
 )
 
+// orders are those in which a body can have its rows.
+var orders = []struct {
+	name string
+	how  sheet
+}{{"time by time", byTime}, {"meter by meter", byMeter}}
+
 // write writes all readings of a traffic.
 func (s sheet) write(b []byte, t *households.Traffic) []byte {
 	b = append(b[:0], s.header...)
@@ -80,10 +86,7 @@ func (s *server) sends(prefix string, how sheet) *sending {
 // bulk measures bodies of CSV from one client, in both orders, against the same bytes split into fields and thrown away.
 func bulk(b *bench) (lines []line) {
 	ours, floor := b.api(), b.floor(noAnswer)
-	for _, o := range []struct {
-		name string
-		how  sheet
-	}{{"time by time", byTime}, {"meter by meter", byMeter}} {
+	for _, o := range orders {
 		s := ours.sends(o.name[:1]+"-", o.how)
 		split := *s
 		split.server = floor

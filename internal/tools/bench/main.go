@@ -2,9 +2,10 @@
 // its floor, ours, the ratio, the aim, and whether it is met.
 //
 // A floor is the same machine doing no more than it must: the same router answering a constant, the same
-// bytes read and thrown away, the same file copied. Floor and ours are measured in turn by the same load
-// generator, so that other work of the machine meets both. Printed are medians, and medians of the ratios of
-// neighbours. The servers are processes of their own; they share the machine with the load.
+// bytes read and thrown away, the same file copied. In one row it is a peer: PostgreSQL, given the same rows.
+// Floor and ours are measured in turn by the same load generator, so that other work of the machine meets
+// both. Printed are medians, and medians of the ratios of neighbours. The servers are processes of their own;
+// they share the machine with the load.
 //
 // A row is a script of many steps that ends at its first error, as there is nothing to go on with: so rows
 // use package try, and measure turns what they throw into an error.

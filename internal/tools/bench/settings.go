@@ -12,7 +12,7 @@ import (
 
 // settings are the tool's flags.
 type settings struct {
-	bin, tools, dir, root string
+	bin, tools, dir, root, postgres string
 
 	quick bool
 	rows  []row
@@ -25,6 +25,7 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.tools, "tools", "bin/tools", "folder that holds the binaries of the floor and of etcd")
 	flags.StringVar(&s.root, "root", ".", "the top folder of the module, for what is measured as a Go benchmark")
 	flags.StringVar(&s.dir, "dir", ".bench", "folder of the benchmark's own, on the disk to be measured; bench.json there is the table")
+	flags.StringVar(&s.postgres, "postgres", "", "folder of PostgreSQL's initdb and postgres; that of PATH or the newest of Debian's by default")
 	flags.BoolVar(&s.quick, "quick", false, "tiny sizes, seconds in all: shows that the tool works and measures nothing")
 	only := flags.String("only", "", "rows to measure, with commas between them; all by default")
 	usage := flags.Usage
@@ -66,6 +67,7 @@ var rows = []row{
 	{"token", "single posts and get_consumption with a token", withToken},
 	{"series", "31 days of half hours of one meter over 64 connections", series},
 	{"bulk", "bulk CSV by one client, in both orders", bulk},
+	{"bulk-postgres", "bulk CSV beside PostgreSQL's COPY and INSERT, in both orders", bulkPostgres},
 	{"bulk-ndjson", "bulk NDJSON beside CSV", bulkNDJSON},
 	{"bulk-nation", "bulk CSV of a nation's half hours by four clients", bulkNation},
 	{"query-under-bulk", "the p99 of queries while bulk ingest runs at full speed", queryUnderBulk},
