@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"maps"
 	"time"
 
 	"meterledger/internal/cluster"
@@ -33,6 +34,9 @@ func (s *simulation) rollBack() {
 		return
 	}
 	s.isLost = true
+	s.mu.Lock()
+	told := maps.Clone(s.terms)
+	s.mu.Unlock()
 	if err := s.engine.RollBack(still.end - back); err != nil {
 		s.isFault("the engine is not rolled back: %v", err)
 	}
@@ -51,6 +55,17 @@ func (s *simulation) rollBack() {
 	still.ended = time.Since(s.began)
 	s.still = append(s.still, still)
 	s.heal(ahead)
+	s.forgetTold(told, still.end-back, still.end)
+}
+
+// forgetTold forgets what nodes were told that began to lead behind a batch while those up to another were lost: nothing came
+// of them, and the lost batches are there again, whatever their terms.
+func (s *simulation) forgetTold(before map[uint64]uint64, behind, upTo uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sequence := behind + 1; sequence <= upTo; sequence++ {
+		s.terms[sequence] = before[sequence]
+	}
 }
 
 // heal starts nodes again that put back what the engine has lost. One that has come by a snapshot may lack some of it, and
