@@ -54,6 +54,7 @@ func (c *chunk) setRun(b *block, run []Reading) {
 	}
 }
 
+// set records a register. The slot must not be taken.
 func (c *chunk) set(b *block, place int, register meter.Register) {
 	if !b.isWide() && !b.setNarrow(place, register) {
 		var w wideBlock

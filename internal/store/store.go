@@ -60,8 +60,8 @@ const lockVerdicts = 1024
 
 // Apply makes a batch of entries part of the state and returns one verdict for each of
 // them, in order and in the memory of others that nobody needs any more; a pack has one for
-// each of its readings. Nothing else changes a store. It gives its lock up now and then, so a query may see a part of the batch. An
-// error means that this program did not write the batch.
+// each of its readings. Nothing else changes a store. It gives its lock up now and then, so a
+// query may see a part of the batch. An error means that this program did not write the batch.
 //
 // What an entry does follows from the state and the entry alone, so a replay in
 // batches of any size comes to the same state and the same verdicts.
