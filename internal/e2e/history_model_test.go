@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -173,19 +174,50 @@ const historyTimeMax = 10 * time.Second
 // after another, each between its call and its answer.
 func wantLegal(t *testing.T, name string, history []porcupine.Operation) {
 	t.Helper()
-	switch result := porcupine.CheckOperationsTimeout(meterModel, history, historyTimeMax); result {
+	switch result, info := porcupine.CheckOperationsVerbose(meterModel, history, historyTimeMax); result {
 	case porcupine.Ok:
 	case porcupine.Unknown:
 		t.Errorf("meter %s: no verdict on %d operations within %s", name, len(history), historyTimeMax)
 	default:
-		t.Errorf("meter %s: no order of these operations explains their answers:\n%s", name, describe(history))
+		t.Errorf("meter %s: no order of %d operations explains their answers.\n%s", name, len(history), stuck(history, info))
 	}
 }
 
-func describe(history []porcupine.Operation) (text string) {
-	slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+// stuck tells how far an order of a history comes at best: its end, and what would have to follow, none of which fits.
+func stuck(history []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	longest := slices.MaxFunc(info.PartialLinearizations()[0], func(a, b []int) int { return len(a) - len(b) })
+	state, placed := any(life{}), make(map[int]bool)
+	for _, id := range longest {
+		_, state = meterModel.Step(state, history[id].Input, history[id].Output)
+		placed[id] = true
+	}
+	end := int64(openEnd) // of the first that would have to have come
+	for id, o := range history {
+		if !placed[id] {
+			end = min(end, o.Return)
+		}
+	}
+	var follows []porcupine.Operation
+	for id, o := range history {
+		if !placed[id] && o.Call <= end {
+			follows = append(follows, o)
+		}
+	}
+	text := fmt.Sprintf("After %d of them, at last\n", len(longest))
+	for _, id := range longest[max(0, len(longest)-10):] {
+		text += describe(history[id])
+	}
+	text += fmt.Sprintf("it is %+v,\nand one of these would have to follow:\n", state)
+	for _, o := range follows {
+		text += describe(o)
+	}
+	return text
+}
+
+func describe(history ...porcupine.Operation) (text string) {
+	slices.SortFunc(history, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
 	for _, o := range history {
-		text += fmt.Sprintf("%12d to %12d ns, caller %2d: %T%v → %v\n", o.Call, o.Return, o.ClientId, o.Input, o.Input, o.Output)
+		text += fmt.Sprintf("%12d to %19d, caller %2d: %T%v → %v %v\n", o.Call, o.Return, o.ClientId, o.Input, o.Input, o.Output, o.Metadata)
 	}
 	return text
 }
@@ -280,7 +312,7 @@ func TestAHistoryIsLegalWhereSomeOrderExplainsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := porcupine.CheckOperations(meterModel, c.history); got != c.legal {
-				t.Errorf("legal: %v, want %v\n%s", got, c.legal, describe(c.history))
+				t.Errorf("legal: %v, want %v\n%s", got, c.legal, describe(c.history...))
 			}
 		})
 	}

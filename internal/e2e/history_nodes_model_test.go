@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -41,6 +42,7 @@ func inOrder(all []told) (history []porcupine.Operation) {
 	history = make([]porcupine.Operation, len(all))
 	for i, o := range all {
 		history[i] = o.Operation
+		history[i].Metadata = fmt.Sprintf("(batches %d to %d, local: %v, %d to %d ns)", o.after, o.at, o.isLocal, o.Call, o.Return)
 		moments = append(moments, moment{o.after, o.Call, &history[i].Call})
 		if o.Return != openEnd {
 			moments = append(moments, moment{max(o.after, o.at), o.Return, &history[i].Return})
@@ -91,7 +93,7 @@ func TestNodesAreLegalWhereOneOrderExplainsThem(t *testing.T) {
 				t.Errorf("legal in time: %v, want %v", got, c.time)
 			}
 			if got := porcupine.CheckOperations(meterModel, inOrder(c.history)); got != c.order {
-				t.Errorf("legal in order: %v, want %v\n%s", got, c.order, describe(inOrder(c.history)))
+				t.Errorf("legal in order: %v, want %v\n%s", got, c.order, describe(inOrder(c.history)...))
 			}
 		})
 	}

@@ -95,7 +95,7 @@ func (c *committer) reserve(ctx context.Context, k *commit, payloadBytes int, p 
 }
 
 // errEnds is told of a node of several that cannot go on.
-var errEnds = meter.Unavailable(meter.CodeNotReady, time.Second, "this node cannot go on and ends, and the others go on: what was sent may be recorded, and can be sent again")
+var errEnds = meter.Unavailable(meter.CodeNotReady, time.Second, "this node cannot go on and ends, and the others go on: what was sent may be recorded; send it again to know")
 
 // lost is what callers are told once nothing more can become durable here.
 func (c *committer) lost() error {
