@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"meterledger/internal/archive"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/journal"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/store"
+	"meterledger/internal/vee"
 )
 
 // follower is a node that has applied the first batches of an order, beside the archive folder of
@@ -175,6 +178,41 @@ func TestAFollowerBehindTheArchiveFolderLearnsWhatItHolds(t *testing.T) {
 	}
 	if learned == 0 {
 		t.Error("nobody who exported was behind")
+	}
+}
+
+// TestAConsumptionIsOfOneMoment, also if readings of two months come while the archive of the first is read.
+func TestAConsumptionIsOfOneMoment(t *testing.T) {
+	b := &bench{t: t, fs: vfs.NewMem(), zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	b.register("A")
+	b.mustRecord("A 2026-10-01T00:00 1")
+	b.mustRecord("A 2026-10-31T00:00 3")
+	b.mustMaintain(october)
+	_, position := b.Position()
+	closed := int(position)
+	b.mustRecord("A 2026-10-15T12:00 2")
+	b.mustRecord("A 2026-11-02T00:00 4")
+	b.close()
+	batches := b.batchesOf()
+	f := b.follow(t, batches, closed, closed)
+	b.fs = faulttest.Watch(b.fs, func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpOpen && strings.Contains(op.Path, "monthly_2026-10") {
+			f.apply(len(batches))
+		}
+		return nil
+	})
+	f.Reader = query.New(f.store, archive.OpenFolderToRead(b.fs, "Archive", b.zone), b.zone, b.options().Now, func() {})
+	window := meter.Window{From: b.zone.MonthWindow(october.Month).From, To: b.zone.MonthWindow(october.Month.Add(1)).To}
+	c, err := f.Consumption("A", window, vee.None)
+	if err != nil || c.Readings != 2 || c.End.Register.String() != "3" {
+		t.Errorf("%d readings until %v, %v; want the 2 of the beginning", c.Readings, c.End, err)
+	}
+	f.store, f.applied = store.New(), 0
+	f.apply(closed)
+	f.Reader = query.New(f.store, archive.OpenFolderToRead(b.fs, "Archive", b.zone), b.zone, b.options().Now, func() {})
+	if g, err := f.Gaps("A", window); err != nil || g.Readings != 2 {
+		t.Errorf("gaps between %d readings, %v; want the 2 of the beginning", g.Readings, err)
 	}
 }
 

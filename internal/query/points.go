@@ -13,7 +13,7 @@ import (
 
 // Readings returns a meter's readings within a window, wherever they are, in order
 // of time and a month at a time: the memory it takes does not grow with the
-// window. Each part is valid until the next. After an error there is no more.
+// window, and each month is of a moment of its own. Each part is valid until the next. After an error there is no more.
 func (q *Reader) Readings(id meter.ID, w meter.Window) (iter.Seq2[[]meter.Point, error], error) {
 	m, w, err := q.findWithin(id, w)
 	if err != nil {
@@ -38,7 +38,7 @@ func (q *Reader) months(m store.Meter, w meter.Window) iter.Seq2[[]meter.Point, 
 }
 
 // points appends a meter's readings within a window to an empty buffer, in order of
-// time. They are as they were at one moment within each month.
+// time. They are as they were at one moment.
 func (q *Reader) points(m store.Meter, w meter.Window, buffer []meter.Point) ([]meter.Point, error) {
 	own := q.cut(w)
 	if own.Points() == 0 {
