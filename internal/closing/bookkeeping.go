@@ -53,20 +53,17 @@ func (b *bookkeeping) add(rows archive.Rows) error {
 // next one, if that is known.
 func (b *bookkeeping) summarize(i store.Index, points []meter.Point) store.Summary {
 	var summary store.Summary
-	add := func(p meter.Point) {
-		if summary.Count == 0 {
-			summary.First = p
-		}
-		summary.Count++
-		summary.Last = p
-	}
-	for _, p := range points {
-		if p.Slot >= b.window.From && p.Slot < b.window.To {
-			add(p)
-		}
+	first, _ := slices.BinarySearchFunc(points, b.window.From, meter.BySlot)
+	end, _ := slices.BinarySearchFunc(points, b.window.To, meter.BySlot)
+	if points = points[first:end]; len(points) > 0 {
+		summary = store.Summary{Count: uint16(len(points)), Sum: store.SumOf(points), First: points[0], Last: points[len(points)-1]}
 	}
 	if register, known := b.runs.store.At(i, b.window.To); known {
-		add(meter.Point{Slot: b.window.To, Register: register})
+		summary.Last = meter.Point{Slot: b.window.To, Register: register}
+		if summary.Count == 0 {
+			summary.First = summary.Last
+		}
+		summary.Count++
 	}
 	return summary
 }
@@ -157,8 +154,9 @@ func (b *bookkeeping) flushFrom(part int) error {
 	if max(len(b.summaries), len(b.bills), len(b.dialed)) < part && b.changes < changesMax {
 		return nil
 	}
+	level := b.runs.store.Level()
 	for some := range slices.Chunk(b.summaries, partMax) {
-		if err := b.hold.write(store.AppendSummaries(b.hold.begin(), b.month, some)); err != nil {
+		if err := b.hold.write(level.AppendSummaries(b.hold.begin(), b.month, some)); err != nil {
 			return err
 		}
 	}

@@ -181,6 +181,49 @@ func TestAFollowerBehindTheArchiveFolderLearnsWhatItHolds(t *testing.T) {
 	}
 }
 
+// TestAFollowerBehindDoesNotTellOfACorrectionFromTheArchiveFolder: a reading in the middle was corrected and the month closed again, so that
+// the file that stands there has as many rows as the one that the follower knows, and the same first and last.
+func TestAFollowerBehindDoesNotTellOfACorrectionFromTheArchiveFolder(t *testing.T) {
+	b := &bench{t: t, fs: vfs.NewMem(), zone: loadZone(t, "Asia/Singapore"), now: now}
+	b.open()
+	b.register("A")
+	for _, row := range []string{"A 2026-10-01T00:00 1", "A 2026-10-15T12:00 2", "A 2026-10-31T00:00 3"} {
+		b.mustRecord(row)
+	}
+	b.mustMaintain(october)
+	b.mustCorrect("A 2026-10-15T12:00 2", "2.5")
+	b.mustMaintain(october)
+	b.close()
+	batches := b.batchesOf()
+	isClosed, before, after := false, 0, 0
+	for n := range batches {
+		f := b.follow(t, batches, n+1, len(batches))
+		isClosed = isClosed || f.store.Revision(october.Month) == 1
+		if !isClosed {
+			continue
+		}
+		want := "2"
+		if f.store.Replaced("A", meter.Point{Slot: b.reading("A", "2026-10-15T12:00", "2").Slot, Register: kwh(t, "2")}) {
+			want, after = "2.5", after+1
+		} else {
+			before++
+		}
+		points, err := f.october(b, "A")
+		if code(t, err) == meter.CodeNotReady && f.asked > 0 {
+			continue
+		}
+		if f.asked > 0 {
+			want = "2.5"
+		}
+		if err != nil || len(points) != 3 || points[1].Register.String() != want {
+			t.Errorf("after %d of %d batches A has %v, %v; want %s in the middle", n+1, len(batches), points, err, want)
+		}
+	}
+	if before == 0 || after == 0 {
+		t.Errorf("%d followers knew of the closing alone, %d of the correction", before, after)
+	}
+}
+
 // TestAConsumptionIsOfOneMoment, also if readings of two months come while the archive of the first is read.
 func TestAConsumptionIsOfOneMoment(t *testing.T) {
 	b := &bench{t: t, fs: vfs.NewMem(), zone: loadZone(t, "Asia/Singapore"), now: now}

@@ -27,11 +27,15 @@ func TestDataFoldersOfOlderFormatsOpen(t *testing.T) {
 	}
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
+			archives := []string{"2026-11-01 1", "2026-10 5"}
+			if folder == "testdata/format9" {
+				archives = []string{"2026-11-01 1", "2026-09 1", "2026-10 6"}
+			}
 			b := oldFolder(t, folder)
 			b.open()
-			b.wantOldContent()
+			b.wantOldContent(archives)
 			b.restart()
-			b.wantOldContent()
+			b.wantOldContent(archives)
 			b.goOnFromOldContent()
 			b.close()
 		})
@@ -49,7 +53,7 @@ func oldFolder(t *testing.T, folder string) *bench {
 	return b
 }
 
-func (b *bench) wantOldContent() {
+func (b *bench) wantOldContent(wantArchives []string) {
 	b.t.Helper()
 	if b.Receiving() {
 		b.t.Error("reception is on")
@@ -77,8 +81,8 @@ func (b *bench) wantOldContent() {
 	for _, a := range b.Status().Archives {
 		archives = append(archives, fmt.Sprint(a.Period, " ", a.Rows))
 	}
-	if want := []string{"2026-11-01 1", "2026-10 5"}; !slices.Equal(archives, want) {
-		b.t.Errorf("archives %q, want %q", archives, want)
+	if !slices.Equal(archives, wantArchives) {
+		b.t.Errorf("archives %q, want %q", archives, wantArchives)
 	}
 }
 
@@ -175,6 +179,32 @@ func TestSomeLimitsOfFormat8Stay(t *testing.T) {
 			m, _ := b.Store().Lookup("c_3")
 			if _, got := b.Store().Life(m.Index); got != (meter.Limits{RollsOverAt: kwh(t, "1000"), MaxKW: meter.Power(kwh(t, "9"))}) {
 				t.Errorf("the limits are %+v", got)
+			}
+			b.close()
+		})
+	}
+}
+
+// TestSumsOfFormat9Stay reads the sums of the archived rows of a meter from the newest snapshot, and from the journal
+// after the one before.
+func TestSumsOfFormat9Stay(t *testing.T) {
+	for _, from := range []string{"the newest snapshot", "the one before"} {
+		t.Run(from, func(t *testing.T) {
+			b := oldFolder(t, "testdata/format9")
+			if from == "the one before" {
+				if err := b.fs.Remove("data/snapshots/00000000000000000041.snapshot"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.open()
+			m, _ := b.Store().Lookup("A-1")
+			var got []uint32
+			for _, month := range b.Store().Months() {
+				of, _ := b.Store().SummaryAt(m.Index, month.Window.From)
+				got = append(got, of.Sum)
+			}
+			if !slices.Equal(got, []uint32{2125831871, 1187356809}) {
+				t.Errorf("the sums are %d", got)
 			}
 			b.close()
 		})

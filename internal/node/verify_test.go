@@ -66,7 +66,7 @@ func TestVerifyTellsWhatIsThereAndChangesNothing(t *testing.T) {
 		wantLines(t, lines,
 			"good     data folder data: format *, Asia/Singapore", "good     journal: batches *, each proved by *",
 			"good     snapshot of batch *: * bytes, and * batches after it", "good     snapshot of batch *",
-			"state    2 meters, 8 readings in memory, 1 closed months with 2 bills, 1 archived days, level 3, reception on",
+			"state    2 meters, 8 readings in memory, 1 closed months with 2 bills, 1 archived days, level 4, reception on",
 			"good     archive daily_2026-11-20.csv: 1 rows", "good     archive monthly_2026-10.csv: 5 rows",
 			"unknown  archive daily_2026-09-01.csv: the data folder knows nothing of it", "good     accounts.csv: 2 accounts",
 		)

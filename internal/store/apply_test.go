@@ -36,7 +36,7 @@ func closedStore(t *testing.T) (s *Store, history [][]byte) {
 	month := meter.Month{Year: 2024, Month: 9}
 	closing := AppendIntent(nil, month.Period(), [32]byte{1})
 	closing = AppendSummaries(closing, month, []SummaryOf{{0, Summary{
-		2, meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register},
+		Count: 2, First: meter.Point{Slot: first.Slot, Register: first.Register}, Last: meter.Point{Slot: last.Slot, Register: last.Register},
 	}}})
 	closing = AppendClose(closing, MonthArchive{
 		Month: month, Window: meter.Window{From: 960_000, To: 960_100}, Revision: 1, Archive: Archive{Rows: 2},

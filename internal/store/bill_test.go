@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +25,7 @@ func closedAs(t *testing.T, s *Store, revision uint32, summary Summary) {
 func summaryOf(n uint32) Summary {
 	first, _ := meter.RegisterFromParts(1000, 3)
 	last, _ := meter.RegisterFromParts(1000+int64(n), 3)
-	return Summary{uint16(n), meter.Point{Slot: closedFrom, Register: first}, meter.Point{Slot: closedFrom + meter.Slot(n) - 1, Register: last}}
+	return Summary{Count: uint16(n), First: meter.Point{Slot: closedFrom, Register: first}, Last: meter.Point{Slot: closedFrom + meter.Slot(n) - 1, Register: last}}
 }
 
 // wantBill compares the bill of the first meter for a month.
@@ -45,6 +46,26 @@ func thawed(t *testing.T, s *Store) *Store {
 		t.Fatal(err)
 	}
 	return restored
+}
+
+// TestSumsAreKeptOnceAllProgramsKnowThem: below their level they are not written, and rows fit by their number and their
+// ends.
+func TestSumsAreKeptOnceAllProgramsKnowThem(t *testing.T) {
+	rows := []meter.Point{{Slot: closedFrom, Register: reading(0, 10).Register}, {Slot: closedFrom + 1, Register: reading(0, 11).Register}, {Slot: closedFrom + 2, Register: reading(0, 12).Register}}
+	other := slices.Clone(rows)
+	other[1].Register = reading(0, 12).Register
+	for level, sums := range map[Level]bool{LevelHolds: false, LevelFields: false, LevelSums: true} {
+		s := New()
+		h := Hold{holdOf(1).ID, windowOf(september)}
+		part := []SummaryOf{{0, Summary{Count: 3, Sum: SumOf(rows), First: rows[0], Last: rows[2]}}}
+		mustApply(t, s, AppendHold(AppendLevel(AppendAccount(nil, account), level), h))
+		mustApply(t, s, level.AppendSummaries(AppendUnder(nil, h.ID), september, part))
+		mustApply(t, s, AppendClose(AppendUnder(nil, h.ID), MonthArchive{Month: september, Window: windowOf(september), Revision: 1}))
+		got, _ := s.SummaryAt(0, closedFrom)
+		if !got.Fits(rows) || got.Fits(rows[:2]) || got.Fits(other) == sums {
+			t.Errorf("at level %d the rows fit %v, two of them %v, and others %v", level, got.Fits(rows), got.Fits(rows[:2]), got.Fits(other))
+		}
+	}
 }
 
 func TestAMonthThatIsClosedAgainRevisesItsBill(t *testing.T) {

@@ -65,7 +65,7 @@ func TestWhatCannotBeAppliedIsFoundBeforeItIsInTheOrder(t *testing.T) {
 		"the end of one without a run":   {AppendFree(nil, h.ID), false, "kind 17 cannot be proposed"},
 		"what needs one, without a run":  {closeSeptember(under, 1), false, "kind 18 cannot be proposed"},
 		"a level without a run":          {AppendLevel(nil, LevelNewest), false, "kind 16 cannot be proposed"},
-		"a level that is not known":      {AppendLevel(nil, LevelNewest+1), true, "level 4 is not known"},
+		"a level that is not known":      {AppendLevel(nil, LevelNewest+1), true, "level 5 is not known"},
 	} {
 		if entries, err := s.Check(c.payload, c.run); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %d entries, error %v, want %q", name, entries, err, c.want)

@@ -28,7 +28,7 @@ func closable(b *testing.B, meters int, window meter.Window) *Store {
 	}
 	hold := benchHold(window)
 	mustApply(b, s, AppendHold(AppendLevel(nil, LevelNewest), hold))
-	summary := Summary{62, meter.Point{Slot: window.From, Register: register}, meter.Point{Slot: window.To - 24, Register: register}}
+	summary := Summary{Count: 62, First: meter.Point{Slot: window.From, Register: register}, Last: meter.Point{Slot: window.To - 24, Register: register}}
 	var part []SummaryOf
 	for i := range meters {
 		if part = append(part, SummaryOf{Index(i), summary}); len(part) == 8192 || i == meters-1 {
@@ -123,7 +123,7 @@ func BenchmarkAdopt(b *testing.B) {
 		p := meter.Point{Slot: before.Window.From, Register: register}
 		var part []SummaryOf
 		for i := range meters {
-			part = append(part, SummaryOf{Index(i), Summary{1, p, p}})
+			part = append(part, SummaryOf{Index(i), Summary{Count: 1, First: p, Last: p}})
 		}
 		mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), before.Month, part))
 		adoption := AppendAdopt(AppendUnder(nil, hold.ID), before)
@@ -154,7 +154,7 @@ func BenchmarkCloseAgain(b *testing.B) {
 				var part []SummaryOf
 				var of []BillOf
 				for i := Index(first); i < Index(first+4000); i++ {
-					part = append(part, SummaryOf{i, Summary{62, figures.Start, figures.End}})
+					part = append(part, SummaryOf{i, Summary{Count: 62, First: figures.Start, Last: figures.End}})
 					of = append(of, BillOf{m.Month, i, figures}, BillOf{october, i, Figures{Readings: 62, Start: figures.End, End: figures.End}})
 				}
 				mustApply(b, s, AppendSummaries(AppendUnder(nil, hold.ID), m.Month, part))

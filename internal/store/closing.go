@@ -14,6 +14,7 @@ import (
 // no effect until the closing itself, and is dropped with the hold.
 //
 //	summaries  05 | month | n uint32 | n × (meter uint32 | summary)
+//	summed     36 | month | n uint32 | n × (meter uint32 | summary | sum uint32)
 //	close      06 | month | revision uint32 | window from, to uint32 | archive
 //	adopt      10 | as close
 //
@@ -52,14 +53,30 @@ type summariesFact struct {
 	part  []SummaryOf
 }
 
-// AppendSummaries adds a part of a month's summaries to a batch. Below LevelHolds an
+// AppendSummaries adds a part of a month's summaries to a batch, without their sums. Below LevelHolds an
 // empty part drops those that were added before.
 func AppendSummaries(b []byte, m meter.Month, part []SummaryOf) []byte {
-	b = appendMonth(append(b, byte(kindSummaries)), m)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
+	return appendSummaries(append(b, byte(kindSummaries)), m, part, appendSummary)
+}
+
+// AppendSummaries adds a part of a month's summaries to a batch, with their sums unless programs of before LevelSums may read
+// it.
+func (l Level) AppendSummaries(b []byte, m meter.Month, part []SummaryOf) []byte {
+	if l < LevelSums {
+		return AppendSummaries(b, m, part)
+	}
+	return AppendSummed(b, m, part)
+}
+
+// AppendSummed adds a part of a month's summaries to a batch.
+func AppendSummed(b []byte, m meter.Month, part []SummaryOf) []byte {
+	return appendSummaries(append(b, byte(kindSummed)), m, part, appendSummed)
+}
+
+func appendSummaries(b []byte, m meter.Month, part []SummaryOf, add func([]byte, Summary) []byte) []byte {
+	b = binary.BigEndian.AppendUint32(appendMonth(b, m), uint32(len(part)))
 	for _, s := range part {
-		b = binary.BigEndian.AppendUint32(b, uint32(s.Meter))
-		b = appendSummary(b, s.Summary)
+		b = add(binary.BigEndian.AppendUint32(b, uint32(s.Meter)), s.Summary)
 	}
 	return b
 }
@@ -69,16 +86,30 @@ func appendSummary(b []byte, s Summary) []byte {
 	return appendPoint(appendPoint(b, s.First), s.Last)
 }
 
-func (d *decoder) summaries() summariesFact {
+func appendSummed(b []byte, s Summary) []byte {
+	return binary.BigEndian.AppendUint32(appendSummary(b, s), s.Sum)
+}
+
+func (d *decoder) summaries() summariesFact { return d.summariesOf(d.summary) }
+
+func (d *decoder) summed() summariesFact { return d.summariesOf(d.summaryAndSum) }
+
+func (d *decoder) summariesOf(next func() Summary) summariesFact {
 	s := summariesFact{month: d.month()}
 	for range d.items {
-		s.part = append(s.part, SummaryOf{d.meter(), d.summary()})
+		s.part = append(s.part, SummaryOf{d.meter(), next()})
 	}
 	return s
 }
 
 func (d *decoder) summary() Summary {
 	return Summary{Count: d.uint16(), First: d.point(), Last: d.point()}
+}
+
+func (d *decoder) summaryAndSum() Summary {
+	s := d.summary()
+	s.Sum = d.uint32()
+	return s
 }
 
 func (f summariesFact) effect(s *Store) Verdict {
@@ -252,28 +283,38 @@ func (d *StateDecoder) closedMonth() *month {
 // encodeSummaries writes for each closed month, and encodePendingSummaries for each that
 // is being closed,
 //
-//	summaries  07 | version | month | first meter uint32 | n uint32 | n × summary
+//	summaries  07 | version 2 | month | first meter uint32 | n uint32 | n × (summary | sum uint32)
 //	pending    09 | as summaries
+//
+// Version 1 had no sums.
 func encodeSummaries(e *stateEncoder, s *state) {
 	for _, m := range s.months {
-		encodeColumn(e, m.summaries, monthHead(m.Month), appendSummary)
+		encodeColumn(e, m.summaries, monthHead(m.Month), appendSummed)
 	}
 }
 
 func decodeSummaries(d *StateDecoder) {
 	if m := d.closedMonth(); m != nil {
-		decodeColumn(d, &m.summaries, d.summary)
+		decodeColumn(d, &m.summaries, d.versionOfSummary())
 	}
 }
 
 func encodePendingSummaries(e *stateEncoder, s *state) {
 	for _, name := range pendingMonths(s) {
-		encodeColumn(e, s.pending[name].summaries, monthHead(name), appendSummary)
+		encodeColumn(e, s.pending[name].summaries, monthHead(name), appendSummed)
 	}
 }
 
 func decodePendingSummaries(d *StateDecoder) {
-	decodeColumn(d, &d.s.pendingMonth(d.month()).summaries, d.summary)
+	decodeColumn(d, &d.s.pendingMonth(d.month()).summaries, d.versionOfSummary())
+}
+
+// versionOfSummary returns what reads a summary of the present record.
+func (d *StateDecoder) versionOfSummary() func() Summary {
+	if d.version == 1 {
+		return d.summary
+	}
+	return d.summaryAndSum
 }
 
 func pendingMonths(s *state) []meter.Month {

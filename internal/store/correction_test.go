@@ -32,7 +32,7 @@ func septemberClosed(t *testing.T) *Store {
 		b = AppendReading(b, r)
 	}
 	b = AppendHold(b, holdOf(1))
-	b = AppendSummaries(AppendUnder(b, id), september, []SummaryOf{{0, Summary{3, septemberRows[0], meter.Point{Slot: closedTo, Register: reading(0, 2100).Register}}}})
+	b = AppendSummaries(AppendUnder(b, id), september, []SummaryOf{{0, Summary{Count: 3, First: septemberRows[0], Last: meter.Point{Slot: closedTo, Register: reading(0, 2100).Register}}}})
 	b = AppendClose(AppendUnder(b, id), MonthArchive{Month: september, Window: windowOf(september), Revision: 1})
 	for _, v := range mustApply(t, s, AppendFree(b, id)) {
 		if v.Outcome != Accepted {

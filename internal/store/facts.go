@@ -68,8 +68,8 @@ func (s *state) share() state {
 // by its number; a test compares it with them. 1 had no snapshots, and a journal that was
 // never cut; 2 no levels; 3 no times of writing, no arrivals, and no accounts among what is
 // restored; 4 nothing of a meter's life; 5 no credentials, and no changes of owners; 6 nothing of an order that
-// several nodes share; 7 no changes of some of a meter's limits.
-const Format = 8
+// several nodes share; 7 no changes of some of a meter's limits; 8 no sums of archived rows.
+const Format = 9
 
 // kind is the first byte of an entry. 13 is not used. Beside each is the size of the longest that
 // the program writes, in bytes; with what stands around it a commit has 1 MiB at the most.
@@ -113,6 +113,7 @@ const (
 	kindOwner      kind = 34 // 1,617
 
 	kindSomeLimits kind = 35 // 24
+	kindSummed     kind = 36 // 147,465 of 4,096 meters
 )
 
 // fact is an entry, decoded. Its effect is what it changes, and the verdict on it.
@@ -133,6 +134,7 @@ var entryKinds = map[kind]entryKind{
 	kindReception: {factOf((*decoder).reception), false},
 	kindRecall:    {factOf((*decoder).recall), false},
 	kindSummaries: {factOf((*decoder).summaries), true},
+	kindSummed:    {factOf((*decoder).summed), true},
 	kindClose:     {factOf((*decoder).closing), true},
 	kindDay:       {factOf((*decoder).dayArchive), true},
 
@@ -190,10 +192,10 @@ var records = []record{
 	{19, 1, encodeArrivals, decodeArrivals},
 	{6, 2, encodeMonths, decodeMonth},
 	{14, 1, encodeRecalled, decodeRecalled},
-	{7, 1, encodeSummaries, decodeSummaries},
+	{7, 2, encodeSummaries, decodeSummaries},
 	{8, 1, nil, decodeFormer},
 	{15, 2, encodeBills, decodeBills},
-	{9, 1, encodePendingSummaries, decodePendingSummaries},
+	{9, 2, encodePendingSummaries, decodePendingSummaries},
 	{10, 1, nil, decodePendingFormer},
 	{16, 2, encodePendingBills, decodePendingBills},
 	{11, 2, encodeChunks, decodeChunk},

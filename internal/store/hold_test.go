@@ -32,7 +32,7 @@ func heldStore(t *testing.T) (s *Store, h Hold) {
 // halfOfSummaries are those of one of the two meters.
 func halfOfSummaries(b []byte, i Index) []byte {
 	only := meter.Point{Slot: closedFrom + 10, Register: reading(0, 1000).Register}
-	return AppendSummaries(b, september, []SummaryOf{{i, Summary{1, only, only}}})
+	return AppendSummaries(b, september, []SummaryOf{{i, Summary{Count: 1, First: only, Last: only}}})
 }
 
 func closeSeptember(b []byte, revision uint32) []byte {

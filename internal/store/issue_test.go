@@ -85,12 +85,12 @@ func monthOf(month time.Month) meter.Month { return meter.Month{Year: 2026, Mont
 
 func TestLateReadingsReviseABillAndTheOneThatOpensWhereItCloses(t *testing.T) {
 	eachRule(t, func(t *testing.T, b *biller) {
-		b.close(t, july, ofJuly, Summary{2, thousandths(150, 5_000), thousandths(160, 6_000)})
+		b.close(t, july, ofJuly, Summary{Count: 2, First: thousandths(150, 5_000), Last: thousandths(160, 6_000)})
 		b.close(t, august, ofAugust, Summary{}) // nothing of the meter yet
-		b.close(t, sept, ofSept, Summary{1, thousandths(350, 9_000), thousandths(350, 9_000)})
-		b.close(t, july, ofJuly, Summary{3, thousandths(150, 5_000), thousandths(200, 8_000)}) // its end came late
-		b.close(t, july, ofJuly, Summary{4, thousandths(150, 5_000), thousandths(200, 8_000)}) // one in between
-		b.close(t, august, ofAugust, Summary{1, thousandths(250, 8_500), thousandths(250, 8_500)})
+		b.close(t, sept, ofSept, Summary{Count: 1, First: thousandths(350, 9_000), Last: thousandths(350, 9_000)})
+		b.close(t, july, ofJuly, Summary{Count: 3, First: thousandths(150, 5_000), Last: thousandths(200, 8_000)}) // its end came late
+		b.close(t, july, ofJuly, Summary{Count: 4, First: thousandths(150, 5_000), Last: thousandths(200, 8_000)}) // one in between
+		b.close(t, august, ofAugust, Summary{Count: 1, First: thousandths(250, 8_500), Last: thousandths(250, 8_500)})
 		for _, c := range []struct {
 			month            meter.Month
 			revision         uint32
@@ -121,9 +121,9 @@ func TestLateReadingsReviseABillAndTheOneThatOpensWhereItCloses(t *testing.T) {
 
 func TestBillsOfClosedMonths(t *testing.T) {
 	// Windows of 101 points; nothing came in August, and October began late.
-	inJuly := Summary{51, thousandths(150, 5_000), thousandths(200, 7_500)}
-	inSept := Summary{101, thousandths(300, 9_000), thousandths(400, 12_000)}
-	inOctober := Summary{1, thousandths(450, 12_250), thousandths(450, 12_250)}
+	inJuly := Summary{Count: 51, First: thousandths(150, 5_000), Last: thousandths(200, 7_500)}
+	inSept := Summary{Count: 101, First: thousandths(300, 9_000), Last: thousandths(400, 12_000)}
+	inOctober := Summary{Count: 1, First: thousandths(450, 12_250), Last: thousandths(450, 12_250)}
 	eachRule(t, func(t *testing.T, b *biller) {
 		b.close(t, july, ofJuly, inJuly)
 		b.close(t, sept, ofSept, inSept)
@@ -167,7 +167,7 @@ func TestAMonthWithoutReadingsHasNoBill(t *testing.T) {
 func TestAMeterWithOneReadingIsBilledForNothing(t *testing.T) {
 	eachRule(t, func(t *testing.T, b *biller) {
 		only := thousandths(150, 5_000)
-		b.close(t, july, ofJuly, Summary{1, only, only})
+		b.close(t, july, ofJuly, Summary{Count: 1, First: only, Last: only})
 		if bill, _, ok := b.Bill(0, july); !ok || consumption(bill.Figures) != "0" || bill.Start != only || bill.End != only {
 			t.Errorf("the bill is %+v, %v", bill, ok)
 		}
@@ -193,7 +193,7 @@ func anyClosed(t *rapid.T) (months []meter.Month, windows []meter.Window, summar
 		last := rapid.IntRange(first, int(w.To)).Draw(t, "last")
 		months = append(months, monthOf(time.January).Add(n))
 		windows = append(windows, w)
-		summaries = append(summaries, Summary{uint16(rapid.IntRange(1, last-first+1).Draw(t, "readings")), at(first), at(last)})
+		summaries = append(summaries, Summary{Count: uint16(rapid.IntRange(1, last-first+1).Draw(t, "readings")), First: at(first), Last: at(last)})
 	}
 	return months, windows, summaries
 }
@@ -247,11 +247,11 @@ func TestConsecutiveBillsAddUpToTheRegistersAdvance(t *testing.T) {
 // a closing and the closing.
 func TestALaterMonthsRevisedBillWaitsForItsClosingInASnapshotToo(t *testing.T) {
 	b := newBiller(t, LevelHolds)
-	b.close(t, july, ofJuly, Summary{2, thousandths(150, 5_000), thousandths(160, 6_000)})
-	b.close(t, sept, ofSept, Summary{1, thousandths(350, 9_000), thousandths(350, 9_000)})
+	b.close(t, july, ofJuly, Summary{Count: 2, First: thousandths(150, 5_000), Last: thousandths(160, 6_000)})
+	b.close(t, sept, ofSept, Summary{Count: 1, First: thousandths(350, 9_000), Last: thousandths(350, 9_000)})
 	before, _, _ := b.Bill(0, sept)
 	h := Hold{HoldID{Alone.Number, 7, 3}, ofJuly.Rows()}
-	summary := Summary{3, thousandths(150, 5_000), thousandths(170, 8_000)}
+	summary := Summary{Count: 3, First: thousandths(150, 5_000), Last: thousandths(170, 8_000)}
 	at := time.Unix(10_800, 0)
 	batch := AppendSummaries(AppendUnder(AppendHold(nil, h), h.ID), july, []SummaryOf{{0, summary}})
 	want(t, b.Store, AppendBills(AppendUnder(batch, h.ID), july, at, issued(b.Store, 0, july, summary)), Accepted, Accepted, Accepted)
@@ -275,8 +275,8 @@ func TestALaterMonthsRevisedBillWaitsForItsClosingInASnapshotToo(t *testing.T) {
 // something else than its summary.
 func TestABillThatIsNotIssuedAnewStaysAsItWas(t *testing.T) {
 	b := newBiller(t, LevelHolds)
-	b.close(t, july, ofJuly, Summary{2, thousandths(150, 5_000), thousandths(160, 6_000)})
-	summary := Summary{1, thousandths(250, 9_000), thousandths(250, 9_000)}
+	b.close(t, july, ofJuly, Summary{Count: 2, First: thousandths(150, 5_000), Last: thousandths(160, 6_000)})
+	summary := Summary{Count: 1, First: thousandths(250, 9_000), Last: thousandths(250, 9_000)}
 	b.close(t, august, ofAugust, summary)
 	before, _, _ := b.Bill(0, august)
 	h := Hold{HoldID{Alone.Number, 7, 3}, ofAugust.Rows()}

@@ -30,7 +30,10 @@ const (
 	// of no others.
 	LevelFields Level = 3
 
-	LevelNewest = LevelFields
+	// LevelSums has summaries with the sums of their rows.
+	LevelSums Level = 4
+
+	LevelNewest = LevelSums
 )
 
 // AppendLevel adds to a batch that the entries after it are judged by the rules of a

@@ -110,7 +110,7 @@ func (h *historian) step(r *maintenance) entry {
 	case len(r.summaries) > 0:
 		part := r.summaries[:min(2, len(r.summaries))]
 		r.summaries = r.summaries[len(part):]
-		return entry{AppendSummaries(nil, r.month, part), accepts}
+		return entry{h.s.level.AppendSummaries(nil, r.month, part), accepts}
 	case len(r.bills) > 0:
 		part := r.bills[:1]
 		r.bills = r.bills[1:]
@@ -201,10 +201,11 @@ func (h *historian) found(r *maintenance) monthFile {
 }
 
 func (h *historian) summarize(i Index, rows []meter.Point, to meter.Slot) Summary {
+	sum := SumOf(rows)
 	if next, known := h.s.At(i, to); known {
 		rows = append(slices.Clone(rows), meter.Point{Slot: to, Register: next})
 	}
-	return Summary{uint16(len(rows)), rows[0], rows[len(rows)-1]}
+	return Summary{Count: uint16(len(rows)), Sum: sum, First: rows[0], Last: rows[len(rows)-1]}
 }
 
 // issued are the bills that a closing with a summary issues, and that must be written down.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hash/crc32"
 	"slices"
 	"time"
 
@@ -27,7 +28,23 @@ type MonthArchive struct {
 // closing, so that a bill ends where the next begins.
 type Summary struct {
 	Count       uint16 // readings within the window
+	Sum         uint32 // of the rows in the archive, see SumOf; 0 if a program of before LevelSums closed the month
 	First, Last meter.Point
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// SumOf returns the CRC32C of readings, each of them as entries have it.
+func SumOf(rows []meter.Point) (sum uint32) {
+	var room [64 * 13]byte
+	for some := range slices.Chunk(rows, 64) {
+		b := room[:0]
+		for _, p := range some {
+			b = appendPoint(b, p)
+		}
+		sum = crc32.Update(sum, castagnoli, b)
+	}
+	return sum
 }
 
 // month is a month that was archived and cleared from memory.
@@ -155,9 +172,13 @@ type MonthSummary struct {
 	Summary
 }
 
-// Fits reports whether rows can be a meter's part of the month's archive: as many
-// as were written, with the first and the last of them.
+// Fits reports whether rows are a meter's part of the month's archive: as many as were written, with
+// the first and the last of them, and of the same sum.
 func (m MonthSummary) Fits(rows []meter.Point) bool {
+	return m.fitsEnds(rows) && (m.Sum == 0 || m.Sum == SumOf(rows))
+}
+
+func (m MonthSummary) fitsEnds(rows []meter.Point) bool {
 	count, last := int(m.Count), m.Last
 	if last.Slot == m.Window.To { // the register after the month stands in the next archive
 		count, last = count-1, meter.Point{}

@@ -18,7 +18,7 @@ func twoMonthsClosed(t *testing.T) (s *Store, october meter.Window) {
 	b := AppendReading(nil, Reading{Slot: last.Slot, Register: last.Register})
 	b = AppendHold(b, hold)
 	first := meter.Point{Slot: closedTo, Register: reading(0, 2100).Register}
-	b = AppendSummaries(AppendUnder(b, hold.ID), month, []SummaryOf{{0, Summary{3, first, last}}})
+	b = AppendSummaries(AppendUnder(b, hold.ID), month, []SummaryOf{{0, Summary{Count: 3, First: first, Last: last}}})
 	b = AppendClose(AppendUnder(b, hold.ID), MonthArchive{Month: month, Window: october, Revision: 1})
 	for _, v := range mustApply(t, s, AppendFree(b, hold.ID)) {
 		if v.Outcome != Accepted {

@@ -42,14 +42,14 @@ func fullBatch(meters int) []byte {
 	for i := range Index(meters) {
 		first, last := reading(closedFrom, 1000+int64(i)), reading(closedFrom+5, 2000+int64(i))
 		from, to := meter.Point{Slot: first.Slot, Register: first.Register}, meter.Point{Slot: last.Slot, Register: last.Register}
-		part = append(part, SummaryOf{i, Summary{2, from, to}})
+		part = append(part, SummaryOf{i, Summary{Count: 2, Sum: SumOf([]meter.Point{from, to}), First: from, Last: to}})
 		issued = append(issued, BillOf{september, i, Figures{Readings: 2, Start: from, End: from}})
 		revised = append(revised, BillOf{october, i, Figures{Readings: 3, Start: from, End: to}})
 	}
 	h := Hold{holdOf(1).ID, meter.Window{From: closedFrom, To: windowOf(october).To}}
 	b = AppendHold(b, h)
 	for _, m := range []meter.Month{september, october} {
-		b = AppendSummaries(AppendUnder(b, h.ID), m, part)
+		b = AppendSummed(AppendUnder(b, h.ID), m, part)
 		b = AppendBills(AppendUnder(b, h.ID), m, account.RegisteredAt, issued)
 		b = AppendClose(AppendUnder(b, h.ID), MonthArchive{Month: m, Window: windowOf(m), Revision: 1, Archive: Archive{SHA256: [32]byte{byte(m.Month)}, WrittenAt: account.RegisteredAt}})
 	}
@@ -165,7 +165,7 @@ func TestARecordOfALaterVersionIsRefusedAndSaysSo(t *testing.T) {
 	later := slices.Clone(whole)
 	later[0] = bytes.Clone(whole[0])
 	later[0][3] = byte(LevelNewest) + 1
-	if _, err := decodeState(later); err == nil || !strings.Contains(err.Error(), "level 4 is not known to this version") {
+	if _, err := decodeState(later); err == nil || !strings.Contains(err.Error(), "level 5 is not known to this version") {
 		t.Errorf("a later level: %v", err)
 	}
 	if _, err := decodeState(append(slices.Clone(whole[:1]), []byte{99, 1})); err == nil || !strings.Contains(err.Error(), "kind 99 is not known to this version") {
@@ -221,12 +221,12 @@ func TestNoRecordGrowsWithTheTimesThatAMonthIsClosed(t *testing.T) {
 		var part []SummaryOf
 		var bills []BillOf
 		for i := range Index(meters) {
-			part = append(part, SummaryOf{i, Summary{uint16(n + 2), from, to}})
+			part = append(part, SummaryOf{i, Summary{Count: uint16(n + 2), Sum: uint32(n), First: from, Last: to}})
 			bills = append(bills, BillOf{september, i, Figures{Readings: uint16(n + 2), Start: from, End: to}})
 		}
 		b = AppendHold(b[:0], Hold{id, windowOf(september)})
 		b = AppendIntent(AppendUnder(b, id), september.Period(), [32]byte{byte(n), byte(n >> 8)})
-		b = AppendSummaries(AppendUnder(b, id), september, part)
+		b = AppendSummed(AppendUnder(b, id), september, part)
 		b = AppendBills(AppendUnder(b, id), september, account.RegisteredAt, bills)
 		b = AppendClose(AppendUnder(b, id), MonthArchive{Month: september, Window: windowOf(september), Revision: uint32(n + 1)})
 		apply(t, s, AppendFree(b, id))

@@ -32,6 +32,7 @@ func longestEntries() map[kind][]byte {
 		kindReception:   AppendReception(nil, true),
 		kindRecall:      AppendRecall(nil, september, 1, 0, make([]meter.Point, 31*48+2)),
 		kindSummaries:   AppendSummaries(nil, september, make([]SummaryOf, months)),
+		kindSummed:      AppendSummed(nil, september, make([]SummaryOf, months)),
 		kindClose:       AppendClose(nil, archive),
 		kindDay:         appendArchive(appendDay([]byte{byte(kindDay)}, meter.Day{}), Archive{}),
 		kindIntent:      AppendIntent(nil, meter.Day{Year: 2026, Month: 11, Day: 26}.Period(), [32]byte{}),
