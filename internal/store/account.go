@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 
 	"meterledger/internal/meter"
 )
@@ -63,23 +62,14 @@ func (a restoredAccount) effect(s *Store) Verdict {
 
 // register makes a meter known, and reports false if its id is taken.
 func (s *Store) register(a meter.Account) bool {
-	if _, exists := s.byID[a.ID]; exists {
+	if _, exists := s.directory.byID[a.ID]; exists {
 		return false
 	}
-	s.byID[a.ID] = Index(len(s.accounts))
 	s.accounts = append(s.accounts, a)
-	s.followers = append(s.followers, 0)
+	s.directory.add(s.accounts)
 	s.grid.meters = len(s.accounts)
 	s.held.accounts += accountBytes + int64(len(a.ID)+len(a.OwnerName)+len(a.Address))
 	return true
-}
-
-// Lookup finds a registered meter by its id.
-func (s *Store) Lookup(id meter.ID) (Meter, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	i, ok := s.byID[id]
-	return Meter{i, id}, ok
 }
 
 // SortedByID returns all meters in the byte order of their ids, which is the
@@ -94,42 +84,6 @@ func (s *Store) SortedByID() []Index {
 	}
 	slices.SortFunc(order, func(a, b Index) int { return cmp.Compare(accounts[a].ID, accounts[b].ID) })
 	return order
-}
-
-// Locate looks up the meters of rows under one read lock, last being the meter of the
-// row before them, if there was one. It appends to located the rows whose meters are
-// registered, and to unknown the places of the others.
-//
-// Senders keep to their order from one time to the next, so the meter that followed
-// the last one before is tried first: its id is compared, while a look into the map
-// would cost three misses of the cache.
-func (s *Store) Locate(rows []meter.Row, last Index, located []Reading, unknown []int) ([]Reading, []int) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for place := range rows {
-		row := &rows[place]
-		i, ok := s.follower(last, row.Meter)
-		if !ok {
-			if i, ok = s.byID[meter.ID(row.Meter)]; !ok {
-				unknown = append(unknown, place)
-				continue
-			}
-			atomic.StoreUint32(&s.followers[last], uint32(i))
-		}
-		located = append(located, Reading{i, row.Slot, row.Register})
-		last = i
-	}
-	return located, unknown
-}
-
-// follower returns the meter that came after last when it was located last, and whether
-// it has this id.
-func (s *Store) follower(last Index, id []byte) (Index, bool) {
-	if int(last) >= len(s.followers) {
-		return 0, false // there are no meters
-	}
-	i := Index(atomic.LoadUint32(&s.followers[last]))
-	return i, string(s.accounts[i].ID) == string(id)
 }
 
 // encodeAccounts writes

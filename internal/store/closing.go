@@ -236,6 +236,7 @@ func (s *Store) setMonth(m *month) {
 		s.months = slices.Insert(slices.Clone(s.months), place, m)
 	}
 	s.closedUntil = s.months[len(s.months)-1].Window.To
+	s.told.closedUntil.Store(uint32(s.closedUntil))
 	s.countRecords()
 }
 

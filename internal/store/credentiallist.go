@@ -48,7 +48,7 @@ func (s *Store) firstCredential(f CredentialFilter) (n Index, more bool) {
 func (s *Store) someCredentials(some []*meter.Credential, f CredentialFilter, n Index) (_ []*meter.Credential, next Index, more bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	i, known := s.byID[f.Meter]
+	i, known := s.directory.find(f.Meter)
 	end := min(n+credentialsTogether, s.credentials.count)
 	for told := 0; n < end && told < credentialsTogether; n++ {
 		c := s.credentials.all.at(n)

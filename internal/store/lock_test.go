@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -75,5 +76,25 @@ func TestApplyGivesItsLockUpAfterSoManyVerdicts(t *testing.T) {
 	r.verdicts = AllAccepted(7)
 	if r.yield(); r.yieldAt != 7+lockVerdicts {
 		t.Errorf("it gives it up again at %d", r.yieldAt)
+	}
+}
+
+// TestWhatIsAskedForEachReadingWaitsForNone: the lock is held as it is while readings are applied. Whoever waited for it would
+// wait for ever.
+func TestWhatIsAskedForEachReadingWaitsForNone(t *testing.T) {
+	s := New()
+	h := Hold{holdOf(1).ID, windowOf(september)}
+	mustApply(t, s, AppendHold(AppendAccount(AppendLevel(nil, LevelNewest), account), h))
+	mustApply(t, s, AppendClose(AppendUnder(nil, h.ID), MonthArchive{Month: september, Window: windowOf(september), Revision: 1}))
+	mustApply(t, s, AppendReception(nil, false))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, known := s.Lookup(account.ID)
+	located, unknown := s.Locate([]meter.Row{{Meter: []byte("nobody")}, {Meter: []byte(account.ID)}}, 0, nil, nil)
+	if !known || m.Index != 0 || len(located) != 1 || !slices.Equal(unknown, []int{0}) {
+		t.Errorf("%v is known: %v, of two rows %v are, and the places %v are not", m, known, located, unknown)
+	}
+	if until := s.ClosedUntil(); until != windowOf(september).To || s.Receiving() {
+		t.Errorf("closed until %d, receiving %v", until, s.Receiving())
 	}
 }

@@ -148,11 +148,7 @@ func (s *Store) Month(slot meter.Slot) (MonthArchive, bool) {
 }
 
 // ClosedUntil returns the first slot after all closed months, 0 if there are none.
-func (s *Store) ClosedUntil() meter.Slot {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.closedUntil
-}
+func (s *Store) ClosedUntil() meter.Slot { return meter.Slot(s.told.closedUntil.Load()) }
 
 // SummaryAt returns a meter's closed month that a slot belongs to, and reports whether
 // the meter has readings in it.

@@ -124,7 +124,7 @@ func (s *Store) History(i Index, w meter.Window) []Past {
 func (s *Store) Replaced(id meter.ID, p meter.Point) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	i, known := s.byID[id]
+	i, known := s.directory.find(id)
 	return known && (s.edits.at(i).replaced(p) || slices.Contains(s.lifeOf(i).displaced, p))
 }
 

@@ -38,7 +38,7 @@ func (n neighbours) encloses(at meter.Instant) bool {
 func (s *Store) Outdated(id meter.ID, p meter.Point) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	i, known := s.byID[id]
+	i, known := s.directory.find(id)
 	l := s.lifeOf(i)
 	return known && (len(l.dials)+len(l.displaced) > 0 || s.edits.at(i).replaced(p))
 }

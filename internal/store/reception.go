@@ -17,6 +17,7 @@ func (r reception) effect(s *Store) Verdict {
 		return Verdict{Outcome: Duplicate}
 	}
 	s.shut = !r.on
+	s.told.isShut.Store(s.shut)
 	return Verdict{Outcome: Accepted}
 }
 
@@ -24,8 +25,4 @@ func (r reception) effect(s *Store) Verdict {
 func (s *Store) refuses() bool { return s.shut && s.level >= LevelHolds }
 
 // Receiving reports whether reception is on.
-func (s *Store) Receiving() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return !s.shut
-}
+func (s *Store) Receiving() bool { return !s.told.isShut.Load() }

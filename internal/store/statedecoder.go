@@ -25,6 +25,7 @@ func encodeBegin(e *stateEncoder, s *state) {
 func decodeBegin(d *StateDecoder) {
 	d.versioned = d.version >= stateVersioned
 	d.s.shut = !d.flag()
+	d.s.told.isShut.Store(d.s.shut)
 	if d.versioned {
 		d.s.level = d.level()
 	}

@@ -14,20 +14,22 @@ package store
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"meterledger/internal/meter"
 )
 
 // Store holds the state. The zero value is not usable; call New.
 type Store struct {
+	directory directory
+	told      told
+
 	mu sync.RWMutex // guards all below
 
 	state
 
-	byID        map[meter.ID]Index   // of accounts
 	closedUntil meter.Slot           // the first slot after all closed months, 0 if there are none
 	marked      indexSet             // meters that judge must look at closely
-	followers   []uint32             // by Index: see Locate; its elements are read and written atomically, under mu for reading
 	sink        uint64               // of touch: keeps the compiler from removing its loads
 	revised     uint64               // bills, since the process began to apply
 	refused     RefusalCounts        // since the process began to apply; Kept is counted elsewhere
@@ -41,10 +43,16 @@ type Store struct {
 	recentCredentials [recentCredentials]recentCredential
 }
 
+// told is what is asked for each reading, and told without waiting while others are applied.
+type told struct {
+	isShut      atomic.Bool   // reception
+	closedUntil atomic.Uint32 // a meter.Slot
+}
+
 // New returns an empty store that receives readings, at the level of a journal that
 // has just begun.
 func New() *Store {
-	return &Store{state: newState(), byID: make(map[meter.ID]Index), resolved: make(map[exceptionKey]int), credentialPlaces: make(map[uint64]Index)}
+	return &Store{state: newState(), directory: directory{byID: make(map[meter.ID]Index)}, resolved: make(map[exceptionKey]int), credentialPlaces: make(map[uint64]Index)}
 }
 
 // Counts returns how many meters are registered and how many readings are in memory.
