@@ -47,6 +47,7 @@ type Bulk struct {
 	spare   []*submission // to be filled again
 	held    int           // sent, spare and filling
 	begun   bool          // rows were sent
+	queuer  *queuer       // nil until it has something to do
 
 	tally    meter.Tally
 	retries  []meter.Refusal // the first rows to send again
@@ -164,6 +165,9 @@ func (b *Bulk) Flush() (meter.Tally, error) {
 	if err := b.send(b.rows); err != nil {
 		return b.tally, err
 	}
+	if err := b.takeAllBack(); err != nil {
+		return b.tally, err
+	}
 	for len(b.sent) > 0 {
 		if err := b.settleOldest(); err != nil {
 			return b.tally, err
@@ -182,7 +186,10 @@ func (b *Bulk) Flush() (meter.Tally, error) {
 }
 
 // Close gives back what b holds. After Flush it does nothing.
-func (b *Bulk) Close() { b.hold(-b.held) }
+func (b *Bulk) Close() {
+	b.endQueuer()
+	b.hold(-b.held)
+}
 
 func (b *Bulk) isHopeless() bool { return b.refused.longest >= meter.RefusedRunMax && !b.restore }
 
@@ -247,23 +254,25 @@ func (b *Bulk) send(rows []meter.Row) error {
 	if err := b.locate(s, rows); err != nil {
 		return err
 	}
-	if err := b.queue(s); err != nil {
-		return err
-	}
-	b.sent, b.filling = append(b.sent, s), nil
-	return nil
+	return b.queue(s)
 }
 
 // queue queues a submission. If the ledger takes nothing new now, each new row of it is
 // refused, but before the first row all of the Bulk is.
 func (b *Bulk) queue(s *submission) error {
-	s.until = b.number
+	s.until, b.filling = b.number, nil
+	if b.begun && b.each == nil && b.l.held.Load() <= heldMax {
+		return b.hand(s)
+	}
+	if err := b.takeAllBack(); err != nil {
+		return err
+	}
 	if !b.begun && !b.restore {
 		if err := b.l.sure(b.ctx, b.l.barred); err != nil {
 			return err
 		}
 	}
-	b.begun = true
+	b.begun, b.sent = true, append(b.sent, s)
 	return s.send(b.ctx)
 }
 

@@ -55,3 +55,37 @@ func TestABulkEndsWithItsCaller(t *testing.T) {
 		}
 	}
 }
+
+// TestABulkThatEndsLeavesNothingBehind: its caller goes away while submissions are being queued, or nothing more comes.
+func TestABulkThatEndsLeavesNothingBehind(t *testing.T) {
+	l := openLedger(t)
+	if err := l.Register(t.Context(), "A", "Tan", "Road"); err != nil {
+		t.Fatal(err)
+	}
+	first := l.zone.Floor(l.now()) - 100*submissionRows
+	for _, stays := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := l.Bulk(ctx)
+		var err error
+		row := 0
+		for ; err == nil && row < 50*submissionRows; row++ {
+			if row == 20*submissionRows && !stays {
+				cancel()
+			}
+			err = b.Add(row+1, meter.Row{Meter: []byte("A"), Slot: first + meter.Slot(row)})
+		}
+		var tally meter.Tally
+		if err == nil {
+			tally, err = b.Flush()
+		}
+		b.Close()
+		if stays && (err != nil || tally.Accepted != row) || !stays && !errors.Is(err, context.Canceled) {
+			t.Errorf("of %d rows %d were accepted: %v", row, tally.Accepted, err)
+		}
+		if held := l.held.Load(); held != 0 || b.queuer != nil {
+			t.Errorf("at the end %d submissions are held, and they are queued by %v", held, b.queuer)
+		}
+		cancel()
+		first += meter.Slot(row)
+	}
+}
