@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/rules"
@@ -55,8 +56,23 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 		}
 		answer.Previous = a.previous(before, c)
 	}
-	q.Numbers.write(w, answer)
+	httpkit.WriteEncoded(w, http.StatusOK, q.Numbers.encode(encodeConsumption(&answer)))
 	return nil
+}
+
+// encodeConsumption returns an answer as JSON. Changes of dials and the period before, which few answers have, are left to
+// encoding/json, and with them the whole.
+func encodeConsumption(a *api.PeriodConsumption) []byte {
+	if len(a.RegisterChanges) > 0 || a.Previous != nil {
+		return httpkit.Encode(a)
+	}
+	return newObject().
+		text("meter_id", string(a.MeterID)).text("period", a.Period).
+		register("start_reading", a.StartReading).register("end_reading", a.EndReading).energy("consumption", a.Consumption).
+		text("start_time", a.StartTime).text("end_time", a.EndTime).
+		count("readings", a.Readings).count("expected_readings", a.ExpectedReadings).is("complete", a.Complete).
+		text("timezone", a.Timezone).text("unit", a.Unit).
+		word("quality", a.Quality).word("method", a.Method).end()
 }
 
 func isEmpty(w meter.Window) bool { return w.To <= w.From }
