@@ -2,6 +2,7 @@ package rest
 
 import (
 	"strconv"
+	"sync"
 
 	"meterledger/internal/meter"
 )
@@ -13,7 +14,10 @@ type object []byte
 // objectBytes is more than most have.
 const objectBytes = 512
 
-func newObject() object { return make(object, 0, objectBytes) }
+var objects = sync.Pool{New: func() any {
+	o := make(object, 0, objectBytes)
+	return &o
+}}
 
 // name begins a member.
 func (o object) name(name string) object {
@@ -49,4 +53,4 @@ func (o object) energy(name string, e meter.Energy) object {
 }
 
 // end ends the object.
-func (o object) end() []byte { return append(o, '}') }
+func (o object) end() object { return append(o, '}') }

@@ -41,7 +41,7 @@ func TestConsumptionIsEncodedAsEncodingJSONDoes(t *testing.T) {
 
 func wantEncoded(t *testing.T, a api.PeriodConsumption) {
 	t.Helper()
-	if got, want := encodeConsumption(&a), httpkit.Encode(a); string(got) != string(want) {
+	if got, want := appendConsumption(nil, &a), httpkit.Encode(a); string(got) != string(want) {
 		t.Errorf("an answer is encoded\n%s, want\n%s", got, want)
 	}
 }
@@ -55,6 +55,6 @@ func TestNoMoreMembersOfAConsumptionMayBeLeftOut(t *testing.T) {
 		}
 	}
 	if len(optional) != 2 || !optional["Previous"] || !optional["RegisterChanges"] {
-		t.Errorf("encodeConsumption knows of two members that may be left out, not of %v", optional)
+		t.Errorf("appendConsumption knows of two members that may be left out, not of %v", optional)
 	}
 }
