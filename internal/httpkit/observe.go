@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,33 +19,37 @@ import (
 // observe counts and logs every request, and answers a panic with 500. Only the program's
 // own failures are logged as errors. Refusals, 503 included, are logged at debug level, so
 // that a rush of them cannot fill the disk; a line a minute says how many were refused.
-func observe(p *Program) func(http.Handler) http.Handler {
+func observe(p *Program, routes *chi.Mux) http.Handler {
 	log, metrics := p.Log, p.Metrics
 	refused := &metric.Minute{Log: log, Message: "requests were refused with 503 in the last minute", Unit: "requests"}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}, came: time.Now()}
-			w.Header()[requestIDHeader] = a.id[:]
-			r = r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
-			defer func() {
-				took := time.Since(a.came)
-				a.begin(http.StatusOK) // a handler that wrote nothing answered 200
-				metrics.request(r.Method, routeOf(r), a.status, took)
-				if a.status == http.StatusServiceUnavailable {
-					refused.Add(string(meter.CodeOf(a.cause)))
-				}
-				logRequest(log, r, a, took)
-				a.audit(r)
-			}()
-			defer recoverPanic(a, r)
-			next.ServeHTTP(a, r)
-		})
-	}
+	ways := &sync.Pool{New: func() any { return chi.NewRouteContext() }}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		way := ways.Get().(*chi.Context)
+		way.Reset()
+		way.Routes = routes
+		a := &answer{ResponseWriter: w, program: p, id: [1]string{requestID(r)}, came: time.Now()}
+		a.context = requestContext{r.Context(), a, way}
+		w.Header()[requestIDHeader] = a.id[:]
+		r = r.WithContext(&a.context)
+		defer func() {
+			took := time.Since(a.came)
+			a.begin(http.StatusOK) // a handler that wrote nothing answered 200
+			metrics.request(r.Method, routeOf(way), a.status, took)
+			if a.status == http.StatusServiceUnavailable {
+				refused.Add(string(meter.CodeOf(a.cause)))
+			}
+			logRequest(log, r, a, took)
+			a.audit(r)
+			ways.Put(way)
+		}()
+		defer recoverPanic(a, r)
+		routes.ServeHTTP(a, r)
+	})
 }
 
-// routeOf returns the pattern of r's route.
-func routeOf(r *http.Request) string {
-	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
+// routeOf returns the pattern of the route that a request has gone.
+func routeOf(way *chi.Context) string {
+	if pattern := way.RoutePattern(); pattern != "" {
 		return pattern
 	}
 	return "none"
@@ -98,19 +103,38 @@ func LoggedPath(r *http.Request) string { return logged(r.URL.Path) }
 // is answered.
 type answer struct {
 	http.ResponseWriter
-	came   time.Time
-	status int   // 0 until the answer has begun
-	cause  error // of WriteError
-	caller meter.Caller
-	body   *patientBody   // of the request, if a refusal must not wait for it
-	change *api.AuditLine // of which the audit log has the beginning; nil if there is none
-	id     [1]string      // of the request; an array, because a header is a slice and this saves an allocation
+	came    time.Time
+	status  int   // 0 until the answer has begun
+	cause   error // of WriteError
+	caller  meter.Caller
+	body    *patientBody   // of the request, if a refusal must not wait for it
+	change  *api.AuditLine // of which the audit log has the beginning; nil if there is none
+	id      [1]string      // of the request; an array, because a header is a slice and this saves an allocation
+	context requestContext
 
 	program *Program // that answers
 }
 
 // answerKey is of a request's context within NewRouter's routers; its value is the *answer.
 type answerKey struct{}
+
+// requestContext is a request's context within NewRouter's routers. It has the answer and also what chi, which
+// would else make a context of its own, looks for: each costs a copy of the request.
+type requestContext struct {
+	context.Context
+	answer *answer
+	way    *chi.Context
+}
+
+func (c *requestContext) Value(key any) any {
+	switch key {
+	case answerKey{}:
+		return c.answer
+	case chi.RouteCtxKey:
+		return c.way
+	}
+	return c.Context.Value(key)
+}
 
 func (a *answer) begin(status int) {
 	if a.status != 0 || status < http.StatusOK {

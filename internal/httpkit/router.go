@@ -87,11 +87,19 @@ func NewRouter(p Program) chi.Router {
 // unknown path with a problem, and HEAD as GET.
 func NewBareRouter(p *Program) chi.Router {
 	r := chi.NewRouter()
-	r.Use(resetIfCut, limitStreams, observe(p), limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)
+	r.Use(limitSlowness, guard(p.Hosts), know(p.Door), oneMeaning, headAsGet, equalPaths)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
-	return r
+	return &router{r, resetIfCut(limitStreams(observe(p, r)))}
 }
+
+// router is chi's, which requests reach by way of what gives them their context.
+type router struct {
+	*chi.Mux
+	entry http.Handler
+}
+
+func (r *router) ServeHTTP(w http.ResponseWriter, asked *http.Request) { r.entry.ServeHTTP(w, asked) }
 
 // headAsGet routes HEAD as GET; net/http leaves the body out. chi's own middleware for
 // this would link a profiler.

@@ -73,7 +73,12 @@ func clockPlace(clock uint64) uint64 {
 func (c *Calendar) Text(slot Slot) (t Text, ok bool) {
 	clock := clockTimes[(slot-c.day.midnight)%64]
 	ok = slot-c.day.first < c.day.slots // the difference wraps around for earlier slots
-	return Text{c.day.date, c.day.rest | clock<<24, clock >> 40, uint64(stampBytes) << lengthShift}, ok
+	return stampText(c.day.date, c.day.rest, clock), ok
+}
+
+// stampText returns the timestamp of a date, as a calendarDay has it, and a time of day.
+func stampText(date, rest, clock uint64) Text {
+	return Text{date, rest | clock<<24, clock >> 40, uint64(stampBytes) << lengthShift}
 }
 
 // TurnTo remembers the day of a slot, and returns the slot's timestamp, of any length.
@@ -95,12 +100,14 @@ func (c *Calendar) turn(slot Slot) bool {
 	midnight := number*SlotsPerDay - c.ahead
 	first, last := max(midnight, c.steady.From), min(midnight+SlotsPerDay-1, c.steady.To)
 	year, month, day := time.Unix(int64(number)*24*60*60, 0).UTC().Date()
-	c.day = calendarDay{
-		date:     twoDigits(year/100) | twoDigits(year%100)<<16 | '-'<<32 | twoDigits(int(month))<<40 | '-'<<56,
-		rest:     twoDigits(day) | 'T'<<16,
-		midnight: midnight, first: first, slots: last - first + 1,
-	}
+	date, rest := dateWords(year, month, day)
+	c.day = calendarDay{date, rest, midnight, first, last - first + 1}
 	return true
+}
+
+// dateWords returns the date of a calendarDay.
+func dateWords(year int, month time.Month, day int) (date, rest uint64) {
+	return twoDigits(year/100) | twoDigits(year%100)<<16 | '-'<<32 | twoDigits(int(month))<<40 | '-'<<56, twoDigits(day) | 'T'<<16
 }
 
 // The years whose timestamps are read, in seconds since 1970 by the clock.

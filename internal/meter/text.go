@@ -50,6 +50,11 @@ func (t Text) append(b []byte) []byte {
 	return b[:end+t.Put(b[end:end+textBytes])]
 }
 
+func (t Text) String() string {
+	var b [textBytes]byte
+	return string(b[:t.Put(b[:])])
+}
+
 func (k Register) String() string { return string(k.Append(nil)) }
 
 // Append writes k in plain decimal notation, without trailing zeros. It may

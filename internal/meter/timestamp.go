@@ -117,7 +117,13 @@ func (z *Zone) StampTime(t time.Time) string {
 	if z.ambiguous(t) {
 		return t.Format(stampLayout + "-07:00")
 	}
-	return t.Format(stampLayout)
+	year, month, day := t.Date()
+	if year < 0 || year > latestYear { // of other lengths
+		return t.Format(stampLayout)
+	}
+	date, rest := dateWords(year, month, day)
+	hour, minute, second := t.Clock()
+	return stampText(date, rest, twoDigits(hour)|':'<<16|twoDigits(minute)<<24|':'<<40|twoDigits(second)<<48).String()
 }
 
 // ambiguous reports whether the clock shows t's local time at another instant too.

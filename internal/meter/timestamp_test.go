@@ -2,6 +2,7 @@ package meter_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -262,6 +263,24 @@ func TestOnlyStampsOfDoubledTimesCarryAnOffset(t *testing.T) {
 				if got, err := z.ParseSlot("timestamp", stamp); err != nil || got != s {
 					t.Fatalf("%s: %s is read as slot %d, %v; want %d", name, stamp, got, err, s)
 				}
+			}
+		}
+	}
+}
+
+func TestStampsAreWrittenAsTheStandardLibraryWritesThem(t *testing.T) {
+	const long = 400 * 365 * 24 * 60 * 60 // seconds: in so many years nearly all dates and times of day come
+	chance := rand.New(rand.NewPCG(1, 2))
+	for _, name := range []string{"Asia/Singapore", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"} {
+		z := loadZone(t, name)
+		instants := []time.Time{time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, z.Location()), time.Date(10000, 1, 1, 0, 0, 0, 0, z.Location())}
+		for range 20_000 {
+			instants = append(instants, time.Unix(chance.Int64N(long), 0))
+		}
+		for _, at := range instants {
+			plain := at.In(z.Location()).Format("2006-01-02T15:04:05")
+			if got := z.StampTime(at); got != plain && got != plain+at.In(z.Location()).Format("-07:00") {
+				t.Fatalf("%v is stamped %s in %s", at, got, name)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"meterledger/api"
 	"meterledger/internal/httpkit"
@@ -42,8 +39,7 @@ func (a *reply) Write(b []byte) (int, error) {
 // send asks the api something, as if whoever asked for the page had: with the same credential,
 // address, origin and id of the request. Its own door, limits and audit log count. The error is a *meter.Error.
 func (s *site) send(r *http.Request, method, path string, parameters url.Values, body string) (*reply, error) {
-	ctx := context.WithValue(r.Context(), chi.RouteCtxKey, nil) // routing begins anew
-	asks := r.Clone(ctx)
+	asks := r.Clone(r.Context())
 	asks.Method, asks.RequestURI = method, ""
 	asks.URL = &url.URL{Path: path, RawQuery: parameters.Encode()}
 	asks.Body, asks.ContentLength, asks.TransferEncoding = http.NoBody, 0, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"meterledger/api"
+	"meterledger/internal/httpkit"
 	"meterledger/internal/meter"
 	"meterledger/internal/query"
 	"meterledger/internal/rules"
@@ -12,8 +13,8 @@ import (
 )
 
 type consumptionRequest struct {
-	Meter    meter.ID         `param:"meter_id,required"`
-	Period   query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom"`
+	Meter    meter.ID         `param:"meter_id,required" validate:"-"`
+	Period   query.WindowName `param:"period,required" oneof:"last_30min today this_week this_month last_month custom" validate:"-"`
 	Start    meter.Bound      `param:"start" validate:"when=Period custom"`
 	End      meter.Bound      `param:"end" validate:"when=Period custom"`
 	Compare  string           `param:"compare" oneof:"none previous" validate:"-"`
@@ -55,8 +56,25 @@ func (a *app) consumption(w http.ResponseWriter, r *http.Request, q *consumption
 		}
 		answer.Previous = a.previous(before, c)
 	}
-	q.Numbers.write(w, answer)
+	o := objects.Get().(*object)
+	defer objects.Put(o)
+	*o = appendConsumption((*o)[:0], &answer)
+	httpkit.WriteEncoded(w, http.StatusOK, q.Numbers.encode(*o))
 	return nil
+}
+
+// appendConsumption writes an answer into an empty object. Changes of dials and the period before, which few answers have,
+// are left to encoding/json, and with them the whole.
+func appendConsumption(o object, a *api.PeriodConsumption) object {
+	if len(a.RegisterChanges) > 0 || a.Previous != nil {
+		return append(o, httpkit.Encode(a)...)
+	}
+	return o.text("meter_id", string(a.MeterID)).text("period", a.Period).
+		register("start_reading", a.StartReading).register("end_reading", a.EndReading).energy("consumption", a.Consumption).
+		text("start_time", a.StartTime).text("end_time", a.EndTime).
+		count("readings", a.Readings).count("expected_readings", a.ExpectedReadings).is("complete", a.Complete).
+		text("timezone", a.Timezone).text("unit", a.Unit).
+		word("quality", a.Quality).word("method", a.Method).end()
 }
 
 func isEmpty(w meter.Window) bool { return w.To <= w.From }
