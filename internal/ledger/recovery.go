@@ -106,10 +106,10 @@ func (r *recovery) readSnapshot() error {
 
 func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 	d := store.NewStateDecoder()
-	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
+	position, err := r.snapshots.Read(sequence, func(records [][]byte, done, total int64) error {
 		r.size = total
 		r.progress("reading the snapshot of batch "+fmt.Sprint(sequence), done, total)
-		return errors.Join(meter.Stopped(r.ctx), d.Decode(record), r.fits(d.HeldBytes(), done, total))
+		return errors.Join(meter.Stopped(r.ctx), d.Decode(records), r.fits(d.HeldBytes(), done, total))
 	})
 	if err != nil {
 		return position, err
