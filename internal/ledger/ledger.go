@@ -37,6 +37,8 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Progress func(Progress) // called while the state is brought back; nil for nobody
+	// Loading is called before a snapshot is read, and what it returns after that; nil for nobody.
+	Loading func() (loaded func())
 
 	// LateRows returns a meter's rows in the archive of a closed month, which a late
 	// reading of that month has to be judged beside.
@@ -140,6 +142,11 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	r := &recovery{ctx: ctx, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit, loading: o.Loading}
+	defer r.stop()
+	if o.Shared == nil {
+		r.start() // of several nodes another one may have a newer snapshot
+	}
 	if l.journal, err = OpenJournal(o); err != nil {
 		return err
 	}
@@ -151,7 +158,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, l.journal.Close())
 	}
-	r := &recovery{ctx: ctx, journal: l.journal, snapshots: snapshots, log: o.Log, report: o.Progress, limit: o.MemoryLimit}
+	r.journal = l.journal
 	if signed.Version == unsigned && l.journal.Last() > 0 {
 		err = fmt.Errorf("%s has a journal but has lost its file %s: put it back from a copy of the data folder", o.DataDir, formatName)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"meterledger/internal/chain"
@@ -34,19 +35,50 @@ type recovery struct {
 	limit     uint64         // bytes that the process may take; 0 for any
 	reported  time.Time      // in the log
 
+	loading func() (loaded func()) // see Options
+
+	began   time.Time
+	cancel  context.CancelFunc // nil before start
+	reading sync.WaitGroup     // of the snapshot
+	readErr error              // of that
+
 	store    *store.Store
-	from     uint64 // batch of the snapshot; 0 if there is none
-	size     int64  // of the snapshot in bytes
-	replayed int64  // bytes of journal after it
+	found    int            // snapshots, good or not
+	from     uint64         // batch of the snapshot; 0 if there is none
+	position chain.Position // of the snapshot
+	size     int64          // of the snapshot in bytes
+	replayed int64          // bytes of journal after it
 }
 
 // reportEvery is how often a long recovery logs its progress.
 const reportEvery = 5 * time.Second
 
+// start begins to read the snapshot, for which no journal is needed yet.
+func (r *recovery) start() {
+	r.began = time.Now()
+	r.reported = r.began
+	r.ctx, r.cancel = context.WithCancel(r.ctx)
+	r.reading.Go(func() { r.readErr = r.readSnapshot() })
+}
+
+// stop ends what start began.
+func (r *recovery) stop() {
+	if r.cancel != nil {
+		r.cancel()
+		r.reading.Wait()
+	}
+}
+
+// run brings the state back, once the journal is open.
 func (r *recovery) run() error {
-	began := time.Now()
-	r.reported = began
-	err := r.readSnapshot()
+	if r.cancel == nil {
+		r.start()
+	}
+	r.reading.Wait()
+	err := r.readErr
+	if err == nil {
+		err = r.goesOn()
+	}
 	if err == nil {
 		err = r.replay()
 	}
@@ -58,7 +90,7 @@ func (r *recovery) run() error {
 	}
 	meters, readings := r.store.Counts()
 	r.log.Info("state is back", "snapshot_batch", r.from, "snapshot_bytes", r.size, "batches_replayed", r.journal.Last()-r.from,
-		"meters", meters, "readings_in_memory", readings, "took", time.Since(began).Round(time.Millisecond))
+		"meters", meters, "readings_in_memory", readings, "took", time.Since(r.began).Round(time.Millisecond))
 	return nil
 }
 
@@ -78,10 +110,14 @@ func newer(err error) error {
 // readSnapshot reads the newest good snapshot. It passes over a damaged one: the journal
 // still holds what follows the snapshot before.
 func (r *recovery) readSnapshot() error {
+	if r.loading != nil {
+		defer r.loading()()
+	}
 	sequences, err := r.snapshots.Sequences()
 	if err != nil {
 		return err
 	}
+	r.found = len(sequences)
 	for _, sequence := range sequences {
 		position, err := r.decode(sequence)
 		if stop := meter.Stopped(r.ctx); stop != nil {
@@ -94,22 +130,30 @@ func (r *recovery) readSnapshot() error {
 			r.log.Error("a snapshot cannot be used, the one before it is tried", "error", err)
 			continue
 		}
-		r.from = sequence
-		return r.journal.GoesOnFrom(position)
+		r.from, r.position = sequence, position
+		return nil
 	}
 	r.store = store.New()
+	return nil
+}
+
+// goesOn makes sure that the journal holds what follows the snapshot, or everything.
+func (r *recovery) goesOn() error {
+	if r.from > 0 {
+		return r.journal.GoesOnFrom(r.position)
+	}
 	if first, err := r.journal.First(); err != nil || first <= 1 {
 		return err
 	}
-	return fmt.Errorf("no snapshot can be read (of %d), and the journal was cut behind one: put back a copy of the data folder", len(sequences))
+	return fmt.Errorf("no snapshot can be read (of %d), and the journal was cut behind one: put back a copy of the data folder", r.found)
 }
 
 func (r *recovery) decode(sequence uint64) (chain.Position, error) {
 	d := store.NewStateDecoder()
-	position, err := r.snapshots.Read(sequence, func(record []byte, done, total int64) error {
+	position, err := r.snapshots.Read(sequence, func(records [][]byte, done, total int64) error {
 		r.size = total
 		r.progress("reading the snapshot of batch "+fmt.Sprint(sequence), done, total)
-		return errors.Join(meter.Stopped(r.ctx), d.Decode(record), r.fits(d.HeldBytes(), done, total))
+		return errors.Join(meter.Stopped(r.ctx), d.Decode(records), r.fits(d.HeldBytes(), done, total))
 	})
 	if err != nil {
 		return position, err

@@ -47,6 +47,7 @@ type bench struct {
 	metersMax     uint32
 	metrics       *metric.Set
 	shared        *ledger.Shared
+	loading       func() (loaded func())
 }
 
 func newBench(t testing.TB, zone string) *bench {
@@ -61,7 +62,7 @@ func (b *bench) options() node.Options {
 		FS: b.fs, DataDir: "data", ArchiveDir: "Archive", BackupDir: "backup", Zone: b.zone,
 		Now: func() time.Time { return b.now }, Steady: b.steady, Log: slog.New(slog.DiscardHandler), Holder: "a test",
 		SnapshotBytes: b.snapshotBytes, SnapshotEvery: b.snapshotEvery, DiskFreeMin: b.diskFreeMin, DiskSlow: b.diskSlow, MemoryLimit: b.memoryLimit,
-		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, MetersMax: b.metersMax, Metrics: b.metrics, Shared: b.shared,
+		Version: "test", ArchiveCompress: b.compress, RefusalsMax: b.refusalsMax, MetersMax: b.metersMax, Metrics: b.metrics, Shared: b.shared, Loading: b.loading,
 	}
 }
 

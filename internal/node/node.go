@@ -34,8 +34,9 @@ type Options struct {
 	Now        func() time.Time
 	Steady     func() time.Time // see closing.Options; may be nil
 	Log        *slog.Logger
-	Holder     string                // the name of this program, for the error of a second one that wants a folder
-	Progress   func(ledger.Progress) // called while the state is brought back; may be nil
+	Holder     string                 // the name of this program, for the error of a second one that wants a folder
+	Progress   func(ledger.Progress)  // called while the state is brought back; may be nil
+	Loading    func() (loaded func()) // see ledger.Options; may be nil
 
 	SnapshotBytes int64         // see ledger.Options
 	SnapshotEvery time.Duration // see ledger.Options
@@ -124,7 +125,7 @@ func (n *Node) enter(ctx context.Context, o *Options) error {
 func (n *Node) open(ctx context.Context, o Options) (err error) {
 	var folder *archive.Folder
 	n.Ledger, err = ledger.Open(ctx, ledger.Options{
-		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress,
+		FS: o.FS, DataDir: o.DataDir, Zone: o.Zone, Now: o.Now, Log: o.Log, Progress: o.Progress, Loading: o.Loading,
 		SnapshotBytes: o.SnapshotBytes, SnapshotEvery: o.SnapshotEvery, DiskFreeMin: o.DiskFreeMin, DiskSlow: o.DiskSlow,
 		MemoryLimit: o.MemoryLimit, ReadingsFrom: o.ReadingsFrom, RefusalsMax: o.RefusalsMax, MetersMax: o.MetersMax, Metrics: o.Metrics, Shared: o.Shared,
 		LateRows: func(s *store.Store, m store.Meter, month store.MonthSummary) ([]meter.Point, error) {

@@ -8,9 +8,14 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meterledger/internal/closing"
 	"meterledger/internal/durable"
+	"meterledger/internal/faulttest"
 	"meterledger/internal/journal"
 	"meterledger/internal/ledger"
 	"meterledger/internal/node"
@@ -120,4 +125,28 @@ func TestFolderOfANewerVersionIsNotCalledDamaged(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "put back") {
 		t.Errorf("the error is %v", err)
 	}
+}
+
+// TestAStartReadsNoSnapshotAnyMoreOnceItHasEnded has the reading last for longer than the journal needs to be opened or refused.
+func TestAStartReadsNoSnapshotAnyMoreOnceItHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "Asia/Singapore")
+		b.register("A")
+		b.close()
+		var began, ended int
+		b.loading = func() func() {
+			began++
+			time.Sleep(time.Minute)
+			return func() { ended++ }
+		}
+		b.open()
+		b.close()
+		if err := faulttest.Garble(b.fs.(*vfs.MemFS), "data/journal/JOURNAL", 3, 0xff); err != nil {
+			t.Fatal(err)
+		}
+		b.mustNotOpen(func(*node.Options) {}, "JOURNAL")
+		if began != 2 || ended != 2 {
+			t.Errorf("the reading began %d times and had ended %d times", began, ended)
+		}
+	})
 }

@@ -110,25 +110,23 @@ func (f *Folder) verify(path string, p chain.Position, size int64) error {
 		return err
 	}
 	defer file.Close()
-	found, err := file.read(nothing)
+	found, err := file.check()
 	if err == nil && (found != p || file.size != size) {
 		err = &CorruptionError{File: path, Err: errors.New("it is not what was written")}
 	}
 	return err
 }
 
-// nothing is what is done with the records of a snapshot that is only checked.
-func nothing([]byte, int64, int64) error { return nil }
-
-// Read hands out a snapshot's records, with how many bytes of the file were read
-// and how many it has. A record is only valid during the call.
-func (f *Folder) Read(sequence uint64, take func(record []byte, done, total int64) error) (chain.Position, error) {
+// Read hands out a snapshot's records, many at a time, with how many bytes of the file were read
+// and how many it has. The next ones are read and checked meanwhile. A record is only valid during the call.
+func (f *Folder) Read(sequence uint64, take func(records [][]byte, done, total int64) error) (chain.Position, error) {
 	file, err := f.open(f.Path(sequence))
 	if err != nil {
 		return chain.Position{}, err
 	}
 	defer file.Close()
-	return file.readAs(sequence, take)
+	position, err := file.readAhead(take)
+	return position, file.mustBe(position, sequence, err)
 }
 
 // opened is the file of a snapshot.
@@ -153,23 +151,25 @@ func (f *Folder) open(path string) (*opened, error) {
 // whole returns all bytes of the file.
 func (o *opened) whole() io.Reader { return io.NewSectionReader(o, 0, o.size) }
 
-// readAs is read of the snapshot of a batch.
-func (o *opened) readAs(sequence uint64, take func(record []byte, done, total int64) error) (chain.Position, error) {
-	position, err := o.read(take)
-	if err == nil && position.Sequence != sequence {
-		err = &CorruptionError{o.path, o.size, fmt.Errorf("it says that it is of batch %d", position.Sequence)}
+// mustBe returns err or, if that is nil and the file is of another batch than its name says, an error.
+func (o *opened) mustBe(p chain.Position, sequence uint64, err error) error {
+	if err == nil && p.Sequence != sequence {
+		err = &CorruptionError{o.path, o.size, fmt.Errorf("it says that it is of batch %d", p.Sequence)}
 	}
-	return position, err
+	return err
 }
 
-func (o *opened) read(take func(record []byte, done, total int64) error) (chain.Position, error) {
-	r := &reader{r: bufio.NewReaderSize(o.whole(), bufferBytes)}
-	position, err := r.all(func(record []byte) error { return take(record, r.offset, o.size) })
+// check reads the file to its end.
+func (o *opened) check() (chain.Position, error) {
+	r := o.reader()
+	position, err := r.all(func([]byte) error { return nil })
 	if err != nil {
 		return chain.Position{}, &CorruptionError{o.path, r.offset, err}
 	}
 	return position, nil
 }
+
+func (o *opened) reader() *reader { return &reader{r: o.whole(), buffer: make([]byte, bufferBytes)} }
 
 func (r *reader) all(take func([]byte) error) (chain.Position, error) {
 	position, err := r.header()
@@ -217,7 +217,7 @@ func (f *Folder) remove(sequence uint64) error {
 // CorruptionError says that a snapshot cannot be trusted, and where.
 type CorruptionError struct {
 	File   string
-	Offset int64 // of the record at fault, in bytes
+	Offset int64 // of the record at fault, or of the first that was taken together with it, in bytes
 	Err    error
 }
 

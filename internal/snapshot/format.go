@@ -107,54 +107,93 @@ func (w *writer) record(payload []byte) error {
 	return err
 }
 
-// reader reads what a writer wrote.
+// reader reads what a writer wrote. It hands out its own bytes: a record is valid until the next is read
+// that does not lie in the buffer as a whole.
 type reader struct {
 	r       io.Reader
+	buffer  []byte // a longer one takes its place if a record needs that
+	window  []byte // of it: what was read and not handed out
 	records uint64
 	offset  int64 // of the next record
-	buffer  []byte
+}
+
+// have makes the window n bytes long, or longer.
+func (r *reader) have(n int) error {
+	if n <= len(r.window) {
+		return nil
+	}
+	buffer := r.buffer
+	if n > len(buffer) {
+		buffer = make([]byte, n)
+	}
+	r.moveTo(buffer)
+	left := len(r.window)
+	more, err := io.ReadAtLeast(r.r, r.buffer[left:], n-left)
+	r.window = r.buffer[:left+more]
+	return cutOff(err)
+}
+
+// moveTo makes another buffer take the place of the present one, if the window fits into it.
+func (r *reader) moveTo(buffer []byte) {
+	if len(r.window) > len(buffer) {
+		buffer = make([]byte, len(r.window))
+	}
+	r.buffer, r.window = buffer, buffer[:copy(buffer, r.window)]
 }
 
 func (r *reader) header() (chain.Position, error) {
-	var b [headerBytes]byte
-	if _, err := io.ReadFull(r.r, b[:]); err != nil {
-		return chain.Position{}, cutOff(err)
+	if err := r.have(headerBytes); err != nil {
+		return chain.Position{}, err
 	}
-	r.offset = headerBytes
-	return decodePosition(b[:])
+	header := r.window[:headerBytes]
+	r.window, r.offset = r.window[headerBytes:], headerBytes
+	return decodePosition(header)
 }
 
-// record returns the next record, valid until the next call, and none at the end.
+// hasRecord reports whether the next record lies in the window as a whole.
+func (r *reader) hasRecord() bool {
+	return len(r.window) >= frameBytes && uint64(len(r.window)) >= frameBytes+uint64(binary.BigEndian.Uint32(r.window))
+}
+
+// record returns the next record, and none at the end.
 func (r *reader) record() ([]byte, error) {
-	var frame [frameBytes]byte
-	if _, err := io.ReadFull(r.r, frame[:]); err != nil {
-		return nil, cutOff(err)
+	if err := r.have(frameBytes); err != nil {
+		return nil, err
 	}
-	length := binary.BigEndian.Uint32(frame[:])
+	length := binary.BigEndian.Uint32(r.window)
 	if length > RecordBytesMax {
 		return nil, fmt.Errorf("a record says that it has %d bytes", length)
 	}
-	if int(length) > cap(r.buffer) {
-		r.buffer = make([]byte, length)
+	size := frameBytes + int(length)
+	if err := r.have(size); err != nil {
+		return nil, err
 	}
-	payload := r.buffer[:length]
-	if _, err := io.ReadFull(r.r, payload); err != nil {
-		return nil, cutOff(err)
-	}
+	frame, payload := r.window[:frameBytes], r.window[frameBytes:size]
 	if binary.BigEndian.Uint32(frame[4:]) != checksum(r.records, frame[:4], payload) {
 		return nil, errChecksum
 	}
-	if length > 0 {
-		r.records++
-		r.offset += frameBytes + int64(length)
-		return payload, nil
+	r.window = r.window[size:]
+	if length == 0 {
+		return nil, r.ends()
 	}
-	if _, err := io.ReadFull(r.r, frame[:1]); err == nil {
-		return nil, errors.New("it goes on after its end")
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
+	r.records++
+	r.offset += int64(size)
+	return payload, nil
+}
+
+// ends makes sure that nothing follows.
+func (r *reader) ends() error {
+	n, err := len(r.window), error(nil)
+	if n == 0 {
+		n, err = io.ReadFull(r.r, make([]byte, 1))
 	}
-	return nil, nil
+	switch {
+	case n > 0:
+		return errors.New("it goes on after its end")
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
 }
 
 func cutOff(err error) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -42,11 +43,13 @@ func write(f *snapshot.Folder, sequence uint64) (int64, error) {
 }
 
 func read(f *snapshot.Folder, sequence uint64) (p chain.Position, got []string, err error) {
-	p, err = f.Read(sequence, func(record []byte, done, total int64) error {
+	p, err = f.Read(sequence, func(records [][]byte, done, total int64) error {
 		if done > total {
 			return fmt.Errorf("%d of %d bytes", done, total)
 		}
-		got = append(got, string(record))
+		for _, record := range records {
+			got = append(got, string(record))
+		}
 		return nil
 	})
 	return p, got, err
@@ -217,5 +220,68 @@ func TestARecordThatIsTooLongIsAnErrorOfItsSnapshotAlone(t *testing.T) {
 	}
 	if sequences, err := f.Sequences(); err != nil || !slices.Equal(sequences, []uint64{17}) {
 		t.Errorf("the snapshots are %v, %v", sequences, err)
+	}
+}
+
+// TestRecordsOfAnySizeAreHandedOutInTheirOrder mixes records that fill what is read at once, do not fit into it, and end
+// with it.
+func TestRecordsOfAnySizeAreHandedOutInTheirOrder(t *testing.T) {
+	f := open(t, vfs.NewMem())
+	draw := rand.New(rand.NewPCG(1, 2))
+	var want [][]byte
+	for _, largest := range []int{3 << 20, 40, 1 << 20, 30_000, 3 << 20, 300_000} {
+		for range 20 {
+			record := make([]byte, 1+draw.IntN(largest))
+			record[0], record[len(record)/2], record[len(record)-1] = byte(draw.Int()), byte(draw.Int()), byte(draw.Int())
+			want = append(want, record)
+		}
+	}
+	_, err := f.Write(position(17), func(emit func([]byte) error) (err error) {
+		for _, record := range want {
+			err = errors.Join(err, emit(bytes.Clone(record))) // the disk in memory may alter what it was given
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := read(f, 17)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("read %d records of %d, %v", len(got), len(want), err)
+	}
+	for i := range want {
+		if got[i] != string(want[i]) {
+			t.Errorf("record %d of %d bytes is another one", i, len(want[i]))
+		}
+	}
+}
+
+// TestAReaderThatRefusesIsAskedNoMore refuses at each call in turn.
+func TestAReaderThatRefusesIsAskedNoMore(t *testing.T) {
+	f := open(t, vfs.NewMem())
+	_, err := f.Write(position(17), func(emit func([]byte) error) (err error) {
+		for range 30 {
+			err = errors.Join(err, emit(make([]byte, 300_000)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("refused")
+	for last := 1; ; last++ {
+		calls := 0
+		_, err := f.Read(17, func([][]byte, int64, int64) error {
+			if calls++; calls == last {
+				return refused
+			}
+			return nil
+		})
+		if err == nil && calls == last-1 && calls > 5 {
+			return
+		}
+		if !errors.Is(err, refused) || calls != last {
+			t.Fatalf("after %d calls: error %v", calls, err)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,8 @@ func (f *Folder) OpenNewest() (whole io.ReadCloser, size int64, p chain.Position
 	for _, sequence := range sequences {
 		file, err := f.open(f.Path(sequence))
 		if err == nil {
-			if p, err = file.readAs(sequence, nothing); err == nil {
+			p, err = file.check()
+			if err = file.mustBe(p, sequence, err); err == nil {
 				return sent{file.whole(), file}, file.size, p, nil
 			}
 			err = errors.Join(err, file.Close())
@@ -45,7 +45,7 @@ type sent struct {
 // written as by Write: what is whole has the same bytes here as there. If it returns an error there is no
 // new snapshot, or one, as said there.
 func (f *Folder) Receive(from io.Reader, wanted func(chain.Position) error) (chain.Position, error) {
-	r := &reader{r: bufio.NewReaderSize(from, bufferBytes)}
+	r := &reader{r: from, buffer: make([]byte, bufferBytes)}
 	p, err := r.header()
 	if err == nil {
 		err = wanted(p)

@@ -95,6 +95,6 @@ func encodeAccounts(e *stateEncoder, s *state) {
 
 func decodeAccounts(d *StateDecoder) {
 	for range d.items {
-		d.s.register(meter.Account(*d.account()))
+		d.s.register(meter.Account{RegisteredAt: d.time(), ID: meter.ID(d.text()), OwnerName: d.text(), Address: d.text()})
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"meterledger/internal/meter"
 )
@@ -91,14 +94,58 @@ func decodeChunk(d *StateDecoder) {
 		case d.version == 1 && onesOf(used) < int(d.s.grid.denseMeters(first)):
 			d.looseDays(t, day%tileDays, first, used)
 		default:
+			t.meetAll(used)
 			c := t.thicken(day%tileDays, d.blocks(first, used), ice{})
-			d.usedBlocks(first, used, func(i Index) {
-				t.meet(i)
-				c.decode(&c.blocks[i], &d.decoder)
-			})
-			d.s.readings += uint64(c.readings)
+			d.slabs = append(d.slabs, slabRecord{decoder{rest: d.rest, s: d.s}, d.records, c, first, used})
+			d.rest = nil
 		}
 	})
+}
+
+// slabRecord is what is left of a chunk's record once its slab is made.
+type slabRecord struct {
+	decoder
+
+	number uint32 // of the record
+	chunk  *chunk
+	first  Index
+	used   []byte
+}
+
+// decodeSlabs decodes the records of slabs on all processors, and reports whether all could be. Each
+// of them fills memory of its own, so nothing depends on their order; of several that fail the first counts.
+func (d *StateDecoder) decodeSlabs() bool {
+	var taken atomic.Int64
+	var working sync.WaitGroup
+	work := func() {
+		for n := taken.Add(1); n <= int64(len(d.slabs)); n = taken.Add(1) {
+			d.slabs[n-1].decode()
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0), len(d.slabs)) - 1 {
+		working.Go(work)
+	}
+	work()
+	working.Wait()
+	for i := range d.slabs {
+		slab := &d.slabs[i]
+		if slab.err != nil {
+			d.rest, d.err = nil, slab.err // it stands before what has failed until now
+			break
+		}
+		d.s.readings += uint64(slab.chunk.readings)
+		d.s.grid.held.dense += int64(cap(slab.chunk.wide)) * wideSize
+	}
+	clear(d.slabs)
+	d.slabs = d.slabs[:0]
+	return d.err == nil
+}
+
+func (r *slabRecord) decode() {
+	r.usedBlocks(r.first, r.used, func(i Index) { r.chunk.decode(&r.chunk.blocks[i], &r.decoder) })
+	if r.err == nil && len(r.rest) > 0 {
+		r.fail(errTooLong(r.number, r.rest))
+	}
 }
 
 // blocks returns how many blocks a chunk needs: no more than were there, if they are few of
@@ -123,7 +170,7 @@ func onesOf(set []byte) (n int) {
 }
 
 // usedBlocks calls decode for each block of a chunk that is in use.
-func (d *StateDecoder) usedBlocks(first Index, used []byte, decode func(Index)) {
+func (d *decoder) usedBlocks(first Index, used []byte, decode func(Index)) {
 	for i := range Index(chunkMeters) {
 		if used[i/8]&(0x80>>(i%8)) == 0 {
 			continue

@@ -111,12 +111,10 @@ func FuzzStateRecords(f *testing.F) {
 			return
 		}
 		d := NewStateDecoder()
-		for _, record := range unframed(b) {
-			if err := d.Decode(record); err != nil {
-				return
-			}
+		if err := d.Decode(unframed(b)); err != nil {
+			return
 		}
-		if err := d.Decode(endOf(d)); err != nil {
+		if err := d.Decode([][]byte{endOf(d)}); err != nil {
 			return
 		}
 		s, err := d.Store()

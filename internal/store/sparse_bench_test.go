@@ -100,7 +100,7 @@ func (m *sparseBench) world(prepare func() *store.Store, fill func(*store.Store)
 	frozen.Thaw()
 	written, d := heapBytes(), store.NewStateDecoder()
 	for _, record := range state {
-		if err := d.Decode(record); err != nil {
+		if err := d.Decode([][]byte{record}); err != nil {
 			m.Fatal(err)
 		}
 	}

@@ -26,10 +26,8 @@ type fataler interface{ Fatalf(string, ...any) }
 
 func decodeState(records [][]byte) (*Store, error) {
 	d := NewStateDecoder()
-	for _, record := range records {
-		if err := d.Decode(record); err != nil {
-			return nil, err
-		}
+	if err := d.Decode(records); err != nil {
+		return nil, err
 	}
 	return d.Store()
 }

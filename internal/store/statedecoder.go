@@ -63,6 +63,7 @@ type StateDecoder struct {
 	versioned bool  // records have versions
 	records   uint32
 	former    []*formerMonth // of a state of the first version
+	slabs     []slabRecord   // to be decoded side by side
 	ended     bool
 
 	hasArrivals bool // the state says when readings came
@@ -71,19 +72,26 @@ type StateDecoder struct {
 // NewStateDecoder returns a decoder that waits for the first record.
 func NewStateDecoder() *StateDecoder { return &StateDecoder{decoder: decoder{s: New()}, place: -1} }
 
-// Decode adds the next record. It keeps nothing of its bytes. An error means that the
+// Decode adds the next records. It keeps nothing of their bytes. An error means that the
 // records are no state, or one that a later version wrote.
-func (d *StateDecoder) Decode(record []byte) error {
-	if d.err != nil {
-		return d.err
+func (d *StateDecoder) Decode(records [][]byte) error {
+	for _, record := range records {
+		if d.err != nil {
+			break
+		}
+		d.rest = record
+		d.records++
+		d.record(d.uint8())
+		if d.err == nil && len(d.rest) > 0 {
+			d.fail(errTooLong(d.records, d.rest))
+		}
 	}
-	d.rest = record
-	d.records++
-	d.record(d.uint8())
-	if d.err == nil && len(d.rest) > 0 {
-		d.fail(fmt.Errorf("record %d is %d bytes too long", d.records, len(d.rest)))
-	}
+	d.decodeSlabs()
 	return d.err
+}
+
+func errTooLong(record uint32, rest []byte) error {
+	return fmt.Errorf("record %d is %d bytes too long", record, len(rest))
 }
 
 func (d *StateDecoder) record(kind uint8) {
@@ -96,6 +104,9 @@ func (d *StateDecoder) record(kind uint8) {
 		return
 	case place < d.place || d.ended || (d.place < 0) != (place == 0):
 		d.fail(fmt.Errorf("a record of kind %d does not belong where it stands", kind))
+		return
+	}
+	if place != d.place && !d.decodeSlabs() {
 		return
 	}
 	d.place, d.version = place, 1

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unsafe"
@@ -56,6 +57,13 @@ func (t *tile) bytes() (b gridBytes) {
 // meet notes that a meter has readings on dense days. It keeps a look for a neighbour from
 // going through all slabs of the years between.
 func (t *tile) meet(i Index) { t.met[i%chunkMeters/64] |= 1 << (i % 64) }
+
+// meetAll notes meters of a set, of which the highest bit of the first byte is the tile's first.
+func (t *tile) meetAll(set []byte) {
+	for n := range t.met {
+		t.met[n] |= bits.Reverse64(binary.BigEndian.Uint64(set[8*n:]))
+	}
+}
 
 func (t *tile) hasMet(i Index) bool { return t.met[i%chunkMeters/64]>>(i%64)&1 != 0 }
 
