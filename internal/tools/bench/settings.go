@@ -85,6 +85,7 @@ var rows = []row{
 	{"restart", "from the start of the api to its being ready", restart},
 	{"snapshots", "single posts while snapshots are taken", snapshots},
 	{"archive", "writing a month's archive", archiveSpeed},
+	{"archive-zstd", "the same, compressed", archiveZstd},
 	{"archive-load", "single posts while a month is archived", archiveLoad},
 	{"archive-memory", "memory beyond the store while a month is archived", goBenchmark("./internal/node", "BenchmarkArchivingMemory",
 		metric{"MiB-beyond", "memory beyond the store, archiving a month", "MiB", atMost(64, "MiB")})},
