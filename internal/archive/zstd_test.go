@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,30 @@ func TestACompressedArchiveIsTheCSVForAnyReaderOfZstd(t *testing.T) {
 	}
 	if len(file)*3 > len(text) {
 		t.Errorf("%d bytes became %d", len(text), len(file))
+	}
+}
+
+func TestACompressedArchiveIsTheSameHoweverManyCoresMakeIt(t *testing.T) {
+	const meters = 200 // some 20 frames
+	write := func(cores int) (f *archive.Folder, w meter.Window) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		f, w, _ = compressed(t, vfs.NewMem(), meters)
+		return f, w
+	}
+	one, w := write(1)
+	for _, cores := range []int{2, 3, 8} {
+		f, _ := write(cores)
+		if textOf(t, f, name) != textOf(t, one, name) {
+			t.Errorf("it is another file if %d make it", cores)
+		}
+		if err := f.Searchable(name); err != nil {
+			t.Errorf("made by %d: %v", cores, err)
+		}
+		for n := 0; n < meters; n += 9 {
+			if found, err := f.FindMeter(name, householdID(n), w, nil); err != nil || len(found) != w.Points()-1 {
+				t.Errorf("made by %d: meter %d has %d points, %v", cores, n, len(found), err)
+			}
+		}
 	}
 }
 
