@@ -38,6 +38,10 @@ const (
 	indexMagic     = "MLINDEX1"
 	frameBytesMax  = 2 * frameBytes // of a frame, however badly it compresses
 	windowBytesMax = 128 << 20      // of a file from outside: what the zstd tool takes without being asked
+
+	// encodedWindowBytes is how far back in its frame a row repeats others: a week of rows. What
+	// is farther away repeats no more of it, and takes longer to find and more bytes to name.
+	encodedWindowBytes = 16 << 10
 )
 
 // frameEncoder makes the frames and the index of one file.
@@ -49,7 +53,8 @@ type frameEncoder struct {
 
 // newFrameEncoder returns one that makes so many frames at once.
 func newFrameEncoder(encoders int) (*frameEncoder, error) {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(encoders))
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(encodedWindowBytes),
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderConcurrency(encoders))
 	return &frameEncoder{encoder: encoder}, err
 }
 
