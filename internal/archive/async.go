@@ -40,13 +40,13 @@ const (
 	encodersMax = 4
 )
 
-func startWriter(to io.Writer, compress bool) (*asyncWriter, error) {
+func startWriter(to io.Writer, compress bool, isAlone func() bool) (*asyncWriter, error) {
 	w := &asyncWriter{failed: make(chan struct{}), ended: make(chan struct{})}
 	parts, size := plainParts, bufferBytes
 	if compress {
 		encoders := min(runtime.GOMAXPROCS(0), encodersMax)
 		var err error
-		if w.frames, err = newFrameEncoder(encoders); err != nil {
+		if w.frames, err = newFrameEncoder(encoders, isAlone); err != nil {
 			return nil, err
 		}
 		// One is filled meanwhile. More of them would keep the cores busy for longer after

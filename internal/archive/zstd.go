@@ -47,20 +47,26 @@ const (
 // frameEncoder makes the frames and the index of one file.
 type frameEncoder struct {
 	encoder *zstd.Encoder
+	isAlone func() bool // nil is never
+	single  sync.Mutex  // held while a frame is made and others want the cores
 	entries []byte
 	offset  uint64
 }
 
-// newFrameEncoder returns one that makes so many frames at once.
-func newFrameEncoder(encoders int) (*frameEncoder, error) {
+// newFrameEncoder returns one that makes so many frames at once while it is alone.
+func newFrameEncoder(encoders int, isAlone func() bool) (*frameEncoder, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(encodedWindowBytes),
 		zstd.WithLowerEncoderMem(true), zstd.WithEncoderConcurrency(encoders))
-	return &frameEncoder{encoder: encoder}, err
+	return &frameEncoder{encoder: encoder, isAlone: isAlone}, err
 }
 
 // encode makes the frame of a part. It is called for many parts at once: a frame is made of
 // its lines alone, whichever was made before.
 func (f *frameEncoder) encode(p *part) {
+	if f.isAlone == nil || !f.isAlone() {
+		f.single.Lock()
+		defer f.single.Unlock()
+	}
 	p.frame = f.encoder.EncodeAll(p.lines, p.frame[:0])
 	p.isMade <- struct{}{}
 }
