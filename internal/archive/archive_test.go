@@ -348,6 +348,7 @@ func TestEachMeterIsAnnouncedOnceItIsWritten(t *testing.T) {
 // steps lets a file be written.
 func steps() archive.Writing {
 	return archive.Writing{
+		IsAlone: func() bool { return true },
 		Each:    func(archive.Rows) error { return nil },
 		Reserve: func(int) error { return nil },
 		Pace:    func() {},

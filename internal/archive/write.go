@@ -47,6 +47,9 @@ type Writing struct {
 	Reserve func(bytes int) error
 	// Pace is called between parts of the new file's reading back, and may wait.
 	Pace func()
+	// IsAlone reports whether nobody else wants the cores. Only then are frames of a compressed
+	// file made side by side; nil is never. It is called by many goroutines.
+	IsAlone func() bool
 	// Intend is called when the new file is on the disk, has been read back, and is
 	// about to take the old one's place.
 	Intend func(Written) error
@@ -57,7 +60,7 @@ type Writing struct {
 func (f *Folder) Write(name string, source Source, steps Writing) (Written, error) {
 	var written Written
 	err := f.replace(f.Path(name), func(file io.Writer) (err error) {
-		written, err = f.write(&reservingWriter{file, steps.Reserve}, source, steps.Each)
+		written, err = f.write(&reservingWriter{file, steps.Reserve}, source, steps)
 		return err
 	}, func(temporary string) error {
 		if err := f.verify(temporary, written, steps.Pace); err != nil {
@@ -76,15 +79,15 @@ func (f *Folder) Write(name string, source Source, steps Writing) (Written, erro
 
 // Preview says what Write would write, and writes nothing.
 func (f *Folder) Preview(source Source, each func(Rows) error) (Written, error) {
-	return f.write(io.Discard, source, each)
+	return f.write(io.Discard, source, Writing{Each: each})
 }
 
-func (f *Folder) write(to io.Writer, source Source, each func(Rows) error) (Written, error) {
-	out, err := startWriter(to, f.Compress)
+func (f *Folder) write(to io.Writer, source Source, steps Writing) (Written, error) {
+	out, err := startWriter(to, f.Compress, steps.IsAlone)
 	if err != nil {
 		return Written{}, err
 	}
-	written, err := f.writeRows(out, source, each)
+	written, err := f.writeRows(out, source, steps.Each)
 	if failed := out.end(); failed != nil {
 		err = failed
 	}

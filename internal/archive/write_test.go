@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,19 +29,29 @@ func (f *forgetfulFile) Write(b []byte) (int, error) {
 	return f.File.Write(other)
 }
 
-func TestAFileThatReadsBackOtherwiseTakesNoPlace(t *testing.T) {
-	disk := vfs.NewMem()
-	z := singapore(t)
-	f := openFolder(t, &forgetful{disk}, z)
-	put(t, disk, name, good)
-	writing := steps()
-	writing.Intend = func(archive.Written) error { t.Error("it was about to take the old one's place"); return nil }
-	w := z.MonthWindow(november)
-	_, err := f.Write(name, sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}), writing)
-	if err == nil || !strings.Contains(err.Error(), "reads back otherwise") {
-		t.Errorf("error %v", err)
+// inBothForms runs a test of writing plain files and of writing compressed ones.
+func inBothForms(t *testing.T, test func(t *testing.T, compress bool)) {
+	for form, compress := range map[string]bool{"plain": false, "compressed": true} {
+		t.Run(form, func(t *testing.T) { test(t, compress) })
 	}
-	wantOnly(t, disk, f)
+}
+
+func TestAFileThatReadsBackOtherwiseTakesNoPlace(t *testing.T) {
+	inBothForms(t, func(t *testing.T, compress bool) {
+		disk := vfs.NewMem()
+		z := singapore(t)
+		f := openFolder(t, &forgetful{disk}, z)
+		f.Compress = compress
+		put(t, disk, name, good)
+		writing := steps()
+		writing.Intend = func(archive.Written) error { t.Error("it was about to take the old one's place"); return nil }
+		w := z.MonthWindow(november)
+		_, err := f.Write(name, sourceOf(readings{"A": {{Slot: w.From, Register: kwh(t, "7")}}}), writing)
+		if err == nil || !strings.Contains(err.Error(), "reads back otherwise") {
+			t.Errorf("error %v", err)
+		}
+		wantOnly(t, disk, f)
+	})
 }
 
 // wantOnly wants the old file in the folder and nothing beside it.
@@ -55,24 +66,50 @@ func wantOnly(t tester, disk vfs.FS, f *archive.Folder) {
 }
 
 func TestADiskWithoutRoomEndsTheWritingAndLeavesNothing(t *testing.T) {
-	disk := vfs.NewMem()
-	z := singapore(t)
-	f := openFolder(t, disk, z)
-	put(t, disk, name, good)
-	w := z.MonthWindow(november)
 	full := errors.New("no room")
-	writing := steps()
-	left := 4 << 20
-	writing.Reserve = func(bytes int) error {
-		if left -= bytes; left < 0 {
-			return full
+	inBothForms(t, func(t *testing.T, compress bool) {
+		writing := steps()
+		left := 1 << 20
+		writing.Reserve = func(bytes int) error {
+			if left -= bytes; left < 0 {
+				return full
+			}
+			return nil
 		}
-		return nil
-	}
-	if _, err := f.Write(name, &households{window: w, left: 1000}, writing); !errors.Is(err, full) {
-		t.Errorf("error %v", err)
-	}
-	wantOnly(t, disk, f)
+		wantNothingLeft(t, compress, writing, full)
+	})
+}
+
+func TestACallerThatGivesUpEndsTheWritingAndLeavesNothing(t *testing.T) {
+	givenUp := errors.New("no more")
+	inBothForms(t, func(t *testing.T, compress bool) {
+		writing := steps()
+		meters := 0
+		writing.Each = func(archive.Rows) error {
+			if meters++; meters > 100 {
+				return givenUp
+			}
+			return nil
+		}
+		wantNothingLeft(t, compress, writing, givenUp)
+	})
+}
+
+// wantNothingLeft wants the writing of a file to fail, and nothing of it to be left on the disk or
+// to run on.
+func wantNothingLeft(t *testing.T, compress bool, writing archive.Writing, want error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { // which ends when all goroutines have
+		disk := vfs.NewMem()
+		z := singapore(t)
+		f := openFolder(t, disk, z)
+		f.Compress = compress
+		put(t, disk, name, good)
+		if _, err := f.Write(name, &households{window: z.MonthWindow(november), left: 500}, writing); !errors.Is(err, want) {
+			t.Errorf("error %v", err)
+		}
+		wantOnly(t, disk, f)
+	})
 }
 
 func TestWhatWasWrittenIsCounted(t *testing.T) {

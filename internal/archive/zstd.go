@@ -38,34 +38,44 @@ const (
 	indexMagic     = "MLINDEX1"
 	frameBytesMax  = 2 * frameBytes // of a frame, however badly it compresses
 	windowBytesMax = 128 << 20      // of a file from outside: what the zstd tool takes without being asked
+
+	// encodedWindowBytes is how far back in its frame a row repeats others: a week of rows. What
+	// is farther away repeats no more of it, and takes longer to find and more bytes to name.
+	encodedWindowBytes = 16 << 10
 )
 
-// frameEncoder makes the frames and the index of one file. A nil one leaves everything
-// as it is.
+// frameEncoder makes the frames and the index of one file.
 type frameEncoder struct {
 	encoder *zstd.Encoder
-	frame   []byte
+	isAlone func() bool // nil is never
+	single  sync.Mutex  // held while a frame is made and others want the cores
 	entries []byte
 	offset  uint64
 }
 
-// newFrameEncoder also returns how much text makes a frame.
-func newFrameEncoder(compress bool) (f *frameEncoder, textBytes int, err error) {
-	if !compress {
-		return nil, bufferBytes, nil
-	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	return &frameEncoder{encoder: encoder}, frameBytes, err
+// newFrameEncoder returns one that makes so many frames at once while it is alone.
+func newFrameEncoder(encoders int, isAlone func() bool) (*frameEncoder, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(encodedWindowBytes),
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderConcurrency(encoders))
+	return &frameEncoder{encoder: encoder, isAlone: isAlone}, err
 }
 
-// encode returns some lines as a frame, valid until the next call.
-func (f *frameEncoder) encode(lines []byte) []byte {
-	if f == nil || len(lines) == 0 {
-		return lines
+// encode makes the frame of a part. It is called for many parts at once: a frame is made of
+// its lines alone, whichever was made before.
+func (f *frameEncoder) encode(p *part) {
+	if f.isAlone == nil || !f.isAlone() {
+		f.single.Lock()
+		defer f.single.Unlock()
 	}
-	first := lines
+	p.frame = f.encoder.EncodeAll(p.lines, p.frame[:0])
+	p.isMade <- struct{}{}
+}
+
+// add adds the frame of a part to the index. The parts come in the order of the file.
+func (f *frameEncoder) add(p *part) {
+	first := p.lines
 	if f.offset == 0 {
-		first = lines[len(meter.RowHeader)+1:]
+		first = first[len(meter.RowHeader)+1:]
 	}
 	id, _, _ := bytes.Cut(first, []byte{','})
 	var entry [entryBytes]byte
@@ -73,9 +83,7 @@ func (f *frameEncoder) encode(lines []byte) []byte {
 	entry[8] = uint8(copy(entry[9:entrySumAt], id))
 	binary.BigEndian.PutUint32(entry[entrySumAt:], entrySum(len(f.entries)/entryBytes, &entry))
 	f.entries = append(f.entries, entry[:]...)
-	f.frame = f.encoder.EncodeAll(lines, f.frame[:0])
-	f.offset += uint64(len(f.frame))
-	return f.frame
+	f.offset += uint64(len(p.frame))
 }
 
 func entrySum(n int, entry *[entryBytes]byte) uint32 {
@@ -85,9 +93,6 @@ func entrySum(n int, entry *[entryBytes]byte) uint32 {
 
 // index returns what follows the frames.
 func (f *frameEncoder) index() []byte {
-	if f == nil {
-		return nil
-	}
 	b := binary.LittleEndian.AppendUint32(nil, skippableMagic)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.entries)+footerBytes))
 	b = append(b, f.entries...)

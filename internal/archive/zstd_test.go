@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -59,6 +61,46 @@ func TestACompressedArchiveIsTheCSVForAnyReaderOfZstd(t *testing.T) {
 	if len(file)*3 > len(text) {
 		t.Errorf("%d bytes became %d", len(text), len(file))
 	}
+}
+
+func TestACompressedArchiveIsTheSameHoweverManyCoresMakeIt(t *testing.T) {
+	const meters = 200 // some 20 frames
+	one, w := madeBy(t, 1, meters, nil)
+	for _, cores := range []int{2, 3, 8} {
+		var asked atomic.Int64
+		for how, isAlone := range map[string]func() bool{
+			"alone": func() bool { return true }, "with others": nil, "in turn": func() bool { return asked.Add(1)%2 == 0 },
+		} {
+			f, _ := madeBy(t, cores, meters, isAlone)
+			if textOf(t, f, name) != textOf(t, one, name) {
+				t.Errorf("it is another file if %d make it, %s", cores, how)
+			}
+			if err := f.Searchable(name); err != nil {
+				t.Errorf("made by %d, %s: %v", cores, how, err)
+			}
+			if found, err := f.FindMeter(name, householdID(meters-1), w, nil); err != nil || len(found) != w.Points()-1 {
+				t.Errorf("made by %d, %s: the last meter has %d points, %v", cores, how, len(found), err)
+			}
+		}
+		if asked.Load() < 10 {
+			t.Errorf("it was asked %d times whether it is alone, want once a frame", asked.Load())
+		}
+	}
+}
+
+// madeBy writes a compressed month on so many cores.
+func madeBy(t *testing.T, cores, meters int, isAlone func() bool) (f *archive.Folder, w meter.Window) {
+	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	f = openFolder(t, vfs.NewMem(), singapore(t))
+	f.Compress = true
+	w = singapore(t).MonthWindow(november)
+	writing := steps()
+	writing.IsAlone = isAlone
+	if _, err := f.Write(name, &households{window: w, left: meters}, writing); err != nil {
+		t.Fatal(err)
+	}
+	return f, w
 }
 
 func TestTheOtherFormOfAnArchiveIsReplaced(t *testing.T) {

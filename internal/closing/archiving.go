@@ -104,6 +104,7 @@ func (a *archiveJob) write(each func(archive.Rows) error) (store.Archive, error)
 		},
 		Reserve: func(bytes int) error { return a.reserve(a.name, bytes) },
 		Pace:    pace,
+		IsAlone: func() bool { return !a.writer.IsAsked() },
 		Intend:  a.intend,
 	})
 	if err != nil {

@@ -38,6 +38,9 @@ type Writer interface {
 	// Pace returns a function that makes a run give way to readings that come in. The run
 	// calls it between small parts of the work.
 	Pace(ctx context.Context) (step func())
+	// IsAsked reports whether callers want answers meanwhile, however few: a run then leaves
+	// cores to them. Any number of goroutines may call it.
+	IsAsked() bool
 }
 
 // Rows takes readings that an operator puts back.

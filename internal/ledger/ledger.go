@@ -93,6 +93,7 @@ type Ledger struct {
 	held      atomic.Int64  // submissions that all Bulks hold
 	asked     atomic.Uint64 // questions and single readings so far, give or take
 	rush      rush          // of them
+	callers   rush          // the same, however few
 	keeper    keeper
 	uses      uses
 	snapshots snapshotter
@@ -123,7 +124,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		singles: sync.Pool{New: newSubmission}, bulks: sync.Pool{New: newSubmission},
 		unserve: func() error { return nil },
 	}
-	l.rush.count = &l.asked
+	l.rush.count, l.rush.min, l.callers.count = &l.asked, rushMin, &l.asked
 	l.keeper = keeper{l, o.RefusalsMax, l.metrics.dropped}
 	l.uses.l, l.uses.known = l, make(map[string]struct{})
 	l.meterRoom.l, l.meterRoom.max = l, o.MetersMax

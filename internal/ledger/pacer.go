@@ -22,7 +22,7 @@ var (
 
 const (
 	// rushLook is how often the count is looked at, and rushMin how many a second are
-	// worth giving way to: below, the machine can do both.
+	// worth pausing for: below, the machine can do both.
 	rushLook = 50 * time.Millisecond
 	rushMin  = 500
 )
@@ -30,6 +30,7 @@ const (
 // rush tells whether much of something comes in. Any number of goroutines may ask it.
 type rush struct {
 	count *atomic.Uint64 // of what came in so far
+	min   float64        // how many a second are not yet one
 
 	mu     sync.Mutex
 	looked time.Time
@@ -45,10 +46,14 @@ func (r *rush) isOn(now time.Time) bool {
 		return r.on
 	}
 	count := r.count.Load()
-	r.on = float64(count-r.seen) > rushMin*since.Seconds()
+	r.on = float64(count-r.seen) > r.min*since.Seconds()
 	r.looked, r.seen = now, count
 	return r.on
 }
+
+// IsAsked reports whether any question or single reading came in lately. Any number of
+// goroutines may call it.
+func (l *Ledger) IsAsked() bool { return l.callers.isOn(time.Now()) }
 
 // pacer makes one goroutine's work give way to a rush.
 type pacer struct {
@@ -62,7 +67,7 @@ type pacer struct {
 // Pace returns a function that makes a run of maintenance give way to readings that come
 // in. The run calls it between small parts of its work.
 func (l *Ledger) Pace(ctx context.Context) (step func()) {
-	p := &pacer{ctx: ctx, pace: archivingPace, rush: &rush{count: &l.committer.entries}}
+	p := &pacer{ctx: ctx, pace: archivingPace, rush: &rush{count: &l.committer.entries, min: rushMin}}
 	return p.step
 }
 

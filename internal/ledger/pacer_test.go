@@ -13,7 +13,7 @@ import (
 func works(ctx context.Context, pace pace, perSecond uint64, until time.Duration) (parts int) {
 	began := time.Now()
 	var count atomic.Uint64
-	p := pacer{ctx: ctx, pace: pace, rush: &rush{count: &count}}
+	p := pacer{ctx: ctx, pace: pace, rush: &rush{count: &count, min: rushMin}}
 	for time.Since(began) < until {
 		count.Store(uint64(time.Since(began).Milliseconds()) * perSecond / 1000)
 		p.step()
@@ -21,6 +21,22 @@ func works(ctx context.Context, pace pace, perSecond uint64, until time.Duration
 		parts++
 	}
 	return parts
+}
+
+func TestARunLearnsOfTheFirstQuestionAndForgetsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(Ledger)
+		l.callers.count = &l.asked
+		for n, asks := range []bool{false, true, true, false, false, true} {
+			if asks {
+				l.Asked()
+			}
+			time.Sleep(rushLook)
+			if got := l.IsAsked(); got != asks {
+				t.Errorf("%d: that somebody asks is %v, want %v", n, got, asks)
+			}
+		}
+	})
 }
 
 func TestWorkGivesWayToARush(t *testing.T) {

@@ -21,13 +21,19 @@ import (
 // BenchmarkArchivingMemory fills a ledger with last month, closes that month, and
 // measures by how much the heap's highest point, garbage included, exceeds the heap
 // after a collection before. Short sizes show that it works, and mean nothing.
-func BenchmarkArchivingMemory(b *testing.B) {
+func BenchmarkArchivingMemory(b *testing.B) { archivingMemory(b, false) }
+
+// BenchmarkArchivingMemoryZstd is the same into a compressed archive.
+func BenchmarkArchivingMemoryZstd(b *testing.B) { archivingMemory(b, true) }
+
+func archivingMemory(b *testing.B, compress bool) {
+	b.Helper()
 	meters, slots := 10_000, 31*meter.SlotsPerDay
 	if testing.Short() {
 		meters, slots = 50, meter.SlotsPerDay
 	}
 	for range b.N {
-		l, month, population := openForMonth(b, meters)
+		l, month, population := openForMonth(b, meters, compress)
 		fillMonth(b, l, population, month, slots)
 		runtime.GC()
 		runtime.GC() // what finalizers let go of in the first
@@ -51,7 +57,7 @@ func BenchmarkArchivingMemory(b *testing.B) {
 	}
 }
 
-func openForMonth(b *testing.B, meters int) (*node.Node, meter.Window, *households.Population) {
+func openForMonth(b *testing.B, meters int, compress bool) (*node.Node, meter.Window, *households.Population) {
 	b.Helper()
 	zone, err := meter.LoadZone("Asia/Singapore")
 	if err != nil {
@@ -68,7 +74,7 @@ func openForMonth(b *testing.B, meters int) (*node.Node, meter.Window, *househol
 	folder := b.TempDir()
 	l, err := node.Open(b.Context(), node.Options{
 		FS: vfs.Default, DataDir: filepath.Join(folder, "data"), ArchiveDir: filepath.Join(folder, "Archive"), Zone: zone,
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Holder: "a benchmark",
+		ArchiveCompress: compress, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Holder: "a benchmark",
 	})
 	if err != nil {
 		b.Fatal(err)

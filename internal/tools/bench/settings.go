@@ -32,7 +32,7 @@ func parseSettings(args []string, out io.Writer) (settings, error) {
 	flags.Usage = func() {
 		usage()
 		for _, r := range rows {
-			fmt.Fprintf(out, "\n  %-16s %s", r.name, r.about)
+			fmt.Fprintf(out, "\n  %-20s %s", r.name, r.about)
 		}
 		fmt.Fprintln(out)
 	}
@@ -85,9 +85,12 @@ var rows = []row{
 	{"restart", "from the start of the api to its being ready", restart},
 	{"snapshots", "single posts while snapshots are taken", snapshots},
 	{"archive", "writing a month's archive", archiveSpeed},
+	{"archive-zstd", "the same, compressed", archiveZstd},
 	{"archive-load", "single posts while a month is archived", archiveLoad},
 	{"archive-memory", "memory beyond the store while a month is archived", goBenchmark("./internal/node", "BenchmarkArchivingMemory",
 		metric{"MiB-beyond", "memory beyond the store, archiving a month", "MiB", atMost(64, "MiB")})},
+	{"archive-memory-zstd", "the same, compressed", goBenchmark("./internal/node", "BenchmarkArchivingMemoryZstd",
+		metric{"MiB-beyond", "memory beyond the store, archiving a month into zstd", "MiB", atMost(64, "MiB")})},
 	{"cluster-single", "single posts to three nodes on one order", withCluster("single POST to 3 nodes", clusterSingle)},
 	{"cluster-bulk", "bulk CSV to three nodes on one order", withCluster("bulk CSV to 3 nodes", clusterBulk)},
 	{"cluster-pauses", "how long callers wait while an api or an etcd that leads ends", withCluster("longest wait while what leads ends", clusterPauses)},

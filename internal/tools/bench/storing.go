@@ -8,13 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dsnet/try"
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
 	"meterledger/api"
@@ -134,8 +137,8 @@ type month struct {
 }
 
 // newArchiving starts an api and fills it with the months before last month.
-func newArchiving(b *bench) *archivingAPI {
-	a := &archivingAPI{server: b.api()}
+func newArchiving(b *bench, env ...string) *archivingAPI {
+	a := &archivingAPI{server: b.api(env...)}
 	last := b.zone.Today(b.now).CalendarMonth().Add(-1)
 	for n := b.sizes.archiveMonths; n > 0; n-- {
 		window := b.zone.MonthWindow(last.Add(-n))
@@ -181,6 +184,76 @@ func archiveSpeed(b *bench) []line {
 		ratioAtLeast(0.5).or("10,000,000 rows/s", func(line) bool { return rate >= 10e6 }))
 	l.Note = fmt.Sprintf("%s rows/s, all steps of the closing counted", number(rate))
 	return []line{l}
+}
+
+// archiveZstd measures closing a month into zstd against compressing its text and writing that to the same disk.
+func archiveZstd(b *bench) []line {
+	a := newArchiving(b, "ARCHIVE_COMPRESS=zstd")
+	var p pairs
+	var bytes int64
+	for _, m := range a.months {
+		started := time.Now()
+		file := try.E1(a.archive(m))
+		p.ours = append(p.ours, float64(m.rows)/time.Since(started).Seconds())
+		p.floor = append(p.floor, float64(m.rows)/compressTime(file).Seconds())
+		bytes = try.E1(os.Stat(file)).Size()
+	}
+	l := p.line(fmt.Sprintf("a month of %s meters archived into zstd", caller.Grouped(b.sizes.archiveMeters)),
+		"compressing the file's text on all cores and writing that to the same disk, with fsync", "rows/s", atLeast(10e6, "rows/s"))
+	l.Note = fmt.Sprintf("all steps of the closing counted; %s bytes a row", number(float64(bytes)/float64(a.months[len(a.months)-1].rows)))
+	return []line{l}
+}
+
+// compressTime writes the text of a compressed file beside it, compressed again: parts of the size of an archive's frames, with its
+// level and its window, in whatever order they get done. All cores take part.
+func compressTime(path string) time.Duration {
+	text := decompressed(path)
+	defer func() { try.E(errors.Join(text.Close(), os.Remove(text.Name()))) }()
+	started := time.Now()
+	to := try.E1(os.Create(path + ".again"))
+	encoder := try.E1(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(16<<10)))
+	var parts atomic.Int64
+	failures := make([]error, runtime.GOMAXPROCS(0))
+	var cores sync.WaitGroup
+	for core := range failures {
+		cores.Go(func() { failures[core] = compressParts(to, text, encoder, &parts) })
+	}
+	cores.Wait()
+	try.E(errors.Join(failures...))
+	try.E(to.Sync())
+	try.E(to.Close())
+	took := time.Since(started)
+	try.E(os.Remove(to.Name()))
+	return took
+}
+
+// compressParts compresses those parts of a text that nobody else has begun.
+func compressParts(to io.Writer, text io.ReaderAt, encoder *zstd.Encoder, begun *atomic.Int64) error {
+	lines, frame := make([]byte, 512<<10), []byte(nil)
+	for {
+		n, err := text.ReadAt(lines, (begun.Add(1)-1)*int64(len(lines)))
+		if n == 0 && errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		frame = encoder.EncodeAll(lines[:n], frame[:0])
+		if _, err := to.Write(frame); err != nil {
+			return err
+		}
+	}
+}
+
+// decompressed opens the text of a compressed file, which it writes beside that.
+func decompressed(path string) *os.File {
+	from := try.E1(os.Open(path))
+	defer from.Close()
+	decoder := try.E1(zstd.NewReader(from))
+	defer decoder.Close()
+	text := try.E1(os.Create(path + ".text"))
+	try.E1(io.Copy(text, decoder))
+	return text
 }
 
 // copyTime copies a file beside itself and fsyncs the copy, which is then removed.
